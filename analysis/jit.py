@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numba
 
-_SOURCES = ("jit.py", "lanes.py", "kernels.py")
+_SOURCES = ("jit.py", "lanes.py", "kernels.py", "online.py", "spectrum.py")
 
 
 def _cache_folder():
@@ -31,8 +31,5 @@ CACHE_FOLDER = _cache_folder()
 if CACHE_FOLDER is not None:
     numba.config.CACHE_DIR = str(CACHE_FOLDER)
 
-_OPTIONS = {"cache": CACHE_FOLDER is not None, "error_model": "numpy", "fastmath": False}
-
-kernel = numba.njit(**_OPTIONS)
-parallel_kernel = numba.njit(parallel=True, **_OPTIONS)
-inline = numba.njit(inline="always", error_model="numpy")
+kernel = numba.njit(cache=CACHE_FOLDER is not None, error_model="numpy", fastmath=False, nogil=True)
+inline = numba.njit(inline="always", error_model="numpy", fastmath=False)

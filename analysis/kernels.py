@@ -6,15 +6,14 @@
 
 A machine arrives as a `graph.Graph`: each unit's synapses in one row, ascending. States are tiles
 (n_tiles, n_units, LANES), one chain or pattern a lane. A draw depends on its position alone and every sum has a fixed
-order, so that neither threads nor instruction sets change a bit; threads share nothing but whole tiles or units.
+order, so that neither threads nor instruction sets change a bit; threads share nothing but whole tiles or units:
+the first two arguments of a kernel name the tiles, or units, begin ... end - 1 that a call works on.
 Sources: Philox: Salmon et al. (2011) SC'11, doi:10.1145/2063384.2063405; block Gibbs, mean field and learning:
 Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hinton (2002), doi:10.1162/089976602760128018.
 """
 
 import numpy as np
-from numba import prange
-
-from analysis.jit import inline, kernel, parallel_kernel
+from analysis.jit import inline, kernel
 from analysis.lanes import LANES, lane_dot, lane_sum
 
 _f32, _u64 = np.float32, np.uint64
@@ -106,10 +105,10 @@ def workspace(n_units):
     return np.empty((n_units, LANES), np.float32), np.empty((n_units + 3, LANES), np.uint32)
 
 
-@parallel_kernel
-def start(states, bias, key):
+@kernel
+def start(begin, end, states, bias, key):
     """Independent units: states[t, u, c] = 1 with probability sigmoid(b_u)."""
-    for t in prange(states.shape[0]):
+    for t in range(begin, end):
         bits = workspace(bias.size)[1]
         random_lanes(bits, 0, bias.size, key, 0, t * LANES)
         for u in range(bias.size):
@@ -118,13 +117,13 @@ def start(states, bias, key):
                 states[t, u, c] = bernoulli(bits[u, c], p)
 
 
-@parallel_kernel
-def gibbs(states, graph, key, first_step, n_steps):
+@kernel
+def gibbs(begin, end, states, graph, key, first_step, n_steps):
     """n_steps sweeps of block Gibbs in place: odd layers given even ones, then even given odd.
 
     states (n_tiles, n_units, LANES) float32 in {0, 1}; key (3,) uint64: seed (two words), stream.
     """
-    for t in prange(states.shape[0]):
+    for t in range(begin, end):
         p, bits = workspace(states.shape[1])
         for step in range(first_step, first_step + n_steps):
             for parity in (1, 0):
@@ -132,15 +131,23 @@ def gibbs(states, graph, key, first_step, n_steps):
                     sample_layer(states[t], p, bits, graph, layer, _f32(1.0), key, step, t * LANES)
 
 
-@parallel_kernel
-def mean_field(states, graph, n_iterations, tolerance):
+@kernel
+def draw_layer(begin, end, states, graph, layer, factor, key):
+    """One draw of a layer given its neighbours, in place."""
+    for t in range(begin, end):
+        p, bits = workspace(states.shape[1])
+        sample_layer(states[t], p, bits, graph, layer, factor, key, 0, t * LANES)
+
+
+@kernel
+def mean_field(begin, end, states, graph, n_iterations, tolerance):
     """Naive mean field of the hidden layers in place: m_u = sigmoid(b_u + sum_k w_uk m_k), visible units clamped.
 
     Starts from one pass upwards with doubled input below the last layer (the missing input from above); ends after
     n_iterations or when no unit of the tile moved by `tolerance` or more. states (n_tiles, n_units, LANES) float32.
     """
     last_layer = graph.layer.size - 2
-    for t in prange(states.shape[0]):
+    for t in range(begin, end):
         tile, new = states[t], np.empty((states.shape[1], LANES), np.float32)
         for layer in range(1, last_layer + 1):
             first, last = graph.layer[layer], graph.layer[layer + 1]
@@ -160,15 +167,15 @@ def mean_field(states, graph, n_iterations, tolerance):
             iteration += 1
 
 
-@parallel_kernel
-def contrastive_divergence(positive, negative, graph, factors, key, first_step, n_steps):
+@kernel
+def contrastive_divergence(begin, end, positive, negative, graph, factors, key, first_step, n_steps):
     """CD-k of an RBM: positive holds (v, P(h | v)), negative (v', P(h | v')) after n_steps reconstructions v'.
 
     The visible units of `positive` are the data, in [0, 1]; both layers are sampled, the gradient takes the hidden
     probabilities. factors (2,) float32: of the input upwards and downwards. (n_tiles, n_units, LANES) float32.
     """
     n_visible, n_units = graph.layer[1], graph.layer[2]
-    for t in prange(positive.shape[0]):
+    for t in range(begin, end):
         p, bits = workspace(n_units)
         tile = negative[t]
         tile[:n_visible] = positive[t, :n_visible]
@@ -180,33 +187,33 @@ def contrastive_divergence(positive, negative, graph, factors, key, first_step, 
         tile[n_visible:] = p[n_visible:]
 
 
-@parallel_kernel
-def learn(graph, velocity, bias_velocity, positive, negative, counts, rate, momentum):
+@kernel
+def learn(begin, end, graph, velocity, bias_velocity, positive, negative, counts, rate, momentum):
     """dw <- momentum dw + rate (<x_i x_j>_positive - <x_i x_j>_negative), w <- w + dw, and so the biases.
 
     counts (2,): patterns in positive, chains in negative (the other lanes hold 0). Returns the number of parameters
     that are not finite or exceed DIVERGED in size.
     """
-    scale = (_f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1]))
+    bias, weight, twin, neighbour = graph.bias, graph.weight, graph.twin, graph.neighbour
+    scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
     n_diverged = 0
-    for i in prange(graph.bias.size):
+    for i in range(begin, end):
         for k in range(graph.above[i], graph.start[i + 1]):
-            j = graph.neighbour[k]
-            gradient = lane_dot(positive, i, np.int64(j)) * scale[0] - lane_dot(negative, i, np.int64(j)) * scale[1]
+            j = np.int64(neighbour[k])
+            gradient = lane_dot(positive, i, j) * scale - lane_dot(negative, i, j) * scale_model
             velocity[k] = momentum * velocity[k] + rate * gradient
-            weight = graph.weight[k] + velocity[k]
-            graph.weight[k] = weight
-            graph.weight[graph.twin[k]] = weight
-            n_diverged += not abs(weight) < DIVERGED
-        gradient = mean_lanes(positive, i) * scale[0] - mean_lanes(negative, i) * scale[1]
+            weight[k] = weight[k] + velocity[k]
+            weight[twin[k]] = weight[k]
+            n_diverged += not abs(weight[k]) < DIVERGED
+        gradient = lane_total(positive, i) * scale - lane_total(negative, i) * scale_model
         bias_velocity[i] = momentum * bias_velocity[i] + rate * gradient
-        graph.bias[i] += bias_velocity[i]
-        n_diverged += not abs(graph.bias[i]) < DIVERGED
+        bias[i] = bias[i] + bias_velocity[i]
+        n_diverged += not abs(bias[i]) < DIVERGED
     return n_diverged
 
 
 @kernel
-def mean_lanes(tiles, i):
+def lane_total(tiles, i):
     """sum_t sum_c tiles[t, i, c], in ascending order."""
     total = _f32(0.0)
     for t in range(tiles.shape[0]):
@@ -215,15 +222,26 @@ def mean_lanes(tiles, i):
     return total
 
 
-@parallel_kernel
-def cap_norms(graph, max_norm):
+@kernel
+def cap_norms(begin, end, graph, max_norm):
     """Rescale the synapses from below of every unit to a Euclidean norm of at most max_norm."""
-    for u in prange(graph.bias.size):
+    weight, twin = graph.weight, graph.twin
+    for u in range(begin, end):
         total = _f32(0.0)
         for k in range(graph.start[u], graph.above[u]):
-            total += graph.weight[k] * graph.weight[k]
+            total += weight[k] * weight[k]
         if total > max_norm * max_norm:
             scale = max_norm / np.sqrt(total)
             for k in range(graph.start[u], graph.above[u]):
-                graph.weight[k] *= scale
-                graph.weight[graph.twin[k]] = graph.weight[k]
+                weight[k] = weight[k] * scale
+                weight[twin[k]] = weight[k]
+
+
+@kernel
+def exponential(x):
+    """exp(x) elementwise, (n, m) float32 (see exp)."""
+    out = np.empty_like(x)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = exp(x[i, j])
+    return out

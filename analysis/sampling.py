@@ -9,6 +9,7 @@ from analysis import kernels
 from analysis.graph import build, from_tiles, to_tiles
 from analysis.model import check_binary
 from analysis.random import derive, key
+from analysis.threads import share
 
 
 def sample(machine, n_chains, n_steps, seed, initial=None):
@@ -29,14 +30,14 @@ def sample(machine, n_chains, n_steps, seed, initial=None):
             raise ValueError(f"{name}: found {value}, expected a count of at least 1")
     graph = build(machine)
     tiles = start_tiles(graph, n_chains, seed) if initial is None else _initial_tiles(machine, n_chains, initial)
-    kernels.gibbs(tiles, graph, key(derive(seed, "gibbs")), 0, n_steps)
+    share(len(tiles), kernels.gibbs, tiles, graph, key(derive(seed, "gibbs")), 0, n_steps)
     return from_tiles(tiles, graph.layer, n_chains, np.uint8)
 
 
 def start_tiles(graph, n_chains, seed):
     """Tiles of independent units, P(x_u = 1) = sigmoid(b_u)."""
     tiles = np.zeros((-(-n_chains // kernels.LANES), len(graph.bias), kernels.LANES), dtype=np.float32)
-    kernels.start(tiles, graph.bias, key(derive(seed, "start")))
+    share(len(tiles), kernels.start, tiles, graph.bias, key(derive(seed, "start")))
     return tiles
 
 

@@ -1,0 +1,161 @@
+"""Which synapses matter, and the smaller machine without the others.
+
+Every criterion is a function (machine, states, seed) -> importance, one array (n_l, n_l+1) a layer of synapses, larger
+is more important; `states` are samples of the machine's spontaneous activity. `prune` removes the least important
+synapses of each layer, then the units that this leaves without input or output. Adding a criterion: write such a function
+and enter it in CRITERIA. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis import fisher
+from analysis.model import BoltzmannMachine
+from analysis.random import bits
+
+KEPT, LOST_INPUTS, LOST_OUTPUTS, LOST_BOTH = 0, 1, 2, 3
+CAUSES = {KEPT: "kept", LOST_INPUTS: "lost_inputs", LOST_OUTPUTS: "lost_outputs", LOST_BOTH: "lost_both"}
+
+
+class Pruned(NamedTuple):
+    """The smaller machine, the indices of the units it kept (one array a layer), and why each unit of the larger
+    machine went (one int8 array a layer: 0 kept, 1 lost its inputs, 2 its outputs, 3 both)."""
+
+    machine: BoltzmannMachine
+    kept: tuple
+    causes: tuple
+
+
+def variance_fi(machine, states, seed):
+    """Var(v_i h_j) over the samples."""
+    return [fisher.variance_estimate(pre, post) for pre, post in zip(states, states[1:])]
+
+
+def variance_fi_w2(machine, states, seed):
+    """w_ij^2 Var(v_i h_j): second-order change of KL(with || without the synapse), twice."""
+    return [f * w.astype(np.float64) ** 2 for f, w in zip(variance_fi(machine, states, seed), machine.weights)]
+
+
+def heuristic_fi(machine, states, seed):
+    """p_ij (1 - p_ij) from mean rates and the weight."""
+    return [fisher.heuristic_estimate(pre, post, w) for pre, post, w in zip(states, states[1:], machine.weights)]
+
+
+def eigenvector(machine, states, seed):
+    """|entry| of the first eigenvector of the Fisher information of the synapses that exist; one hidden layer only."""
+    if len(machine.weights) != 1:
+        raise ValueError(f"criterion 'eigenvector': found {len(machine.weights)} layers of synapses, expected 1")
+    mask = machine.masks[0]
+    alive = np.concatenate([np.ones(sum(machine.n_units), dtype=bool), mask.ravel()])
+    matrix = fisher.information_matrix(*states)
+    importance = np.zeros(len(matrix))
+    importance[alive] = fisher.first_eigenvector(matrix[np.ix_(alive, alive)])
+    return [importance[sum(machine.n_units) :].reshape(mask.shape)]
+
+
+def weight(machine, states, seed):
+    """|w_ij|"""
+    return [np.abs(w).astype(np.float64) for w in machine.weights]
+
+
+def random(machine, states, seed):
+    """Random numbers in (0, 1]."""
+    return [(bits(seed, k, w.size).reshape(w.shape) + 1.0) * 2.0**-32 for k, w in enumerate(machine.weights)]
+
+
+def anti_fi(machine, states, seed):
+    """1 - Var(v_i h_j): the most informative synapses go first."""
+    return [1.0 - f for f in variance_fi(machine, states, seed)]
+
+
+CRITERIA = {
+    f.__name__: f for f in (variance_fi, variance_fi_w2, heuristic_fi, eigenvector, weight, random, anti_fi)
+}
+
+
+def criterion(name):
+    """The criterion of that name. Raises ValueError with the known names for an unknown one."""
+    if name not in CRITERIA:
+        raise ValueError(f"criterion: found {name!r}, expected one of {', '.join(CRITERIA)}")
+    return CRITERIA[name]
+
+
+def prune(machine, importance, fraction):
+    """Remove round(fraction S_l) of the S_l synapses of each layer, the least important first; then stranded units.
+
+    Synapses of importance exactly 0 all go when they are more than that. Ties are broken by position: the synapse
+    that stands first in the weight matrix, row by row, goes first. At least one synapse goes. A hidden unit needs a
+    synapse from below and, unless in the last layer, one to above; units without are removed with their remaining synapses, which
+    may strand others, until all are connected. Visible units stay, connected or not.
+
+    Parameters
+    ----------
+    importance : one array (n_l, n_l+1) a layer, finite; where there is no synapse it is ignored
+    fraction : of the synapses a layer, in (0, 1)
+
+    Returns
+    -------
+    Pruned(machine, kept, causes)
+
+    Raises
+    ------
+    ValueError : a fraction outside (0, 1), importance of another shape or not finite, pruning that leaves nothing
+    """
+    if not 0.0 < fraction < 1.0:
+        raise ValueError(f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded")
+    _check_importance(machine, importance)
+    masks = [_keep_most_important(m, x, fraction) for m, x in zip(machine.masks, importance)]
+    return remove_stranded(machine, masks)
+
+
+def remove_stranded(machine, masks):
+    """The machine under smaller masks without its stranded units, as Pruned; ValueError where nothing would be left."""
+    masks = [np.array(m) for m in masks]
+    causes = [np.zeros(n, dtype=np.int8) for n in machine.n_units]
+    n_layers = len(machine.n_units)
+    while True:
+        new = []
+        for layer in range(1, n_layers):
+            no_input = ~masks[layer - 1].any(axis=0)
+            no_output = ~masks[layer].any(axis=1) if layer < n_layers - 1 else np.zeros_like(no_input)
+            cause = no_input * LOST_INPUTS + no_output * LOST_OUTPUTS
+            new.append(np.where(causes[layer] == KEPT, cause, KEPT).astype(np.int8))
+        if not any(cause.any() for cause in new):
+            break
+        for layer, cause in enumerate(new, start=1):
+            causes[layer] += cause
+            masks[layer - 1][:, cause != KEPT] = False
+            if layer < n_layers - 1:
+                masks[layer][cause != KEPT] = False
+    kept = tuple(np.flatnonzero(cause == KEPT) for cause in causes)
+    for layer, units in enumerate(kept):
+        if len(units) == 0:
+            raise ValueError(f"pruning: found no unit left in layer {layer}, expected one at least; lower the fraction")
+    pairs = list(zip(kept, kept[1:]))
+    smaller = BoltzmannMachine(
+        tuple(b[k] for b, k in zip(machine.biases, kept)),
+        tuple(w[np.ix_(*pair)] for w, pair in zip(machine.weights, pairs)),
+        tuple(m[np.ix_(*pair)] for m, pair in zip(masks, pairs)),
+    )
+    return Pruned(smaller, kept, tuple(causes))
+
+
+def _keep_most_important(mask, importance, fraction):
+    """The mask without its least important synapses."""
+    synapses = np.flatnonzero(mask)
+    values = np.asarray(importance, dtype=np.float64).ravel()[synapses]
+    n_pruned = max(1, int(np.floor(fraction * len(synapses) + 0.5)), int((values == 0).sum()))
+    kept = mask.copy()
+    kept.ravel()[synapses[np.argsort(values, kind="stable")[:n_pruned]]] = False
+    return kept
+
+
+def _check_importance(machine, importance):
+    if len(importance) != len(machine.weights):
+        raise ValueError(f"importance: found {len(importance)} arrays, expected {len(machine.weights)}, one a layer")
+    for layer, (x, mask) in enumerate(zip(importance, machine.masks)):
+        if np.shape(x) != mask.shape:
+            raise ValueError(f"importance[{layer}]: found shape {np.shape(x)}, expected {mask.shape}")
+        if not np.isfinite(np.asarray(x)[mask]).all():
+            raise ValueError(f"importance[{layer}]: found values that are not finite, expected a number a synapse")

@@ -1,0 +1,248 @@
+"""Learning: dW <- momentum dW + rate (<x x^T>_data - <x x^T>_model).
+
+    cd     contrastive divergence for one hidden layer: k block Gibbs steps from the data replace the model
+    pcd    persistent chains for the model, mean field for the hidden units of the data; any number of layers
+    greedy each pair of layers as an RBM by cd; a layer that misses the input of a further layer gets its own twice
+
+Sources: Hinton (2002) doi:10.1162/089976602760128018; Tieleman (2008); Salakhutdinov & Hinton (2009) AISTATS.
+Minibatches are the standard alternative to the paper's single patterns; the schedule names their size.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from analysis import kernels, online
+from analysis.graph import build, from_tiles, to_machine, to_tiles
+from analysis.model import BoltzmannMachine, check_binary
+from analysis.random import choice, derive, key, permutation
+from analysis.sampling import start_tiles
+from analysis.threads import share
+
+
+class DivergenceError(ArithmeticError):
+    """Parameters left the range of use; names epoch, update and learning rate."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How to train: one rule, `algorithm`, and its numbers.
+
+    algorithm : "cd" (one hidden layer) or "pcd"
+    n_epochs : passes over the patterns
+    learning_rates : (first, last), log-spaced over the epochs
+    momentum : one value, or one an epoch
+    batch_size : patterns an update (1: online)
+    n_gibbs_steps : sweeps an update: k of CD-k, or steps of the persistent chains
+    n_chains : persistent chains (pcd)
+    n_mean_field_steps, tolerance : the end of mean field (pcd)
+    max_norm : cap of the Euclidean norm of a unit's synapses from below; None for none
+    """
+
+    algorithm: str
+    n_epochs: int
+    learning_rates: tuple
+    momentum: tuple | float = 0.0
+    batch_size: int = 1
+    n_gibbs_steps: int = 1
+    n_chains: int = 100
+    n_mean_field_steps: int = 10
+    tolerance: float = 1e-3
+    max_norm: float | None = None
+
+    def __post_init__(self):
+        if self.algorithm not in _ALGORITHMS:
+            raise ValueError(f"algorithm: found {self.algorithm!r}, expected one of {sorted(_ALGORITHMS)}")
+        for name in ("n_epochs", "batch_size", "n_gibbs_steps", "n_chains", "n_mean_field_steps"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or int(value) != value or value < 1:
+                raise ValueError(f"{name}: found {value!r}, expected a count of at least 1")
+        rates = self.learning_rates
+        if np.shape(rates) != (2,) or not all(np.isfinite(r) and r > 0 for r in rates):
+            raise ValueError(f"learning_rates: found {rates!r}, expected (first, last), both positive")
+        momenta = np.broadcast_to(self.momentum, self.n_epochs) if np.ndim(self.momentum) == 0 else self.momentum
+        if len(momenta) != self.n_epochs or not all(0 <= m < 1 for m in momenta):
+            raise ValueError(f"momentum: found {self.momentum!r}, expected one value in [0, 1), or one an epoch")
+        if self.max_norm is not None and not self.max_norm > 0:
+            raise ValueError(f"max_norm: found {self.max_norm!r}, expected a positive number or None")
+
+    @property
+    def epochs(self):
+        """(learning rate, momentum) an epoch, float32; rounded first, since powers come from the C library."""
+        rates = np.geomspace(*self.learning_rates, self.n_epochs) if self.n_epochs > 1 else [self.learning_rates[0]]
+        momenta = np.broadcast_to(self.momentum, self.n_epochs)
+        return [(np.float32(round(float(r), 9)), np.float32(m)) for r, m in zip(rates, momenta)]
+
+    def n_updates(self, n_patterns):
+        """Parameter updates that the schedule makes on so many patterns."""
+        return self.n_epochs * -(-n_patterns // self.batch_size)
+
+
+def train(machine, patterns, schedule, seed, progress=False):
+    """dW <- momentum dW + rate (<x x^T>_data - <x x^T>_model) by the schedule: the trained machine.
+
+    Parameters
+    ----------
+    patterns : (n_patterns, n_visible), values in {0, 1}
+    schedule : Schedule
+    seed : governs the order of patterns, every draw and the persistent chains
+    progress : show a bar of epochs
+
+    Raises
+    ------
+    ValueError : patterns that are not binary or do not fit; cd for more than one hidden layer
+    DivergenceError : a parameter left (-1000, 1000) or is not finite, named with its update and learning rate
+    """
+    patterns = check_binary("patterns", patterns, machine.n_units[0])
+    return _train(machine, patterns, schedule, seed, (1.0, 1.0), progress)
+
+
+def pretrain_greedily(machine, patterns, schedules, seed, progress=False):
+    """Train each pair of layers as an RBM, lowest first; the next pair learns the samples of the layer below.
+
+    The bottom RBM doubles its input upwards, the top one its input downwards, those between both, in place of the
+    missing neighbour (Salakhutdinov & Hinton 2009, section 3.3; factor 1 for a single pair). schedules : one an RBM.
+    Biases of a layer between two RBMs: those of the lower RBM. Raises as `train`.
+    """
+    data = check_binary("patterns", patterns, machine.n_units[0])
+    n_pairs = len(machine.weights)
+    if len(schedules) != n_pairs:
+        raise ValueError(f"schedules: found {len(schedules)}, expected one for each of {n_pairs} layers of synapses")
+    biases, weights = [machine.biases[0]], []
+    for pair, schedule in enumerate(schedules):
+        factors = (1.0 if pair == n_pairs - 1 else 2.0, 1.0 if pair == 0 else 2.0)
+        rbm = BoltzmannMachine(
+            (machine.biases[pair], machine.biases[pair + 1]), (machine.weights[pair],), (machine.masks[pair],)
+        )
+        sub_seed = derive(seed, "pretrain", pair)
+        rbm = _train(rbm, data, schedule, sub_seed, factors, progress)
+        biases.append(rbm.biases[1])
+        weights.append(rbm.weights[0])
+        data = _sample_upwards(rbm, data, factors, derive(sub_seed, "up"))
+    return BoltzmannMachine(tuple(biases), tuple(weights), machine.masks)
+
+
+def mean_field(machine, patterns, n_iterations=50, tolerance=1e-7):
+    """m_u = sigmoid(b_u + sum_k w_uk m_k) for the hidden units of each pattern: one float32 array (n, n_l) a layer.
+
+    The first array is the clamped patterns; exact for one hidden layer. Raises ValueError as `train`.
+    """
+    patterns = check_binary("patterns", patterns, machine.n_units[0])
+    graph = build(machine)
+    tiles = to_tiles([patterns], len(graph.bias))
+    share(len(tiles), kernels.mean_field, tiles, graph, n_iterations, np.float32(tolerance))
+    return from_tiles(tiles, graph.layer, len(patterns), np.float32)
+
+
+def _train(machine, data, schedule, seed, factors, progress):
+    online = (schedule.algorithm, schedule.batch_size, schedule.n_gibbs_steps, factors) == ("cd", 1, 1, (1.0, 1.0))
+    learner = (_Online if online and len(machine.n_units) == 2 else _Minibatches)(
+        machine, data, schedule, seed, factors
+    )
+    n_updates = schedule.n_updates(len(data)) // schedule.n_epochs
+    for epoch, (rate, momentum) in enumerate(tqdm(schedule.epochs, disable=not progress, unit="epoch", leave=False)):
+        order = permutation(derive(seed, "order", epoch), len(data))
+        failed = learner.epoch(order, rate, momentum, epoch * n_updates)
+        if failed >= 0:
+            raise DivergenceError(
+                f"training diverged at epoch {epoch}, update {failed}, learning rate {rate:g}: a parameter is beyond "
+                f"{kernels.DIVERGED:g} or not finite; lower learning_rates or momentum"
+            )
+    return learner.machine()
+
+
+class _Online:
+    """CD-1 of single patterns: the same bits as _Minibatches of one, a hundred times faster on a small RBM."""
+
+    def __init__(self, machine, data, schedule, seed, factors):
+        self._masks, self._data, self._key = machine.masks, data, key(derive(seed, "cd"))
+        self._rbm = online.build(machine)
+
+    def epoch(self, order, rate, momentum, first_update):
+        return online.contrastive_divergence(self._rbm, self._data, order, rate, momentum, self._key, first_update)
+
+    def machine(self):
+        return BoltzmannMachine((self._rbm.a, self._rbm.b), (self._rbm.w,), self._masks)
+
+
+class _Minibatches:
+    """Gradient steps over minibatches; the algorithm names the two sets of states that a step compares."""
+
+    def __init__(self, machine, data, schedule, seed, factors):
+        self._masks, self._data, self._schedule = machine.masks, data, schedule
+        self._graph = build(machine)
+        self._velocity = np.zeros_like(self._graph.weight), np.zeros_like(self._graph.bias)
+        self._states = _ALGORITHMS[schedule.algorithm](self._graph, data, schedule, seed, factors)
+
+    def epoch(self, order, rate, momentum, first_update):
+        """One pass; returns the update at which it diverged, or -1."""
+        size, max_norm = self._schedule.batch_size, self._schedule.max_norm
+        for n, first in enumerate(range(0, len(order), size)):
+            batch = self._data[order[first : first + size]]
+            positive, negative, counts = self._states(batch, first_update + n)
+            n_units = len(self._graph.bias)
+            step = self._graph, *self._velocity, positive, negative, counts, rate, momentum
+            if any(share(n_units, kernels.learn, *step)):
+                return first_update + n
+            if max_norm is not None:
+                share(n_units, kernels.cap_norms, self._graph, np.float32(max_norm))
+        return -1
+
+    def machine(self):
+        return to_machine(self._graph, self._masks)
+
+
+def _contrastive_divergence(graph, data, schedule, seed, factors):
+    """What a CD-k update compares: data and reconstructions, with the hidden units' probabilities."""
+    if len(graph.layer) != 3:
+        raise ValueError(f"algorithm 'cd': found {len(graph.layer) - 2} hidden layers, expected 1 (use 'pcd')")
+    draw_key, n_steps, factors = key(derive(seed, "cd")), schedule.n_gibbs_steps, np.array(factors, np.float32)
+
+    def states(batch, update):
+        positive = to_tiles([batch], len(graph.bias))
+        negative = np.zeros_like(positive)
+        first_step = update * (n_steps + 1)
+        arguments = positive, negative, graph, factors, draw_key, first_step, n_steps
+        share(len(positive), kernels.contrastive_divergence, *arguments)
+        _clear_spare_lanes(len(batch), positive, negative)
+        return positive, negative, np.array([len(batch), len(batch)])
+
+    return states
+
+
+def _persistent_chains(graph, data, schedule, seed, factors):
+    """What a PCD update compares: mean field on the data, and chains that live on from update to update."""
+    draw_key, n_steps, n_chains = key(derive(seed, "pcd")), schedule.n_gibbs_steps, schedule.n_chains
+    chains = start_tiles(graph, n_chains, derive(seed, "chains"))
+    starts = choice(derive(seed, "chain data"), len(data), min(n_chains, len(data)))
+    chains[:, : data.shape[1]] = to_tiles([np.resize(data[starts], (n_chains, data.shape[1]))], data.shape[1])
+
+    def states(batch, update):
+        positive = to_tiles([batch], len(graph.bias))
+        share(len(positive), kernels.mean_field, positive, graph, schedule.n_mean_field_steps, np.float32(schedule.tolerance))
+        share(len(chains), kernels.gibbs, chains, graph, draw_key, update * n_steps, n_steps)
+        _clear_spare_lanes(len(batch), positive)
+        _clear_spare_lanes(n_chains, chains)
+        return positive, chains, np.array([len(batch), n_chains])
+
+    return states
+
+
+_ALGORITHMS = {"cd": _contrastive_divergence, "pcd": _persistent_chains}
+
+
+def _clear_spare_lanes(n, *tiles):
+    """Lanes beyond the n patterns hold 0, so that they add nothing to a sum."""
+    spare = -n % kernels.LANES
+    for array in tiles:
+        if spare:
+            array[-1, :, -spare:] = 0
+
+
+def _sample_upwards(rbm, data, factors, seed):
+    """h ~ P(h | v) of every pattern, (n_patterns, n_hidden) uint8."""
+    graph = build(rbm)
+    tiles = to_tiles([data], len(graph.bias))
+    share(len(tiles), kernels.draw_layer, tiles, graph, 1, np.float32(factors[0]), key(seed))
+    return from_tiles(tiles, graph.layer, len(data), np.uint8)[1]
