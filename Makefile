@@ -1,0 +1,60 @@
+# Bootstrap only: make the environment, then hand over. The work itself is in the Snakefile and the tests.
+# Paths are relative and recipes quote them, so a checkout may lie in a folder with spaces. GNU make 3.81 suffices.
+
+PYTHON = python3.11 python3.12 python3.13 python3 python3.14
+CHECK = import ensurepip, sys, venv; v = sys.version_info[:2]; (3, 11) <= v <= (3, 14) or sys.exit("Python %d.%d" % v)
+IN_VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
+LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
+UV = uv==0.13.9
+
+.PHONY: help env figures test test-slow report lock clean
+
+help: ## list these targets
+	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+env: .venv/project ## make the virtual environment .venv from the hash-locked requirements.txt
+
+figures: env ## the main job: data, runs, notebooks, figures, table of claims
+	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
+
+test: env ## fast tests, and the notebooks compared with their stored outputs
+	$(IN_VENV) python -m pytest --nbval --nbval-current-env tests $(wildcard notebooks)
+
+test-slow: env ## the tests marked slow
+	$(IN_VENV) python -m pytest -m slow tests
+
+report: figures ## results/report.html: figures, run times and provenance
+	mkdir -p results
+	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --report results/report.html
+
+lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade takes the newest versions
+	.venv/bin/python -m venv --clear .cache/uv
+	.cache/uv/bin/python -m pip --disable-pip-version-check --quiet install $(UV)
+	.cache/uv/bin/python -m uv --quiet pip compile pyproject.toml $(LOCK) $(UPGRADE) \
+	    --generate-hashes --no-annotate --no-header --output-file requirements.txt
+
+clean: ## remove the environment and everything git ignores but downloads and runs
+	rm -rf .venv .cache .snakemake .pytest_cache .ruff_cache .hypothesis results logs *.egg-info
+
+# connection-pool exists as source only: the locked setuptools builds it, so nothing comes unhashed. On Python 3.14
+# immutables has no wheel either, and wants a C compiler: hence the order of PYTHON.
+.venv/locked: requirements.txt
+	@found=; tried=; for python in $(PYTHON); do \
+	    why=$$("$$python" -c '$(CHECK)' 2>&1) && found=$$python && break; \
+	    tried="$$tried  $$python: $$(echo "$$why" | tail -n 1)\n"; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    printf 'error: found no Python 3.11 to 3.14 with venv and ensurepip, tried\n%b' "$$tried" >&2; \
+	    echo 'Install one (on Debian also python3-venv), or name it: make PYTHON=/path/to/python3.12' >&2; exit 1; \
+	fi; \
+	echo "Making .venv with $$("$$found" --version); a minute or two and about 300 MB of downloads"; \
+	"$$found" -m venv --clear .venv
+	sed -En '/^(packaging|setuptools|wheel)==/,/[^\]$$/p' requirements.txt > .venv/build.txt
+	$(PIP) --require-hashes --requirement .venv/build.txt
+	$(PIP) --require-hashes --no-build-isolation --requirement requirements.txt
+	@touch $@
+
+.venv/project: .venv/locked pyproject.toml
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@

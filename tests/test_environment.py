@@ -1,0 +1,147 @@
+"""pyproject.toml, environment.yml and requirements.txt name the same packages, with the same bounds.
+
+pyproject.toml is the source: its dependencies and locked extras are listed with the same bounds in environment.yml, and
+requirements.txt pins each of them, and all that they need, to one version within these bounds and its file hashes.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+LOCKED_EXTRAS = {"workflow", "test", "build"}
+UNLOCKED_EXTRAS = {"bench", "cluster"}
+
+
+@pytest.fixture
+def pyproject():
+    return (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.fixture
+def environment():
+    return (ROOT / "environment.yml").read_text()
+
+
+@pytest.fixture
+def lock():
+    return (ROOT / "requirements.txt").read_text()
+
+
+def specifiers(requirements):
+    """{package: version specifier} of lines such as "numpy >=2.4"."""
+    parsed = [Requirement(line) for line in requirements]
+    return {canonicalize_name(requirement.name): requirement.specifier for requirement in parsed}
+
+
+def pyproject_specifiers(text):
+    project = tomllib.loads(text)["project"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + [line for name in sorted(LOCKED_EXTRAS) for line in extras[name]]
+    return specifiers([*lines, "python" + project["requires-python"]])
+
+
+def environment_specifiers(text):
+    lines = [line for line in yaml.safe_load(text)["dependencies"] if isinstance(line, str)]
+    return specifiers(line for line in lines if line != "pip")
+
+
+def lock_entries(text):
+    """One string a package: its pin, its marker and its hashes."""
+    return [line for line in text.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
+
+
+def locked_versions(text):
+    """{package: the one version that requirements.txt allows}."""
+    pins = [entry.split(" --hash=")[0] for entry in lock_entries(text)]
+    return {name: str(pin).removeprefix("==") for name, pin in specifiers(pins).items()}
+
+
+def disagreements(pyproject, environment, lock):
+    """What a reader must mend so that the three files agree; empty if they do."""
+    wanted, conda, locked = pyproject_specifiers(pyproject), environment_specifiers(environment), locked_versions(lock)
+    found = [f"{name}: not in pyproject.toml" for name in conda if name not in wanted]
+    for name, bounds in wanted.items():
+        if name not in conda:
+            found.append(f"{name}: not in environment.yml")
+        elif conda[name] != bounds:
+            found.append(f"{name}: environment.yml has {conda[name]}, pyproject.toml {bounds}")
+        if name == "python":
+            continue
+        if name not in locked:
+            found.append(f"{name}: not in requirements.txt")
+        elif locked[name] not in bounds:
+            found.append(f"{name}: requirements.txt has {locked[name]}, pyproject.toml {bounds}")
+    return found
+
+
+def faulty_entries(lock):
+    """Entries that are more or less than a pinned version, a marker and SHA-256 hashes."""
+    whole = re.compile(r"[a-z0-9-]+==[0-9a-z.]+( ; [^:/@]+)?( +--hash=sha256:[0-9a-f]{64})+")
+    return [entry for entry in lock_entries(lock) if not whole.fullmatch(entry.strip())]
+
+
+def test_the_three_files_agree(pyproject, environment, lock):
+    assert disagreements(pyproject, environment, lock) == []
+
+
+def test_every_extra_is_either_locked_or_known_not_to_be(pyproject):
+    extras = tomllib.loads(pyproject)["project"]["optional-dependencies"]
+    assert set(extras) == LOCKED_EXTRAS | UNLOCKED_EXTRAS
+
+
+def test_the_build_backend_is_locked(pyproject):
+    project = tomllib.loads(pyproject)
+    assert project["build-system"]["requires"] == project["project"]["optional-dependencies"]["build"]
+
+
+def test_conda_installs_the_checkout_itself(environment):
+    assert {"pip": ["-e ."]} in yaml.safe_load(environment)["dependencies"]
+
+
+def test_lock_holds_pins_and_hashes_and_names_no_index(lock):
+    assert faulty_entries(lock) == []
+
+
+def change(text, pattern, replacement):
+    changed, n_changes = re.subn(pattern, replacement, text, flags=re.MULTILINE)
+    assert n_changes == 1
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "replacement", "message"),
+    [
+        ("pyproject", r'^    "numpy>=2\.4",\n', "", "numpy: not in pyproject.toml"),
+        ("pyproject", r'"numpy>=2\.4"', '"numpy>=9"', "numpy: requirements.txt has 2."),
+        ("pyproject", r'^requires-python = ".*"', 'requires-python = ">=3.12"', "python: environment.yml has >=3.11"),
+        ("environment", r"^  - nbval .*\n", "", "nbval: not in environment.yml"),
+        ("environment", r"^  - nbval .*", "  - nbval >=9", "nbval: environment.yml has >=9"),
+        ("environment", r"^  - pip\n", "  - pip\n  - pillow\n", "pillow: not in pyproject.toml"),
+        ("lock", r"^numba==\S+", "number==1", "numba: not in requirements.txt"),
+        ("lock", r"^numba==\S+", "numba==0.1", "numba: requirements.txt has 0.1"),
+    ],
+)
+def test_a_change_of_one_file_alone_is_noticed(request, file, pattern, replacement, message):
+    texts = {name: request.getfixturevalue(name) for name in ("pyproject", "environment", "lock")}
+    texts[file] = change(texts[file], pattern, replacement)
+    assert any(found.startswith(message) for found in disagreements(**texts))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://example.org/simple",
+        "--find-links wheels",
+        "numpy @ https://example.org/numpy.whl",
+        "numpy>=2 --hash=sha256:" + 64 * "0",
+        "numpy==2.4.6",
+    ],
+)
+def test_a_host_an_option_or_a_pin_without_hash_in_the_lock_is_noticed(lock, line):
+    assert faulty_entries(lock + line + "\n") == [line]
