@@ -48,7 +48,7 @@ clean: ## remove the environment and everything git ignores but downloads and ru
 	    printf 'error: found no Python 3.11 to 3.14 with venv and ensurepip, tried\n%b' "$$tried" >&2; \
 	    echo 'Install one (on Debian also python3-venv), or name it: make PYTHON=/path/to/python3.12' >&2; exit 1; \
 	fi; \
-	echo "Making .venv with $$("$$found" --version); a minute or two and about 300 MB of downloads"; \
+	echo "Making .venv with $$("$$found" --version); a minute or two, 250 MB to download and 1.1 GB on disk"; \
 	"$$found" -m venv --clear .venv
 	sed -En '/^(packaging|setuptools|wheel)==/,/[^\]$$/p' requirements.txt > .venv/build.txt
 	$(PIP) --require-hashes --requirement .venv/build.txt
