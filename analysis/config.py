@@ -1,0 +1,42 @@
+"""The config: every number that a protocol has a choice about, validated before anything runs."""
+
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).parent.parent
+SCHEMA = ROOT / "config" / "schema.yaml"
+
+
+def load(path):
+    """The config file as a dict. Raises ValueError: no such file, not YAML, or what the schema refuses, in one line."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"config: found no file {path}, expected a YAML file such as config/default.yaml")
+    try:
+        config = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"config: {path} is not YAML: {' '.join(str(error).split())}") from error
+    check(config, path)
+    return config
+
+
+def check(config, name="config"):
+    """Raise ValueError with the first place where the config departs from config/schema.yaml, or from itself."""
+    schema = yaml.safe_load(SCHEMA.read_text())
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: (len(e.absolute_path), e.message))
+    if errors:
+        place = "/".join(str(p) for p in errors[0].absolute_path) or "top level"
+        raise ValueError(f"{name}: at {place}: {errors[0].message}")
+    for title, settings in config["experiments"].items():
+        if settings["reference"] not in settings["criteria"]:
+            found, known = settings["reference"], ", ".join(settings["criteria"])
+            raise ValueError(f"{name}: at experiments/{title}/reference: found {found!r}, expected one of {known}")
+
+
+def experiment(config, name):
+    """The settings of an experiment. Raises ValueError with the known names for an unknown one."""
+    if name not in config["experiments"]:
+        raise ValueError(f"experiment: found {name!r}, expected one of {', '.join(config['experiments'])}")
+    return config["experiments"][name]

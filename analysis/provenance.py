@@ -1,0 +1,55 @@
+"""What made a dataset, and datasets that are whole or absent.
+
+Every dataset carries the version and fingerprint of this package, the config, the seed, the data's source and the
+versions of the libraries that matter. Files are written under a temporary name and renamed, so a reader never sees half.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "mlxtend")
+
+
+def fingerprint():
+    """SHA-256 over the source of this package, first 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def attributes(config, **more):
+    """Attributes for a dataset: code, libraries, config as JSON; `more` as given (JSON where not text or number)."""
+    try:
+        package = version("developmental-pruning")
+    except PackageNotFoundError:
+        package = "not installed"
+    versions = {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
+    text = json.dumps(config, sort_keys=True)
+    found = {
+        "package_version": package,
+        "code_fingerprint": fingerprint(),
+        "config": text,
+        "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "versions": json.dumps(versions),
+    }
+    return found | {k: v if isinstance(v, (str, int, float)) else json.dumps(v) for k, v in more.items()}
+
+
+def write(dataset, path):
+    """Write NetCDF, compressed, under a temporary name in the same folder; then rename it to `path`."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    numeric = (name for name, v in dataset.variables.items() if v.dtype.kind in "fiub" and v.ndim)
+    try:
+        dataset.to_netcdf(
+            temporary, engine="h5netcdf", encoding={name: {"zlib": True, "complevel": 4} for name in numeric}
+        )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
