@@ -1,18 +1,18 @@
-"""Sixteen chains or patterns side by side: the two vector operations that carry the simulation.
+"""Chains or patterns side by side: the two vector operations that carry the simulation.
 
     lane_sum:  total[u, c] = sum_k weight[k] state[neighbour[k], c]     k = first ... last - 1, in this order
     lane_dot:  sum_t sum_c a[t, i, c] b[t, j, c]                        c summed in one fixed binary tree
 
 States are stored as tiles (n_units, LANES), the lanes contiguous, so a synapse costs one load and one multiply-add for
-sixteen chains whatever the density, and a pruned synapse costs nothing. The order of every sum is spelled out in
-LLVM vectors of sixteen: hardware with narrower vectors splits them and gets the same bits.
+all of them whatever the density, and a pruned synapse costs nothing. The order of every sum is spelled out in
+LLVM vectors of LANES: hardware with narrower vectors splits them and gets the same bits.
 """
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-LANES = 16
+LANES = 32
 
 _FLOAT, _INT32, _INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 _VECTOR = ir.VectorType(_FLOAT, LANES)
@@ -31,7 +31,7 @@ def _splat(builder, scalar):
 
 
 def _lanes_at(builder, pointer, row):
-    """Pointer to the sixteen lanes of a row."""
+    """Pointer to the lanes of a row."""
     offset = builder.mul(row, ir.Constant(_INT64, LANES))
     return builder.bitcast(builder.gep(pointer, [offset]), _VECTOR.as_pointer())
 
