@@ -94,10 +94,11 @@ def test_patches_are_thresholded_discs_of_the_photographs(patches):
             for column in range(2, 640 - 2):
                 discs.append((bright, row, column))
     drawn = data.choice(data.PATCHES_SEED, len(discs), 100_000)
-    for index, pattern in [(5, patches.train[5]), (89_999, patches.train[-1]), (90_000, patches.test[0])]:
-        bright, row, column = discs[drawn[index]]
-        window = bright[row - 2 : row + 3, column - 2 : column + 3]
-        np.testing.assert_array_equal(pattern, window[patches.pixel_y, patches.pixel_x])
+    for indices, patterns in ((drawn[:200], patches.train[:200]), (drawn[90_000:90_200], patches.test[:200])):
+        for index, pattern in zip(indices, patterns.values):
+            bright, row, column = discs[index]
+            window = bright[row - 2 : row + 3, column - 2 : column + 3]
+            np.testing.assert_array_equal(pattern, window[patches.pixel_y, patches.pixel_x])
     assert len(discs) == 538_056
     assert len(set(drawn.tolist())) == 100_000  # train and test share no position
 
