@@ -1,0 +1,373 @@
+"""Slow obvious twins of the kernels: one chain, one unit, one synapse at a time; no graph, no tiles, no threads.
+
+Every float32 operation is written out as np.float32 scalars, in the order that the kernels document, so that twins and
+kernels must agree in every bit. A machine is anything with biases, weights and masks; states are one array
+(n_chains, n_l) a layer. At the end: enumeration in float64, and tolerances that follow from a sample's size.
+"""
+
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+from scipy import stats
+
+from analysis.lanes import LANES
+from analysis.random import derive
+
+f32 = np.float32
+WORD = 0xFFFFFFFF
+
+
+# ---- random numbers ------------------------------------------------------------------------------------------------
+
+
+def philox(counter, key):
+    """Philox4x32-10 on Python ints: four words from a counter of four and a key of two."""
+    c, k = list(counter), list(key)
+    for _ in range(10):
+        p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(q >> 32) ^ c[1] ^ k[0], q & WORD, (p >> 32) ^ c[3] ^ k[1], p & WORD]
+        k = [(k[0] + 0x9E3779B9) & WORD, (k[1] + 0xBB67AE85) & WORD]
+    return c
+
+
+def bits(seed, stream, chain, step, unit):
+    """The 32 random bits at a position."""
+    return philox((unit // 4, step, chain, stream), (seed & WORD, seed >> 32))[unit % 4]
+
+
+def permutation(seed, n):
+    """The order of n random 64-bit numbers: high words first, then low words."""
+    words = [bits(seed, 0, 0, 0, u) for u in range(2 * n)]
+    return sorted(range(n), key=lambda k: words[k] << 32 | words[n + k])
+
+
+def normal(seed, stream, n):
+    """Sum of twelve 20-bit uniforms - 6."""
+    words = [bits(seed, stream, 0, 0, u) >> 12 for u in range(12 * n)]
+    return [sum(words[12 * k : 12 * k + 12]) / 2**20 - 6 for k in range(n)]
+
+
+# ---- functions -----------------------------------------------------------------------------------------------------
+
+
+def exp(x):
+    """2^n 2^f with n + f = x log2 e, |f| <= 1/2, in float32 step by step."""
+    z = f32(min(max(f32(x), f32(-80)), f32(80)) * f32(1.4426950408889634))
+    n = np.floor(z + f32(0.5))
+    f = z - n
+    p = f32(1.5403530e-4)
+    for c in (1.3333558e-3, 9.6181291e-3, 5.5504109e-2, 2.4022651e-1, 6.9314718e-1, 1.0):
+        p = p * f + f32(c)
+    return p * f32(2.0 ** int(n))
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)) in float32."""
+    return f32(1) / (f32(1) + exp(-f32(x)))
+
+
+def lane_sum(weights, states):
+    """sum_k w_k x_k, in this order."""
+    total = f32(0)
+    for w, x in zip(weights, states):
+        total = total + f32(w) * f32(x)
+    return total
+
+
+def lane_dot(x, y):
+    """sum_n x_n y_n: one running sum a lane, added up by halves."""
+    lanes = [f32(0)] * LANES
+    for n, (a, b) in enumerate(zip(x, y)):
+        lanes[n % LANES] = lanes[n % LANES] + f32(a) * f32(b)
+    while len(lanes) > 1:
+        half = len(lanes) // 2
+        lanes = [lanes[c] + lanes[c + half] for c in range(half)]
+    return lanes[0]
+
+
+# ---- states --------------------------------------------------------------------------------------------------------
+
+
+def neighbours(machine, layer, j):
+    """(weight, layer, unit) of the synapses of a unit: from below, then to above, each in ascending order."""
+    found = []
+    if layer > 0:
+        n = len(machine.biases[layer - 1])
+        found += [(machine.weights[layer - 1][i, j], layer - 1, i) for i in range(n) if machine.masks[layer - 1][i, j]]
+    if layer < len(machine.weights):
+        n = len(machine.biases[layer + 1])
+        found += [(machine.weights[layer][j, k], layer + 1, k) for k in range(n) if machine.masks[layer][j, k]]
+    return found
+
+
+def probability(machine, states, c, layer, j, factor=1, below=False):
+    """sigmoid(b_j + factor sum_k w_jk x_k) of chain c; with `below` the synapses from below alone."""
+    synapses = [s for s in neighbours(machine, layer, j) if not below or s[1] < layer]
+    total = lane_sum([w for w, _, _ in synapses], [states[m][c, k] for _, m, k in synapses])
+    return sigmoid(machine.biases[layer][j] + f32(factor) * total)
+
+
+def position(machine, layer, j):
+    """Number of a unit, counted through all layers."""
+    return sum(len(b) for b in machine.biases[:layer]) + j
+
+
+def draw(p, seed, chain, step, unit):
+    """1 with probability p, from the upper 24 of the 32 bits at the position."""
+    return int(f32(bits(seed, 0, chain, step, unit) >> 8) * f32(2.0**-24) < p)
+
+
+def draw_layer(machine, states, layer, seed, step, factor=1):
+    """Draw a layer given its neighbours, in place; returns its probabilities."""
+    p = np.array([[probability(machine, states, c, layer, j, factor) for j in range(len(machine.biases[layer]))]
+                  for c in range(len(states[0]))])
+    for c, j in np.ndindex(p.shape):
+        states[layer][c, j] = draw(p[c, j], seed, c, step, position(machine, layer, j))
+    return p
+
+
+def start(machine, n_chains, seed):
+    """Independent units, P(x_u = 1) = sigmoid(b_u)."""
+    return [
+        np.array([[draw(sigmoid(b), seed, c, 0, position(machine, layer, j)) for j, b in enumerate(bias)]
+                  for c in range(n_chains)])
+        for layer, bias in enumerate(machine.biases)
+    ]
+
+
+def gibbs(machine, states, seed, first_step, n_steps):
+    """Sweeps in place: odd layers, then even ones."""
+    for step in range(first_step, first_step + n_steps):
+        for layer in [*range(1, len(states), 2), *range(0, len(states), 2)]:
+            draw_layer(machine, states, layer, seed, step)
+    return states
+
+
+def sample(machine, n_chains, n_steps, seed):
+    """The twin of sampling.sample."""
+    return gibbs(machine, start(machine, n_chains, derive(seed, "start")), derive(seed, "gibbs"), 0, n_steps)
+
+
+def mean_field(machine, patterns, n_iterations, tolerance):
+    """Mean field of LANES patterns at a time: they stop together; the last group is filled up with zero patterns."""
+    groups = []
+    for first in range(0, len(patterns), LANES):
+        tile = np.zeros((LANES, patterns.shape[1]), f32)
+        tile[: len(patterns[first : first + LANES])] = patterns[first : first + LANES]
+        groups.append(_mean_field_of_tile(machine, tile, n_iterations, tolerance))
+    return [np.concatenate(layer)[: len(patterns)] for layer in zip(*groups)]
+
+
+def _mean_field_of_tile(machine, tile, n_iterations, tolerance):
+    states = [tile] + [np.zeros((LANES, len(b)), f32) for b in machine.biases[1:]]
+    last = len(states) - 1
+    for layer in range(1, last + 1):
+        for c, j in np.ndindex(states[layer].shape):
+            states[layer][c, j] = probability(machine, states, c, layer, j, 2 if layer < last else 1, below=True)
+    for _ in range(n_iterations if last > 1 else 0):
+        change = f32(0)
+        for layer in range(1, last + 1):
+            new = np.array([[probability(machine, states, c, layer, j) for j in range(len(machine.biases[layer]))]
+                            for c in range(LANES)])
+            change = max(change, np.abs(new - states[layer]).max())
+            states[layer][:] = new
+        if change < f32(tolerance):
+            break
+    return states
+
+
+# ---- learning ------------------------------------------------------------------------------------------------------
+
+
+def contrastive_divergence(machine, patterns, seed, first_step, n_steps, factors=(1, 1)):
+    """CD-k: ((v, P(h | v)), (v', P(h | v'))), one pair of arrays each."""
+    states = [np.array(patterns, f32), np.zeros((len(patterns), len(machine.biases[1])), f32)]
+    up, down = factors
+    p_data = p_model = draw_layer(machine, states, 1, seed, first_step, up)
+    for step in range(first_step + 1, first_step + n_steps + 1):
+        draw_layer(machine, states, 0, seed, step, down)
+        p_model = draw_layer(machine, states, 1, seed, step, up)
+    return [np.array(patterns, f32), p_data], [states[0], p_model]
+
+
+def learner(machine):
+    """The machine as arrays that can be written to, with velocities of 0."""
+    return SimpleNamespace(
+        biases=[b.copy() for b in machine.biases],
+        weights=[w.copy() for w in machine.weights],
+        masks=machine.masks,
+        bias_velocity=[np.zeros_like(b) for b in machine.biases],
+        velocity=[np.zeros_like(w) for w in machine.weights],
+    )
+
+
+def learn(machine, positive, negative, rate, momentum):
+    """dw <- momentum dw + rate (<x_i x_j>_positive - <x_i x_j>_negative), w <- w + dw, and so the biases; in place."""
+    rate, momentum = f32(rate), f32(momentum)
+    scale, scale_model = f32(1) / f32(len(positive[0])), f32(1) / f32(len(negative[0]))
+    for layer, mask in enumerate(machine.masks):
+        for i, j in np.argwhere(mask):
+            data = lane_dot(positive[layer][:, i], positive[layer + 1][:, j])
+            model = lane_dot(negative[layer][:, i], negative[layer + 1][:, j])
+            velocity = momentum * machine.velocity[layer][i, j] + rate * (data * scale - model * scale_model)
+            machine.velocity[layer][i, j] = velocity
+            machine.weights[layer][i, j] = machine.weights[layer][i, j] + velocity
+    for layer, bias in enumerate(machine.biases):
+        for j in range(len(bias)):
+            data, model = (lane_sum(np.ones(len(x[layer])), x[layer][:, j]) for x in (positive, negative))
+            velocity = momentum * machine.bias_velocity[layer][j] + rate * (data * scale - model * scale_model)
+            machine.bias_velocity[layer][j] = velocity
+            bias[j] = bias[j] + velocity
+
+
+def cap_norms(machine, max_norm):
+    """Rescale the synapses from below of every unit to a norm of at most max_norm, in place."""
+    max_norm = f32(max_norm)
+    for weights, mask in zip(machine.weights, machine.masks):
+        for j in range(weights.shape[1]):
+            column = weights[mask[:, j], j]
+            squares = lane_sum(column, column)
+            if squares > max_norm * max_norm:
+                weights[mask[:, j], j] = [w * (max_norm / np.sqrt(squares)) for w in column]
+
+
+def train(machine, patterns, schedule, seed, factors=(1, 1)):
+    """The twin of training.train: a learner."""
+    trained, n_updates = learner(machine), -(-len(patterns) // schedule.batch_size)
+    chains = _start_chains(machine, patterns, schedule.n_chains, seed) if schedule.algorithm == "pcd" else None
+    for epoch, (rate, momentum) in enumerate(schedule.epochs):
+        order = permutation(derive(seed, "order", epoch), len(patterns))
+        for n in range(n_updates):
+            batch = patterns[order[n * schedule.batch_size : (n + 1) * schedule.batch_size]]
+            update, k = epoch * n_updates + n, schedule.n_gibbs_steps
+            if schedule.algorithm == "cd":
+                compared = contrastive_divergence(trained, batch, derive(seed, "cd"), update * (k + 1), k, factors)
+            else:
+                data = mean_field(trained, batch, schedule.n_mean_field_steps, schedule.tolerance)
+                compared = data, gibbs(trained, chains, derive(seed, "pcd"), update * k, k)
+            learn(trained, *compared, rate, momentum)
+            if schedule.max_norm is not None:
+                cap_norms(trained, schedule.max_norm)
+    return trained
+
+
+def _start_chains(machine, patterns, n_chains, seed):
+    """Hidden units ~ sigmoid(bias); visible units are patterns drawn without replacement, over again where too few."""
+    chains = start(machine, n_chains, derive(seed, "chains"))
+    chosen = permutation(derive(seed, "chain data"), len(patterns))[: min(n_chains, len(patterns))]
+    chains[0] = np.array([patterns[chosen[c % len(chosen)]] for c in range(n_chains)])
+    return chains
+
+
+def power_iteration(matrix, n_iterations, tolerance):
+    """x <- F x / |F x| from the diagonal, in Python floats: (eigenvalue, eigenvector)."""
+    n, norm = len(matrix), 1.0
+    x = [float(matrix[i][i]) for i in range(n)]
+    for _ in range(n_iterations):
+        y = [0.0] * n
+        for i, j in np.ndindex(n, n):
+            y[j] += x[i] * float(matrix[i][j])
+        squares = 0.0
+        for value in y:
+            squares += value * value
+        norm = squares**0.5
+        if norm == 0.0:
+            break
+        y = [value / norm for value in y]
+        change = max(abs(a - b) for a, b in zip(x, y))
+        x = y
+        if change < tolerance:
+            break
+    return norm, x
+
+
+# ---- pruning -------------------------------------------------------------------------------------------------------
+
+
+def prune(machine, importance, fraction):
+    """Remove synapses one at a time, then stranded units round by round: (masks, causes) of the larger machine."""
+    masks = [mask.copy() for mask in machine.masks]
+    for mask, x in zip(masks, importance):
+        ranking = sorted((float(x[i, j]), i, j) for i, j in np.argwhere(mask))
+        n_zero = sum(value == 0 for value, _, _ in ranking)
+        for _, i, j in ranking[: max(1, int(fraction * len(ranking) + 0.5), n_zero)]:
+            mask[i, j] = False
+    return remove_stranded(masks)
+
+
+def remove_stranded(masks):
+    """(masks, causes): hidden units without input (1), output (2) or both (3) go, until all are connected."""
+    masks = [np.array(mask) for mask in masks]
+    causes = [[0] * len(masks[0])] + [[0] * mask.shape[1] for mask in masks]
+    while True:
+        lost = []
+        for layer in range(1, len(causes)):
+            for j in range(len(causes[layer])):
+                no_input = not any(masks[layer - 1][:, j])
+                no_output = layer < len(masks) and not any(masks[layer][j, :])
+                if causes[layer][j] == 0 and (no_input or no_output):
+                    lost.append((layer, j, no_input + 2 * no_output))
+        if not lost:
+            return masks, causes
+        for layer, j, cause in lost:
+            causes[layer][j] = cause
+            masks[layer - 1][:, j] = False
+            if layer < len(masks):
+                masks[layer][j, :] = False
+
+
+# ---- enumeration, machines, tolerances -----------------------------------------------------------------------------
+
+
+def energy(machine, layers):
+    """E(x) of one joint state, term by term."""
+    total = 0.0
+    for bias, x in zip(machine.biases, layers):
+        total -= sum(float(b) * int(unit) for b, unit in zip(bias, x))
+    for weights, below, above in zip(machine.weights, layers, layers[1:]):
+        total -= sum(float(weights[i, j]) * int(below[i]) * int(above[j]) for i, j in np.ndindex(weights.shape))
+    return total
+
+
+def enumerate_states(machine):
+    """(states, p): every joint state, one array (n_states, n_l) a layer, and its probability."""
+    sizes = [len(b) for b in machine.biases]
+    joint = np.array(list(itertools.product((0, 1), repeat=sum(sizes))))
+    states = np.split(joint, np.cumsum(sizes)[:-1], axis=1)
+    weight = np.exp([-energy(machine, layers) for layers in zip(*states)])
+    return states, weight / weight.sum()
+
+
+def visible_probabilities(machine):
+    """P(v) of every visible pattern, in binary order."""
+    _, p = enumerate_states(machine)
+    return p.reshape(2 ** len(machine.biases[0]), -1).sum(axis=1)
+
+
+def machine_of(n_units, seed=0, weight_std=1.0, density=0.7):
+    """A small machine with strong weights, random masks and biases around 0."""
+    from analysis.model import BoltzmannMachine
+
+    rng = np.random.default_rng(seed)
+    pairs = list(zip(n_units, n_units[1:]))
+    return BoltzmannMachine(
+        tuple(rng.normal(0, 0.5, n) for n in n_units),
+        tuple(rng.normal(0, weight_std, pair) for pair in pairs),
+        tuple(rng.random(pair) < density for pair in pairs),
+    )
+
+
+def patterns_of(n, n_visible, seed=1):
+    return np.random.default_rng(seed).integers(0, 2, (n, n_visible)).astype(np.uint8)
+
+
+def assert_within_error(found, expected, standard_error):
+    """Every |found - expected| is within the error of a sample: a correct estimator fails once in a million seeds.
+
+    The limit in standard errors follows from the number of comparisons (Bonferroni).
+    """
+    found, expected, error = (np.ravel(x) for x in np.broadcast_arrays(found, expected, standard_error))
+    limit = stats.norm.isf(0.5e-6 / found.size)
+    excess = np.abs(found - expected) / (error + 1e-9)
+    assert excess.max() < limit, f"{excess.max():.1f} standard errors at {excess.argmax()}, expected below {limit:.1f}"
