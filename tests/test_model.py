@@ -1,0 +1,258 @@
+"""The machine as data: energy, round trips, the graph that the kernels read, and the errors of bad input."""
+
+import re
+
+import naive
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis import graph
+from analysis.lanes import LANES
+from analysis.model import BoltzmannMachine, check_binary
+from analysis.random import normal
+
+SHAPES = [(3, 4), (1, 1), (4, 3, 2), (2, 3, 1, 4)]
+
+
+@st.composite
+def machines(draw):
+    """Two to five layers of one to six units, from no synapse to all."""
+    n_units = draw(st.lists(st.integers(1, 6), min_size=2, max_size=5))
+    return naive.machine_of(n_units, draw(st.integers(0, 1000)), density=draw(st.sampled_from([0, 0.2, 0.7, 1.1])))
+
+
+def assert_same_machine(found, expected):
+    for name in ("biases", "weights", "masks"):
+        for a, b in zip(getattr(found, name), getattr(expected, name), strict=True):
+            np.testing.assert_array_equal(a, b, strict=True)
+
+
+# ---- the machine ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_units", SHAPES, ids=str)
+def test_energy_is_the_sum_over_units_and_synapses(n_units):
+    machine = naive.machine_of(n_units)
+    states = [np.random.default_rng(0).integers(0, 2, (20, n)) for n in n_units]
+    found = machine.energy(states)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, [naive.energy(machine, x) for x in zip(*states)], atol=1e-12)
+
+
+def test_energy_of_a_hand_computed_case():
+    machine = BoltzmannMachine(([1, 2], [4], [8]), ([[16], [32]], [[64]]))
+    assert machine.energy([[[0, 0], [1, 0], [0, 1], [1, 1]], [[1], [1], [1], [1]], [[0], [0], [1], [1]]]).tolist() == [
+        -4,
+        -(1 + 4 + 16),
+        -(2 + 4 + 8 + 32 + 64),
+        -(1 + 2 + 4 + 8 + 16 + 32 + 64),
+    ]
+
+
+def test_weights_without_a_synapse_are_forced_to_zero():
+    machine = BoltzmannMachine(([0, 0], [0, 0]), ([[1, 2], [3, 4]],), ([[1, 0], [0, 1]],))
+    assert machine.weights[0].tolist() == [[1, 0], [0, 4]]
+    assert machine.masks[0].dtype == bool
+    assert (machine.n_units, machine.n_synapses) == ((2, 2), (2,))
+    assert repr(machine) == "BoltzmannMachine(2-2 units, 2 of 4 synapses)"
+
+
+def test_a_machine_without_masks_has_all_synapses():
+    machine = BoltzmannMachine((np.zeros(3), np.zeros(2), np.zeros(4)), (np.zeros((3, 2)), np.zeros((2, 4))))
+    assert machine.n_synapses == (6, 8)
+
+
+def test_a_machine_shares_no_memory_with_its_arguments_and_is_read_only():
+    bias, weight, mask = np.zeros(2, np.float32), np.zeros((2, 2), np.float32), np.ones((2, 2), bool)
+    machine = BoltzmannMachine((bias, bias), (weight,), (mask,))
+    bias[0], weight[0, 0], mask[0, 1] = 1, 1, False
+    assert not machine.biases[0].any()
+    assert not machine.weights[0].any()
+    assert machine.masks[0].all()
+    for array in (*machine.biases, *machine.weights, *machine.masks):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    with pytest.raises(AttributeError):
+        machine.biases = ()
+
+
+def test_a_random_machine_follows_its_parameters():
+    masks = (np.eye(30, 20, dtype=bool), np.ones((20, 40), bool))
+    machine = BoltzmannMachine.random((30, 20, 40), 3, 0.5, np.arange(30), -1.5, masks)
+    assert machine.biases[0].tolist() == list(range(30))
+    assert set(np.concatenate(machine.biases[1:])) == {-1.5}
+    assert (machine.weights[1].ravel() == np.float32(0.5) * normal(3, 1, 800)).all()
+    assert (machine.weights[0] == np.where(masks[0], np.float32(0.5) * normal(3, 0, 600).reshape(30, 20), 0)).all()
+    other = BoltzmannMachine.random((30, 20, 40), 4, 0.5)
+    assert (other.weights[1] != machine.weights[1]).all()
+
+
+def test_a_random_machine_has_the_standard_deviation_it_says():
+    weights = BoltzmannMachine.random((300, 200), 0, weight_std=0.1).weights[0]
+    naive.assert_within_error([weights.mean(), weights.std()], [0, 0.1], [0.1 / 60000**0.5, 0.1 / 120000**0.5])
+
+
+@given(machines())
+def test_a_dataset_holds_the_whole_machine(machine):
+    dataset = machine.to_dataset()
+    assert_same_machine(BoltzmannMachine.from_dataset(dataset), machine)
+    assert all({"long_name", "units"} <= set(variable.attrs) for variable in dataset.data_vars.values())
+    n_layers = len(machine.n_units)
+    assert dict(dataset.sizes) == {f"unit_{k}": machine.n_units[k] for k in range(n_layers)}
+
+
+def test_a_machine_survives_a_file(tmp_path):
+    machine = naive.machine_of((3, 4, 2))
+    machine.to_dataset().to_netcdf(tmp_path / "machine.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "machine.nc", engine="h5netcdf") as dataset:
+        assert_same_machine(BoltzmannMachine.from_dataset(dataset), machine)
+
+
+# ---- the graph -----------------------------------------------------------------------------------------------------
+
+
+@given(machines())
+def test_a_graph_holds_the_whole_machine(machine):
+    assert_same_machine(graph.to_machine(graph.build(machine), machine.masks), machine)
+
+
+@given(machines())
+def test_a_row_of_the_graph_lists_the_synapses_of_its_unit_from_below_then_to_above(machine):
+    built = graph.build(machine)
+    assert built.layer.tolist() == [0, *np.cumsum(machine.n_units)]
+    assert built.bias.tolist() == np.concatenate(machine.biases).tolist()
+    for layer, n in enumerate(machine.n_units):
+        for j in range(n):
+            u, expected = built.layer[layer] + j, naive.neighbours(machine, layer, j)
+            row = slice(built.start[u], built.start[u + 1])
+            assert built.neighbour[row].tolist() == [built.layer[m] + k for _, m, k in expected]
+            assert built.weight[row].tolist() == [w for w, _, _ in expected]
+            assert built.above[u] - built.start[u] == sum(m < layer for _, m, _ in expected)
+    assert built.start[0] == 0
+    assert built.start[-1] == 2 * sum(machine.n_synapses) == len(built.neighbour) == len(built.weight)
+
+
+@given(machines())
+def test_the_twin_of_an_entry_is_the_same_synapse_in_the_other_row(machine):
+    built = graph.build(machine)
+    entries = np.arange(len(built.twin))
+    unit = np.repeat(np.arange(len(built.bias)), np.diff(built.start))
+    assert (built.twin[built.twin] == entries).all()
+    assert (built.twin != entries).all()
+    assert (unit[built.twin] == built.neighbour).all()
+    assert (built.neighbour[built.twin] == unit).all()
+    assert (built.weight[built.twin] == built.weight).all()
+
+
+def test_a_graph_is_a_copy_that_kernels_may_write_to():
+    machine = naive.machine_of((3, 4, 2))
+    built = graph.build(machine)
+    for array in built:
+        assert array.flags.writeable
+        assert array.flags.c_contiguous
+        array[...] = 1
+    assert_same_machine(machine, naive.machine_of((3, 4, 2)))
+
+
+@pytest.mark.parametrize("n", [1, LANES - 1, LANES, 2 * LANES + 5])
+def test_tiles_hold_one_chain_a_lane(n):
+    rng = np.random.default_rng(0)
+    layers = [rng.integers(0, 2, (n, size)).astype(np.uint8) for size in (3, 1, 4)]
+    tiles = graph.to_tiles(layers, 8)
+    assert tiles.shape == (-(-n // LANES), 8, LANES)
+    assert tiles.flags.c_contiguous
+    for t, u, c in np.ndindex(tiles.shape):
+        chain = t * LANES + c
+        assert tiles[t, u, c] == (np.concatenate(layers, axis=1)[chain, u] if chain < n else 0)
+    for found, expected in zip(graph.from_tiles(tiles, np.array([0, 3, 4, 8]), n, np.uint8), layers, strict=True):
+        np.testing.assert_array_equal(found, expected, strict=True)
+
+
+def test_tiles_of_the_first_layers_leave_the_others_zero():
+    tiles = graph.to_tiles([np.ones((5, 2))], 6)
+    assert (tiles[0, :2, :5] == 1).all()
+    assert tiles.sum() == 10
+
+
+# ---- bad input -----------------------------------------------------------------------------------------------------
+
+GOOD = (np.zeros(2), np.zeros(3)), (np.zeros((2, 3)),), (np.ones((2, 3)),)
+
+
+def fill(shape, value):
+    array = np.ones(shape)
+    array.flat[1] = value
+    return array
+
+
+BAD_MACHINES = {
+    "one layer": ((np.zeros(2),), (), None, "machine: found 1 biases, 0 weights, 0 masks, expected L + 1 biases"),
+    "a layer of weights too many": (GOOD[0], GOOD[1] * 2, None, "machine: found 2 biases, 2 weights, 2 masks"),
+    "no mask": (*GOOD[:2], (), "machine: found 2 biases, 1 weights, 0 masks, expected L + 1 biases, L weights and"),
+    "matrix of biases": ((np.zeros((2, 1)), np.zeros(3)), *GOOD[1:], "biases[0]: found shape (2, 1), expected (n_"),
+    "empty layer": ((np.zeros(2), []), *GOOD[1:], "biases[1]: found shape (0,), expected (n_units,) with n_units >= 1"),
+    "transposed weights": (GOOD[0], (np.zeros((3, 2)),), None, "weights[0]: found shape (3, 2), expected (2, 3)"),
+    "transposed mask": (*GOOD[:2], (np.ones((3, 2)),), "masks[0]: found shape (3, 2), expected (2, 3)"),
+    "mask of halves": (*GOOD[:2], (fill((2, 3), 0.5),), "masks[0]: found values other than 0 and 1, expected a binary"),
+    "mask with NaN": (*GOOD[:2], (fill((2, 3), np.nan),), "masks[0]: found values other than 0 and 1"),
+    "NaN weight": (GOOD[0], (fill((2, 3), np.nan),), None, "weights[0]: found 1 values that are not finite, expected"),
+    "infinite weight": (GOOD[0], (fill((2, 3), np.inf),), None, "weights[0]: found 1 values that are not finite"),
+    "NaN bias": ((np.zeros(2), fill(3, np.nan)), *GOOD[1:], "biases[1]: found 1 values that are not finite, expected"),
+}
+
+
+@pytest.mark.parametrize(("biases", "weights", "masks", "message"), BAD_MACHINES.values(), ids=BAD_MACHINES)
+def test_a_machine_that_does_not_fit_is_refused(biases, weights, masks, message):
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        BoltzmannMachine(biases, weights, masks)
+
+
+@pytest.mark.parametrize("n_units", [(3,), (), (3, 0), (3, -1)], ids=str)
+def test_a_random_machine_needs_two_layers_of_one_unit(n_units):
+    message = f"n_units: found {list(n_units)}, expected at least two layers of at least one unit"
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        BoltzmannMachine.random(n_units, 0)
+
+
+def test_energy_of_states_that_do_not_fit_is_refused():
+    machine = naive.machine_of((3, 2))
+    with pytest.raises(ValueError, match=r"^states: found layers of \[3, 4\] units, expected \[3, 2\]$"):
+        machine.energy([np.zeros((5, 3)), np.zeros((5, 4))])
+    with pytest.raises(ValueError, match=r"^states: found layers of \[3\] units, expected \[3, 2\]$"):
+        machine.energy([np.zeros((5, 3))])
+
+
+@pytest.mark.parametrize("missing", [["mask_1"], ["bias_0", "bias_1"], ["weight_1", "mask_1"]], ids=" ".join)
+def test_a_dataset_that_lacks_a_variable_is_refused(missing):
+    dataset = naive.machine_of((3, 2)).to_dataset().drop_vars(missing)
+    message = f"dataset: found no {', '.join(missing)}, expected what BoltzmannMachine.to_dataset writes"
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        BoltzmannMachine.from_dataset(dataset)
+
+
+@pytest.mark.parametrize("array", [[[0, 1]], [[False, True]], [[0.0, 1.0]], np.asfortranarray([[0, 1], [1, 1]])])
+def test_binary_patterns_come_back_as_c_ordered_bytes(array):
+    found = check_binary("patterns", array, 2)
+    assert found.dtype == np.uint8
+    assert found.flags.c_contiguous
+    assert found.tolist() == np.asarray(array).astype(int).tolist()
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        ([[0, 1, 1]], "x: found shape (1, 3), expected (n, 2) with n >= 1"),
+        ([0, 1], "x: found shape (2,), expected (n, 2) with n >= 1"),
+        (np.zeros((0, 2)), "x: found shape (0, 2), expected (n, 2) with n >= 1"),
+        ([[0, 2]], "x: found values other than 0 and 1, expected binary patterns (binarise them first)"),
+        ([[0.5, 1]], "x: found values other than 0 and 1"),
+        ([[np.nan, 1]], "x: found values other than 0 and 1"),
+        ([[-1, 1]], "x: found values other than 0 and 1"),
+    ],
+)
+def test_patterns_that_are_not_binary_are_refused(array, message):
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        check_binary("x", array, 2)

@@ -1,0 +1,170 @@
+"""Block Gibbs sampling draws from P(x) = exp(-E(x)) / Z, and every draw depends on its position alone."""
+
+import re
+
+import naive
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis import graph, kernels
+from analysis.lanes import LANES
+from analysis.model import BoltzmannMachine
+from analysis.random import key
+from analysis.sampling import sample, start_tiles
+
+MACHINES = {
+    "RBM": naive.machine_of((4, 3), 0),
+    "masked DBM": naive.machine_of((3, 4, 3), 1),
+    "four layers": naive.machine_of((2, 3, 2, 3), 2),
+    "strong synapses": naive.machine_of((3, 3, 2), 3, weight_std=1.5, density=1.1),
+}
+N_CHAINS, N_STEPS = 40_000, 60
+
+
+def pairs(states, p):
+    """<x_i x_j> of every pair of units under weights p, whatever their layers."""
+    joint = np.concatenate(states, axis=1).astype(float)
+    return ((joint * p[:, None]).T @ joint)[np.triu_indices(joint.shape[1])]
+
+
+def joint_counts(machine, states):
+    """How often each joint state was drawn, in the order of the enumeration."""
+    joint = np.concatenate(states, axis=1).astype(np.int64)
+    return np.bincount(joint @ (1 << np.arange(joint.shape[1])[::-1]), minlength=2 ** joint.shape[1])
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
+def test_gibbs_marginals_and_pair_moments_match_enumeration(machine):
+    expected = pairs(*naive.enumerate_states(machine))  # the diagonal holds the marginals, since x^2 = x
+    states = sample(machine, N_CHAINS, N_STEPS, 5)
+    found = pairs(states, np.full(N_CHAINS, 1 / N_CHAINS))
+    naive.assert_within_error(found, expected, np.sqrt(expected * (1 - expected) / N_CHAINS))
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
+def test_gibbs_draws_every_joint_state_as_often_as_enumeration_says(machine):
+    _, p = naive.enumerate_states(machine)
+    counts = joint_counts(machine, sample(machine, N_CHAINS, N_STEPS, 6))
+    often = p * N_CHAINS >= 5  # where chi-square holds; the rare states are one class (+ 5: it may be empty)
+    found, expected = (np.append(x[often], x[~often].sum() + 5) for x in (counts, p * N_CHAINS))
+    assert stats.chisquare(found, expected).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
+def test_one_sweep_leaves_the_exact_distribution_as_it_is(machine):
+    """Every moment of the joint states after one sweep from exact draws: no burn-in hides a wrong step."""
+    states, p = naive.enumerate_states(machine)
+    drawn = np.random.default_rng(7).choice(len(p), N_CHAINS, p=p)
+    after = sample(machine, N_CHAINS, 1, 7, initial=[x[drawn] for x in states])
+    expected, found = pairs(states, p), pairs(after, np.full(N_CHAINS, 1 / N_CHAINS))
+    naive.assert_within_error(found, expected, np.sqrt(expected * (1 - expected) / N_CHAINS))
+
+
+def test_chains_are_independent():
+    machine = MACHINES["strong synapses"]
+    joint = np.concatenate(sample(machine, N_CHAINS, N_STEPS, 8), axis=1).astype(float)
+    normed = (joint - joint.mean(axis=0)) / joint.std(axis=0)
+    lags = [1, 2, LANES // 2, LANES, 2 * LANES]
+    found = [(normed[lag:] * normed[:-lag]).mean(axis=0) for lag in lags]
+    naive.assert_within_error(found, 0.0, 1 / np.sqrt(N_CHAINS - max(lags)))
+
+
+def test_units_without_synapses_follow_their_bias():
+    nothing = np.zeros((2, 1)), np.zeros((1, 2))
+    machine = BoltzmannMachine(([-1, 2], [0.5], [-60, 60]), nothing, nothing)
+    states = sample(machine, N_CHAINS, 1, 3)
+    found, p = np.concatenate(states, axis=1).mean(axis=0), 1 / (1 + np.exp(-np.array([-1, 2, 0.5, -60, 60])))
+    naive.assert_within_error(found, p, np.sqrt(p * (1 - p) / N_CHAINS))
+    assert found[3:].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("n_chains", [1, LANES, 2 * LANES + 3])
+def test_sample_has_the_bits_of_its_twin(n_chains, n_threads):
+    machine = MACHINES["masked DBM"]
+    for found, expected in zip(sample(machine, n_chains, 3, 9), naive.sample(machine, n_chains, 3, 9), strict=True):
+        assert found.dtype == np.uint8
+        assert found.flags.c_contiguous
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_chain_does_not_depend_on_how_many_there_are():
+    machine = MACHINES["masked DBM"]
+    few, many = sample(machine, 7, 4, 1), sample(machine, 100, 4, 1)
+    for a, b in zip(few, many):
+        np.testing.assert_array_equal(a, b[:7])
+
+
+def test_a_tile_does_not_depend_on_where_the_call_begins():
+    machine = MACHINES["masked DBM"]
+    built = graph.build(machine)
+    together, apart = start_tiles(built, 4 * LANES, 1), start_tiles(built, 4 * LANES, 1)
+    kernels.gibbs(0, 4, together, built, key(2), 0, 3)
+    for t in (2, 0, 3, 1):
+        kernels.gibbs(t, t + 1, apart, built, key(2), 0, 3)
+    np.testing.assert_array_equal(together, apart)
+
+
+def test_sweeps_go_on_where_they_stopped():
+    machine = MACHINES["masked DBM"]
+    built = graph.build(machine)
+    at_once, in_parts = start_tiles(built, 40, 1), start_tiles(built, 40, 1)
+    kernels.gibbs(0, len(at_once), at_once, built, key(2), 0, 5)
+    kernels.gibbs(0, len(in_parts), in_parts, built, key(2), 0, 2)
+    kernels.gibbs(0, len(in_parts), in_parts, built, key(2), 2, 3)
+    np.testing.assert_array_equal(at_once, in_parts)
+
+
+def test_a_chain_moves_with_its_own_draws_from_the_state_it_is_given():
+    """Two chains that swap their states do not swap their draws: a draw belongs to the chain's number."""
+    machine = MACHINES["masked DBM"]
+    zeros, ones = ([np.full((1, n), value) for n in machine.n_units] for value in (0, 1))
+    mixed = sample(machine, 2, 1, 4, initial=[np.concatenate(x) for x in zip(zeros, ones)])
+    alone = sample(machine, 1, 1, 4, initial=zeros)
+    both = sample(machine, 2, 1, 4, initial=[np.concatenate(x) for x in zip(ones, ones)])
+    for a, b, c in zip(mixed, alone, both):
+        np.testing.assert_array_equal(a[0], b[0])
+        np.testing.assert_array_equal(a[1], c[1])
+
+
+def test_same_seed_same_bits_other_seed_other_bits():
+    machine = MACHINES["masked DBM"]
+    first, again, other = (np.concatenate(sample(machine, 50, 3, seed), axis=1) for seed in (1, 1, 2))
+    assert (first == again).all()
+    assert 0.2 < (first != other).mean() < 0.8
+
+
+def test_spare_lanes_do_not_show():
+    machine = BoltzmannMachine(([5.0], [5.0]), ([[1.0]],))
+    assert [x.shape for x in sample(machine, 3, 1, 0)] == [(3, 1), (3, 1)]
+
+
+# ---- bad input -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [0, -3, 1.5])
+@pytest.mark.parametrize("name", ["n_chains", "n_steps"])
+def test_a_number_that_is_no_count_is_refused(name, value):
+    counts = {"n_chains": 2, "n_steps": 2} | {name: value}
+    with pytest.raises(ValueError, match=rf"^{name}: found {value}, expected a count of at least 1$"):
+        sample(MACHINES["RBM"], **counts, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("initial", "message"),
+    [
+        ([np.zeros((2, 4))], "initial: found 1 layers, expected 2"),
+        ([np.zeros((2, 4)), np.zeros((2, 4))], "initial[1]: found shape (2, 4), expected (n, 3) with n >= 1"),
+        ([np.zeros((2, 4)), np.full((2, 3), 2)], "initial[1]: found values other than 0 and 1, expected binary"),
+        ([np.zeros((2, 4)), np.zeros((3, 3))], "initial: found [2, 3] chains, expected 2 in every layer"),
+    ],
+)
+def test_initial_states_that_do_not_fit_are_refused(initial, message):
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        sample(MACHINES["RBM"], 2, 1, 0, initial)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, None], ids=str)
+def test_a_seed_that_is_no_count_is_refused(seed):
+    with pytest.raises(ValueError, match=rf"^seed: found {seed}, expected an integer from 0 to 2\^64 - 1$"):
+        sample(MACHINES["RBM"], 2, 1, seed)
