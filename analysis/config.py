@@ -1,5 +1,7 @@
 """The config: every number that a protocol has a choice about, validated before anything runs."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import yaml
@@ -40,3 +42,10 @@ def experiment(config, name):
     if name not in config["experiments"]:
         raise ValueError(f"experiment: found {name!r}, expected one of {', '.join(config['experiments'])}")
     return config["experiments"][name]
+
+
+def notebook_source(wildcards):
+    """SHA-256 of the code and text of notebooks/<claim>.ipynb without its stored outputs, for Snakemake."""
+    cells = json.loads((ROOT / "notebooks" / f"{wildcards.claim}.ipynb").read_text())["cells"]
+    source = json.dumps([(cell["cell_type"], "".join(cell["source"])) for cell in cells])
+    return hashlib.sha256(source.encode()).hexdigest()

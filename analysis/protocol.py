@@ -40,7 +40,7 @@ def prune_run(settings, name, seed, machine, progress=False):
     for session in range(1, settings["pruning"]["n_sessions"] + 1):
         pruned = pruning.prune(machine, importance, settings["pruning"]["fraction"])
         causes, kept = pruned.causes, tuple(k[new] for k, new in zip(kept, pruned.kept))
-        pruned_states = spontaneous(settings, pruned.machine, derive(seed, "sleep pruned", session))
+        pruned_states = spontaneous(settings, pruned.machine, derive(seed, "sleep pruned", session), "n_measure_chains")
         machine = retrain(settings, pruned.machine, patterns["train"].values, session, seed, progress)
         states = spontaneous(settings, machine, derive(seed, "sleep", session))
         importance = score(machine, states, derive(seed, name, session))
@@ -60,7 +60,8 @@ def control_run(settings, name, seed, reference, progress=False):
         n_units = (masks[0].shape[0], *(m.shape[1] for m in masks))
         machine = new_machine(settings, n_units, masks, train_patterns, sub_seed)
         machine = develop(settings, machine, train_patterns, session, derive(sub_seed, "development"), progress)
-        run.add_control(session, machine, spontaneous(settings, machine, derive(sub_seed, "sleep")))
+        states = spontaneous(settings, machine, derive(sub_seed, "sleep"), "n_measure_chains")
+        run.add_control(session, machine, states)
     return run.dataset()
 
 
@@ -91,9 +92,12 @@ def retrain(settings, machine, patterns, session, seed, progress=False):
     return train(machine, patterns, Schedule(**settings["retraining"]), sub_seed, progress)
 
 
-def spontaneous(settings, machine, seed):
-    """Samples of the machine's own activity ("sleep"): the only thing a criterion sees besides the weights."""
-    return sample(machine, settings["samples"]["n_chains"], settings["samples"]["n_steps"], seed)
+def spontaneous(settings, machine, seed, chains="n_chains"):
+    """Samples of the machine's own activity ("sleep"): the only thing a criterion sees besides the weights.
+
+    Where no criterion looks, right after pruning and in controls, "n_measure_chains" are enough.
+    """
+    return sample(machine, settings["samples"][chains], settings["samples"]["n_steps"], seed)
 
 
 def initial_masks(settings, n_visible):

@@ -1,0 +1,197 @@
+"""The whole paper: over-produced machines -> pruned and retrained machines -> claims, their figures and their verdicts.
+
+    snakemake                                                             the main job
+    snakemake --configfile config/smoke.yaml --config out=results/smoke   every rule, small
+"""
+
+import json
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+from analysis.config import check, notebook_source
+
+min_version("9.0")
+
+if "experiments" not in config:
+
+    configfile: "config/default.yaml"
+
+
+OUT = Path(config.get("out", "."))
+CONFIG = Path(workflow.configfiles[-1]).resolve().relative_to(Path.cwd())
+EXPERIMENTS = config["experiments"]
+check({key: value for key, value in config.items() if key != "out"}, CONFIG)
+
+RUNS = f"{OUT}/data/runs"
+CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
+# What a run depends on: the code that simulates and measures, and the part of the config that it reads.
+CODE = [str(p) for p in sorted(Path("analysis").glob("*.py"))]
+DRAWING = ("claims", "collection", "effects", "figures", "plotting")
+RUN_CODE = [path for path in CODE if Path(path).stem not in DRAWING]
+BIRTH = ["dataset", "machine", "pretraining", "training"]
+LIFE = BIRTH + ["retraining", "samples", "pruning", "measures"]
+
+
+wildcard_constraints:
+    experiment="|".join(EXPERIMENTS),
+    condition="[a-z_0-9]+",
+    seed=r"\d+",
+
+
+def birth(wildcards):
+    return settings(wildcards.experiment, BIRTH)
+
+
+def life(wildcards):
+    return settings(wildcards.experiment, LIFE)
+
+
+def life_of_controls(wildcards):
+    return settings(wildcards.experiment, LIFE + ["control_sessions"])
+
+
+def settings(experiment, keys):
+    return json.dumps({key: EXPERIMENTS[experiment][key] for key in keys}, sort_keys=True)
+
+
+def reference_run(wildcards):
+    reference = EXPERIMENTS[wildcards.experiment]["reference"]
+    return f"{RUNS}/{wildcards.experiment}/{reference}/{wildcards.seed}.nc"
+
+
+def all_runs():
+    for name, experiment in EXPERIMENTS.items():
+        conditions = experiment["criteria"] + experiment["controls"] + ["fisher"] * experiment["proxy"]
+        yield from expand(f"{RUNS}/{name}/{{c}}/{{seed}}.nc", c=conditions, seed=range(experiment["n_seeds"]))
+
+
+rule all:
+    message: "Done: the claims are in {input[0]}"
+    input:
+        f"{OUT}/figures/claims.md",
+        f"{OUT}/figures/claims.svg",
+        f"{OUT}/data/claims.nc",
+
+
+rule compile:
+    message: "Compiling the kernels, once a machine"
+    input: [f"analysis/{name}.py" for name in ("jit", "lanes", "kernels", "online", "spectrum")]
+    output: f"{RUNS}/kernels.txt"
+    log: f"{OUT}/logs/compile.log"
+    threads: 1
+    resources: mem_mb=1000, runtime=5
+    shell: "python -m analysis compile --output {output} >{log} 2>&1"
+
+
+rule overproduce:
+    message: "{wildcards.experiment}, seed {wildcards.seed}: training the over-produced machine"
+    input:
+        code=RUN_CODE,
+        kernels=ancient(rules.compile.output),
+    output: f"{RUNS}/{{experiment}}/overproduced/{{seed}}.nc"
+    params: settings=birth
+    log: f"{OUT}/logs/{{experiment}}/overproduced/{{seed}}.log"
+    benchmark: f"{OUT}/logs/{{experiment}}/overproduced/{{seed}}.tsv"
+    threads: 1
+    priority: 20
+    resources: mem_mb=1000, runtime=60
+    shell:
+        "NUMBA_NUM_THREADS={threads} python -m analysis overproduce --config {CONFIG:q}"
+        " --experiment {wildcards.experiment} --seed {wildcards.seed} --output {output:q} >{log:q} 2>&1"
+
+
+rule run:
+    message: "{wildcards.experiment}, seed {wildcards.seed}: pruning by {wildcards.condition}"
+    input:
+        code=RUN_CODE,
+        machine=rules.overproduce.output,
+    output: f"{RUNS}/{{experiment}}/{{condition}}/{{seed}}.nc"
+    wildcard_constraints: condition="|".join(sorted({c for e in EXPERIMENTS.values() for c in e["criteria"]}))
+    params: settings=life
+    log: f"{OUT}/logs/{{experiment}}/{{condition}}/{{seed}}.log"
+    benchmark: f"{OUT}/logs/{{experiment}}/{{condition}}/{{seed}}.tsv"
+    threads: 1
+    priority: 10
+    resources: mem_mb=1500, runtime=120
+    shell:
+        "NUMBA_NUM_THREADS={threads} python -m analysis run --config {CONFIG:q}"
+        " --experiment {wildcards.experiment} --condition {wildcards.condition} --seed {wildcards.seed}"
+        " --machine {input.machine:q} --output {output:q} >{log:q} 2>&1"
+
+
+rule control:
+    message: "{wildcards.experiment}, seed {wildcards.seed}: control {wildcards.condition}"
+    input:
+        code=RUN_CODE,
+        reference=reference_run,
+    output: f"{RUNS}/{{experiment}}/{{condition}}/{{seed}}.nc"
+    wildcard_constraints: condition="born_small_units|born_small_synapses|random_sparse|reinitialised"
+    params: settings=life_of_controls
+    log: f"{OUT}/logs/{{experiment}}/{{condition}}/{{seed}}.log"
+    benchmark: f"{OUT}/logs/{{experiment}}/{{condition}}/{{seed}}.tsv"
+    threads: 1
+    resources: mem_mb=1500, runtime=120
+    shell:
+        "NUMBA_NUM_THREADS={threads} python -m analysis control --config {CONFIG:q}"
+        " --experiment {wildcards.experiment} --condition {wildcards.condition} --seed {wildcards.seed}"
+        " --reference {input.reference:q} --output {output:q} >{log:q} 2>&1"
+
+
+rule proxy:
+    message: "{wildcards.experiment}, seed {wildcards.seed}: local estimates beside the exact Fisher information"
+    input:
+        code=RUN_CODE,
+        reference=reference_run,
+    output: f"{RUNS}/{{experiment}}/fisher/{{seed}}.nc"
+    params: settings=life
+    log: f"{OUT}/logs/{{experiment}}/fisher/{{seed}}.log"
+    benchmark: f"{OUT}/logs/{{experiment}}/fisher/{{seed}}.tsv"
+    threads: 1
+    resources: mem_mb=2000, runtime=60
+    shell:
+        "NUMBA_NUM_THREADS={threads} python -m analysis proxy --config {CONFIG:q}"
+        " --experiment {wildcards.experiment} --seed {wildcards.seed}"
+        " --reference {input.reference:q} --output {output:q} >{log:q} 2>&1"
+
+
+rule claim:
+    message: "Notebook {wildcards.claim}"
+    input:
+        code=CODE,
+        runs=list(all_runs()),
+        notebook=ancient("notebooks/{claim}.ipynb"),
+    output:
+        dataset=f"{OUT}/data/{{claim}}.nc",
+        figures=directory(f"{OUT}/figures/{{claim}}"),
+        notebook=f"{OUT}/results/notebooks/{{claim}}.ipynb",
+    wildcard_constraints: claim="0[1-4]_[a-z_]+"
+    params:
+        source=notebook_source,  # its code alone: stored outputs make nothing stale
+        config=json.dumps(config, sort_keys=True),
+    log:
+        text=f"{OUT}/logs/{{claim}}.log",
+        notebook=f"{OUT}/logs/{{claim}}.ipynb",
+    benchmark: f"{OUT}/logs/{{claim}}.tsv"
+    threads: 1
+    resources: mem_mb=2000, runtime=30
+    shell:
+        "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q} -k python3 --cwd . --no-progress-bar"
+        " -p config {CONFIG:q} -p runs {RUNS:q} -p data {OUT:q}/data -p figures {OUT:q}/figures >{log.text:q} 2>&1"
+        " && cp {log.notebook:q} {output.notebook:q}"
+
+
+rule summary:
+    message: "The table of claims"
+    input:
+        code=CODE,
+        datasets=expand(f"{OUT}/data/{{claim}}.nc", claim=CLAIMS),
+    output:
+        f"{OUT}/figures/claims.md",
+        f"{OUT}/figures/claims.svg",
+        f"{OUT}/data/claims.nc",
+    log: f"{OUT}/logs/summary.log"
+    benchmark: f"{OUT}/logs/summary.tsv"
+    threads: 1
+    resources: mem_mb=1000, runtime=5
+    shell: "python -m analysis summary --data {OUT:q}/data --figures {OUT:q}/figures >{log:q} 2>&1"
