@@ -232,8 +232,12 @@ def cap_norms(machine, max_norm):
                 weights[mask[:, j], j] = [w * (max_norm / np.sqrt(squares)) for w in column]
 
 
+class Diverged(ArithmeticError):
+    """Carries the number of the update."""
+
+
 def train(machine, patterns, schedule, seed, factors=(1, 1)):
-    """The twin of training.train: a learner."""
+    """The twin of training.train: a learner; Diverged(update) where a parameter reaches 1000 or is not finite."""
     trained, n_updates = learner(machine), -(-len(patterns) // schedule.batch_size)
     chains = _start_chains(machine, patterns, schedule.n_chains, seed) if schedule.algorithm == "pcd" else None
     for epoch, (rate, momentum) in enumerate(schedule.epochs):
@@ -247,6 +251,8 @@ def train(machine, patterns, schedule, seed, factors=(1, 1)):
                 data = mean_field(trained, batch, schedule.n_mean_field_steps, schedule.tolerance)
                 compared = data, gibbs(trained, chains, derive(seed, "pcd"), update * k, k)
             learn(trained, *compared, rate, momentum)
+            if not all((np.abs(x) < 1000).all() for x in (*trained.biases, *trained.weights)):
+                raise Diverged(update)
             if schedule.max_norm is not None:
                 cap_norms(trained, schedule.max_norm)
     return trained
@@ -254,7 +260,7 @@ def train(machine, patterns, schedule, seed, factors=(1, 1)):
 
 def _start_chains(machine, patterns, n_chains, seed):
     """Hidden units ~ sigmoid(bias); visible units are patterns drawn without replacement, over again where too few."""
-    chains = start(machine, n_chains, derive(seed, "chains"))
+    chains = start(machine, n_chains, derive(derive(seed, "chains"), "start"))
     chosen = permutation(derive(seed, "chain data"), len(patterns))[: min(n_chains, len(patterns))]
     chains[0] = np.array([patterns[chosen[c % len(chosen)]] for c in range(n_chains)])
     return chains

@@ -200,14 +200,23 @@ BAD_MACHINES = {
     "mask with NaN": (*GOOD[:2], (fill((2, 3), np.nan),), "masks[0]: found values other than 0 and 1"),
     "NaN weight": (GOOD[0], (fill((2, 3), np.nan),), None, "weights[0]: found 1 values that are not finite, expected"),
     "infinite weight": (GOOD[0], (fill((2, 3), np.inf),), None, "weights[0]: found 1 values that are not finite"),
+    "bias beyond float32": ((np.zeros(2), fill(3, 1e39)), *GOOD[1:], "biases[1]: found 1 values that are not finite"),
     "NaN bias": ((np.zeros(2), fill(3, np.nan)), *GOOD[1:], "biases[1]: found 1 values that are not finite, expected"),
 }
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 @pytest.mark.parametrize(("biases", "weights", "masks", "message"), BAD_MACHINES.values(), ids=BAD_MACHINES)
 def test_a_machine_that_does_not_fit_is_refused(biases, weights, masks, message):
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         BoltzmannMachine(biases, weights, masks)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+@pytest.mark.xfail(strict=True, reason="weights are checked before they become float32: the machine holds infinity")
+def test_a_weight_beyond_float32_is_refused():
+    with pytest.raises(ValueError, match=r"^weights\[0\]: found 1 values that are not finite"):
+        BoltzmannMachine(GOOD[0], (fill((2, 3), 1e39),))
 
 
 @pytest.mark.parametrize("n_units", [(3,), (), (3, 0), (3, -1)], ids=str)

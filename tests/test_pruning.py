@@ -1,0 +1,305 @@
+"""Criteria against hand-computed cases; pruning removes what was asked, then what is stranded, and says why."""
+
+import re
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis import fisher, pruning
+from analysis.model import BoltzmannMachine
+from analysis.pruning import CRITERIA, KEPT, LOST_BOTH, LOST_INPUTS, LOST_OUTPUTS, prune, remove_stranded
+
+# Four samples of a 2-2-1 machine; <v_i h_j> = [[1/4, 2/4], [1/4, 3/4]] and <h_i g> = [[1/4], [2/4]].
+STATES = [
+    np.array([[1, 1], [1, 1], [0, 1], [0, 0]]),
+    np.array([[1, 1], [0, 1], [0, 1], [0, 0]]),
+    np.array([[1], [1], [0], [0]]),
+]
+DEEP = BoltzmannMachine(([0, 0], [0, 0], [0]), ([[1, -2], [3, 0]], [[-4], [5]]))
+VARIANCES = [np.array([[3, 4], [3, 3]]) / 16, np.array([[3], [4]]) / 16]
+
+
+def ones(machine):
+    return [np.ones(mask.shape) for mask in machine.masks]
+
+
+def dense(*n_units):
+    """A machine with all synapses and weights that differ."""
+    return naive.machine_of(n_units, density=1.1)
+
+
+@st.composite
+def machines_with_importance(draw):
+    n_units = draw(st.lists(st.integers(1, 5), min_size=2, max_size=4))
+    machine = naive.machine_of(n_units, draw(st.integers(0, 1000)), density=draw(st.sampled_from([0.3, 0.7, 1.1])))
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    return machine, [rng.integers(0, 4, mask.shape) for mask in machine.masks]  # with ties and zeros
+
+
+# ---- criteria ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("variance_fi", VARIANCES),
+        ("variance_fi_w2", [VARIANCES[0] * [[1, 4], [9, 0]], VARIANCES[1] * [[16], [25]]]),
+        ("weight", [[[1, 2], [3, 0]], [[4], [5]]]),
+        ("anti_fi", [1 - VARIANCES[0], 1 - VARIANCES[1]]),
+    ],
+)
+def test_criteria_of_a_hand_computed_case(name, expected):
+    found = pruning.criterion(name)(DEEP, STATES, 0)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+def test_heuristic_criterion_of_a_hand_computed_case():
+    """Rates 1/2, 3/4 and 1/4, 3/4: p = <h> <v> / (<v> + (1 - <v>) exp(-w (1 - <h>)))."""
+    e = np.exp
+    p = np.array([[0.25 / (1 + e(-0.75)), 0.75 / (1 + e(0.5))], [0.25 / (1 + e(-2.25) / 3), 0.75 * 0.75]])
+    np.testing.assert_allclose(pruning.heuristic_fi(DEEP, STATES, 0)[0], p * (1 - p), atol=1e-6)
+
+
+def test_anti_fi_prunes_what_variance_fi_keeps():
+    fi, anti = (CRITERIA[name](DEEP, STATES, 0) for name in ("variance_fi", "anti_fi"))
+    assert all((np.argsort(a, axis=None) == np.argsort(-b, axis=None)).all() for a, b in zip(anti, fi))
+
+
+@pytest.mark.parametrize("density", [0.6, 1.1])
+def test_eigenvector_criterion_is_the_first_eigenvector_among_the_synapses_that_exist(density):
+    machine = naive.machine_of((4, 3), 2, density=density)
+    rng = np.random.default_rng(0)
+    states = [rng.integers(0, 2, (2000, n)) for n in (4, 3)]
+    mask = machine.masks[0]
+    alive = np.concatenate([np.ones(7, bool), mask.ravel()])
+    matrix = fisher.information_matrix(*states)[np.ix_(alive, alive)]
+    first = np.abs(np.linalg.eigh(matrix)[1][:, -1])
+    (found,) = pruning.eigenvector(machine, states, 0)
+    np.testing.assert_allclose(found[mask], first[7:], atol=1e-6)
+    assert not found[~mask].any()
+    assert (found >= 0).all()
+
+
+def test_random_criterion_is_uniform_above_zero_and_a_function_of_the_seed_alone():
+    machine = dense(40, 50, 30)
+    found = CRITERIA["random"](machine, None, 3)
+    for a, b, c in zip(found, CRITERIA["random"](machine, STATES, 3), CRITERIA["random"](machine, None, 4)):
+        np.testing.assert_array_equal(a, b)
+        assert (a != c).any()
+        naive.assert_within_error(a.mean(), 0.5, np.sqrt(1 / 12 / a.size))
+        assert a.min() > 0
+        assert a.max() <= 1
+    assert np.abs(np.corrcoef(found[0].ravel()[:1500], found[1].ravel())[0, 1]) < 4.9 / np.sqrt(1500)
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_every_criterion_gives_a_finite_number_a_synapse(name):
+    machine = naive.machine_of((4, 3), 2)
+    states = [np.random.default_rng(0).integers(0, 2, (50, n)) for n in (4, 3)]
+    states[1][:, 0] = 0  # a silent unit
+    (importance,) = pruning.criterion(name)(machine, states, 1)
+    assert importance.shape == (4, 3)
+    assert np.isfinite(importance).all()
+    assert (importance >= 0).all()
+    prune(machine, [importance], 0.2)
+
+
+def test_the_registry_holds_the_criteria_of_the_paper():
+    names = "variance_fi variance_fi_w2 heuristic_fi eigenvector weight random anti_fi"
+    assert list(CRITERIA) == names.split()
+
+
+# ---- synapses ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fraction", "n_pruned"), [(0.5, 10), (0.1, 2), (0.12, 2), (0.125, 3), (0.13, 3), (0.001, 1), (0.9, 18)]
+)
+def test_prune_removes_exactly_the_number_that_was_asked(fraction, n_pruned):
+    machine = dense(4, 5)
+    importance = [1 + np.random.default_rng(0).permutation(20).reshape(4, 5)]
+    smaller, kept, _ = prune(machine, importance, fraction)
+    assert sum(smaller.n_synapses) == 20 - n_pruned
+    survivors = np.zeros((4, 5), bool)
+    survivors[np.ix_(*kept)] = smaller.masks[0]
+    np.testing.assert_array_equal(survivors, importance[0] > n_pruned)
+
+
+def test_each_layer_of_synapses_gives_its_own_share():
+    machine = dense(4, 5, 6)
+    importance = [np.arange(1, 21).reshape(4, 5) * 1000, np.arange(1, 31).reshape(5, 6)]
+    masks = naive.prune(machine, importance, 0.1)[0]
+    assert [mask.sum() for mask in masks] == [18, 27]
+    assert prune(machine, importance, 0.1).machine.n_synapses == (18, 27)
+
+
+def test_ties_are_broken_by_position_row_by_row():
+    smaller = prune(dense(3, 3), [np.full((3, 3), 0.25)], 0.45)
+    assert smaller.machine.masks[0].astype(int).tolist() == [[0, 0, 0], [0, 1, 1], [1, 1, 1]]
+
+
+def test_synapses_of_importance_exactly_zero_all_go():
+    importance = np.array([[0.0, 1e-300, 3], [-0.0, 0, 4]])
+    smaller, kept, causes = prune(dense(2, 3), [importance], 0.01)
+    assert [units.tolist() for units in kept] == [[0, 1], [1, 2]]
+    assert smaller.masks[0].astype(int).tolist() == [[1, 1], [0, 1]]
+    assert causes[1].tolist() == [LOST_INPUTS, KEPT, KEPT]
+
+
+def test_importance_where_there_is_no_synapse_is_ignored():
+    machine = BoltzmannMachine(([0, 0], [0, 0]), ([[1, 2], [3, 4]],), ([[1, 1], [0, 1]],))
+    smaller = prune(machine, [[[9, 1], [np.nan, 5]]], 0.3).machine
+    assert smaller.masks[0].astype(int).tolist() == [[1, 0], [0, 1]]
+    assert smaller.weights[0].tolist() == [[1, 0], [0, 4]]
+
+
+# ---- units ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_unit_that_lost_all_its_inputs_goes_with_its_outputs():
+    machine = dense(2, 3, 2)
+    masks = [mask.copy() for mask in machine.masks]
+    masks[0][:, 1] = False
+    smaller, kept, causes = remove_stranded(machine, masks)
+    assert [units.tolist() for units in kept] == [[0, 1], [0, 2], [0, 1]]
+    assert [cause.tolist() for cause in causes] == [[0, 0], [0, LOST_INPUTS, 0], [0, 0]]
+    assert (smaller.n_units, smaller.n_synapses) == ((2, 2, 2), (4, 4))
+    np.testing.assert_array_equal(smaller.weights[0], machine.weights[0][:, [0, 2]])
+    np.testing.assert_array_equal(smaller.weights[1], machine.weights[1][[0, 2]])
+    np.testing.assert_array_equal(smaller.biases[1], machine.biases[1][[0, 2]])
+
+
+def test_units_are_lost_by_their_outputs_or_by_both_as_well():
+    machine = dense(2, 4, 2)
+    masks = [mask.copy() for mask in machine.masks]
+    masks[0][:, [0, 2]] = False
+    masks[1][[1, 2]] = False
+    kept, causes = remove_stranded(machine, masks)[1:]
+    assert causes[1].tolist() == [LOST_INPUTS, LOST_OUTPUTS, LOST_BOTH, KEPT]
+    assert kept[1].tolist() == [3]
+    assert [x.dtype for x in causes] == [np.int8] * 3
+
+
+def test_the_last_layer_needs_no_output_and_visible_units_always_stay():
+    machine = dense(3, 2)
+    kept, causes = remove_stranded(machine, [np.array([[1, 1], [0, 0], [0, 0]], bool)])[1:]
+    assert [units.tolist() for units in kept] == [[0, 1, 2], [0, 1]]
+    assert not np.concatenate(causes).any()
+
+
+def test_a_stranded_unit_strands_others_upwards_and_downwards():
+    """Three chains of three hidden units: unit 0 breaks at the bottom, unit 1 at the top, unit 2 holds.
+
+    The top unit of the second chain lost its input first, at once with the output of the one below.
+    """
+    one = np.eye(3, dtype=bool)
+    machine = BoltzmannMachine(([0] * 3,) * 4, (np.ones((3, 3)),) * 3, (one,) * 3)
+    bottom, top = one.copy(), one.copy()
+    bottom[0, 0] = top[1, 1] = False
+    smaller, kept, causes = remove_stranded(machine, [bottom, one, top])
+    assert [units.tolist() for units in kept] == [[0, 1, 2], [2], [2], [2]]
+    assert [cause.tolist() for cause in causes] == [
+        [0, 0, 0],
+        [LOST_INPUTS, LOST_OUTPUTS, 0],
+        [LOST_INPUTS, LOST_OUTPUTS, 0],
+        [LOST_INPUTS, LOST_INPUTS, 0],
+    ]
+    assert smaller.n_synapses == (1, 1, 1)
+
+
+@given(machines_with_importance(), st.floats(0.01, 0.99))
+def test_pruning_is_that_of_its_twin(case, fraction):
+    machine, importance = case
+    masks, causes = naive.prune(machine, importance, fraction)
+    if not all(KEPT in cause for cause in causes):
+        with pytest.raises(ValueError, match=r"^pruning: found no unit left in layer \d, expected one at least"):
+            prune(machine, importance, fraction)
+        return
+    found = prune(machine, importance, fraction)
+    assert [cause.tolist() for cause in found.causes] == causes
+    survivors = [np.flatnonzero(np.equal(cause, KEPT)).tolist() for cause in causes]
+    assert [units.tolist() for units in found.kept] == survivors
+    pairs = list(zip(found.kept, found.kept[1:]))
+    for bias, old, units in zip(found.machine.biases, machine.biases, found.kept, strict=True):
+        np.testing.assert_array_equal(bias, old[units])
+    for layer, pair in enumerate(pairs):
+        np.testing.assert_array_equal(found.machine.masks[layer], masks[layer][np.ix_(*pair)])
+        expected = np.where(masks[layer], machine.weights[layer], 0)[np.ix_(*pair)]
+        np.testing.assert_array_equal(found.machine.weights[layer], expected)
+
+
+@given(machines_with_importance(), st.floats(0.01, 0.6))
+def test_masks_only_shrink_and_what_is_left_is_connected(case, fraction):
+    machine, importance = case
+    try:
+        smaller, kept, _ = prune(machine, importance, fraction)
+    except ValueError:
+        return
+    assert kept[0].tolist() == list(range(machine.n_units[0]))
+    last = len(smaller.masks) - 1
+    for layer, mask in enumerate(smaller.masks):
+        before = machine.masks[layer][np.ix_(kept[layer], kept[layer + 1])]
+        assert not (mask & ~before).any()
+        assert mask.sum() < machine.n_synapses[layer]
+        assert mask.any(axis=0).all()
+        assert layer == last or smaller.masks[layer + 1].any(axis=1).all()
+        assert not smaller.weights[layer][~mask].any()
+
+
+def test_pruning_leaves_the_larger_machine_and_the_importance_as_they_were():
+    machine, rng = dense(4, 5, 3), np.random.default_rng(0)
+    importance = [rng.random((4, 5)), rng.random((5, 3))]
+    copies = [x.copy() for x in importance]
+    prune(machine, importance, 0.5)
+    assert machine.n_synapses == (20, 15)
+    for a, b in zip(importance, copies):
+        np.testing.assert_array_equal(a, b)
+
+
+# ---- bad input -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf"), 0, 1], ids=str)
+def test_a_fraction_outside_0_to_1_is_refused(fraction):
+    message = f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded"
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        prune(DEEP, ones(DEEP), fraction)
+
+
+@pytest.mark.parametrize(
+    ("importance", "message"),
+    [
+        ([np.ones((2, 2))], "importance: found 1 arrays, expected 2, one a layer"),
+        ([np.ones((2, 2)), np.ones((1, 2))], "importance[1]: found shape (1, 2), expected (2, 1)"),
+        ([[[1, np.nan], [1, 1]], [[1], [1]]], "importance[0]: found values that are not finite, expected a number"),
+        ([[[1, 1], [1, 1]], [[1], [np.inf]]], "importance[1]: found values that are not finite, expected a number"),
+    ],
+)
+def test_importance_that_does_not_fit_is_refused(importance, message):
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        prune(DEEP, importance, 0.5)
+
+
+@pytest.mark.parametrize("n_units", [(1, 1), (2, 1, 2), (1, 2, 1)], ids=str)
+def test_pruning_to_nothing_is_refused(n_units):
+    machine = dense(*n_units)
+    with pytest.raises(ValueError, match=r"^pruning: found no unit left in layer 1, expected one at least; lower the"):
+        prune(machine, ones(machine), 0.99)
+
+
+def test_an_unknown_criterion_is_refused_with_the_known_ones():
+    message = (
+        "criterion: found 'magnitude', expected one of variance_fi, variance_fi_w2, heuristic_fi, eigenvector, weight, "
+        "random, anti_fi"
+    )
+    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
+        pruning.criterion("magnitude")
+
+
+def test_the_eigenvector_of_a_deep_machine_is_refused():
+    with pytest.raises(ValueError, match=r"^criterion 'eigenvector': found 2 layers of synapses, expected 1$"):
+        pruning.eigenvector(DEEP, STATES, 0)
