@@ -1,5 +1,10 @@
 """Every kernel has the bits of its naive twin, whatever the threads; functions keep their error bounds."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import naive
 import numpy as np
 import pytest
@@ -110,6 +115,21 @@ def test_exp_and_sigmoid_are_finite_and_in_range_at_extreme_arguments():
     assert np.isfinite(infinite).all()
 
 
+@pytest.mark.parametrize(
+    ("word", "p", "expected"),
+    [
+        (0, 0.0, 0),
+        (0, 1e-30, 1),
+        (2**31, 0.5, 0),
+        (2**31 - 1, 0.5, 1),
+        (2**31 - 1, 0.5 - 2**-24, 0),
+        (2**32 - 1, 1.0, 1),
+    ],
+)
+def test_bernoulli_is_one_where_the_upper_24_bits_are_below_p(word, p, expected):
+    assert kernels.bernoulli(np.uint32(word), np.float32(p)) == expected
+
+
 # ---- sums ----------------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +198,14 @@ def test_mean_field_has_the_bits_of_its_twin(n_units, n, n_iterations, tolerance
     patterns = naive.patterns_of(n, n_units[0])
     found = training.mean_field(machine, patterns, n_iterations, tolerance)
     assert_same_bits(found, naive.mean_field(machine, patterns, n_iterations, tolerance))
+
+
+def test_mean_field_starts_from_the_visible_units_alone():
+    machine = sparse_machine((3, 6, 5))
+    states = states_of(machine, 5)
+    silent = [states[0], *(0 * x for x in states[1:])]
+    found, expected = (run(kernels.mean_field, machine, x, 1, np.float32(0)) for x in (states, silent))
+    assert_same_bits(found, expected)
 
 
 # ---- learning ------------------------------------------------------------------------------------------------------
@@ -270,3 +298,33 @@ def test_a_number_of_threads_that_is_no_count_is_refused(text, monkeypatch):
     monkeypatch.setenv("NUMBA_NUM_THREADS", text)
     with pytest.raises(ValueError, match=rf"^NUMBA_NUM_THREADS: found '{text}', expected a count of at least 1$"):
         threads.count()
+
+
+# ---- processors ----------------------------------------------------------------------------------------------------
+
+DIGEST = """
+import hashlib
+import naive
+from analysis import fisher, sampling, training
+digest = hashlib.sha256()
+for n_units, algorithm, batch_size in (((9, 6, 7), "pcd", 20), ((9, 6), "cd", 1), ((9, 6), "cd", 20)):
+    plan = training.Schedule(algorithm, 3, (0.5, 0.1), 0.5, batch_size, max_norm=None if batch_size == 1 else 1.5)
+    machine = training.train(naive.machine_of(n_units), naive.patterns_of(90, 9), plan, 1)
+    states = sampling.sample(machine, 50, 3, 1)
+    importance = fisher.first_eigenvector(fisher.information_matrix(*states[:2]))
+    for array in (*machine.biases, *machine.weights, *states, importance):
+        digest.update(array.tobytes())
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_no_instruction_set_changes_a_bit():
+    """Compiled for this processor and for the oldest of its kind, without wide vectors and fused multiply-add."""
+    tests = Path(__file__).parent
+    digests = set()
+    for processor in ({}, {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}):
+        environment = os.environ | processor | {"PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])}
+        command = [sys.executable, "-c", DIGEST]
+        digests.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert len(digests) == 1
