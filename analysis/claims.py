@@ -1,0 +1,238 @@
+"""From runs to verdicts.
+
+    collect    the run files of a claim -> one small dataset, which its notebook draws and judges
+    evaluate   that dataset -> a table: prediction, effect, 95 % interval over seeds, verdict
+    summary    the tables of all claims -> figures/claims.md, figures/claims.svg, data/claims.nc
+
+Predictions, sessions and thresholds stand in the config's `claims:` section, which was fixed before the runs and which
+every claim dataset carries in its attributes. A verdict is computed; "not reproduced" is a result like the others.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from analysis import effects, provenance
+from analysis.collection import CLAIMS, collect
+from analysis.effects import NAMES
+from analysis.statistics import interval
+
+__all__ = ["CLAIMS", "collect", "evaluate", "load", "part", "parts", "root", "save", "settings", "summary", "verdict"]
+
+REPRODUCED, MIXED, NOT_REPRODUCED = "reproduced", "mixed", "not reproduced"
+
+
+def root():
+    """The project's folder: the nearest one upwards from here that holds pyproject.toml and analysis/."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "pyproject.toml").is_file() and (folder / "analysis").is_dir():
+            return folder
+    raise ValueError(f"root: found no project above {Path.cwd()}, expected to run inside a checkout")
+
+
+def save(dataset, path):
+    """Write NetCDF, whole or not at all: under a temporary name in the same folder, then renamed."""
+    provenance.write(dataset, path)
+
+
+def load(claim, folder="data"):
+    """The claim dataset that `save` wrote to the folder. Raises ValueError for an unknown claim or a missing file."""
+    _check_claim(claim)
+    return _read(Path(folder) / f"{claim}.nc")
+
+
+def settings(dataset):
+    """The config that the dataset's runs obeyed, as a dict."""
+    return json.loads(dataset.attrs["config"])
+
+
+def part(dataset, experiment):
+    """The variables of one experiment without its name in front; attrs: experiment, reference (criterion)."""
+    start = f"{experiment}_"
+    names = [name for name in dataset.data_vars if str(name).startswith(start)]
+    one = dataset[names].reset_coords(drop=False)
+    one = one[[name for name in one.data_vars if str(name).startswith(start)]]
+    one = one.rename({name: str(name)[len(start) :] for name in {*one.variables, *one.dims}})
+    of = settings(dataset)["experiments"][experiment]
+    return one.assign_attrs({"experiment": experiment, "reference": of["reference"], "dataset": of["dataset"]})
+
+
+def parts(dataset):
+    """{experiment: its part of the claim dataset}, in the order of the config."""
+    return {experiment: part(dataset, experiment) for experiment in settings(dataset)["experiments"]}
+
+
+def loss(part):
+    """Name of the measure that tells how well a machine of the experiment works, lower is better."""
+    return "kl" if "kl" in part else "encoding_error"
+
+
+def runs_markdown(dataset):
+    """What was run, and where it departs from the paper, from the config that the dataset carries."""
+    lines = []
+    for name, of in settings(dataset)["experiments"].items():
+        n_sessions, share = of["pruning"]["n_sessions"], of["pruning"]["fraction"]
+        left = (1 - share) ** n_sessions
+        hidden = " and ".join(str(n) for n in of["machine"]["hidden"])
+        lines.append(
+            f"**{name}**: {of['description']} Hidden units at the start: {hidden}; {n_sessions} sessions that each "
+            f"remove {share:.0%} of the synapses left, down to {left:.1%}; {of['n_seeds']} seeds; "
+            f"reference criterion: {NAMES[of['reference']]}. Departures from the paper:"
+        )
+        lines += ["", *(f"- {departure}" for departure in of["departures"]), ""]
+    return "\n".join(lines).strip()
+
+
+def evaluate(dataset):
+    """One row a prediction: claim, prediction, effect, low, high, units, threshold, n_seeds, verdict.
+
+    effect is the mean over seeds, [low, high] its bootstrap interval (analysis.statistics). Row rule: reproduced
+    if the whole interval lies above the threshold, not reproduced if the whole interval lies at or below it, else
+    mixed; mixed too where fewer than two seeds can tell.
+    """
+    claim, judged = dataset.attrs["claim"], settings(dataset)["claims"]
+    rows, machines = [], parts(dataset)
+    for name in sorted(judged[claim[3:]], key=list(effects.PREDICTIONS).index):
+        for effect in effects.PREDICTIONS[name](machines, judged[claim[3:]][name]):
+            known = effect.by_seed[np.isfinite(effect.by_seed)]
+            low, high = interval(known, **judged["interval"])
+            mean = known.mean() if len(known) else np.nan
+            found = row_verdict(low, high, effect.threshold)
+            rows.append([claim, effect.prediction, mean, low, high, effect.units, effect.threshold, len(known), found])
+    columns = ["claim", "prediction", "effect", "low", "high", "units", "threshold", "n_seeds", "verdict"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def row_verdict(low, high, threshold):
+    """The row rule of `evaluate`."""
+    if low > threshold:
+        return REPRODUCED
+    return NOT_REPRODUCED if high <= threshold else MIXED
+
+
+def verdict(table):
+    """The verdict of a claim from its rows.
+
+    reproduced if every prediction is; not reproduced if none is and at least one is contradicted (its row says not
+    reproduced); mixed in every other case.
+    """
+    found = set(table["verdict"])
+    if found == {REPRODUCED}:
+        return REPRODUCED
+    return NOT_REPRODUCED if REPRODUCED not in found and NOT_REPRODUCED in found else MIXED
+
+
+def conclusion(table):
+    """The verdict of a claim and how many of its predictions came out which way, in words."""
+    counts = [f"{(table['verdict'] == word).sum()} {word}" for word in (REPRODUCED, MIXED, NOT_REPRODUCED)]
+    return f"**{verdict(table)}** ({len(table)} predictions: {', '.join(counts)})"
+
+
+def summary_markdown(table):
+    """The verdict of a claim, and how its predictions came out in each experiment, as sentences."""
+    title = CLAIMS[table["claim"].iloc[0]]
+    sentences = [f"*{title}*: {conclusion(table)}."]
+    for experiment, rows in table.groupby(table["prediction"].str.split(":").str[0], sort=False):
+        counts = ", ".join(f"{(rows['verdict'] == word).sum()} {word}" for word in (REPRODUCED, MIXED, NOT_REPRODUCED))
+        sentences.append(f"For the {experiment}, {counts} of {len(rows)}.")
+    return " ".join(sentences)
+
+
+def sizes_markdown(part):
+    """What machines cost and how well they work after the last session that all of them have, as a Markdown table."""
+    dim, measure = "condition" if "condition" in part.dims else "criterion", loss(part)
+    last = part[["n_synapses", "n_units", measure]].dropna("session").isel(session=-1)
+    last = last.sel(stage="retrained") if "stage" in last.dims else last
+    lines = [f"| {part.attrs['experiment']} | synapses | hidden units | {NAMES[measure]} |", "|---|---|---|---|"]
+    for name in last[dim].values:
+        one = last.sel({dim: name})
+        cost = one["n_synapses"].sum("synapse_layer"), effects.hidden_units(one, "all")
+        cells = [f"{float(x.mean()):,.0f}" for x in cost] + [over_seeds(one[measure])]
+        lines.append(f"| {NAMES[name]} | {' | '.join(cells)} |".replace("|w|", "\\|w\\|"))
+    return "\n".join(lines)
+
+
+def table_markdown(table):
+    """The rows of `evaluate` as a Markdown table."""
+    lines = ["| prediction | effect [95 % interval] | holds above | seeds | verdict |", "|---|---|---|---|---|"]
+    for row in table.itertuples():
+        prediction, effect = row.prediction.replace("|", "\\|"), quote(row.effect, row.low, row.high, row.units)
+        lines.append(f"| {prediction} | {effect} | {row.threshold:g} | {row.n_seeds} | {row.verdict} |")
+    return "\n".join(lines)
+
+
+def quote(mean, low, high, units):
+    """mean [low, high] units, with three digits of the largest of them."""
+    if not np.isfinite(mean):
+        return "no seed can tell"
+    largest = max(abs(value) for value in (mean, low, high, 1e-12) if np.isfinite(value))
+    digits = int(np.clip(2 - np.floor(np.log10(largest)), 0, 6))
+    low, high = (f"{value:.{digits}f}" if np.isfinite(value) else "?" for value in (low, high))
+    return f"{mean:.{digits}f} [{low}, {high}]{'' if units == '1' else ' ' + units}"
+
+
+def over_seeds(values):
+    """Mean and 95 % interval over the seeds of a DataArray (seed), as text."""
+    return quote(float(values.mean("seed")), *interval(values.values), values.attrs.get("units", "1"))
+
+
+def summary(folder, figures, data):
+    """Judge every claim dataset in the folder: figures/claims.md and claims.svg, data/claims.nc. Returns the table."""
+    from analysis import plotting, style
+
+    datasets = [load(claim, folder) for claim in CLAIMS]
+    tables = [evaluate(dataset) for dataset in datasets]
+    table = pd.concat(tables, ignore_index=True)
+    figures = Path(figures)
+    figures.mkdir(parents=True, exist_ok=True)
+    (figures / "claims.md").write_text(all_markdown(tables), encoding="utf-8")
+    style.save(plotting.claims_figure(table), figures / "claims")
+    save(summary_dataset(table, datasets[0]), Path(data) / "claims.nc")
+    return table
+
+
+def all_markdown(tables):
+    """A table of claims with their verdicts, then the predictions of each."""
+    lines = ["| claim | verdict |", "|---|---|"]
+    lines += [f"| {CLAIMS[t['claim'].iloc[0]]} | {conclusion(t)} |" for t in tables]
+    for t in tables:
+        claim = t["claim"].iloc[0]
+        lines += ["", f"## {int(claim[:2])}. {CLAIMS[claim]}", "", table_markdown(t)]
+    return "\n".join(lines) + "\n"
+
+
+def summary_dataset(table, like):
+    """The table as a Dataset (prediction), with the provenance of a claim dataset."""
+    described = {
+        "claim": ("claim", "1"),
+        "prediction": ("what the claim predicts", "1"),
+        "effect": ("mean effect over seeds", "see variable units"),
+        "low": ("lower end of the 95 % interval", "see variable units"),
+        "high": ("upper end of the 95 % interval", "see variable units"),
+        "units": ("unit of effect, low, high and threshold", "1"),
+        "threshold": ("the prediction holds above", "see variable units"),
+        "n_seeds": ("seeds that can tell", "counts"),
+        "verdict": ("verdict", "1"),
+    }
+    variables = {}
+    for name, (text, units) in described.items():
+        values = table[name].to_numpy()
+        values = values.astype({"f": np.float32, "i": np.int64}.get(values.dtype.kind, str))
+        variables[name] = ("row", values, {"long_name": text, "units": units})
+    kept = {key: value for key, value in like.attrs.items() if key not in ("claim", "title")}
+    return xr.Dataset(variables, attrs={"title": "Verdicts of the four claims"} | kept)
+
+
+def _read(path):
+    if not path.is_file():
+        raise ValueError(f"claim dataset: found no file {path}, expected one that claims.save wrote")
+    with xr.open_dataset(path, engine="h5netcdf") as dataset:
+        return dataset.load()
+
+
+def _check_claim(claim):
+    if claim not in CLAIMS:
+        raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(CLAIMS)}")

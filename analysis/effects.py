@@ -1,0 +1,270 @@
+"""What a claim predicts, as one number a seed: the prediction holds where the number is above its threshold.
+
+    effect of a control       loss(control) - loss(pruned)
+    effect of a criterion     loss(criterion) - loss(reference), at equal synapses
+    survivors above lost      P(survivor > lost unit) - 1/2
+
+Every function takes the parts of a claim dataset, {experiment: Dataset}, and one entry of the config's `claims:`, and
+yields Effects. All differences are within a seed, whose runs start from the same over-produced machine.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy.stats import rankdata
+
+NAMES = {
+    "variance_fi": "variance FI",
+    "variance_fi_w2": "variance FI × w²",
+    "heuristic_fi": "heuristic FI",
+    "eigenvector": "eigenvector",
+    "weight": "|w|",
+    "random": "random",
+    "anti_fi": "anti-FI",
+    "pruned": "pruned from large",
+    "born_small_units": "born small, as many units",
+    "born_small_synapses": "born small, as many synapses",
+    "random_sparse": "random sparse",
+    "reinitialised": "pruned, re-initialised",
+    "exact_diagonal": "exact diagonal",
+    "exact_first_eigenvector": "exact first eigenvector",
+    "sampled_first_eigenvector": "sampled first eigenvector",
+    "kl": "KL divergence",
+    "encoding_error": "encoding error",
+    "digit_quality": "digit quality",
+    "activity": "activity",
+    "fisher": "Fisher information",
+    "input_information": "information on the input",
+    "digit_information": "information on the digit",
+    "first": "full machine",
+    "last": "last session",
+    "mean": "mean of sessions",
+}
+
+
+class Effect(NamedTuple):
+    """A prediction in words, its effect (n_seeds,), NaN where a seed can't tell, the unit, and the threshold."""
+
+    prediction: str
+    by_seed: np.ndarray
+    units: str
+    threshold: float
+
+
+def control_minus_pruned(parts, spec):
+    """loss(control) - loss(pruned from large), both after (re)training, at the same session."""
+    for experiment, measure in spec["measure"].items():
+        loss = _part(parts, experiment)[measure]
+        for control in loss["condition"].values[1:]:
+            difference = loss.sel(condition=control) - loss.sel(condition="pruned")
+            for session in spec["sessions"]:
+                text = f"{experiment}: {NAMES[control]} has the larger {NAMES[measure]}, {NAMES[session]}"
+                yield Effect(text, _at(difference, session), _units(loss), spec["threshold"])
+
+
+def weight_minus_reference(parts, spec):
+    """n_units(|w|) - n_units(reference) at equal synapses; layers: numbers, or all for the hidden units' sum."""
+    for experiment, layers in spec["layers"].items():
+        part = _part(parts, experiment)
+        for layer in layers:
+            what = "hidden units" if layer == "all" else f"units in layer {layer}"
+            difference = at_equal_synapses(part, hidden_units(part, layer), "weight")
+            for session in spec["sessions"]:
+                text = f"{experiment}: |w| leaves more {what} than {NAMES[part.attrs['reference']]}, {NAMES[session]}"
+                yield Effect(text, _at(difference, session), "units", spec["threshold"])
+
+
+def rank_correlation(parts, spec):
+    """Spearman's rho of a local estimate with the exact matrix, over the synapses that exist."""
+    yield from _of_proxies(parts, spec, spearman, "{} ranks synapses like the {}, {}")
+
+
+def pruned_in_common(parts, spec):
+    """Share of the half that a local estimate would prune which the exact matrix would prune too; 1/2 by chance."""
+    yield from _of_proxies(parts, spec, share_in_common, "{} prunes the synapses that the {} prunes, {}")
+
+
+def loss_minus_reference(parts, spec):
+    """loss(criterion) - loss(reference) at equal synapses."""
+    yield from _of_criteria(parts, spec, 1.0, "{} has the larger {} than {}, {}, {}")
+
+
+def reference_minus_quality(parts, spec):
+    """quality(reference) - quality(criterion) at equal synapses."""
+    yield from _of_criteria(parts, spec, -1.0, "{} has the lower {} than {}, {}, {}")
+
+
+def survivors_above_lost(parts, spec):
+    """P(survivor > lost unit of the same session) - 1/2, by what was measured before the loss; reference criterion."""
+    for experiment, measures in spec["measures"].items():
+        part = _part(parts, experiment)
+        for layer in spec["layers"][experiment]:
+            for measure in measures:
+                text = f"{experiment}: survivors in layer {layer} had more {NAMES[measure]} than lost units"
+                by_seed = [survival(part.isel(seed=k), measure, layer) for k in range(part.sizes["seed"])]
+                yield Effect(text, np.array(by_seed) - 0.5, "probability", spec["threshold"])
+
+
+def axonal_share(parts, spec):
+    """n(lost their outputs alone) / n(lost), all sessions; reference criterion."""
+    for experiment, layers in spec["layers"].items():
+        for layer in layers:
+            cause = _part(parts, experiment)[f"loss_cause_{layer}"]
+            dims = [dim for dim in cause.dims if dim != "seed"]
+            lost, axonal = (cause > 0).sum(dims), (cause == 2).sum(dims)
+            share = (axonal / lost.where(lost > 0)).values
+            text = f"{experiment}: units in layer {layer} are lost because their outputs went"
+            yield Effect(text, share, "share of losses", spec["threshold"])
+
+
+def connected_above_disconnected(parts, spec):
+    """P(entropy of a connected pixel > that of a disconnected one) - 1/2; reference criterion."""
+    for experiment in spec["experiments"]:
+        part = _part(parts, experiment)
+        connected, entropy = part["connected_0"].astype(bool), part["unit_entropy_0"]
+        values = xr.apply_ufunc(_above_rest, entropy, connected, input_core_dims=[["unit_0"]] * 2, vectorize=True) - 0.5
+        values = values.rename(pruning="session")
+        for session in spec["sessions"]:
+            text = f"{experiment}: disconnected pixels tell less than connected ones, {NAMES[session]}"
+            yield Effect(text, _at(values, session), "probability", spec["threshold"])
+
+
+PREDICTIONS = {
+    f.__name__: f
+    for f in (
+        control_minus_pruned,
+        weight_minus_reference,
+        rank_correlation,
+        pruned_in_common,
+        loss_minus_reference,
+        reference_minus_quality,
+        survivors_above_lost,
+        axonal_share,
+        connected_above_disconnected,
+    )
+}
+
+
+def at_equal_synapses(part, values, criterion):
+    """values(criterion) - values(reference), (seed, session), each at the larger of both numbers of synapses.
+
+    Criteria strand different units, so after a session they may differ in synapses. The run that has fewer is read
+    between its sessions, linearly in the logarithm of its synapses: nothing is extrapolated.
+    """
+    synapses = np.log(part["n_synapses"].sum("synapse_layer"))
+    x, y = (synapses.sel(criterion=name).transpose("seed", "session").values for name in _pair(part, criterion))
+    u, v = (values.sel(criterion=name).transpose("seed", "session").values for name in _pair(part, criterion))
+    common = np.maximum(x, y)
+    first, second = ([_interpolate(*row) for row in zip(common, *run)] for run in ((x, u), (y, v)))
+    return xr.DataArray(np.subtract(first, second), {"session": part["session"]}, ("seed", "session"))
+
+
+def probability_above(x, y):
+    """P(x > y) + P(x = y) / 2 for one value drawn from each; NaN where either is empty."""
+    if len(x) == 0 or len(y) == 0:
+        return np.nan
+    ranks = rankdata(np.concatenate([x, y]))
+    return float((ranks[: len(x)].sum() - len(x) * (len(x) + 1) / 2) / (len(x) * len(y)))
+
+
+def survival(part, measure, layer):
+    """Mean over the lost units of P(survivor of its session > it), by the measure before that session; one seed."""
+    cause, value = part[f"loss_cause_{layer}"].values, part[f"unit_{measure}_{layer}"].values
+    found = [(probability_above(v[c == 0], v[c > 0]), (c > 0).sum()) for c, v in zip(cause, value)]
+    found = [(p, n) for p, n in found if not np.isnan(p)]
+    return float(sum(p * n for p, n in found) / sum(n for _, n in found)) if found else np.nan
+
+
+def spearman(x, y):
+    """Correlation of ranks; NaN where either is constant."""
+    x, y = (rankdata(z) - (len(z) + 1) / 2 for z in (x, y))
+    norm = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / norm) if norm > 0 else np.nan
+
+
+def share_in_common(x, y):
+    """|low half by x and low half by y| / half; ties by position, as in pruning."""
+    half = len(x) // 2
+    lowest = (set(np.argsort(z, kind="stable")[:half].tolist()) for z in (x, y))
+    return len(set.intersection(*lowest)) / half if half else np.nan
+
+
+def of_synapses(statistic, part, proxy, target):
+    """statistic(proxy, target) over the synapses that exist, (seed, session)."""
+
+    def over_existing(x, y):
+        exists = np.isfinite(x) & np.isfinite(y)
+        return statistic(x[exists], y[exists])
+
+    dims = [["unit_0", "unit_1"], ["unit_0", "unit_1"]]
+    found = xr.apply_ufunc(over_existing, part[proxy], part[target], input_core_dims=dims, vectorize=True)
+    return found.drop_attrs()
+
+
+def _of_proxies(parts, spec, statistic, text):
+    for experiment in [name for name, part in parts.items() if "exact_diagonal" in part]:
+        for proxy in spec["proxies"]:
+            for target in spec["targets"]:
+                values = of_synapses(statistic, parts[experiment], proxy, target)
+                for session in spec["sessions"]:
+                    words = text.format(NAMES[proxy], NAMES[target], NAMES[session])
+                    units = "rho" if statistic is spearman else "share"
+                    yield Effect(f"{experiment}: {words}", _at(values, session), units, spec["threshold"])
+
+
+def _of_criteria(parts, spec, sign, text):
+    for experiment, measure in spec["measure"].items():
+        part = _part(parts, experiment)
+        for stage in spec["stages"]:
+            when = "before retraining" if stage == "pruned" else "retrained"
+            for name in spec["criteria"]:
+                difference = sign * at_equal_synapses(part, part[measure].sel(stage=stage), name)
+                for session in spec["sessions"]:
+                    reference = NAMES[part.attrs["reference"]]
+                    words = text.format(NAMES[name], NAMES[measure], reference, when, NAMES[session])
+                    by_seed, units = _at(difference, session), _units(part[measure])
+                    yield Effect(f"{experiment}: {words}", by_seed, units, spec["threshold"])
+
+
+def _above_rest(values, chosen):
+    return probability_above(values[chosen], values[~chosen])
+
+
+def _interpolate(at, x, y):
+    """y at `at`, where x falls from session to session."""
+    return np.interp(at, x[::-1], y[::-1])
+
+
+def _part(parts, experiment):
+    if experiment not in parts:
+        raise ValueError(f"claims: found experiment {experiment!r}, expected one of {', '.join(parts)}")
+    return parts[experiment]
+
+
+def _pair(part, criterion):
+    known = part["criterion"].values.tolist()
+    if criterion not in known:
+        raise ValueError(f"claims: found criterion {criterion!r}, expected one of {', '.join(known)}")
+    return criterion, part.attrs["reference"]
+
+
+def hidden_units(part, layer):
+    n_units = part["n_units"]
+    return n_units.sel(layer=slice(1, None)).sum("layer") if layer == "all" else n_units.sel(layer=layer)
+
+
+def _at(values, session):
+    """(n_seeds,) at the first (over-produced) or last session, or the mean of all sessions after 0."""
+    values = values.transpose("seed", "session").dropna("session", how="all")
+    if values.sizes["session"] == 0:
+        return np.full(values.sizes["seed"], np.nan)
+    if session == "mean":
+        return values.where(values["session"] > 0, drop=True).mean("session").values
+    if session not in ("first", "last"):
+        raise ValueError(f"claims: found session {session!r}, expected first, last or mean")
+    return values.isel(session=0 if session == "first" else -1).values
+
+
+def _units(variable):
+    return variable.attrs.get("units", "1")

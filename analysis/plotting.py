@@ -1,0 +1,252 @@
+"""One function a panel: Dataset in, Axes out.
+
+Datasets are the parts of a claim dataset (claims.part). The look is in analysis.style; panels of single machines are in
+analysis.pictures.
+"""
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib import pyplot as plt
+
+from analysis import effects
+from analysis.effects import NAMES
+from analysis.statistics import interval
+from analysis.style import (
+    CAUSES,
+    FATES,
+    ORANGE,
+    PAGE,
+    STYLE,
+    VERDICTS,
+    against_synapses,
+    line,
+    shrinking,
+    theme,
+    tidy,
+)
+
+QUANTITIES = {
+    "kl": "KL(data || model) (nats)",
+    "encoding_error": "encoding error (fraction)",
+    "digit_quality": "digit quality (probability)",
+    "activity": "mean activity (probability)",
+    "fisher": "Fisher information",
+    "input_information": "I(unit; input) (nats)",
+    "digit_information": "I(unit; digit) (nats)",
+}
+
+
+def loss_of_criteria(part, measure, stage, ax):
+    """KL, encoding error or digit quality against synapses left, by criterion, before or after retraining."""
+    synapses = part["n_synapses"].sum("synapse_layer")
+    for name in part["criterion"].values:
+        values = part[measure].sel(criterion=name, stage=stage)
+        against_synapses(values, synapses.sel(criterion=name), name, ax)
+    _reference_lines(part, measure, ax)
+    if measure == "kl":
+        ax.set_yscale("log")
+    ax.set_title(f"{part.attrs['experiment']}, {'before retraining' if stage == 'pruned' else 'retrained'}")
+    ax.set_ylabel(QUANTITIES[measure])
+    return shrinking(ax)
+
+
+def loss_of_controls(part, measure, size, ax):
+    """KL or encoding error of the pruned machines and the controls against their own size: synapses or hidden units."""
+    sizes = {"synapses": part["n_synapses"].sum("synapse_layer"), "hidden units": effects.hidden_units(part, "all")}
+    for name in part["condition"].values:
+        against_synapses(part[measure].sel(condition=name), sizes[size].sel(condition=name), name, ax)
+    _reference_lines(part, measure, ax)
+    ax.set_title(part.attrs["experiment"])
+    ax.set_ylabel(QUANTITIES[measure])
+    return shrinking(ax, size)
+
+
+def units_left(part, layer, ax):
+    """Units left in a layer against synapses left, by criterion."""
+    synapses = part["n_synapses"].sum("synapse_layer")
+    for name in part["criterion"].values:
+        values = effects.hidden_units(part, layer).sel(criterion=name)
+        against_synapses(values, synapses.sel(criterion=name), name, ax)
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    ax.set_ylabel("units left")
+    ax.set_ylim(bottom=0)
+    return shrinking(ax)
+
+
+def synapses_a_unit(part, layer, ax):
+    """Share of the units left that have at least so many synapses, by |w| and the reference; all seeds."""
+    for name in part["compared"].values:
+        degree = part[f"unit_degree_{layer}"].sel(compared=name).values
+        degree = np.sort(degree[degree > 0])[::-1]
+        colour, _, dashes = STYLE[name]
+        share = np.arange(1, len(degree) + 1) / len(degree)
+        ax.step(degree, share, where="pre", color=colour, linestyle=dashes, label=NAMES[name])
+    ax.set(xlabel="synapses of a unit, k", ylabel="share of units with ≥ k", ylim=(0, 1.02))
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return tidy(ax)
+
+
+def rank_frequency(part, stage, ax):
+    """Probability of the visible pattern of each rank, after the last session, by criterion, with the data's."""
+    rank, data = part["rank"].values, part["data_rank_probability"].values
+    for name in part["criterion"].values:
+        values = (
+            part["rank_probability"].sel(criterion=name, shown="last", stage=stage).transpose("seed", "rank").values
+        )
+        colour, _, dashes = STYLE[name]
+        ax.plot(rank, values.mean(axis=0), color=colour, linestyle=dashes, label=NAMES[name])
+        ax.fill_between(rank, *interval(values), color=colour, alpha=0.18, lw=0)
+    ax.plot(rank[data > 0], data[data > 0], color="black", lw=2.4, alpha=0.45, label="data", zorder=0)
+    ax.set(xscale="log", yscale="log", xlabel="rank of the pattern", ylabel="probability")
+    ax.set_ylim(max(data[data > 0].min() / 10, 1e-8), 1.5)
+    ax.set_title(f"last session, {'before retraining' if stage == 'pruned' else 'retrained'}")
+    return tidy(ax)
+
+
+def spectrum(part, shown, ax):
+    """Eigenvalues of the Fisher information matrix in falling order: exact, and from samples."""
+    for name, (colour, dashes) in {"exact": ("black", "-"), "sampled": (ORANGE, "--")}.items():
+        values = part[f"spectrum_{name}"].sel(shown=shown).transpose("seed", "parameter").values
+        n_known = int(np.isfinite(values).all(axis=0).sum())
+        order = np.unique(np.geomspace(1, n_known, 120).astype(int))
+        values = values[:, order - 1]
+        ax.plot(order, values.mean(axis=0), color=colour, linestyle=dashes, label=name)
+        ax.fill_between(order, *interval(values), color=colour, alpha=0.18, lw=0)
+    ax.set(xscale="log", yscale="log", xlabel="order", ylabel="eigenvalue", ylim=(1e-6, None))
+    ax.set_title(NAMES[shown])
+    return tidy(ax)
+
+
+def proxy_against_exact(part, proxy, target, ax):
+    """Each synapse of the over-produced machines of all seeds: local estimate against the exact value."""
+    x, y = (part[name].isel(session=0).values.ravel() for name in (proxy, target))
+    exists = np.isfinite(x) & np.isfinite(y)
+    ax.hexbin(x[exists], y[exists], gridsize=30, bins="log", mincnt=1, cmap="cividis", linewidths=0.1)
+    rho = effects.of_synapses(effects.spearman, part, proxy, target).isel(session=0)
+    ax.set(xlabel=NAMES[proxy], ylabel=NAMES[target])
+    ax.set_title(f"ρ = {float(rho.mean()):.2f}")
+    return tidy(ax)
+
+
+def rank_correlations(part, target, ax):
+    """Spearman's rho of the local estimates with the exact matrix, session by session."""
+    for proxy in ("variance_fi", "heuristic_fi", "sampled_first_eigenvector", "weight"):
+        rho = effects.of_synapses(effects.spearman, part, proxy, target).transpose("seed", "session")
+        line(part["session"].values, rho.values, proxy, ax)
+    ax.set(xlabel="session", ylabel="rank correlation", xticks=part["session"].values, ylim=(-1.02, 1.02))
+    ax.axhline(0, color="black", lw=0.5)
+    ax.set_title(f"with the {NAMES[target]}")
+    return tidy(ax)
+
+
+def class_shares(part, criterion, stage, ax):
+    """Share of each digit among the generated images, session by session; dashed: equal shares."""
+    shares = part["class_share"].sel(criterion=criterion, stage=stage).mean("seed").transpose("digit", "session")
+    edges = np.vstack([np.zeros(shares.sizes["session"]), shares.cumsum("digit").values])
+    colours = sns.color_palette("cividis", shares.sizes["digit"])
+    for digit, colour in enumerate(colours):
+        ax.fill_between(part["session"], edges[digit], edges[digit + 1], color=colour, lw=0.4, ec="white")
+        if edges[digit + 1, -1] - edges[digit, -1] > 0.04:
+            ax.text(part["session"].values[-1], edges[digit : digit + 2, -1].mean(), f" {digit}", va="center")
+    ax.set(xlabel="session", ylabel="share of images", ylim=(0, 1), xlim=part["session"].values[[0, -1]])
+    ax.set_title(NAMES[criterion])
+    return tidy(ax)
+
+
+def diversity(part, stage, ax):
+    """Entropy of the classes among generated images, as an effective number of digits, exp H, by criterion."""
+    share = part["class_share"].sel(stage=stage)
+    entropy = -(share * np.log(share.where(share > 0))).sum("digit")
+    for name in part["criterion"].values:
+        synapses = part["n_synapses"].sum("synapse_layer").sel(criterion=name)
+        against_synapses(np.exp(entropy.sel(criterion=name)), synapses, name, ax)
+    ax.axhline(10, color="black", lw=0.8, linestyle="--")
+    ax.set(ylabel="effective number of digits", ylim=(0, 10.5))
+    ax.set_title("before retraining" if stage == "pruned" else "retrained")
+    return shrinking(ax)
+
+
+def activity(part, layer, ax):
+    """Mean spontaneous activity of a layer against synapses left, retrained, by criterion."""
+    for name in part["criterion"].values:
+        synapses = part["n_synapses"].sum("synapse_layer").sel(criterion=name)
+        against_synapses(part["activity"].sel(criterion=name, stage="retrained", layer=layer), synapses, name, ax)
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}{' (visible)' if layer == 0 else ''}")
+    ax.set_ylabel(QUANTITIES["activity"])
+    return shrinking(ax)
+
+
+def survivors_and_lost(part, measure, layer, ax):
+    """Distribution of a measure over survivors and lost units, before the loss; all sessions and seeds."""
+    cause, value = part[f"loss_cause_{layer}"].values, part[f"unit_{measure}_{layer}"].values
+    groups = {"survives": value[cause == 0], "is lost": value[cause > 0]}
+    for (fate, colour), dashes in zip(FATES.items(), ("-", "--")):
+        x = np.sort(groups[fate])
+        ax.step(x, np.arange(1, len(x) + 1) / max(len(x), 1), where="post", color=colour, linestyle=dashes, label=fate)
+    ax.set(xlabel=QUANTITIES[measure], ylabel="share of units ≤ x", ylim=(0, 1.02))
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return tidy(ax)
+
+
+def what_units_tell(part, x, y, layer, ax):
+    """Each unit before each session of the first seed: two measures, coloured by what the session does to it."""
+    cause = part[f"loss_cause_{layer}"].isel(seed=0).values
+    values = [part[f"unit_{name}_{layer}"].isel(seed=0).values for name in (x, y)]
+    for (fate, colour), chosen, marker in zip(FATES.items(), (cause == 0, cause > 0), ("o", "x")):
+        ax.scatter(*(v[chosen] for v in values), s=6, color=colour, marker=marker, lw=0.7, alpha=0.6, label=fate)
+    ax.set(xlabel=QUANTITIES[x], ylabel=QUANTITIES[y])
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return tidy(ax)
+
+
+def causes_of_loss(part, layer, ax):
+    """Units lost in each session, by what they lost; mean over seeds."""
+    cause, bottom = part[f"loss_cause_{layer}"], 0.0
+    for code, (label, colour) in CAUSES.items():
+        counts = (cause == code).sum(f"unit_{layer}").mean("seed").values
+        ax.bar(part["pruning"].values, counts, bottom=bottom, color=colour, label=label, width=0.8, lw=0.4, ec="black")
+        bottom = bottom + counts
+    ax.set(xlabel="session", ylabel="units lost")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return tidy(ax)
+
+
+def forest(table, ax):
+    """Effects of a table of predictions, each less its threshold and in units of its largest bound; right: holds."""
+    bounds = table[["effect", "low", "high"]].sub(table["threshold"], axis=0)
+    scaled = bounds.div(bounds.abs().max(axis=1).replace(0, 1), axis=0)
+    for y, (row, effect, low, high) in enumerate(zip(table["verdict"], *scaled.to_numpy().T)):
+        colour, marker = VERDICTS[row]
+        ax.plot([low, high], [y, y], color=colour, lw=1.6)
+        ax.plot(effect, y, color=colour, marker=marker, ms=5)
+    ax.axvline(0, color="black", lw=0.7)
+    ax.set(yticks=range(len(table)), yticklabels=table["prediction"], ylim=(len(table) - 0.4, -0.6), xlim=(-1.08, 1.08))
+    ax.set(xticks=[-1, 0, 1], xticklabels=["contradicted", "threshold", "holds"])
+    return tidy(ax)
+
+
+def claims_figure(table):
+    """Every prediction of every claim, one panel a claim."""
+    theme()
+    groups = list(table.groupby("claim", sort=True))
+    heights = [len(rows) + 2 for _, rows in groups]
+    figure, axes = plt.subplots(len(groups), figsize=(PAGE, 0.17 * sum(heights)), height_ratios=heights, squeeze=False)
+    for (claim, rows), ax in zip(groups, axes.ravel()):
+        forest(rows, ax).set_title(f"{int(claim[:2])}. {claim[3:].replace('_', ' ')}", loc="left", fontweight="bold")
+    marks = [mpl.lines.Line2D([], [], color=c, marker=m, label=word) for word, (c, m) in VERDICTS.items()]
+    figure.legend(handles=marks, loc="outside lower right", ncols=3)
+    return figure
+
+
+def _reference_lines(part, measure, ax):
+    lines = {
+        "encoding_error": [("raw_pixel_error", "raw pixels", "--")],
+        "digit_quality": [
+            ("digit_quality_test", "test digits", "--"),
+            ("digit_quality_random", "random patterns", ":"),
+        ],
+    }
+    for name, label, dashes in lines.get(measure, []):
+        ax.axhline(float(part[name]), color="black", lw=0.8, linestyle=dashes, label=label)

@@ -1,0 +1,100 @@
+"""The look of the figures.
+
+A criterion or control has one colour, marker and line in all of them: colours of Okabe & Ito (2008), which colour-blind
+readers tell apart, markers and lines for print in grey. Lines are means over seeds, bands their 95 % intervals.
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+
+from analysis.effects import NAMES
+from analysis.statistics import interval
+
+COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+STYLE = {  # colour, marker, line
+    "variance_fi": (BLUE, "o", "-"),
+    "variance_fi_w2": (BLACK, "s", "-"),
+    "heuristic_fi": (SKY, "^", (0, (5, 1))),
+    "eigenvector": (GREEN, "D", "-."),
+    "weight": (VERMILION, "X", (0, (3, 1, 1, 1, 1, 1))),
+    "random": (GREY, "v", ":"),
+    "anti_fi": (PURPLE, "P", "--"),
+    "pruned": (BLUE, "o", "-"),
+    "born_small_units": (ORANGE, "^", "--"),
+    "born_small_synapses": (VERMILION, "v", "-."),
+    "random_sparse": (GREY, "X", ":"),
+    "reinitialised": (GREEN, "D", (0, (5, 1))),
+    "sampled_first_eigenvector": (GREEN, "D", "-."),
+}
+VERDICTS = {"reproduced": (BLUE, "o"), "mixed": (GREY, "s"), "not reproduced": (VERMILION, "X")}
+FATES = {"survives": BLUE, "is lost": VERMILION}
+CAUSES = {1: ("lost its inputs", SKY), 2: ("lost its outputs", ORANGE), 3: ("lost both", PURPLE)}
+
+
+def theme():
+    """The look of every figure: seaborn's ticks, 8 point text, thin lines, reproducible SVG."""
+    small = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 8, "ytick.labelsize": 8}
+    lines = {"lines.linewidth": 1.2, "lines.markersize": 4, "axes.linewidth": 0.7, "grid.linewidth": 0.4}
+    more = {"legend.fontsize": 8, "legend.frameon": False, "svg.hashsalt": "developmental-pruning", "figure.dpi": 90}
+    more |= {"savefig.dpi": 200, "figure.constrained_layout.use": True, "font.family": ["DejaVu Sans"]}
+    sns.set_theme(context="paper", style="ticks", rc=small | lines | more)
+
+
+def save(figure, path):
+    """Write path.svg and path.png, the same bytes for the same figure; `path` has no suffix. Returns the figure."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context({"svg.hashsalt": "developmental-pruning"}):
+        figure.savefig(path.with_name(path.name + ".svg"), metadata={"Date": None, "Creator": None})
+        figure.savefig(path.with_name(path.name + ".png"), dpi=200, metadata={"Software": None})
+    return figure
+
+
+def against_synapses(values, synapses, name, ax, label=None):
+    """values (seed, session) against synapses left (seed, session): one line, the machine shrinks to the right."""
+    values, synapses = (x.transpose("seed", "session").values for x in (values, synapses))
+    known = np.isfinite(values).all(axis=0)
+    return line(synapses[:, known].mean(axis=0), values[:, known], name, ax, label)
+
+
+def line(x, values, name, ax, label=None):
+    """Mean of values (seed, x) with its interval over seeds, in the style of `name`."""
+    colour, marker, dashes = STYLE[name]
+    low, high = interval(values)
+    ax.plot(x, values.mean(axis=0), color=colour, marker=marker, linestyle=dashes, label=label or NAMES[name], mew=0)
+    ax.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+    return ax
+
+
+def legend(figure, ncols=4):
+    """One legend for the whole figure, below the panels, with every label once."""
+    found = {}
+    for ax in figure.axes:
+        for handle, label in zip(*ax.get_legend_handles_labels()):
+            found.setdefault(label, handle)
+    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=ncols)
+    return figure
+
+
+def shrinking(ax, size="synapses"):
+    """A logarithmic axis of sizes that fall from left to right."""
+    ax.set(xscale="log", xlabel=f"{size} left")
+    low, high = sorted(ax.get_xlim())
+    subs = (1, 2, 5) if high < 100 * low else (1,)
+    ax.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=subs))
+    ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}" if x < 1000 else f"{x / 1000:g}k"))
+    ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    if not ax.xaxis_inverted():
+        ax.invert_xaxis()
+    return tidy(ax)
+
+
+def tidy(ax):
+    """Without the upper and right spines."""
+    sns.despine(ax=ax)
+    return ax
