@@ -18,19 +18,19 @@ if "experiments" not in config:
     configfile: "config/default.yaml"
 
 
-OUT = Path(config.get("out", "."))
+OUT = f"{config['out']}/" if "out" in config else ""
 CONFIG = Path(workflow.configfiles[-1]).resolve().relative_to(Path.cwd())
 EXPERIMENTS = config["experiments"]
 check({key: value for key, value in config.items() if key != "out"}, CONFIG)
 
-RUNS = f"{OUT}/data/runs"
+RUNS = f"{OUT}data/runs"
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 # What a run depends on: the code that simulates and measures, and the part of the config that it reads.
 CODE = [str(p) for p in sorted(Path("analysis").glob("*.py"))]
 DRAWING = ("claims", "collection", "effects", "pictures", "plotting", "statistics", "style")
 RUN_CODE = [path for path in CODE if Path(path).stem not in DRAWING]
-BIRTH = ["dataset", "machine", "pretraining", "training"]
-LIFE = BIRTH + ["retraining", "samples", "pruning", "measures"]
+BIRTH = ["dataset", "machine", "pretraining", "training", "samples"]
+LIFE = BIRTH + ["retraining", "pruning", "measures"]
 
 
 wildcard_constraints:
@@ -69,9 +69,9 @@ def all_runs():
 rule all:
     message: "Done: the claims are in {input[0]}"
     input:
-        f"{OUT}/figures/claims.md",
-        f"{OUT}/figures/claims.svg",
-        f"{OUT}/data/claims.nc",
+        f"{OUT}figures/claims.md",
+        f"{OUT}figures/claims.svg",
+        f"{OUT}data/claims.nc",
 
 
 rule runs:
@@ -83,7 +83,7 @@ rule compile:
     message: "Compiling the kernels, once a machine"
     input: [f"analysis/{name}.py" for name in ("jit", "lanes", "kernels", "online", "spectrum")]
     output: f"{RUNS}/kernels.txt"
-    log: f"{OUT}/logs/compile.log"
+    log: f"{OUT}logs/compile.log"
     threads: 1
     resources: mem_mb=1000, runtime=5
     shell: "python -m analysis compile --output {output} >{log} 2>&1"
@@ -96,8 +96,8 @@ rule overproduce:
         kernels=ancient(rules.compile.output),
     output: f"{RUNS}/{{experiment}}/overproduced/{{seed}}.nc"
     params: settings=birth
-    log: f"{OUT}/logs/{{experiment}}/overproduced/{{seed}}.log"
-    benchmark: f"{OUT}/logs/{{experiment}}/overproduced/{{seed}}.tsv"
+    log: f"{OUT}logs/{{experiment}}/overproduced/{{seed}}.log"
+    benchmark: f"{OUT}logs/{{experiment}}/overproduced/{{seed}}.tsv"
     threads: 1
     priority: 20
     resources: mem_mb=1000, runtime=60
@@ -114,8 +114,8 @@ rule run:
     output: f"{RUNS}/{{experiment}}/{{condition}}/{{seed}}.nc"
     wildcard_constraints: condition="|".join(sorted({c for e in EXPERIMENTS.values() for c in e["criteria"]}))
     params: settings=life
-    log: f"{OUT}/logs/{{experiment}}/{{condition}}/{{seed}}.log"
-    benchmark: f"{OUT}/logs/{{experiment}}/{{condition}}/{{seed}}.tsv"
+    log: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.log"
+    benchmark: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.tsv"
     threads: 1
     priority: 10
     resources: mem_mb=1500, runtime=120
@@ -133,8 +133,8 @@ rule control:
     output: f"{RUNS}/{{experiment}}/{{condition}}/{{seed}}.nc"
     wildcard_constraints: condition="born_small_units|born_small_synapses|random_sparse|reinitialised"
     params: settings=life_of_controls
-    log: f"{OUT}/logs/{{experiment}}/{{condition}}/{{seed}}.log"
-    benchmark: f"{OUT}/logs/{{experiment}}/{{condition}}/{{seed}}.tsv"
+    log: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.log"
+    benchmark: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.tsv"
     threads: 1
     resources: mem_mb=1500, runtime=120
     shell:
@@ -150,8 +150,8 @@ rule proxy:
         reference=reference_run,
     output: f"{RUNS}/{{experiment}}/fisher/{{seed}}.nc"
     params: settings=life
-    log: f"{OUT}/logs/{{experiment}}/fisher/{{seed}}.log"
-    benchmark: f"{OUT}/logs/{{experiment}}/fisher/{{seed}}.tsv"
+    log: f"{OUT}logs/{{experiment}}/fisher/{{seed}}.log"
+    benchmark: f"{OUT}logs/{{experiment}}/fisher/{{seed}}.tsv"
     threads: 1
     resources: mem_mb=2000, runtime=60
     shell:
@@ -167,22 +167,22 @@ rule claim:
         runs=list(all_runs()),
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
-        dataset=f"{OUT}/data/{{claim}}.nc",
-        figures=directory(f"{OUT}/figures/{{claim}}"),
-        notebook=f"{OUT}/results/notebooks/{{claim}}.ipynb",
+        dataset=f"{OUT}data/{{claim}}.nc",
+        figures=directory(f"{OUT}figures/{{claim}}"),
+        notebook=f"{OUT}results/notebooks/{{claim}}.ipynb",
     wildcard_constraints: claim="0[1-4]_[a-z_]+"
     params:
         source=notebook_source,  # its code alone: stored outputs make nothing stale
         config=json.dumps(config, sort_keys=True),
     log:
-        text=f"{OUT}/logs/{{claim}}.log",
-        notebook=f"{OUT}/logs/{{claim}}.ipynb",
-    benchmark: f"{OUT}/logs/{{claim}}.tsv"
+        text=f"{OUT}logs/{{claim}}.log",
+        notebook=f"{OUT}logs/{{claim}}.ipynb",
+    benchmark: f"{OUT}logs/{{claim}}.tsv"
     threads: 1
     resources: mem_mb=2000, runtime=30
     shell:
         "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q} -k python3 --cwd . --no-progress-bar"
-        " -p config {CONFIG:q} -p runs {RUNS:q} -p data {OUT:q}/data -p figures {OUT:q}/figures >{log.text:q} 2>&1"
+        " -p config {CONFIG:q} -p runs {RUNS:q} -p data {OUT}data -p figures {OUT}figures >{log.text:q} 2>&1"
         " && cp {log.notebook:q} {output.notebook:q}"
 
 
@@ -190,13 +190,13 @@ rule summary:
     message: "The table of claims"
     input:
         code=CODE,
-        datasets=expand(f"{OUT}/data/{{claim}}.nc", claim=CLAIMS),
+        datasets=expand(f"{OUT}data/{{claim}}.nc", claim=CLAIMS),
     output:
-        f"{OUT}/figures/claims.md",
-        f"{OUT}/figures/claims.svg",
-        f"{OUT}/data/claims.nc",
-    log: f"{OUT}/logs/summary.log"
-    benchmark: f"{OUT}/logs/summary.tsv"
+        f"{OUT}figures/claims.md",
+        f"{OUT}figures/claims.svg",
+        f"{OUT}data/claims.nc",
+    log: f"{OUT}logs/summary.log"
+    benchmark: f"{OUT}logs/summary.tsv"
     threads: 1
     resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis summary --data {OUT:q}/data --figures {OUT:q}/figures >{log:q} 2>&1"
+    shell: "python -m analysis summary --data {OUT}data --figures {OUT}figures >{log:q} 2>&1"

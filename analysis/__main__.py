@@ -32,17 +32,16 @@ def overproduce(options):
     from analysis import protocol
 
     settings = _settings(options)
-    machine = protocol.overproduce(settings, options.seed, progress=True)
-    _write(machine.to_dataset(), options, f"over-produced machine of {options.experiment}")
+    dataset = protocol.overproduce(settings, options.seed, progress=True)
+    _write(dataset, options, f"over-produced machine of {options.experiment}")
 
 
 def run(options):
     """Prune an over-produced machine session by session by a criterion."""
     from analysis import protocol
-    from analysis.model import BoltzmannMachine
 
-    machine = BoltzmannMachine.from_dataset(_read(options.machine))
-    dataset = protocol.prune_run(_settings(options), options.condition, options.seed, machine, progress=True)
+    overproduced = _read(options.machine)
+    dataset = protocol.prune_run(_settings(options), options.condition, options.seed, overproduced, progress=True)
     _write(dataset, options, f"{options.experiment} pruned by {options.condition}")
 
 

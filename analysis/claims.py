@@ -95,8 +95,8 @@ def evaluate(dataset):
     """
     claim, judged = dataset.attrs["claim"], settings(dataset)["claims"]
     rows, machines = [], parts(dataset)
-    for name in sorted(judged[claim[3:]], key=list(effects.PREDICTIONS).index):
-        for effect in effects.PREDICTIONS[name](machines, judged[claim[3:]][name]):
+    for name, spec in judged[claim[3:]].items():
+        for effect in effects.prediction(name, spec)(machines, spec):
             known = effect.by_seed[np.isfinite(effect.by_seed)]
             low, high = interval(known, **judged["interval"])
             mean = known.mean() if len(known) else np.nan

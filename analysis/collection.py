@@ -19,8 +19,8 @@ CLAIMS = {
     "03_fisher_proxy": "A local proxy of Fisher information tells important synapses and neurons from unimportant ones",
     "04_neuron_loss": "Neurons compete for activity, and only the important, selective ones stay",
 }
-N_FISHER_UNITS = 20  # hidden units whose block of the Fisher information matrix goes into the claim dataset
-MANTISSA_BITS = 10  # kept of the measures of single units: relative error below 1/2000, half the file
+N_FISHER_UNITS = 16  # hidden units whose block of the Fisher information matrix goes into the claim dataset
+MANTISSA_BITS = 11  # kept of the measures of single units: relative error below 1/2000, half the file
 
 
 def collect(claim, runs, config):

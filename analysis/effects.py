@@ -43,6 +43,9 @@ NAMES = {
 }
 
 
+SESSIONS = ("first", "last", "mean")
+
+
 class Effect(NamedTuple):
     """A prediction in words, its effect (n_seeds,), NaN where a seed can't tell, the unit, and the threshold."""
 
@@ -144,6 +147,16 @@ PREDICTIONS = {
         connected_above_disconnected,
     )
 }
+
+
+def prediction(name, spec):
+    """The function of that name in PREDICTIONS. Raises ValueError for an unknown name, or session in its entry."""
+    if name not in PREDICTIONS:
+        raise ValueError(f"claims: found prediction {name!r}, expected one of {', '.join(PREDICTIONS)}")
+    for session in spec.get("sessions", []):
+        if session not in SESSIONS:
+            raise ValueError(f"claims: found session {session!r}, expected one of {', '.join(SESSIONS)}")
+    return PREDICTIONS[name]
 
 
 def at_equal_synapses(part, values, criterion):
@@ -261,8 +274,6 @@ def _at(values, session):
         return np.full(values.sizes["seed"], np.nan)
     if session == "mean":
         return values.where(values["session"] > 0, drop=True).mean("session").values
-    if session not in ("first", "last"):
-        raise ValueError(f"claims: found session {session!r}, expected first, last or mean")
     return values.isel(session=0 if session == "first" else -1).values
 
 

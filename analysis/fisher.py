@@ -12,6 +12,7 @@ import numpy as np
 
 from analysis.kernels import exponential
 from analysis.model import check_binary
+from analysis.random import uniform
 from analysis.spectrum import power_iteration
 
 _CHUNK = 8192  # samples whose products are held at a time
@@ -23,9 +24,7 @@ def coincidences(pre, post):
     pre (n_samples, n_pre), post (n_samples, n_post), values in {0, 1}. Raises ValueError where they are not binary
     or differ in their number of samples.
     """
-    pre, post = check_binary("pre", pre), check_binary("post", post)
-    if len(pre) != len(post):
-        raise ValueError(f"post: found {len(post)} samples, expected {len(pre)} as in pre")
+    pre, post = _check_samples(pre, post)
     chunks = (slice(k, k + _CHUNK) for k in range(0, len(pre), _CHUNK))
     return sum((pre[c].T.astype(np.float32) @ post[c].astype(np.float32)).astype(np.float64) for c in chunks)
 
@@ -45,13 +44,20 @@ def heuristic_estimate(pre, post, weights):
     Needs mean rates and the weight alone. Since sigmoid(logit a + x) = a / (a + (1 - a) exp(-x)), rates of 0 and 1 are
     no exception. Raises ValueError as `coincidences`, or for weights of another shape than (n_pre, n_post).
     """
-    pre, post = check_binary("pre", pre), check_binary("post", post)
+    pre, post = _check_samples(pre, post)
     if np.shape(weights) != (pre.shape[1], post.shape[1]):
         raise ValueError(f"weights: found shape {np.shape(weights)}, expected {(pre.shape[1], post.shape[1])}")
     rate_pre, rate_post = pre.mean(axis=0)[:, None], post.mean(axis=0)[None, :]
     decay = exponential(-(np.asarray(weights, dtype=np.float64) * (1.0 - rate_post)).astype(np.float32))
     p = rate_post * rate_pre / (rate_pre + (1.0 - rate_pre) * decay)
     return p * (1.0 - p)
+
+
+def _check_samples(pre, post):
+    pre, post = check_binary("pre", pre), check_binary("post", post)
+    if len(pre) != len(post):
+        raise ValueError(f"post: found {len(post)} samples, expected {len(pre)} as in pre")
+    return pre, post
 
 
 def information_matrix(visible, hidden):
@@ -85,4 +91,5 @@ def first_eigenvector(matrix):
     matrix = np.ascontiguousarray(matrix, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
         raise ValueError(f"matrix: found shape {matrix.shape}, expected a square matrix of finite numbers")
-    return np.abs(power_iteration(matrix, 2000, 1e-10)[1])
+    start = 0.5 + uniform(0, 0, len(matrix))  # no special direction, so orthogonal to none that matters
+    return np.abs(power_iteration(matrix, start, 2000, 1e-10)[1])

@@ -38,15 +38,15 @@ class BoltzmannMachine:
     masks: tuple = None
 
     def __post_init__(self):
-        biases = tuple(np.array(b, dtype=np.float32) for b in self.biases)
+        with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused as such
+            biases = tuple(np.array(b, dtype=np.float32) for b in self.biases)
+            weights = tuple(np.array(w, dtype=np.float32) for w in self.weights)
         masks = self.masks
         if masks is None:
             masks = tuple(np.ones(np.shape(w), dtype=bool) for w in self.weights)
-        _check_layers(biases, self.weights, masks)
+        _check_layers(biases, weights, masks)
         masks = tuple(np.array(m, dtype=bool) for m in masks)
-        weights = tuple(
-            np.where(m, np.asarray(w, dtype=np.float32), np.float32(0)) for w, m in zip(self.weights, masks)
-        )
+        weights = tuple(np.where(m, w, np.float32(0)) for w, m in zip(weights, masks))
         for array in (*biases, *weights, *masks):
             array.flags.writeable = False
         object.__setattr__(self, "biases", biases)
@@ -90,8 +90,8 @@ class BoltzmannMachine:
         n_units : units a layer, visible first. The normal draws are exact sums of uniforms (see random.normal).
         Raises ValueError for fewer than two layers or an empty one.
         """
-        n_units = tuple(int(n) for n in n_units)
-        if len(n_units) < 2 or min(n_units) < 1:
+        whole = all(isinstance(n, (int, np.integer)) for n in n_units)
+        if not whole or len(n_units) < 2 or min(n_units) < 1:
             raise ValueError(f"n_units: found {list(n_units)}, expected at least two layers of at least one unit")
         biases = [np.broadcast_to(np.float32(visible_bias), n_units[0])]
         biases += [np.full(n, hidden_bias) for n in n_units[1:]]
@@ -151,6 +151,13 @@ def _check_layers(biases, weights, masks):
             bad = int(np.size(array) - np.isfinite(array).sum())
             if bad:
                 raise ValueError(f"{name}[{layer}]: found {bad} values that are not finite, expected finite numbers")
+
+
+def check_count(name, value):
+    """`value` as an int; ValueError unless it is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name}: found {value!r}, expected a count of at least 1")
+    return int(value)
 
 
 def check_binary(name, array, n_columns=None):

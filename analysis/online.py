@@ -53,24 +53,27 @@ def activate(p, state, weights, bias):
 
 @kernel
 def step(weights, velocity, mask, pre, post, pre_model, post_model, rate, momentum):
-    """dw_ij <- momentum dw_ij + rate mask_ij (pre_i post_j - pre'_i post'_j), w <- w + dw."""
+    """dw_ij <- momentum dw_ij + rate mask_ij (pre_i post_j - pre'_i post'_j), w <- w + dw; returns how many diverged."""
+    n_diverged = 0
     for i in range(pre.size):
         x, y = pre[i], pre_model[i]
         for j in range(post.size):
             gradient = mask[i, j] * (x * post[j] - y * post_model[j])
             velocity[i, j] = momentum * velocity[i, j] + rate * gradient
             weights[i, j] += velocity[i, j]
+            n_diverged += not abs(weights[i, j]) < DIVERGED
+    return n_diverged
 
 
 @kernel
 def step_bias(bias, velocity, data, model, rate, momentum):
-    """db <- momentum db + rate (data - model), b <- b + db; returns the sum of |b|."""
-    size = np.float32(0.0)
+    """db <- momentum db + rate (data - model), b <- b + db; returns how many diverged."""
+    n_diverged = 0
     for j in range(bias.size):
         velocity[j] = momentum * velocity[j] + rate * (data[j] - model[j])
         bias[j] += velocity[j]
-        size = max(size, abs(bias[j]))
-    return size
+        n_diverged += not abs(bias[j]) < DIVERGED
+    return n_diverged
 
 
 @kernel
@@ -93,14 +96,10 @@ def contrastive_divergence(rbm, patterns, order, rate, momentum, key, first_upda
         for i in range(n_visible):
             v_model[i] = bernoulli(bits[i], v_model[i])
         activate(p_model, v_model, rbm.w, rbm.b)
-        step(rbm.w, rbm.dw, rbm.mask, v, p, v_model, p_model, rate, momentum)
+        n_diverged = step(rbm.w, rbm.dw, rbm.mask, v, p, v_model, p_model, rate, momentum)
         step(rbm.wt, rbm.dw_t, rbm.mask_t, p, v, p_model, v_model, rate, momentum)
-        size = step_bias(rbm.a, rbm.da, v, v_model, rate, momentum)
-        size += step_bias(rbm.b, rbm.db, p, p_model, rate, momentum)
-        if not size < DIVERGED:
+        n_diverged += step_bias(rbm.a, rbm.da, v, v_model, rate, momentum)
+        n_diverged += step_bias(rbm.b, rbm.db, p, p_model, rate, momentum)
+        if n_diverged:
             return first_update + n
-    for i in range(n_visible):
-        for j in range(n_hidden):
-            if not abs(rbm.w[i, j]) < DIVERGED:
-                return first_update + order.size - 1
     return -1

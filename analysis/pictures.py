@@ -44,7 +44,7 @@ def importance_map(part, criterion, session, ax):
 
 
 def receptive_fields(part, criterion, session, ax, n_columns=20):
-    """Weights of every hidden unit left, as the patch that it sees: red positive, blue negative, grey without a synapse."""
+    """Weights of every hidden unit left, as the patch that it sees: red +, blue −, grey without a synapse."""
     weight = part["weight_1"].sel(compared=criterion, session=session).values
     exists = part["mask_1"].sel(compared=criterion, session=session).values.astype(bool)
     units = np.flatnonzero(exists.any(axis=0))

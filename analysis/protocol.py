@@ -22,19 +22,24 @@ CONTROLS = {}
 
 
 def overproduce(settings, seed, progress=False):
-    """The large machine of an experiment, trained: the start of every run of this seed."""
+    """The large machine of an experiment, trained, and samples of its activity: the start of every run of this seed."""
     patterns = data.load(settings["dataset"])["train"].values
     n_units, masks = (patterns.shape[1], *settings["machine"]["hidden"]), initial_masks(settings, patterns.shape[1])
     machine = new_machine(settings, n_units, masks, patterns, derive(seed, "overproduced"))
-    return develop(settings, machine, patterns, 0, derive(seed, "development"), progress)
+    machine = develop(settings, machine, patterns, 0, derive(seed, "development"), progress)
+    states = spontaneous(settings, machine, derive(seed, "sleep", 0))
+    attrs = {"long_name": "spontaneous activity", "units": "1"}
+    samples = {f"state_{layer}": (("chain", f"unit_{layer}"), x, attrs) for layer, x in enumerate(states)}
+    return machine.to_dataset().assign(samples)
 
 
-def prune_run(settings, name, seed, machine, progress=False):
+def prune_run(settings, name, seed, overproduced, progress=False):
     """Sessions of (score, prune, retrain) of an over-produced machine by one criterion: the run dataset."""
     score, patterns = pruning.criterion(name), data.load(settings["dataset"])
+    machine = BoltzmannMachine.from_dataset(overproduced)
     run = record.Run(settings, machine, patterns)
     kept = tuple(np.arange(n) for n in machine.n_units)
-    states = spontaneous(settings, machine, derive(seed, "sleep", 0))
+    states = [overproduced[f"state_{layer}"].values for layer in range(len(kept))]
     importance = score(machine, states, derive(seed, name, 0))
     run.add(0, machine, machine, kept, states, states, importance, None)
     for session in range(1, settings["pruning"]["n_sessions"] + 1):

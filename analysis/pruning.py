@@ -12,7 +12,7 @@ import numpy as np
 
 from analysis import fisher
 from analysis.model import BoltzmannMachine
-from analysis.random import bits
+from analysis.random import bits, derive
 
 KEPT, LOST_INPUTS, LOST_OUTPUTS, LOST_BOTH = 0, 1, 2, 3
 CAUSES = {KEPT: "kept", LOST_INPUTS: "lost_inputs", LOST_OUTPUTS: "lost_outputs", LOST_BOTH: "lost_both"}
@@ -61,6 +61,7 @@ def weight(machine, states, seed):
 
 def random(machine, states, seed):
     """Random numbers in (0, 1]."""
+    seed = derive(seed, "random importance")
     return [(bits(seed, k, w.size).reshape(w.shape) + 1.0) * 2.0**-32 for k, w in enumerate(machine.weights)]
 
 

@@ -8,6 +8,7 @@ in its tails alone (excess kurtosis -0.1, none beyond 6); it serves for initial 
 """
 
 import hashlib
+import json
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from analysis import kernels
 
 def derive(seed, *labels):
     """A 64-bit seed = BLAKE2b(seed, labels), one for each purpose. Raises ValueError for a seed that is no count."""
-    text = "/".join(str(part) for part in (check_seed(seed), *labels))
+    text = json.dumps([str(part) for part in (check_seed(seed), *labels)])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis import kernels
 from analysis.graph import build, from_tiles, to_tiles
-from analysis.model import check_binary
+from analysis.model import check_binary, check_count
 from analysis.random import derive, key
 from analysis.threads import share
 
@@ -26,8 +26,7 @@ def sample(machine, n_chains, n_steps, seed, initial=None):
     ValueError : counts below 1, initial states that do not fit or are not binary
     """
     for name, value in (("n_chains", n_chains), ("n_steps", n_steps)):
-        if int(value) != value or value < 1:
-            raise ValueError(f"{name}: found {value}, expected a count of at least 1")
+        check_count(name, value)
     graph = build(machine)
     tiles = start_tiles(graph, n_chains, seed) if initial is None else _initial_tiles(machine, n_chains, initial)
     share(len(tiles), kernels.gibbs, tiles, graph, key(derive(seed, "gibbs")), 0, n_steps)

@@ -12,15 +12,13 @@ from analysis.jit import kernel
 
 
 @kernel
-def power_iteration(matrix, n_iterations, tolerance):
+def power_iteration(matrix, start, n_iterations, tolerance):
     """(eigenvalue, eigenvector) of the largest |eigenvalue|; ends when no entry moves by `tolerance` or more.
 
-    matrix (n, n) float64, symmetric. The sign is arbitrary: the first largest entry is made positive.
+    matrix (n, n), symmetric, and start (n,), float64. The sign is arbitrary.
     """
     n = matrix.shape[0]
-    x, y = np.empty(n), np.empty(n)
-    for i in range(n):
-        x[i] = matrix[i, i]  # a start from the variances is orthogonal to no stiff direction
+    x, y = start.copy(), np.empty(n)
     norm = 1.0
     for _ in range(n_iterations):
         y[:] = 0.0
@@ -33,6 +31,7 @@ def power_iteration(matrix, n_iterations, tolerance):
             norm += y[j] * y[j]
         norm = np.sqrt(norm)
         if norm == 0.0:
+            x[:] = 0.0
             break
         change = 0.0
         for j in range(n):

@@ -15,10 +15,14 @@ from tqdm import tqdm
 
 from analysis import kernels, online
 from analysis.graph import build, from_tiles, to_machine, to_tiles
-from analysis.model import BoltzmannMachine, check_binary
+from analysis.model import BoltzmannMachine, check_binary, check_count
 from analysis.random import choice, derive, key, permutation
 from analysis.sampling import start_tiles
 from analysis.threads import share
+
+
+def _is_number(value):
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 class DivergenceError(ArithmeticError):
@@ -55,16 +59,16 @@ class Schedule:
         if self.algorithm not in _ALGORITHMS:
             raise ValueError(f"algorithm: found {self.algorithm!r}, expected one of {sorted(_ALGORITHMS)}")
         for name in ("n_epochs", "batch_size", "n_gibbs_steps", "n_chains", "n_mean_field_steps"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or int(value) != value or value < 1:
-                raise ValueError(f"{name}: found {value!r}, expected a count of at least 1")
+            check_count(name, getattr(self, name))
         rates = self.learning_rates
-        if np.shape(rates) != (2,) or not all(np.isfinite(r) and r > 0 for r in rates):
-            raise ValueError(f"learning_rates: found {rates!r}, expected (first, last), both positive")
-        momenta = np.broadcast_to(self.momentum, self.n_epochs) if np.ndim(self.momentum) == 0 else self.momentum
-        if len(momenta) != self.n_epochs or not all(0 <= m < 1 for m in momenta):
+        if np.shape(rates) != (2,) or not all(_is_number(r) and 1e-9 <= r < np.inf for r in rates):
+            raise ValueError(f"learning_rates: found {rates!r}, expected (first, last), both at least 1e-9")
+        momenta = [self.momentum] * self.n_epochs if np.ndim(self.momentum) == 0 else self.momentum
+        if len(momenta) != self.n_epochs or not all(_is_number(m) and 0 <= m <= 0.9999 for m in momenta):
             raise ValueError(f"momentum: found {self.momentum!r}, expected one value in [0, 1), or one an epoch")
-        if self.max_norm is not None and not self.max_norm > 0:
+        if not _is_number(self.tolerance) or not self.tolerance >= 0:
+            raise ValueError(f"tolerance: found {self.tolerance!r}, expected a number of at least 0")
+        if self.max_norm is not None and not (_is_number(self.max_norm) and self.max_norm > 0):
             raise ValueError(f"max_norm: found {self.max_norm!r}, expected a positive number or None")
 
     @property
@@ -117,6 +121,8 @@ def pretrain_greedily(machine, patterns, schedules, seed, progress=False):
         )
         sub_seed = derive(seed, "pretrain", pair)
         rbm = _train(rbm, data, schedule, sub_seed, factors, progress)
+        if pair == 0:
+            biases[0] = rbm.biases[0]
         biases.append(rbm.biases[1])
         weights.append(rbm.weights[0])
         data = _sample_upwards(rbm, data, factors, derive(sub_seed, "up"))
@@ -136,10 +142,9 @@ def mean_field(machine, patterns, n_iterations=50, tolerance=1e-7):
 
 
 def _train(machine, data, schedule, seed, factors, progress):
-    online = (schedule.algorithm, schedule.batch_size, schedule.n_gibbs_steps, factors) == ("cd", 1, 1, (1.0, 1.0))
-    learner = (_Online if online and len(machine.n_units) == 2 else _Minibatches)(
-        machine, data, schedule, seed, factors
-    )
+    plain = (schedule.algorithm, schedule.batch_size, schedule.n_gibbs_steps, schedule.max_norm) == ("cd", 1, 1, None)
+    single = plain and factors == (1.0, 1.0) and len(machine.n_units) == 2
+    learner = (_Online if single else _Minibatches)(machine, data, schedule, seed, factors)
     n_updates = schedule.n_updates(len(data)) // schedule.n_epochs
     for epoch, (rate, momentum) in enumerate(tqdm(schedule.epochs, disable=not progress, unit="epoch", leave=False)):
         order = permutation(derive(seed, "order", epoch), len(data))

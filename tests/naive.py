@@ -266,10 +266,10 @@ def _start_chains(machine, patterns, n_chains, seed):
     return chains
 
 
-def power_iteration(matrix, n_iterations, tolerance):
-    """x <- F x / |F x| from the diagonal, in Python floats: (eigenvalue, eigenvector)."""
+def power_iteration(matrix, start, n_iterations, tolerance):
+    """x <- F x / |F x| from start, in Python floats: (eigenvalue, eigenvector)."""
     n, norm = len(matrix), 1.0
-    x = [float(matrix[i][i]) for i in range(n)]
+    x = [float(value) for value in start]
     for _ in range(n_iterations):
         y = [0.0] * n
         for i, j in np.ndindex(n, n):
@@ -279,6 +279,7 @@ def power_iteration(matrix, n_iterations, tolerance):
             squares += value * value
         norm = squares**0.5
         if norm == 0.0:
+            x = [0.0] * n
             break
         y = [value / norm for value in y]
         change = max(abs(a - b) for a, b in zip(x, y))
