@@ -8,6 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
+import h5py
 import xarray as xr
 
 from analysis import config, provenance
@@ -40,8 +41,8 @@ def run(options):
     """Prune an over-produced machine session by session by a criterion."""
     from analysis import protocol
 
-    overproduced = _read(options.machine)
-    dataset = protocol.prune_run(_settings(options), options.condition, options.seed, overproduced, progress=True)
+    settings, overproduced = _settings(options), _read(options.machine)
+    dataset = protocol.prune_run(settings, options.condition, options.seed, overproduced, progress=True)
     _write(dataset, options, f"{options.experiment} pruned by {options.condition}")
 
 
@@ -49,8 +50,8 @@ def control(options):
     """Train machines from scratch at the sizes that a run reached."""
     from analysis import protocol
 
-    reference = _read(options.reference)
-    dataset = protocol.control_run(_settings(options), options.condition, options.seed, reference, progress=True)
+    settings, reference = _settings(options), _read(options.reference)
+    dataset = protocol.control_run(settings, options.condition, options.seed, reference, progress=True)
     _write(dataset, options, f"{options.experiment}, control {options.condition}")
 
 
@@ -119,6 +120,8 @@ def _settings(options):
 def _read(path):
     if not Path(path).is_file():
         raise ValueError(f"dataset: found no file {path}, expected one written by python -m analysis")
+    if not h5py.is_hdf5(path):
+        raise ValueError(f"dataset: found no NetCDF in {path}, expected a file written by python -m analysis")
     with xr.open_dataset(path, engine="h5netcdf") as dataset:
         return dataset.load()
 

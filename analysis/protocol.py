@@ -144,9 +144,10 @@ def born_small_synapses(settings, masks, kept, seed):
     born = initial_masks(settings, len(kept[0]))
     units = [kept[0]]
     for layer, (pruned, full) in enumerate(zip(masks, born)):
-        inputs_a_unit = full[units[-1]].sum() / full.shape[1]
-        n = int(np.clip(round(pruned.sum() / inputs_a_unit), 1, full.shape[1]))
-        units.append(np.sort(choice(derive(seed, "units", layer), full.shape[1], n)))
+        order = choice(derive(seed, "units", layer), full.shape[1], full.shape[1])
+        n_synapses = np.cumsum(full[np.ix_(units[-1], order)].sum(axis=0))
+        n_units = int(np.argmin(np.abs(n_synapses - pruned.sum()))) + 1
+        units.append(np.sort(order[:n_units]))
     return [mask[np.ix_(*pair)] for mask, pair in zip(born, zip(units, units[1:]))]
 
 

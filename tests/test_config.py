@@ -1,0 +1,95 @@
+"""Configs are whole, validated, and refused in one line that names the place; so is a wrong command line."""
+
+import copy
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from analysis import config, data, protocol, pruning
+from analysis.__main__ import main
+
+CONFIGS = sorted(path.name for path in config.SCHEMA.parent.glob("*.yaml") if path != config.SCHEMA)
+
+
+def changed(place, value):
+    found = copy.deepcopy(config.load(config.ROOT / "config" / "smoke.yaml"))
+    inner = found
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return found
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_is_valid_and_names_what_exists(name):
+    for settings in config.load(config.SCHEMA.parent / name)["experiments"].values():
+        assert set(settings["criteria"]) <= set(pruning.CRITERIA)
+        assert set(settings["controls"]) <= set(protocol.CONTROLS)
+        assert settings["dataset"] in data.DATASETS
+        assert max(settings["control_sessions"], default=0) <= settings["pruning"]["n_sessions"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("experiments", "patches", "n_seeds"), 0, "at experiments/patches/n_seeds: found 0, it must be bigger"),
+        (("experiments", "patches", "n_seeds"), "3", "at experiments/patches/n_seeds: found '3', it must be integer"),
+        (("experiments", "patches", "criteria"), ["wait"], "at experiments/patches/criteria/0: found 'wait', it must"),
+        (("experiments", "patches", "reference"), "random2", "at experiments/patches/reference: found 'random2'"),
+        (("experiments", "digits", "pruning", "fraction"), 1.5, "at experiments/digits/pruning/fraction: found 1.5"),
+        (("experiments", "digits", "pruning", "fraction"), 0, "at experiments/digits/pruning/fraction: found 0"),
+        (("experiments", "digits", "pruning"), {"n_sessions": 2}, r"at experiments/digits/pruning: .*\['fraction'\]"),
+        (("experiments", "digits", "training", "algorithm"), "adam", "at experiments/digits/training/algorithm"),
+        (("experiments", "digits", "machine", "visible_bias"), "x", "at experiments/digits/machine/visible_bias"),
+        (("experiments", "digits", "dropout"), 1, r"at experiments/digits: .*\{'dropout'\}"),
+        (("speed",), "high", r"at top level: .*\{'speed'\}"),
+    ],
+)
+def test_a_wrong_config_is_refused_at_its_place(tmp_path, place, value, message):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(yaml.safe_dump(changed(place, value)))
+    with pytest.raises(ValueError, match=message) as error:
+        config.load(file)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "at top level: found None"), ("a: [", "is not YAML"), ("- 1\n- 2", "at top level: found")],
+    ids=["empty", "no yaml", "a list"],
+)
+def test_a_file_that_is_no_config_is_refused(tmp_path, text, message):
+    file = tmp_path / "no.yaml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        config.load(file)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "absent.yaml"], "config: found no file absent.yaml, expected a YAML file"),
+        (["--experiment", "patch"], "experiment: found 'patch', expected one of patches, digits"),
+        (["--machine", "absent.nc"], "dataset: found no file absent.nc"),
+    ],
+    ids=["config", "experiment", "machine"],
+)
+def test_the_command_line_says_what_is_wrong_in_one_line_and_writes_nothing(tmp_path, capsys, arguments, message):
+    output = tmp_path / "run.nc"
+    settings = {"--config": str(config.ROOT / "config" / "smoke.yaml"), "--experiment": "patches", "--seed": "0"}
+    settings |= {"--condition": "weight", "--machine": __file__, "--output": str(output)}
+    settings |= dict([arguments])
+    assert main(["run", *(text for pair in settings.items() for text in pair)]) == 1
+    found = capsys.readouterr().err
+    assert message in found
+    assert found.count("\n") == 1
+    assert not output.exists()
+
+
+def test_every_command_explains_itself():
+    found = subprocess.run([sys.executable, "-m", "analysis", "--help"], capture_output=True, text=True, check=True).stdout
+    for name in ("overproduce", "run", "control", "proxy", "compile", "summary"):
+        assert name in found

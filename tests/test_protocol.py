@@ -1,0 +1,184 @@
+"""Runs: sizes, invariants of pruning over sessions, controls of the same size, and the record of it all."""
+
+import numpy as np
+import pytest
+
+from analysis import config, data, exact, protocol, pruning
+from analysis.model import BoltzmannMachine
+
+SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]
+
+
+@pytest.fixture(autouse=True)
+def few_patterns(monkeypatch):
+    load = data.load
+
+    def some(name):
+        found = load(name)
+        return found.isel(pattern=slice(0, 320), test_pattern=slice(0, 200))
+
+    monkeypatch.setattr(data, "load", some)
+
+
+def small(name, **changes):
+    settings = {**SMOKE[name], **changes}
+    settings["samples"] = {"n_chains": 300, "n_steps": 5, "n_measure_chains": 100}
+    if name == "digits":
+        settings["machine"] = {**settings["machine"], "hidden": [400, 10]}
+    return settings
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """One run of each experiment by its reference criterion, on few patterns."""
+    with pytest.MonkeyPatch.context() as patch:
+        load = data.load
+        patch.setattr(data, "load", lambda name: load(name).isel(pattern=slice(0, 320), test_pattern=slice(0, 200)))
+        found = {}
+        for name in SMOKE:
+            settings = small(name)
+            start = protocol.overproduce(settings, 0)
+            found[name] = settings, start, protocol.prune_run(settings, settings["reference"], 0, start)
+        return found
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_masks_only_shrink_and_pruned_synapses_stay_zero(runs, name):
+    settings, _, run = runs[name]
+    for layer in range(1, run.sizes["layer"]):
+        masks = run[f"mask_{layer}"].values.astype(bool)
+        assert (masks[1:] <= masks[:-1]).all()
+        assert (run[f"weight_{layer}"].values[~masks] == 0).all()
+        assert (masks.sum(axis=(1, 2)) == run["n_synapses"].sel(synapse_layer=layer)).all()
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_each_session_removes_the_asked_share_and_what_stranded_units_take_along(runs, name):
+    settings, _, run = runs[name]
+    left = run["n_synapses"].values
+    assert (left[1:] <= np.floor(left[:-1] * (1 - settings["pruning"]["fraction"]) + 0.5)).all()
+    assert (left > 0).all()
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_a_unit_has_a_cause_in_the_session_of_its_loss_and_is_gone_ever_after(runs, name):
+    _, _, run = runs[name]
+    for layer in range(run.sizes["layer"]):
+        causes = run[f"loss_cause_{layer}"].values
+        assert (causes[0] == pruning.KEPT).all()
+        for now, later in zip(causes, causes[1:]):
+            assert ((later == -1) == (now != pruning.KEPT)).all()
+        assert ((causes == pruning.KEPT).sum(axis=1) == run["n_units"].sel(layer=layer)).all()
+        gone = causes != pruning.KEPT
+        assert np.isnan(run[f"unit_activity_{layer}"].values[gone]).all()
+        assert np.isfinite(run[f"unit_activity_{layer}"].values[~gone]).all()
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_every_survivor_has_an_input_and_below_the_last_layer_an_output(runs, name):
+    _, _, run = runs[name]
+    last = run.sizes["layer"] - 1
+    for session in run["session"].values:
+        masks = protocol.masks_of(run, session)
+        assert all(mask.any(axis=0).all() for mask in masks)
+        assert all(masks[layer].any(axis=1).all() for layer in range(1, last))
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(runs, name):
+    settings, start, run = runs[name]
+    again = protocol.prune_run(settings, settings["reference"], 0, start)
+    assert again.identical(run)
+    assert not protocol.overproduce(settings, 1)["weight_1"].equals(start["weight_1"])
+
+
+def test_the_recorded_kl_is_that_of_the_recorded_machine(runs):
+    _, _, run = runs["patches"]
+    patterns = data.load("patches")["train"].values
+    for session in run["session"].values:
+        kl = exact.kl_divergence(patterns, protocol.machine_of(run, session))
+        assert run["kl"].sel(session=session, stage="retrained") == pytest.approx(kl, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SMOKE)
+@pytest.mark.parametrize("control", protocol.CONTROLS)
+def test_a_control_has_the_size_that_it_promises(runs, name, control):
+    settings, _, run = runs[name]
+    sessions = settings["control_sessions"]
+    masks = {s: protocol.masks_of(run, s) for s in sessions}
+    found = protocol.control_run(small(name, control_sessions=sessions), control, 0, run)
+    for session in sessions:
+        units, synapses = (found[k].sel(session=session).values for k in ("n_units", "n_synapses"))
+        if control in ("random_sparse", "reinitialised", "born_small_units"):
+            assert (units == run["n_units"].sel(session=session)).all()
+        if control in ("random_sparse", "reinitialised"):
+            assert (synapses == [m.sum() for m in masks[session]]).all()
+        if control == "born_small_units":
+            assert (synapses >= [m.sum() for m in masks[session]]).all()
+        if control == "born_small_synapses":
+            inputs_a_unit = [25 if name == "digits" else 13, units[1]]  # at most; the last unit may be half too many
+            for layer, mask in enumerate(masks[session]):
+                assert abs(synapses[layer] - mask.sum()) <= max(inputs_a_unit[layer] / 2, 1) or units[layer + 1] == 10
+
+
+def test_random_sparse_keeps_the_number_of_inputs_of_each_unit_and_draws_them_anew(runs):
+    settings, _, run = runs["patches"]
+    masks, kept = protocol.masks_of(run, 1), protocol.kept_units(run, 1)
+    (drawn,) = protocol.random_sparse(settings, masks, kept, 0)
+    assert (drawn.sum(axis=0) == masks[0].sum(axis=0)).all()
+    assert (drawn != masks[0]).any()
+    assert (drawn != protocol.random_sparse(settings, masks, kept, 1)[0]).any()
+
+
+def test_receptive_fields_are_squares_clipped_at_the_border():
+    settings = small("digits")
+    fields = protocol.initial_masks(settings, 400)[0].reshape(20, 20, 20, 20)
+    assert fields[:, :, 10, 10].sum() == 25
+    assert fields[8:13, 8:13, 10, 10].all()
+    assert fields[:, :, 0, 0].sum() == 9
+    assert fields[:3, :3, 0, 0].all()
+    assert fields.sum() == 94**2
+
+
+def test_a_receptive_field_needs_one_unit_a_pixel():
+    settings = small("digits")
+    settings["machine"] = {**settings["machine"], "hidden": [100, 10]}
+    with pytest.raises(ValueError, match="^receptive_field: found 400 pixels and 100 units"):
+        protocol.initial_masks(settings, 400)
+
+
+def test_visible_biases_start_at_the_logit_of_the_data():
+    patterns = np.array([[1, 0, 1], [1, 0, 0], [1, 1, 0], [1, 0, 0]])
+    machine = protocol.new_machine(SMOKE["patches"], (3, 2), None, patterns, 0)
+    np.testing.assert_allclose(machine.biases[0][1:], np.log([1 / 3, 1 / 3]), atol=1e-6)
+    assert np.isfinite(machine.biases[0]).all()
+
+
+def test_the_proxy_run_agrees_with_its_own_exact_matrix(runs):
+    settings, _, run = runs["patches"]
+    settings = {**settings, "samples": {"n_chains": 20000, "n_steps": 50, "n_measure_chains": 100}}
+    found = protocol.proxy_run(settings, 0, run)
+    assert list(found["session"]) == list(run["session"])
+    exists = np.isfinite(found["variance_fi"].values)
+    assert (exists == run["mask_1"].values.astype(bool)).all()
+    error = (found["variance_fi"] - found["exact_diagonal"]).values[exists]
+    assert np.abs(error).max() < 6 * 0.25 / np.sqrt(20000)  # the sample variance's own error is below 1/4 / sqrt(n)
+    spectrum = found["spectrum_exact"].isel(session=0).values
+    assert (np.diff(spectrum[np.isfinite(spectrum)]) <= 1e-12).all()
+    matrix = found["information_matrix_exact"].values
+    assert spectrum[np.isfinite(spectrum)].sum() == pytest.approx(np.trace(matrix), rel=1e-5)
+
+
+def test_unknown_conditions_are_refused_with_the_known_ones(runs):
+    settings, start, run = runs["patches"]
+    with pytest.raises(ValueError, match="^criterion: found 'weights', expected one of variance_fi,"):
+        protocol.prune_run(settings, "weights", 0, start)
+    with pytest.raises(ValueError, match="^control: found 'born', expected one of born_small_units,"):
+        protocol.control_run(settings, "born", 0, run)
+
+
+def test_an_overproduced_machine_comes_back_from_its_file(runs):
+    _, start, run = runs["patches"]
+    machine = BoltzmannMachine.from_dataset(start)
+    again = protocol.machine_of(run, 0)
+    assert all((a == b).all() for a, b in zip(machine.weights + machine.biases, again.weights + again.biases))
