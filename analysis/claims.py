@@ -15,12 +15,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from analysis import config as configuration
 from analysis import effects, provenance
-from analysis.collection import CLAIMS, collect
+from analysis.collection import CLAIMS, collect  # noqa: F401 (users write claims.collect)
 from analysis.effects import NAMES
 from analysis.statistics import interval
-
-__all__ = ["CLAIMS", "collect", "evaluate", "load", "part", "parts", "root", "save", "settings", "summary", "verdict"]
 
 REPRODUCED, MIXED, NOT_REPRODUCED = "reproduced", "mixed", "not reproduced"
 
@@ -47,6 +46,11 @@ def load(claim, folder="data"):
 def settings(dataset):
     """The config that the dataset's runs obeyed, as a dict."""
     return json.loads(dataset.attrs["config"])
+
+
+def same_config(dataset, path):
+    """Whether the dataset's runs obeyed the config in that file."""
+    return settings(dataset) == configuration.load(path)
 
 
 def part(dataset, experiment):

@@ -59,8 +59,8 @@ def receptive_fields(part, criterion, session, ax, n_columns=20):
     return ax
 
 
-def examples(part, criterion, shown, stage, ax, n_images=10):
-    """Images that a machine generated, side by side."""
+def examples(part, criterion, shown, stage, ax, label, n_images=10):
+    """Images that a machine generated, side by side, with a label on the left."""
     images = part["example"].sel(criterion=criterion, shown=shown, stage=stage).values[:n_images]
     ax.imshow(
         tiled([layout(image, part) for image in images], n_images),
@@ -70,6 +70,7 @@ def examples(part, criterion, shown, stage, ax, n_images=10):
         interpolation="nearest",
     )
     ax.set(xticks=[], yticks=[], frame_on=False)
+    ax.set_ylabel(label, rotation=0, ha="right", va="center")
     return ax
 
 

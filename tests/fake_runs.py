@@ -1,0 +1,138 @@
+"""Run files with the schema of the protocol and made-up numbers: what the claims read, in milliseconds.
+
+Masks, sizes and causes of loss are consistent, for analysis.pruning makes them; measures are what is asked, with noise.
+"""
+
+import copy
+
+import numpy as np
+import xarray as xr
+import yaml
+
+from analysis import pruning
+from analysis.claims import root
+from analysis.model import BoltzmannMachine
+
+HIDDEN = {"patches": [12], "digits": [16, 10]}
+N_VISIBLE = {"patches": 13, "digits": 400}
+RANKS = [1, 2, 10, 100, 1000, 8192]
+
+
+def config(n_seeds=3):
+    """The default config with small machines, three sessions and few seeds."""
+    made = copy.deepcopy(yaml.safe_load((root() / "config" / "default.yaml").read_text()))
+    for name, settings in made["experiments"].items():
+        settings["machine"] |= {"hidden": HIDDEN[name]}
+        settings["pruning"] |= {"n_sessions": 3}
+        settings |= {"control_sessions": [1, 3], "n_seeds": n_seeds}
+    return made
+
+
+def write(folder, made):
+    """All runs of the config: folder/<experiment>/<condition>/<seed>.nc."""
+    for experiment, settings in made["experiments"].items():
+        for seed in range(settings["n_seeds"]):
+            for k, name in enumerate(settings["criteria"]):
+                _save(criterion_run(experiment, settings, 100 * seed + k, 0.1 * k), folder, experiment, name, seed)
+            for k, name in enumerate(settings["controls"]):
+                run = control_run(experiment, settings, 100 * seed + 50 + k, 0.1 * (k + 1))
+                _save(run, folder, experiment, name, seed)
+            if settings["proxy"]:
+                _save(proxy_run(settings, seed), folder, experiment, "fisher", seed)
+
+
+def criterion_run(experiment, settings, seed, worse):
+    """A run of four sessions whose loss is `worse` than that of the first criterion."""
+    rng = np.random.default_rng(seed)
+    machine = BoltzmannMachine.random((N_VISIBLE[experiment], *HIDDEN[experiment]), seed)
+    kept, n_units = [np.arange(n) for n in machine.n_units], machine.n_units
+    causes = [np.zeros(n, dtype=np.int8) for n in n_units]
+    sessions = [_session(experiment, rng, machine, kept, n_units, causes, worse)]
+    for _ in range(settings["pruning"]["n_sessions"]):
+        pruned = pruning.prune(machine, [rng.random(m.shape) * rng.random(m.shape[1]) for m in machine.masks], 0.5)
+        for now, units, new in zip(causes, kept, pruned.causes):
+            now[now > 0] = -1
+            now[units] = new
+        kept, machine = [units[new] for units, new in zip(kept, pruned.kept)], pruned.machine
+        sessions.append(_session(experiment, rng, machine, kept, n_units, causes, worse))
+    run = xr.concat(sessions, xr.Variable("session", np.arange(len(sessions))))
+    run = run.assign_coords(stage=["pruned", "retrained"], layer=np.arange(len(n_units)))
+    run = run.assign_coords(synapse_layer=np.arange(1, len(n_units)))
+    run["unit_entropy_0"] = ("unit_0", np.linspace(0, 0.69, n_units[0]))
+    if experiment == "patches":
+        run["data_rank_probability"] = ("rank", [0.4, 0.3, 0.01, 1e-3, 1e-4, 0.0])
+        return run.assign_coords(rank=RANKS)
+    run["test_class_share"] = ("digit", np.full(10, 0.1))
+    fixed = {"raw_pixel_error": 0.12, "digit_quality_test": 0.9, "digit_quality_random": 0.4}
+    return run.assign({name: ((), value) for name, value in fixed.items()})
+
+
+def control_run(experiment, settings, seed, worse):
+    """A control with the stage `retrained` and the control sessions alone."""
+    run = criterion_run(experiment, settings, seed, worse)
+    wanted = [name for name in ("n_units", "n_synapses", "kl", "encoding_error") if name in run]
+    return run[wanted].sel(session=settings["control_sessions"], stage=["retrained"])
+
+
+def proxy_run(settings, seed):
+    """Local estimates that follow the exact diagonal, on fewer and fewer synapses."""
+    rng, (n, m) = np.random.default_rng(seed), (N_VISIBLE["patches"], HIDDEN["patches"][0])
+    n_sessions, n_parameters = settings["pruning"]["n_sessions"] + 1, n + m + n * m
+    exists = np.cumsum(rng.random((n_sessions, n, m)) < 0.2, axis=0) <= 1
+    exact = np.where(exists, 0.25 * rng.random((n_sessions, n, m)), np.nan)
+    local = ["variance_fi", "heuristic_fi", "weight", "exact_first_eigenvector", "sampled_first_eigenvector"]
+    found = {name: (("session", "unit_0", "unit_1"), exact * rng.uniform(0.8, 1.2, exact.shape)) for name in local}
+    found["exact_diagonal"] = (("session", "unit_0", "unit_1"), exact)
+    for name in ("spectrum_exact", "spectrum_sampled"):
+        spectrum = np.broadcast_to(np.geomspace(10, 1e-5, n_parameters), (n_sessions, n_parameters))
+        found[name] = (("session", "parameter"), spectrum)
+    if seed == 0:
+        found["information_matrix_exact"] = (("parameter", "parameter_2"), np.diag(np.full(n_parameters, 0.2)))
+    return xr.Dataset(found, {"session": np.arange(n_sessions)})
+
+
+def _session(experiment, rng, machine, kept, n_units, causes, worse):
+    """One session of a run, both stages."""
+    found = {
+        "n_units": ("layer", np.array(machine.n_units)),
+        "n_synapses": ("synapse_layer", np.array(machine.n_synapses)),
+        "activity": (("stage", "layer"), rng.random((2, len(n_units)))),
+    }
+    loss = 0.2 + worse + 0.01 * rng.random(2)
+    if experiment == "patches":
+        found["kl"] = ("stage", loss, {"units": "nats"})
+        found["rank_probability"] = (("stage", "rank"), np.tile([0.5, 0.2, 0.01, 1e-3, 1e-4, 1e-6], (2, 1)))
+    else:
+        found["encoding_error"] = ("stage", loss, {"units": "fraction"})
+        found["digit_quality"] = ("stage", 0.9 - loss, {"units": "probability"})
+        found["class_share"] = (("stage", "digit"), rng.dirichlet(np.ones(10), 2))
+        found["example"] = (("stage", "image", "unit_0"), rng.integers(0, 2, (2, 16, n_units[0])).astype(np.uint8))
+    for layer, (units, n) in enumerate(zip(kept, n_units)):
+        found[f"loss_cause_{layer}"] = (f"unit_{layer}", causes[layer].copy())
+        degree = np.zeros(n) + sum(_degrees(machine, layer, units, n))
+        for name in ("activity", "fisher", "input_information", "digit_information"):
+            values = np.full(n, np.nan)
+            values[units] = rng.random(len(units))
+            found[f"unit_{name}_{layer}"] = (f"unit_{layer}", values)
+        found[f"unit_degree_{layer}"] = (f"unit_{layer}", np.where(np.isin(np.arange(n), units), degree, np.nan))
+    for layer, (weights, mask) in enumerate(zip(machine.weights, machine.masks)):
+        dims, pair = (f"unit_{layer}", f"unit_{layer + 1}"), np.ix_(*kept[layer : layer + 2])
+        for name, values in (("weight", weights), ("mask", mask), ("importance", np.abs(weights))):
+            whole = np.zeros((n_units[layer], n_units[layer + 1]), dtype=np.float32)
+            whole[pair] = values
+            found[f"{name}_{layer + 1}"] = (dims, whole)
+    return xr.Dataset(found)
+
+
+def _degrees(machine, layer, units, n):
+    for k, axis in ((layer - 1, 0), (layer, 1)):
+        if 0 <= k < len(machine.masks):
+            degree = np.zeros(n)
+            degree[units] = machine.masks[k].sum(axis=axis)
+            yield degree
+
+
+def _save(run, folder, experiment, condition, seed):
+    path = folder / experiment / condition / f"{seed}.nc"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    run.assign_attrs(data="made up", code_fingerprint="fake").to_netcdf(path, engine="h5netcdf")

@@ -1,0 +1,393 @@
+"""Effects agree with hand-computed cases, and every verdict comes out for data that were made for it."""
+
+import json
+
+import fake_runs
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from scipy import stats
+
+from analysis import claims, effects, statistics
+
+INTERVAL = {"confidence": 0.95, "n_resamples": 999, "seed": 0}
+SEEDS = np.arange(6)
+SESSIONS = np.arange(4)
+SYNAPSE_DIMS = ("criterion", "seed", "session", "synapse_layer")
+
+
+# Data made for a verdict: `shift` is what every effect is, up to the noise of `noise` a seed.
+
+
+def controls_data(shift, noise):
+    """Controls that are worse than the pruned machine by `shift`."""
+    loss = np.zeros((3, 6, 4)) + np.array([0, 1, 1])[:, None, None] * (shift + noise[:, None]) + 5
+    loss[1:, :, 0] = np.nan  # controls have no session 0
+    coords = {"condition": ["pruned", "born_small_units", "reinitialised"], "seed": SEEDS, "session": SESSIONS}
+    part = xr.Dataset({"kl": (tuple(coords), loss, {"units": "nats"})}, coords)
+    spec = {"control_minus_pruned": {"measure": {"patches": "kl"}, "sessions": ["last", "mean"], "threshold": 0.0}}
+    return "01_overproduction", {"patches": part}, spec
+
+
+def sizes_data(shift, noise):
+    """|w| leaves more units than the reference by 10 times `shift`, at the same synapses."""
+    n_units = np.zeros((2, 6, 4, 2)) + 50.0
+    n_units[1, :, 1:, 1] += 10 * (shift + noise[:, None])
+    synapses = np.broadcast_to(np.array([800, 400, 200, 100.0])[:, None], (2, 6, 4, 1))
+    coords = {"criterion": ["variance_fi", "weight"], "seed": SEEDS, "session": SESSIONS, "layer": [0, 1]}
+    found = {"n_units": (tuple(coords), n_units), "n_synapses": (SYNAPSE_DIMS, synapses)}
+    how = {"layers": {"patches": ["all", 1]}, "sessions": ["last", "mean"], "threshold": 0.0}
+    return "02_weight_pruning", {"patches": xr.Dataset(found, coords)}, {"weight_minus_reference": how}
+
+
+def proxies_data(shift, noise):
+    """Proxies that rank synapses like the matrix (shift 1), the other way round (-1), or in half of the seeds (0)."""
+    rng = np.random.default_rng(1)
+    exact = rng.random((6, 4, 5, 8))
+    sign = np.sign(shift + noise)[:, None, None, None]
+    found = {"exact_diagonal": exact, "variance_fi": sign * exact}
+    dims = ("seed", "session", "unit_0", "unit_1")
+    part = xr.Dataset({k: (dims, v) for k, v in found.items()}, {"seed": SEEDS, "session": SESSIONS})
+    how = {"proxies": ["variance_fi"], "targets": ["exact_diagonal"], "sessions": ["first", "last"]}
+    spec = {"rank_correlation": how | {"threshold": 0.5}, "pruned_in_common": how | {"threshold": 0.75}}
+    return "03_fisher_proxy", {"patches": part}, spec
+
+
+def function_data(shift, noise):
+    """Random pruning loses `shift` more than the reference, in loss and in quality."""
+    loss = np.zeros((2, 6, 4, 2)) + 0.3
+    loss[1, :, 1:] += (shift + noise)[:, None, None]
+    synapses = np.broadcast_to(np.array([800, 400, 200, 100.0])[:, None], (2, 6, 4, 1))
+    stages = ["pruned", "retrained"]
+    coords = {"criterion": ["variance_fi", "random"], "seed": SEEDS, "session": SESSIONS, "stage": stages}
+    found = {"encoding_error": (tuple(coords), loss), "digit_quality": (tuple(coords), 1 - loss)}
+    found["n_synapses"] = (SYNAPSE_DIMS, synapses)
+    how = {"criteria": ["random"], "stages": stages, "sessions": ["mean"], "threshold": 0.0}
+    spec = {
+        "loss_minus_reference": how | {"measure": {"digits": "encoding_error"}},
+        "reference_minus_quality": how | {"measure": {"digits": "digit_quality"}},
+    }
+    return "03_fisher_proxy", {"digits": xr.Dataset(found, coords)}, spec
+
+
+def losses_data(shift, noise):
+    """Lost units were below the survivors (shift 1), above (-1), or either by seed (0); pixels likewise."""
+    cause = np.zeros((6, 3, 10), dtype=np.int8)
+    cause[:, 1, :4], cause[:, 2, :4], cause[:, 2, 4] = (1, 1, 1, 2), -1, 3
+    value = np.broadcast_to(np.linspace(0, 1, 10), (6, 3, 10)) * np.sign(shift + noise)[:, None, None]
+    connected = np.ones((6, 3, 8), dtype=np.uint8)
+    connected[:, 1:, :4] = np.where(np.sign(shift + noise) > 0, 0, 1)[:, None, None]
+    connected[:, 1:, 4:] = np.where(np.sign(shift + noise) > 0, 1, 0)[:, None, None]
+    found = {
+        "loss_cause_1": (("seed", "pruning", "unit_1"), cause),
+        "unit_activity_1": (("seed", "pruning", "unit_1"), np.where(cause >= 0, value, np.nan)),
+        "connected_0": (("seed", "pruning", "unit_0"), connected),
+        "unit_entropy_0": ("unit_0", np.linspace(0, 0.6, 8)),
+    }
+    spec = {
+        "survivors_above_lost": {"measures": {"digits": ["activity"]}, "layers": {"digits": [1]}, "threshold": 0.0},
+        "connected_above_disconnected": {"experiments": ["digits"], "sessions": ["last"], "threshold": 0.0},
+    }
+    return "04_neuron_loss", {"digits": xr.Dataset(found, {"seed": SEEDS, "pruning": [1, 2, 3]})}, spec
+
+
+MADE = (controls_data, sizes_data, proxies_data, function_data, losses_data)
+
+
+def claim_dataset(claim, parts, spec):
+    """The parts as `collect` would join them."""
+    reference = {name: {"reference": "variance_fi", "dataset": name} for name in parts}
+    config = {"experiments": reference, "claims": {"interval": INTERVAL, claim[3:]: spec}}
+    renamed = [p.rename({v: f"{name}_{v}" for v in {*p.variables, *p.dims}}) for name, p in parts.items()]
+    return xr.merge(renamed).assign_attrs(claim=claim, config=json.dumps(config))
+
+
+@pytest.mark.parametrize("make", MADE)
+@pytest.mark.parametrize(("shift", "expected"), [(0.5, "reproduced"), (-0.5, "not reproduced")])
+def test_data_for_and_against_a_claim_give_opposite_verdicts(make, shift, expected):
+    table = claims.evaluate(claim_dataset(*make(shift, np.linspace(-0.1, 0.1, 6))))
+    assert set(table["verdict"]) == {expected}
+    assert claims.verdict(table) == expected
+
+
+@pytest.mark.parametrize("make", [make for make in MADE if make is not proxies_data])
+def test_seeds_that_disagree_give_a_mixed_verdict(make):
+    table = claims.evaluate(claim_dataset(*make(0.0, np.array([-1, -0.5, -0.2, 0.2, 0.5, 1]))))
+    assert set(table["verdict"]) == {"mixed"}
+    assert claims.verdict(table) == "mixed"
+
+
+def test_proxies_are_judged_by_their_threshold():
+    claim, parts, spec = proxies_data(0.0, np.array([-1, 1, 1, 1, 1, 1]))  # rho is -1, 1, 1, 1, 1, 1
+    for threshold, expected in ((0.2, "mixed"), (-0.1, "reproduced"), (1.0, "not reproduced")):
+        spec["rank_correlation"]["threshold"] = threshold
+        table = claims.evaluate(claim_dataset(claim, parts, {"rank_correlation": spec["rank_correlation"]}))
+        np.testing.assert_allclose(table["effect"], 4 / 6)
+        assert set(table["verdict"]) == {expected}
+
+
+def test_an_effect_of_exactly_the_threshold_is_not_reproduced():
+    table = claims.evaluate(claim_dataset(*controls_data(0.0, np.zeros(6))))
+    assert set(table["verdict"]) == {"not reproduced"}
+    np.testing.assert_array_equal(table[["effect", "low", "high"]], 0)
+
+
+def test_effects_of_controls_are_those_put_in():
+    noise = np.linspace(-0.1, 0.1, 6)
+    table = claims.evaluate(claim_dataset(*controls_data(0.5, noise)))
+    assert len(table) == 4  # two controls, last session and mean
+    np.testing.assert_allclose(table["effect"], 0.5)
+    assert set(table["units"]) == {"nats"}
+    assert set(table["n_seeds"]) == {6}
+
+
+def test_a_seed_that_lost_no_unit_is_left_out():
+    claim, parts, spec = losses_data(0.5, np.zeros(6))
+    parts["digits"]["loss_cause_1"][:2] = 0
+    table = claims.evaluate(claim_dataset(claim, parts, spec))
+    row = table[table["prediction"].str.contains("survivors")].iloc[0]
+    assert row["n_seeds"] == 4
+    assert row["verdict"] == "reproduced"
+
+
+@pytest.mark.parametrize("n_seeds", [0, 1])
+def test_fewer_than_two_seeds_that_can_tell_give_a_mixed_verdict(n_seeds):
+    claim, parts, spec = losses_data(0.5, np.zeros(6))
+    parts["digits"]["loss_cause_1"][n_seeds:] = 0
+    row = claims.evaluate(claim_dataset(claim, parts, spec)).iloc[0]
+    assert (row["n_seeds"], row["verdict"]) == (n_seeds, "mixed")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.1, 0.2, "reproduced"),
+        (0.0, 0.2, "mixed"),
+        (-0.1, 0.1, "mixed"),
+        (-0.2, 0.0, "not reproduced"),
+        (-0.2, -0.1, "not reproduced"),
+        (np.nan, np.nan, "mixed"),
+    ],
+)
+def test_row_rule(low, high, expected):
+    assert claims.row_verdict(low, high, 0.0) == expected
+    assert claims.row_verdict(low + 0.5, high + 0.5, 0.5) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (["reproduced", "reproduced"], "reproduced"),
+        (["reproduced", "mixed"], "mixed"),
+        (["reproduced", "not reproduced"], "mixed"),
+        (["mixed", "mixed"], "mixed"),
+        (["mixed", "not reproduced"], "not reproduced"),
+        (["not reproduced", "not reproduced"], "not reproduced"),
+    ],
+)
+def test_claim_rule(rows, expected):
+    assert claims.verdict({"verdict": rows}) == expected
+
+
+def test_interval_of_three_seeds_spans_the_smallest_and_the_largest():
+    np.testing.assert_allclose(statistics.interval([0.3, 0.1, 0.7]), [0.1, 0.7])
+
+
+def test_interval_has_the_width_of_normal_theory_for_many_seeds():
+    values = np.random.default_rng(0).normal(2, 1, 400)
+    low, high = statistics.interval(values)
+    expected = 1.96 * values.std() / np.sqrt(400)
+    assert (high - low) / 2 == pytest.approx(expected, rel=0.05)  # quantiles of 9,999 resamples: 2 % each
+
+
+def test_interval_is_paired_over_columns_and_the_same_every_time():
+    values = np.random.default_rng(0).random(8)
+    both = statistics.interval(np.stack([values, values + 1], axis=1))
+    np.testing.assert_allclose(both[:, 1], both[:, 0] + 1)
+    np.testing.assert_array_equal(both, statistics.interval(np.stack([values, values + 1], axis=1)))
+
+
+def test_interval_of_one_seed_is_unknown():
+    assert np.isnan(statistics.interval([[1.0, 2.0]])).all()
+
+
+def test_equal_synapses_reads_the_smaller_run_between_its_sessions():
+    synapses = np.array([[[100.0, 10.0]], [[100.0, 31.6227766]]])  # reference, other; the other kept 10^1.5
+    units = np.array([[[70.0, 30.0]], [[70.0, 60.0]]])
+    coords = {"criterion": ["variance_fi", "weight"], "seed": [0], "session": [0, 1]}
+    part = xr.Dataset({"n_synapses": (SYNAPSE_DIMS, synapses[..., None])}, coords)
+    part.attrs["reference"] = "variance_fi"
+    difference = effects.at_equal_synapses(part, xr.DataArray(units, coords, tuple(coords)), "weight")
+    np.testing.assert_allclose(difference.values, [[0, 60 - 50]], rtol=1e-6)  # the reference had 50 at 10^1.5
+
+
+def test_probability_above_counts_pairs():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 5, 30), rng.integers(0, 6, 20)
+    pairs = np.mean([(a > b) + (a == b) / 2 for a in x for b in y])
+    assert effects.probability_above(x, y) == pytest.approx(pairs)
+    assert np.isnan(effects.probability_above(x, y[:0]))
+
+
+def test_spearman_agrees_with_scipy():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 9, 50), rng.random(50)
+    assert effects.spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
+    assert np.isnan(effects.spearman(np.ones(5), y[:5]))
+
+
+def test_share_in_common_by_hand():
+    assert effects.share_in_common(np.array([1, 2, 3, 4]), np.array([1, 3, 2, 4])) == 0.5
+    assert effects.share_in_common(np.array([1, 2, 3, 4]), np.array([4, 3, 2, 1])) == 0
+
+
+def test_survival_weighs_sessions_by_their_losses():
+    cause = np.array([[0, 0, 1, 1], [0, 1, -1, -1], [0, -1, -1, -1]], dtype=np.int8)
+    value = np.array([[3, 2, 1, 0], [1, 2, np.nan, np.nan], [1, np.nan, np.nan, np.nan]])
+    part = xr.Dataset({"loss_cause_1": (("pruning", "unit_1"), cause), "unit_fisher_1": (("pruning", "unit_1"), value)})
+    assert effects.survival(part, "fisher", 1) == pytest.approx((2 * 1.0 + 1 * 0.0) / 3)
+
+
+def test_axonal_share_by_hand():
+    claim, parts, _ = losses_data(0.5, np.zeros(6))
+    spec = {"axonal_share": {"layers": {"digits": [1]}, "threshold": 0.0}}
+    row = claims.evaluate(claim_dataset(claim, parts, spec)).iloc[0]
+    assert row["effect"] == pytest.approx(1 / 5)  # of four lost in one session and one in the next
+    assert row["verdict"] == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"criteria": ["magic"]}, "found criterion 'magic', expected one of variance_fi, random"),
+        ({"sessions": ["late"]}, "found session 'late', expected one of first, last, mean"),
+        ({"measure": {"mnist": "kl"}}, "found experiment 'mnist', expected one of digits"),
+    ],
+)
+def test_predictions_that_cannot_be_judged_are_refused(change, message):
+    claim, parts, spec = function_data(0.5, np.zeros(6))
+    spec["loss_minus_reference"] |= change
+    with pytest.raises(ValueError, match=message):
+        claims.evaluate(claim_dataset(claim, parts, spec))
+
+
+def test_an_unknown_prediction_is_refused():
+    claim, parts, spec = function_data(0.5, np.zeros(6))
+    with pytest.raises(ValueError, match="found prediction 'guess', expected one of control_minus_pruned"):
+        claims.evaluate(claim_dataset(claim, parts, spec | {"guess": {}}))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder of made-up runs and the config that they obeyed."""
+    folder = tmp_path_factory.mktemp("runs")
+    made = fake_runs.config()
+    fake_runs.write(folder, made)
+    (folder / "config.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    return folder
+
+
+@pytest.mark.parametrize("claim", claims.CLAIMS)
+def test_a_claim_dataset_survives_the_file_and_can_be_judged(claim, runs, tmp_path):
+    dataset = claims.collect(claim, runs, runs / "config.yaml")
+    claims.save(dataset, tmp_path / f"{claim}.nc")
+    loaded = claims.load(claim, tmp_path)
+    xr.testing.assert_identical(loaded, dataset)
+    table = claims.evaluate(loaded)
+    assert len(table) > 0
+    assert set(table["claim"]) == {claim}
+    assert set(table["verdict"]) <= {"reproduced", "mixed", "not reproduced"}
+
+
+@pytest.mark.parametrize("claim", claims.CLAIMS)
+def test_a_claim_dataset_is_small_float32_and_names_its_units(claim, runs, tmp_path):
+    dataset = claims.collect(claim, runs, runs / "config.yaml")
+    assert all(v.dtype == np.float32 for v in dataset.data_vars.values() if v.dtype.kind == "f")
+    assert all(str(name).startswith(("patches_", "digits_")) for name in {*dataset.variables, *dataset.dims})
+    assert claims.settings(dataset) == yaml.safe_load((runs / "config.yaml").read_text())
+
+
+@pytest.mark.parametrize("claim", claims.CLAIMS)
+def test_the_same_runs_give_the_same_bytes(claim, runs, tmp_path):
+    for name in ("a.nc", "b.nc"):
+        claims.save(claims.collect(claim, runs, runs / "config.yaml"), tmp_path / name)
+    assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["a.nc", "b.nc"]  # nothing half written is left
+
+
+def test_parts_hold_the_numbers_of_the_runs(runs):
+    part = claims.part(claims.collect("01_overproduction", runs, runs / "config.yaml"), "patches")
+    with xr.open_dataset(runs / "patches" / "reinitialised" / "2.nc", engine="h5netcdf") as run:
+        expected = run["kl"].sel(session=3, stage="retrained").values.astype(np.float32)
+    assert part["kl"].sel(condition="reinitialised", seed=2, session=3).values == expected
+    assert np.isnan(part["kl"].sel(condition="reinitialised", seed=2, session=2))  # no control session
+    assert part.attrs["reference"] == "variance_fi"
+
+
+def test_units_are_measured_before_the_pruning_that_decides_on_them(runs):
+    part = claims.part(claims.collect("04_neuron_loss", runs, runs / "config.yaml"), "patches")
+    with xr.open_dataset(runs / "patches" / "variance_fi" / "1.nc", engine="h5netcdf") as run:
+        before = run["unit_fisher_1"].sel(session=1).values
+        cause = run["loss_cause_1"].sel(session=2).values
+    found = part.sel(seed=1, pruning=2)
+    np.testing.assert_allclose(found["unit_fisher_1"], before, rtol=1 / 2000)  # rounded to 11 bits
+    np.testing.assert_array_equal(found["loss_cause_1"], cause)
+
+
+def test_a_missing_run_is_named(runs, tmp_path):
+    with pytest.raises(ValueError, match=r"run: found no file .*0\.nc"):
+        claims.collect("01_overproduction", tmp_path, runs / "config.yaml")
+
+
+def test_a_missing_claim_dataset_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"claim dataset: found no file .*02_weight_pruning\.nc"):
+        claims.load("02_weight_pruning", tmp_path)
+
+
+def test_an_unknown_claim_is_refused(runs):
+    with pytest.raises(ValueError, match=r"claim: found '05_x', expected one of 01_overproduction"):
+        claims.collect("05_x", runs, runs / "config.yaml")
+    with pytest.raises(ValueError, match="claim: found '05_x'"):
+        claims.load("05_x")
+
+
+def test_root_is_found_from_a_folder_below(monkeypatch):
+    here = claims.root()
+    monkeypatch.chdir(here / "notebooks")
+    assert claims.root() == here
+    monkeypatch.chdir("/")
+    with pytest.raises(ValueError, match="root: found no project above"):
+        claims.root()
+
+
+def test_summary_writes_the_table_in_three_forms(runs, tmp_path):
+    for claim in claims.CLAIMS:
+        claims.save(claims.collect(claim, runs, runs / "config.yaml"), tmp_path / f"{claim}.nc")
+    table = claims.summary(tmp_path, tmp_path / "figures", tmp_path)
+    text = (tmp_path / "figures" / "claims.md").read_text()
+    assert all(title in text for title in claims.CLAIMS.values())
+    assert text.count("\n| patches: ") + text.count("\n| digits: ") == len(table)
+    with xr.open_dataset(tmp_path / "claims.nc", engine="h5netcdf") as dataset:
+        assert dataset["verdict"].values.tolist() == table["verdict"].tolist()
+        np.testing.assert_allclose(dataset["effect"], table["effect"], rtol=1e-6)
+    assert (tmp_path / "figures" / "claims.svg").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ((0.1234, 0.1, 0.15, "nats"), "0.123 [0.100, 0.150] nats"),
+        ((12.34, 10, 1234, "units"), "12 [10, 1234] units"),
+        ((0.5, np.nan, np.nan, "1"), "0.500 [?, ?]"),
+        ((np.nan, np.nan, np.nan, "nats"), "no seed can tell"),
+    ],
+)
+def test_quote_has_three_digits(numbers, expected):
+    assert claims.quote(*numbers) == expected
+
+
+def test_a_bar_in_a_prediction_does_not_break_the_table():
+    table = claims.evaluate(claim_dataset(*sizes_data(0.5, np.zeros(6))))
+    rows = claims.table_markdown(table).splitlines()[2:]
+    assert all(row.replace("\\|", "").count("|") == 6 for row in rows)

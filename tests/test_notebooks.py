@@ -1,0 +1,125 @@
+"""Every notebook reads as style.md asks, takes the workflow's parameters, and is stored with its outputs."""
+
+import ast
+import re
+
+import nbformat
+import papermill
+import pytest
+
+from analysis.claims import CLAIMS, root
+
+PARAMETERS = {"config": "config/default.yaml", "runs": "", "data": "data", "figures": "figures"}
+SECTIONS = ["The claim", "Parameters", "A toy case, complete", "The runs", "The verdict", "Summary"]
+SECTIONS += ["Integrity of the data"]
+LONGEST_FUNCTION = 8  # lines
+LARGEST_FILE = 2**20  # bytes
+
+
+def path(claim):
+    return root() / "notebooks" / f"{claim}.ipynb"
+
+
+@pytest.fixture(params=CLAIMS)
+def claim(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(claim):
+    return nbformat.read(path(claim), as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def headings(notebook, level):
+    lines = [line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines()]
+    return [line[level + 1 :] for line in lines if line.startswith("#" * level + " ")]
+
+
+def test_there_is_one_notebook_a_claim():
+    assert sorted(p.stem for p in (root() / "notebooks").glob("*.ipynb")) == sorted(CLAIMS)
+
+
+def test_notebook_is_valid_and_of_a_size_to_open(claim, notebook):
+    nbformat.validate(notebook)
+    assert path(claim).stat().st_size < LARGEST_FILE
+
+
+def test_parameters_and_their_defaults(claim):
+    found = papermill.inspect_notebook(str(path(claim)))
+    assert {name: ast.literal_eval(entry["default"]) for name, entry in found.items()} == PARAMETERS
+
+
+def test_the_workflow_gives_no_parameter_that_the_notebooks_lack():
+    given = re.findall(r"-[pyr] (\w+) ", (root() / "Snakefile").read_text())
+    assert len(given) > 0
+    assert set(given) <= set(PARAMETERS)
+
+
+def test_parameters_stand_one_a_line(notebook):
+    cells = [cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(cells) == 1
+    assert all(re.fullmatch(r"\w+ = \S+", line) for line in cells[0].source.splitlines())
+
+
+def test_kernel_is_python3(notebook):
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_title_is_a_question(notebook):
+    titles = headings(notebook, 1)
+    assert len(titles) == 1
+    assert titles[0].endswith("?")
+    assert notebook.cells[0].source == f"# {titles[0]}"
+
+
+def test_sections_stand_in_their_order(notebook):
+    found = [heading for heading in headings(notebook, 2) if heading in SECTIONS]
+    assert found == SECTIONS
+
+
+def test_functions_are_short(notebook):
+    for cell in code_cells(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name
+
+
+def test_last_cell_asserts_on_the_data_and_not_on_the_verdict(notebook):
+    last = ast.parse(notebook.cells[-1].source)
+    asserts = [ast.unparse(node.test) for node in ast.walk(last) if isinstance(node, ast.Assert)]
+    assert len(asserts) > 3
+    assert not any("==" in text and "verdict" in text for text in asserts)
+
+
+def test_outputs_are_stored_in_the_order_of_the_cells(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+    assert sum(bool(cell.outputs) for cell in code_cells(notebook)) > len(counts) / 2
+
+
+def test_stored_outputs_can_be_compared(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+            text = output.get("text", "") + "".join(map(str, output.get("data", {}).get("text/plain", "")))
+            assert not re.search(r"at 0x[0-9a-f]+", text)  # an address is another every time
+
+
+def test_no_cell_keeps_the_time_or_the_place_of_its_run(notebook):
+    assert "papermill" not in notebook.metadata
+    for cell in notebook.cells:
+        assert not {"execution", "papermill"} & set(cell.metadata)
+
+
+def test_figures_in_the_notebook_are_those_in_its_folder(claim, notebook):
+    source = "\n".join(cell.source for cell in code_cells(notebook))
+    named = set(re.findall(r'folder / f?"([a-z_{}]+)"', source))
+    stored = {p.stem for p in (root() / "figures" / claim).iterdir()}
+    patterns = [re.sub(r"\{\w+\}", r"[a-z]+", name) for name in named]
+    assert all(any(re.fullmatch(pattern, stem) for stem in stored) for pattern in patterns)
+    assert all(any(re.fullmatch(pattern, stem) for pattern in patterns) for stem in stored)

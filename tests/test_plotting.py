@@ -1,0 +1,190 @@
+"""Panels draw the numbers of the dataset they get, in one look, and figures are the same bytes every time."""
+
+import inspect
+
+import fake_runs
+import matplotlib as mpl
+import numpy as np
+import pytest
+import yaml
+from matplotlib import pyplot as plt
+
+from analysis import claims, effects, pictures, plotting, statistics, style
+
+mpl.use("Agg")
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory):
+    """{claim: {experiment: part}} of made-up runs."""
+    folder = tmp_path_factory.mktemp("runs")
+    made = fake_runs.config()
+    fake_runs.write(folder, made)
+    (folder / "config.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    return {name: claims.collect(name, folder, folder / "config.yaml") for name in claims.CLAIMS}
+
+
+@pytest.fixture
+def parts(datasets):
+    """Fresh parts: (claim number, experiment) -> Dataset."""
+    return lambda number, experiment: claims.part(datasets[list(claims.CLAIMS)[number - 1]], experiment)
+
+
+@pytest.fixture
+def ax():
+    style.theme()
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+PANELS = {
+    "loss_of_controls": (1, "patches", ("kl", "synapses")),
+    "units_left": (2, "digits", (2,)),
+    "synapses_a_unit": (2, "digits", (1,)),
+    "loss_of_criteria": (3, "digits", ("digit_quality", "pruned")),
+    "rank_frequency": (3, "patches", ("retrained",)),
+    "spectrum": (3, "patches", ("last",)),
+    "proxy_against_exact": (3, "patches", ("variance_fi", "exact_diagonal")),
+    "rank_correlations": (3, "patches", ("exact_first_eigenvector",)),
+    "class_shares": (3, "digits", ("random", "retrained")),
+    "diversity": (3, "digits", ("retrained",)),
+    "activity": (4, "digits", (1,)),
+    "survivors_and_lost": (4, "digits", ("activity", 1)),
+    "what_units_tell": (4, "digits", ("input_information", "digit_information", 2)),
+    "causes_of_loss": (4, "digits", (1,)),
+}
+PICTURES = {
+    "information_matrix": (3, "patches", ()),
+    "importance_map": (2, "patches", ("weight", 1)),
+    "receptive_fields": (2, "patches", ("variance_fi", 3)),
+    "examples": (3, "digits", ("random", "last", "retrained")),
+    "lost_pixels": (4, "digits", ()),
+    "pixel_entropy": (4, "digits", ()),
+}
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_panel_returns_its_axes_with_data_and_labels(name, parts, ax):
+    number, experiment, arguments = PANELS[name]
+    assert getattr(plotting, name)(parts(number, experiment), *arguments, ax) is ax
+    assert ax.has_data()
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_picture_returns_its_axes_with_an_image(name, parts, ax):
+    number, experiment, arguments = PICTURES[name]
+    more = ("label",) if name == "examples" else ()
+    assert getattr(pictures, name)(parts(number, experiment), *arguments, ax, *more) is ax
+    assert len(ax.images) > 0
+
+
+def test_every_panel_has_a_test():
+    defined = {name for module in (plotting, pictures) for name, f in vars(module).items() if _is_panel(module, f)}
+    assert defined == {*PANELS, *PICTURES, "forest"}
+
+
+def _is_panel(module, thing):
+    if not inspect.isfunction(thing) or thing.__module__ != module.__name__ or thing.__name__.startswith("_"):
+        return False
+    return "ax" in inspect.signature(thing).parameters
+
+
+def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
+    part = parts(3, "patches")
+    plotting.loss_of_criteria(part, "kl", "retrained", ax)
+    line = next(line for line in ax.lines if line.get_label() == effects.NAMES["random"])
+    values = part["kl"].sel(criterion="random", stage="retrained")
+    np.testing.assert_allclose(line.get_ydata(), values.mean("seed"), rtol=1e-6)
+    synapses = part["n_synapses"].sum("synapse_layer").sel(criterion="random").mean("seed")
+    np.testing.assert_allclose(line.get_xdata(), synapses)
+    band = ax.collections[part["criterion"].values.tolist().index("random")].get_paths()[0].vertices
+    low, high = statistics.interval(values.transpose("seed", "session").values)
+    assert band[:, 1].min() == pytest.approx(low.min())
+    assert band[:, 1].max() == pytest.approx(high.max())
+
+
+def test_controls_are_drawn_at_their_own_sessions(parts, ax):
+    plotting.loss_of_controls(parts(1, "digits"), "encoding_error", "hidden units", ax)
+    points = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
+    assert points[effects.NAMES["pruned"]] == 4
+    assert points[effects.NAMES["random_sparse"]] == 2  # control sessions 1 and 3
+
+
+def test_machines_shrink_to_the_right(parts, ax):
+    plotting.units_left(parts(2, "patches"), 1, ax)
+    assert ax.xaxis_inverted()
+    assert ax.get_xscale() == "log"
+
+
+def test_bars_add_up_to_the_units_lost(parts, ax):
+    part = parts(4, "digits")
+    plotting.causes_of_loss(part, 1, ax)
+    lost = (part["loss_cause_1"] > 0).sum("unit_1").mean("seed")
+    tops = [max(bar.get_y() + bar.get_height() for bar in bars) for bars in zip(*ax.containers)]
+    np.testing.assert_allclose(tops, lost)
+
+
+def test_an_image_puts_every_pixel_at_its_place(parts):
+    part = parts(2, "patches")
+    image = pictures.layout(np.arange(13.0), part)
+    assert image.shape == (5, 5)
+    np.testing.assert_array_equal(image[0], [np.nan, np.nan, 0, np.nan, np.nan])  # a disc of radius 2.1
+    np.testing.assert_array_equal(image[2], [4, 5, 6, 7, 8])
+    assert np.isfinite(image).sum() == 13
+
+
+def test_tiles_are_in_order_with_gaps():
+    canvas = pictures.tiled([np.full((2, 2), k) for k in range(3)], n_columns=2)
+    assert canvas.shape == (5, 5)
+    assert (canvas[0, 0], canvas[0, 3], canvas[3, 0]) == (0, 1, 2)
+    assert np.isnan(canvas[:, 2]).all()
+
+
+def test_criteria_and_controls_differ_without_colour():
+    conditions = [*fake_runs.config()["experiments"]["patches"]["criteria"], "variance_fi_w2"]
+    for names in (conditions, ["pruned", *fake_runs.config()["experiments"]["patches"]["controls"]]):
+        markers, dashes = zip(*[(style.STYLE[name][1], style.STYLE[name][2]) for name in names])
+        assert len(set(markers)) == len(names)
+        assert len({style.STYLE[name][0] for name in names}) == len(names)
+        assert len(set(zip(markers, map(str, dashes)))) == len(names)
+
+
+def test_text_is_at_least_8_points():
+    style.theme()
+    sizes = ("font.size", "axes.labelsize", "axes.titlesize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+    assert all(mpl.rcParams[name] >= 8 for name in sizes)
+
+
+def test_one_legend_names_everything_once(parts):
+    style.theme()
+    figure, axes = plt.subplots(2)
+    for ax, experiment in zip(axes, ("patches", "digits")):
+        plotting.units_left(parts(2, experiment), 1, ax)
+    style.legend(figure)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(labels) == len(set(labels)) == 7
+    plt.close(figure)
+
+
+def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
+    for folder in ("a", "b"):
+        style.theme()
+        figure, ax = plt.subplots()
+        plotting.units_left(parts(2, "patches"), 1, ax)
+        assert style.save(figure, tmp_path / folder / "units.left") is figure  # a dot in the name is no suffix
+        plt.close(figure)
+    for suffix in (".svg", ".png"):
+        first, second = ((tmp_path / folder / f"units.left{suffix}").read_bytes() for folder in ("a", "b"))
+        assert first == second
+        assert len(first) > 0
+
+
+def test_forest_draws_right_of_the_line_what_holds(ax):
+    columns = {"prediction": ["a", "b"], "effect": [0.6, 0.4], "low": [0.55, 0.3], "high": [0.7, 0.45]}
+    more = {"threshold": [0.5, 0.5], "verdict": ["reproduced", "not reproduced"]}
+    plotting.forest(claims.pd.DataFrame(columns | more), ax)
+    above, below = (ax.lines[k].get_xdata() for k in (0, 2))
+    assert min(above) > 0 > max(below)
