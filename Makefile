@@ -8,7 +8,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
 UV = uv==0.13.9
 
-.PHONY: help env figures test test-slow report lock clean
+.PHONY: help env figures notebooks test report lock clean
 
 help: ## list these targets
 	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -17,12 +17,13 @@ env: .venv/project ## make the virtual environment .venv from the hash-locked re
 
 figures: env ## the main job: data, runs, notebooks, figures, table of claims
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
+	@cat figures/claims.md
 
-test: env ## fast tests, and the notebooks compared with their stored outputs
-	$(IN_VENV) python -m pytest --nbval --nbval-current-env tests $(wildcard notebooks)
+notebooks: env ## store the outputs that the committed datasets give in notebooks/
+	$(IN_VENV) python -m jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 
-test-slow: env ## the tests marked slow
-	$(IN_VENV) python -m pytest -m slow tests
+test: env ## all tests, and the notebooks compared with their stored outputs
+	$(IN_VENV) python -m pytest --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)
 
 report: figures ## results/report.html: figures, run times and provenance
 	mkdir -p results

@@ -1,0 +1,45 @@
+"""The README says what the data, the config and the code say."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from analysis.config import ROOT, load
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_table_of_claims_is_the_one_that_the_runs_gave():
+    shown = README.partition("<!-- claims -->")[2].partition("<!-- /claims -->")[0]
+    verdicts = dict(re.findall(r"^\| *(\d)[^|]*\|.*\| *([a-z ]+?) *\|$", shown, re.MULTILINE))
+    table = (ROOT / "figures" / "claims.md").read_text()
+    assert len(verdicts) == 4
+    for number, verdict in verdicts.items():
+        assert re.search(rf"^\|[^|]*{number}[^|]*\|.*\| *\**{verdict}\** *\|$", table, re.MULTILINE), (number, verdict)
+
+
+@pytest.mark.parametrize("experiment", load(ROOT / "config" / "default.yaml")["experiments"])
+def test_every_departure_of_the_config_is_listed(experiment):
+    departures = load(ROOT / "config" / "default.yaml")["experiments"][experiment]["departures"]
+    listed = " ".join(README.split())
+    assert [text for text in departures if " ".join(text.split()) not in listed] == []
+
+
+def test_the_example_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("BoltzmannMachine(13-")
+
+
+def test_links_and_files_that_it_names_exist():
+    targets = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert [name for name in targets if not (ROOT / name).exists()] == []
+
+
+def test_the_citation_names_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert "10.1371/journal.pcbi.1009458" in str(citation)
