@@ -40,7 +40,7 @@ def theme():
     """The look of every figure: seaborn's ticks, 8 point text, thin lines, reproducible SVG."""
     small = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 8, "ytick.labelsize": 8}
     lines = {"lines.linewidth": 1.2, "lines.markersize": 4, "axes.linewidth": 0.7, "grid.linewidth": 0.4}
-    more = {"legend.fontsize": 8, "legend.frameon": False, "svg.hashsalt": "developmental-pruning", "figure.dpi": 85}
+    more = {"legend.fontsize": 8, "legend.frameon": False, "svg.hashsalt": "developmental-pruning", "figure.dpi": 80}
     more |= {"savefig.dpi": 200, "figure.constrained_layout.use": True, "font.family": ["DejaVu Sans"]}
     sns.set_theme(context="paper", style="ticks", rc=small | lines | more)
 
@@ -53,6 +53,11 @@ def save(figure, path):
         figure.savefig(path.with_name(path.name + ".svg"), metadata={"Date": None, "Creator": None})
         figure.savefig(path.with_name(path.name + ".png"), dpi=200, metadata={"Software": None})
     return figure
+
+
+def keeper(folder):
+    """A function (figure, name) that saves the figure into the folder, or only returns it where the folder is None."""
+    return lambda figure, name: figure if folder is None else save(figure, Path(folder) / name)
 
 
 def against_synapses(values, synapses, name, ax, label=None):

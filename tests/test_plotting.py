@@ -188,3 +188,12 @@ def test_forest_draws_right_of_the_line_what_holds(ax):
     plotting.forest(claims.pd.DataFrame(columns | more), ax)
     above, below = (ax.lines[k].get_xdata() for k in (0, 2))
     assert min(above) > 0 > max(below)
+
+
+def test_keeper_without_a_folder_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    figure = plt.figure()
+    assert style.keeper(None)(figure, "name") is figure
+    assert style.keeper(tmp_path / "figures")(figure, "name") is figure
+    plt.close(figure)
+    assert [p.name for p in sorted(tmp_path.rglob("*.*"))] == ["name.png", "name.svg"]
