@@ -1,6 +1,6 @@
 """The command line: everything that a Snakemake rule does, by hand.
 
-    python -m analysis overproduce --experiment patches --seed 0 --output data/runs/patches/overproduced/0.nc
+python -m analysis overproduce --experiment patches --seed 0 --output data/runs/patches/overproduced/0.nc
 """
 
 import argparse

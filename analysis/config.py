@@ -31,7 +31,9 @@ def check(config, name="config"):
         fastjsonschema.validate(schema, config)
     except fastjsonschema.JsonSchemaValueException as error:
         place = "/".join(error.path[1:]) or "top level"
-        raise ValueError(f"{name}: at {place}: found {_short(error.value)}, it {error.message.partition(' ')[2]}") from error
+        raise ValueError(
+            f"{name}: at {place}: found {_short(error.value)}, it {error.message.partition(' ')[2]}"
+        ) from error
     for title, settings in config["experiments"].items():
         if settings["reference"] not in settings["criteria"]:
             found, known = settings["reference"], ", ".join(settings["criteria"])

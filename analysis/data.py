@@ -141,7 +141,9 @@ def _shipped(package, path):
     spec = find_spec(package)
     file = Path(spec.origin).parent / path if spec else None
     if file is None or not file.is_file():
-        raise ValueError(f"{package}: found no {path}, expected the file that {package} ships; install the locked version")
+        raise ValueError(
+            f"{package}: found no {path}, expected the file that {package} ships; install the locked version"
+        )
     return file
 
 

@@ -13,6 +13,7 @@ Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hinton (2002), do
 """
 
 import numpy as np
+
 from analysis.jit import inline, kernel
 from analysis.lanes import LANES, lane_dot, lane_sum
 
@@ -80,8 +81,9 @@ def bernoulli(bits, p):
 def probabilities(tile, new, graph, first, last, below, factor):
     """new[u] = P(x_u = 1 | neighbours) for u = first ... last - 1; with `below` the synapses from below alone."""
     for u in range(first, last):
-        lane_sum(new, u, tile, graph.start[u], graph.above[u] if below else graph.start[u + 1],
-                 graph.neighbour, graph.weight)
+        lane_sum(
+            new, u, tile, graph.start[u], graph.above[u] if below else graph.start[u + 1], graph.neighbour, graph.weight
+        )
     for u in range(first, last):
         bias = graph.bias[u]
         for c in range(LANES):

@@ -94,8 +94,9 @@ def lane_dot(typing, tiles, i, j):
 
         def add_tile(t, accumulator):
             base = builder.mul(t, n_units)
-            a, b = (builder.load(_lanes_at(builder, array.data, builder.add(base, u)), align=_ALIGN)
-                    for u in arguments[1:])
+            a, b = (
+                builder.load(_lanes_at(builder, array.data, builder.add(base, u)), align=_ALIGN) for u in arguments[1:]
+            )
             return builder.fadd(accumulator, builder.fmul(a, b))
 
         zero = ir.Constant(_VECTOR, [0.0] * LANES)

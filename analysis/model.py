@@ -121,7 +121,9 @@ class BoltzmannMachine:
         names += [f"{kind}_{k}" for k in range(1, n_layers) for kind in ("weight", "mask")]
         missing = [name for name in names if name not in dataset]
         if missing:
-            raise ValueError(f"dataset: found no {', '.join(missing)}, expected what BoltzmannMachine.to_dataset writes")
+            raise ValueError(
+                f"dataset: found no {', '.join(missing)}, expected what BoltzmannMachine.to_dataset writes"
+            )
         layers = range(1, n_layers)
         return cls(
             tuple(dataset[f"bias_{k}"].values for k in range(n_layers)),

@@ -53,7 +53,7 @@ def activate(p, state, weights, bias):
 
 @kernel
 def step(weights, velocity, mask, pre, post, pre_model, post_model, rate, momentum):
-    """dw_ij <- momentum dw_ij + rate mask_ij (pre_i post_j - pre'_i post'_j), w <- w + dw; returns how many diverged."""
+    """dw_ij <- momentum dw_ij + rate mask_ij (pre_i post_j - pre'_i post'_j), w <- w + dw; counts what diverged."""
     n_diverged = 0
     for i in range(pre.size):
         x, y = pre[i], pre_model[i]
@@ -67,7 +67,7 @@ def step(weights, velocity, mask, pre, post, pre_model, post_model, rate, moment
 
 @kernel
 def step_bias(bias, velocity, data, model, rate, momentum):
-    """db <- momentum db + rate (data - model), b <- b + db; returns how many diverged."""
+    """db <- momentum db + rate (data - model), b <- b + db; counts what diverged."""
     n_diverged = 0
     for j in range(bias.size):
         velocity[j] = momentum * velocity[j] + rate * (data[j] - model[j])

@@ -5,7 +5,7 @@
     control_run    machines of the sizes that pruning reached, trained from scratch with as many parameter updates
     proxy_run      the local estimates of Fisher information beside the exact matrix (small machines)
 
-Every function returns one xarray.Dataset and is a pure function of (settings, seed) and of the runs that it starts from.
+Every function returns one xarray.Dataset, a pure function of (settings, seed) and of the runs that it starts from.
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, protocols for image patches and for digits.
 """
 
@@ -113,7 +113,7 @@ def initial_masks(settings, n_visible):
     n_units, side = (n_visible, *settings["machine"]["hidden"]), settings["machine"]["receptive_field"]
     masks = [np.ones(pair, dtype=bool) for pair in zip(n_units, n_units[1:])]
     if side is not None:
-        columns = int(round(n_visible**0.5))
+        columns = round(n_visible**0.5)
         if columns**2 != n_visible or n_units[1] != n_visible:
             raise ValueError(
                 f"receptive_field: found {n_visible} pixels and {n_units[1]} units in the first hidden layer, "

@@ -1,7 +1,7 @@
 """What made a dataset, and datasets that are whole or absent.
 
 Every dataset carries the version and fingerprint of this package, the config, the seed, the data's source and the
-versions of the libraries that matter. Files are written under a temporary name and renamed, so a reader never sees half.
+versions of the libraries that matter. Files are written under a temporary name and then renamed: no reader sees half.
 """
 
 import hashlib

@@ -2,8 +2,8 @@
 
 Every criterion is a function (machine, states, seed) -> importance, one array (n_l, n_l+1) a layer of synapses, larger
 is more important; `states` are samples of the machine's spontaneous activity. `prune` removes the least important
-synapses of each layer, then the units that this leaves without input or output. Adding a criterion: write such a function
-and enter it in CRITERIA. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458.
+synapses of each layer, then the units that this leaves without input or output. Adding a criterion: write such a
+function and enter it in CRITERIA. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458.
 """
 
 from typing import NamedTuple
@@ -70,9 +70,7 @@ def anti_fi(machine, states, seed):
     return [1.0 - f for f in variance_fi(machine, states, seed)]
 
 
-CRITERIA = {
-    f.__name__: f for f in (variance_fi, variance_fi_w2, heuristic_fi, eigenvector, weight, random, anti_fi)
-}
+CRITERIA = {f.__name__: f for f in (variance_fi, variance_fi_w2, heuristic_fi, eigenvector, weight, random, anti_fi)}
 
 
 def criterion(name):
@@ -87,8 +85,8 @@ def prune(machine, importance, fraction):
 
     Synapses of importance exactly 0 all go when they are more than that. Ties are broken by position: the synapse
     that stands first in the weight matrix, row by row, goes first. At least one synapse goes. A hidden unit needs a
-    synapse from below and, unless in the last layer, one to above; units without are removed with their remaining synapses, which
-    may strand others, until all are connected. Visible units stay, connected or not.
+    synapse from below and, unless in the last layer, one to above; units without are removed with their remaining
+    synapses, which may strand others, until all are connected. Visible units stay, connected or not.
 
     Parameters
     ----------

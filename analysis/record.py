@@ -28,7 +28,11 @@ class Run:
             self._prepare_digits()
         elif "kl" in settings["measures"]:
             shares = evaluation.data_rank_probabilities(patterns["train"].values, RANKS)
-            self._constants["data_rank_probability"] = ("rank", shares, _text("pattern probability in the data", **_PROBABILITY))
+            self._constants["data_rank_probability"] = (
+                "rank",
+                shares,
+                _text("pattern probability in the data", **_PROBABILITY),
+            )
 
     def add(self, session, pruned, retrained, kept, pruned_states, states, importance, causes):
         """Measure a session: the machine after pruning and after retraining, and the units it lost."""
@@ -80,7 +84,11 @@ class Run:
         share = np.bincount(d["test_label"].values, minlength=10) / d.sizes["test_pattern"]
         self._constants |= {
             "raw_pixel_error": ((), error, _text("error of the classifier on raw pixels", units="fraction")),
-            "digit_quality_test": ((), quality(self._classifier, d["test"].values), _text("of test digits", **_PROBABILITY)),
+            "digit_quality_test": (
+                (),
+                quality(self._classifier, d["test"].values),
+                _text("of test digits", **_PROBABILITY),
+            ),
             "digit_quality_random": ((), quality(self._classifier, noise), _text("of random patterns", **_PROBABILITY)),
             "test_class_share": ("digit", share, _text("share of the class among test digits", units="fraction")),
         }
@@ -90,7 +98,10 @@ class Run:
         codes = [mean_field(machine, d[name].values, 30, 1e-4)[-1] for name in ("train", "test")]
         error = evaluation.encoding_error(codes[0], d["train_label"].values, codes[1], d["test_label"].values)
         images = states[0]
-        quality, share = evaluation.digit_quality(self._classifier, images), evaluation.class_share(self._classifier, images)
+        quality, share = (
+            evaluation.digit_quality(self._classifier, images),
+            evaluation.class_share(self._classifier, images),
+        )
         return {
             "encoding_error": ((), error, _text("error of the classifier on the last layer", units="fraction")),
             "digit_quality": ((), quality, _text("mean probability of the winning class", **_PROBABILITY)),
@@ -121,7 +132,11 @@ class Run:
                 found[f"unit_{name}_{k}"] = (f"unit_{k}", _embed(values[k], kept[k], size), text)
         found |= self._selectivity(machine, kept)
         p = self._patterns["train"].values.mean(axis=0)
-        self._constants["unit_entropy_0"] = ("unit_0", exact.entropy(p), _text("entropy of the pixel in the data", **_NATS))
+        self._constants["unit_entropy_0"] = (
+            "unit_0",
+            exact.entropy(p),
+            _text("entropy of the pixel in the data", **_NATS),
+        )
         connected = int(machine.masks[0].any(axis=1).sum())
         found["n_connected_visible"] = ((), connected, _text("visible units with a synapse", units="counts"))
         return xr.Dataset(found)
@@ -144,7 +159,10 @@ class Run:
                 measures["input_information"] = (evaluation.input_information(p), "what the unit tells of its input")
                 if self._classifier is not None:
                     labels = d["test_label"].values
-                    measures["digit_information"] = (evaluation.label_information(p, labels), "what it tells of the digit")
+                    measures["digit_information"] = (
+                        evaluation.label_information(p, labels),
+                        "what it tells of the digit",
+                    )
             for name, (values, text) in measures.items():
                 whole = _embed(values, kept[k], self._original.n_units[k])
                 found[f"unit_{name}_{k}"] = (f"unit_{k}", whole, _text(text, **_NATS))
@@ -158,10 +176,18 @@ class Run:
         for k, (weight, mask) in enumerate(zip(machine.weights, machine.masks)):
             dims, pair, shape = (f"unit_{k}", f"unit_{k + 1}"), kept[k : k + 2], shapes[k : k + 2]
             whole[f"weight_{k + 1}"] = (dims, _embed_matrix(weight, pair, shape), _text("synaptic weight", **_NATS))
-            whole[f"mask_{k + 1}"] = (dims, _embed_matrix(mask.astype(np.uint8), pair, shape), _text("synapse exists", units="1"))
+            whole[f"mask_{k + 1}"] = (
+                dims,
+                _embed_matrix(mask.astype(np.uint8), pair, shape),
+                _text("synapse exists", units="1"),
+            )
             if "importance" in self._settings["measures"]:
                 score = np.where(mask, importance[k], 0).astype(np.float32)
-                whole[f"importance_{k + 1}"] = (dims, _embed_matrix(score, pair, shape), _text("importance by the criterion", units="1"))
+                whole[f"importance_{k + 1}"] = (
+                    dims,
+                    _embed_matrix(score, pair, shape),
+                    _text("importance by the criterion", units="1"),
+                )
         return xr.Dataset(whole)
 
 
@@ -181,7 +207,9 @@ def _text(long_name, **attrs):
 def _cause_text():
     codes = {LOST_EARLIER: "lost_earlier"} | pruning.CAUSES
     values = np.array(list(codes), dtype=np.int8)
-    return _text("why the unit went in this session", flag_values=values, flag_meanings=" ".join(codes.values()), units="1")
+    return _text(
+        "why the unit went in this session", flag_values=values, flag_meanings=" ".join(codes.values()), units="1"
+    )
 
 
 def _embed(values, kept, size, empty=np.nan):

@@ -225,7 +225,14 @@ def _persistent_chains(graph, data, schedule, seed, factors):
 
     def states(batch, update):
         positive = to_tiles([batch], len(graph.bias))
-        share(len(positive), kernels.mean_field, positive, graph, schedule.n_mean_field_steps, np.float32(schedule.tolerance))
+        share(
+            len(positive),
+            kernels.mean_field,
+            positive,
+            graph,
+            schedule.n_mean_field_steps,
+            np.float32(schedule.tolerance),
+        )
         share(len(chains), kernels.gibbs, chains, graph, draw_key, update * n_steps, n_steps)
         _clear_spare_lanes(len(batch), positive)
         _clear_spare_lanes(n_chains, chains)

@@ -120,8 +120,12 @@ def draw(p, seed, chain, step, unit):
 
 def draw_layer(machine, states, layer, seed, step, factor=1):
     """Draw a layer given its neighbours, in place; returns its probabilities."""
-    p = np.array([[probability(machine, states, c, layer, j, factor) for j in range(len(machine.biases[layer]))]
-                  for c in range(len(states[0]))])
+    p = np.array(
+        [
+            [probability(machine, states, c, layer, j, factor) for j in range(len(machine.biases[layer]))]
+            for c in range(len(states[0]))
+        ]
+    )
     for c, j in np.ndindex(p.shape):
         states[layer][c, j] = draw(p[c, j], seed, c, step, position(machine, layer, j))
     return p
@@ -130,8 +134,12 @@ def draw_layer(machine, states, layer, seed, step, factor=1):
 def start(machine, n_chains, seed):
     """Independent units, P(x_u = 1) = sigmoid(b_u)."""
     return [
-        np.array([[draw(sigmoid(b), seed, c, 0, position(machine, layer, j)) for j, b in enumerate(bias)]
-                  for c in range(n_chains)])
+        np.array(
+            [
+                [draw(sigmoid(b), seed, c, 0, position(machine, layer, j)) for j, b in enumerate(bias)]
+                for c in range(n_chains)
+            ]
+        )
         for layer, bias in enumerate(machine.biases)
     ]
 
@@ -168,8 +176,12 @@ def _mean_field_of_tile(machine, tile, n_iterations, tolerance):
     for _ in range(n_iterations if last > 1 else 0):
         change = f32(0)
         for layer in range(1, last + 1):
-            new = np.array([[probability(machine, states, c, layer, j) for j in range(len(machine.biases[layer]))]
-                            for c in range(LANES)])
+            new = np.array(
+                [
+                    [probability(machine, states, c, layer, j) for j in range(len(machine.biases[layer]))]
+                    for c in range(LANES)
+                ]
+            )
             change = max(change, np.abs(new - states[layer]).max())
             states[layer][:] = new
         if change < f32(tolerance):

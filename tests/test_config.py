@@ -90,6 +90,8 @@ def test_the_command_line_says_what_is_wrong_in_one_line_and_writes_nothing(tmp_
 
 
 def test_every_command_explains_itself():
-    found = subprocess.run([sys.executable, "-m", "analysis", "--help"], capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(
+        [sys.executable, "-m", "analysis", "--help"], capture_output=True, text=True, check=True
+    ).stdout
     for name in ("overproduce", "run", "control", "proxy", "compile", "summary"):
         assert name in found

@@ -44,7 +44,7 @@ def runs():
 
 @pytest.mark.parametrize("name", SMOKE)
 def test_masks_only_shrink_and_pruned_synapses_stay_zero(runs, name):
-    settings, _, run = runs[name]
+    _, _, run = runs[name]
     for layer in range(1, run.sizes["layer"]):
         masks = run[f"mask_{layer}"].values.astype(bool)
         assert (masks[1:] <= masks[:-1]).all()
@@ -143,7 +143,7 @@ def test_receptive_fields_are_squares_clipped_at_the_border():
 def test_a_receptive_field_needs_one_unit_a_pixel():
     settings = small("digits")
     settings["machine"] = {**settings["machine"], "hidden": [100, 10]}
-    with pytest.raises(ValueError, match="^receptive_field: found 400 pixels and 100 units"):
+    with pytest.raises(ValueError, match=r"^receptive_field: found 400 pixels and 100 units"):
         protocol.initial_masks(settings, 400)
 
 
@@ -171,9 +171,9 @@ def test_the_proxy_run_agrees_with_its_own_exact_matrix(runs):
 
 def test_unknown_conditions_are_refused_with_the_known_ones(runs):
     settings, start, run = runs["patches"]
-    with pytest.raises(ValueError, match="^criterion: found 'weights', expected one of variance_fi,"):
+    with pytest.raises(ValueError, match=r"^criterion: found 'weights', expected one of variance_fi,"):
         protocol.prune_run(settings, "weights", 0, start)
-    with pytest.raises(ValueError, match="^control: found 'born', expected one of born_small_units,"):
+    with pytest.raises(ValueError, match=r"^control: found 'born', expected one of born_small_units,"):
         protocol.control_run(settings, "born", 0, run)
 
 

@@ -194,8 +194,9 @@ def test_greedy_pretraining_has_the_bits_of_its_twin(n_threads):
     biases, weights, data = [], [], patterns
     for pair, factors in enumerate([(2, 1), (1, 2)]):
         seed = derive(5, "pretrain", pair)
-        rbm = BoltzmannMachine(*(x[pair : pair + n] for x, n in zip(
-            (machine.biases, machine.weights, machine.masks), (2, 1, 1))))
+        rbm = BoltzmannMachine(
+            *(x[pair : pair + n] for x, n in zip((machine.biases, machine.weights, machine.masks), (2, 1, 1)))
+        )
         rbm = naive.train(rbm, data, plan, seed, factors)
         biases += rbm.biases[len(biases) > 0 :]
         weights.append(rbm.weights[0])
@@ -406,10 +407,19 @@ def test_every_update_is_made_once_with_a_pattern_of_its_own():
         ({"n_mean_field_steps": 0}, "n_mean_field_steps: found 0, expected a count of at least 1"),
         ({"learning_rates": 0.1}, "learning_rates: found 0.1, expected (first, last), both at least 1e-9"),
         ({"learning_rates": (0.1,)}, "learning_rates: found (0.1,), expected (first, last), both at least 1e-9"),
-        ({"learning_rates": (0.1, 0.0)}, "learning_rates: found (0.1, 0.0), expected (first, last), both at least 1e-9"),
-        ({"learning_rates": (-0.1, 0.1)}, "learning_rates: found (-0.1, 0.1), expected (first, last), both at least 1e-9"),
+        (
+            {"learning_rates": (0.1, 0.0)},
+            "learning_rates: found (0.1, 0.0), expected (first, last), both at least 1e-9",
+        ),
+        (
+            {"learning_rates": (-0.1, 0.1)},
+            "learning_rates: found (-0.1, 0.1), expected (first, last), both at least 1e-9",
+        ),
         ({"learning_rates": (np.nan, 1)}, "learning_rates: found (nan, 1), expected (first, last), both at least 1e-9"),
-        ({"learning_rates": (0.1, np.inf)}, "learning_rates: found (0.1, inf), expected (first, last), both at least 1e-9"),
+        (
+            {"learning_rates": (0.1, np.inf)},
+            "learning_rates: found (0.1, inf), expected (first, last), both at least 1e-9",
+        ),
         ({"momentum": 1.0}, "momentum: found 1.0, expected one value in [0, 1), or one an epoch"),
         ({"momentum": -0.1}, "momentum: found -0.1, expected one value in [0, 1), or one an epoch"),
         ({"momentum": (0.5, 0.5)}, "momentum: found (0.5, 0.5), expected one value in [0, 1), or one an epoch"),

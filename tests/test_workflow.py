@@ -1,4 +1,4 @@
-"""The workflow on the smoke config, in a copy of the checkout: it completes, and a change makes the right things stale."""
+"""The workflow on the smoke config, in a copy of the checkout: it completes; a change makes the right things stale."""
 
 import json
 import os
