@@ -65,8 +65,10 @@ def part(dataset, experiment):
 
 
 def parts(dataset):
-    """{experiment: its part of the claim dataset}, in the order of the config."""
-    return {experiment: part(dataset, experiment) for experiment in settings(dataset)["experiments"]}
+    """{experiment: its part of the claim dataset}, shallow machines first."""
+    experiments = settings(dataset)["experiments"]
+    order = sorted(experiments, key=lambda name: len(experiments[name]["machine"]["hidden"]))
+    return {experiment: part(dataset, experiment) for experiment in order}
 
 
 def loss(part):
@@ -77,7 +79,8 @@ def loss(part):
 def runs_markdown(dataset):
     """What was run, and where it departs from the paper, from the config that the dataset carries."""
     lines = []
-    for name, of in settings(dataset)["experiments"].items():
+    for name in parts(dataset):
+        of = settings(dataset)["experiments"][name]
         n_sessions, share = of["pruning"]["n_sessions"], of["pruning"]["fraction"]
         left = (1 - share) ** n_sessions
         hidden = " and ".join(str(n) for n in of["machine"]["hidden"])
@@ -99,8 +102,8 @@ def evaluate(dataset):
     """
     claim, judged = dataset.attrs["claim"], settings(dataset)["claims"]
     rows, machines = [], parts(dataset)
-    for name, spec in judged[claim[3:]].items():
-        for effect in effects.prediction(name, spec)(machines, spec):
+    for name, spec in effects.in_order(judged[claim[3:]]):
+        for effect in effects.PREDICTIONS[name](machines, spec):
             known = effect.by_seed[np.isfinite(effect.by_seed)]
             low, high = interval(known, **judged["interval"])
             mean = known.mean() if len(known) else np.nan
@@ -131,8 +134,13 @@ def verdict(table):
 
 def conclusion(table):
     """The verdict of a claim and how many of its predictions came out which way, in words."""
-    counts = [f"{(table['verdict'] == word).sum()} {word}" for word in (REPRODUCED, MIXED, NOT_REPRODUCED)]
-    return f"**{verdict(table)}** ({len(table)} predictions: {', '.join(counts)})"
+    return f"**{verdict(table)}** (predictions: {counts(table)})"
+
+
+def counts(table):
+    """How many of the predictions came out which way, in words."""
+    found = [f"{(table['verdict'] == word).sum()} {word}" for word in (REPRODUCED, MIXED, NOT_REPRODUCED)]
+    return f"{len(table)}: {', '.join(found)}"
 
 
 def summary_markdown(table):
@@ -140,8 +148,7 @@ def summary_markdown(table):
     title = CLAIMS[table["claim"].iloc[0]]
     sentences = [f"*{title}*: {conclusion(table)}."]
     for experiment, rows in table.groupby(table["prediction"].str.split(":").str[0], sort=False):
-        counts = ", ".join(f"{(rows['verdict'] == word).sum()} {word}" for word in (REPRODUCED, MIXED, NOT_REPRODUCED))
-        sentences.append(f"For the {experiment}, {counts} of {len(rows)}.")
+        sentences.append(f"Of the predictions for {experiment}, {counts(rows)}.")
     return " ".join(sentences)
 
 
@@ -200,10 +207,10 @@ def summary(folder, figures, data):
 
 def all_markdown(tables):
     """A table of claims with their verdicts, then the predictions of each."""
-    lines = ["| claim | verdict |", "|---|---|"]
-    lines += [f"| {CLAIMS[t['claim'].iloc[0]]} | {conclusion(t)} |" for t in tables]
-    for t in tables:
-        claim = t["claim"].iloc[0]
+    claims = [t["claim"].iloc[0] for t in tables]
+    lines = ["| | claim | of its predictions | verdict |", "|---|---|---|---|"]
+    lines += [f"| {int(c[:2])} | {CLAIMS[c]} | {counts(t)} | **{verdict(t)}** |" for c, t in zip(claims, tables)]
+    for claim, t in zip(claims, tables):
         lines += ["", f"## {int(claim[:2])}. {CLAIMS[claim]}", "", table_markdown(t)]
     return "\n".join(lines) + "\n"
 

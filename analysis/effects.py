@@ -39,7 +39,7 @@ NAMES = {
     "digit_information": "information on the digit",
     "first": "full machine",
     "last": "last session",
-    "mean": "mean of sessions",
+    "mean": "all sessions",
 }
 
 
@@ -57,8 +57,9 @@ class Effect(NamedTuple):
 
 def control_minus_pruned(parts, spec):
     """loss(control) - loss(pruned from large), both after (re)training, at the same session."""
-    for experiment, measure in spec["measure"].items():
-        loss = _part(parts, experiment)[measure]
+    for experiment, part in _named(parts, spec["measure"]):
+        measure = spec["measure"][experiment]
+        loss = part[measure]
         for control in loss["condition"].values[1:]:
             difference = loss.sel(condition=control) - loss.sel(condition="pruned")
             for session in spec["sessions"]:
@@ -68,9 +69,8 @@ def control_minus_pruned(parts, spec):
 
 def weight_minus_reference(parts, spec):
     """n_units(|w|) - n_units(reference) at equal synapses; layers: numbers, or all for the hidden units' sum."""
-    for experiment, layers in spec["layers"].items():
-        part = _part(parts, experiment)
-        for layer in layers:
+    for experiment, part in _named(parts, spec["layers"]):
+        for layer in spec["layers"][experiment]:
             what = "hidden units" if layer == "all" else f"units in layer {layer}"
             difference = at_equal_synapses(part, hidden_units(part, layer), "weight")
             for session in spec["sessions"]:
@@ -100,10 +100,9 @@ def reference_minus_quality(parts, spec):
 
 def survivors_above_lost(parts, spec):
     """P(survivor > lost unit of the same session) - 1/2, by what was measured before the loss; reference criterion."""
-    for experiment, measures in spec["measures"].items():
-        part = _part(parts, experiment)
+    for experiment, part in _named(parts, spec["measures"]):
         for layer in spec["layers"][experiment]:
-            for measure in measures:
+            for measure in spec["measures"][experiment]:
                 text = f"{experiment}: survivors in layer {layer} had more {NAMES[measure]} than lost units"
                 by_seed = [survival(part.isel(seed=k), measure, layer) for k in range(part.sizes["seed"])]
                 yield Effect(text, np.array(by_seed) - 0.5, "probability", spec["threshold"])
@@ -111,9 +110,9 @@ def survivors_above_lost(parts, spec):
 
 def axonal_share(parts, spec):
     """n(lost their outputs alone) / n(lost), all sessions; reference criterion."""
-    for experiment, layers in spec["layers"].items():
-        for layer in layers:
-            cause = _part(parts, experiment)[f"loss_cause_{layer}"]
+    for experiment, part in _named(parts, spec["layers"]):
+        for layer in spec["layers"][experiment]:
+            cause = part[f"loss_cause_{layer}"]
             dims = [dim for dim in cause.dims if dim != "seed"]
             lost, axonal = (cause > 0).sum(dims), (cause == 2).sum(dims)
             share = (axonal / lost.where(lost > 0)).values
@@ -123,8 +122,7 @@ def axonal_share(parts, spec):
 
 def connected_above_disconnected(parts, spec):
     """P(entropy of a connected pixel > that of a disconnected one) - 1/2; reference criterion."""
-    for experiment in spec["experiments"]:
-        part = _part(parts, experiment)
+    for experiment, part in _named(parts, spec["experiments"]):
         connected, entropy = part["connected_0"].astype(bool), part["unit_entropy_0"]
         values = xr.apply_ufunc(_above_rest, entropy, connected, input_core_dims=[["unit_0"]] * 2, vectorize=True) - 0.5
         values = values.rename(pruning="session")
@@ -149,14 +147,15 @@ PREDICTIONS = {
 }
 
 
-def prediction(name, spec):
-    """The function of that name in PREDICTIONS. Raises ValueError for an unknown name, or session in its entry."""
-    if name not in PREDICTIONS:
-        raise ValueError(f"claims: found prediction {name!r}, expected one of {', '.join(PREDICTIONS)}")
-    for session in spec.get("sessions", []):
-        if session not in SESSIONS:
-            raise ValueError(f"claims: found session {session!r}, expected one of {', '.join(SESSIONS)}")
-    return PREDICTIONS[name]
+def in_order(predictions):
+    """(name, entry) of a claim's predictions in the order of PREDICTIONS; ValueError: unknown names, sessions."""
+    for name, spec in predictions.items():
+        if name not in PREDICTIONS:
+            raise ValueError(f"claims: found prediction {name!r}, expected one of {', '.join(PREDICTIONS)}")
+        for session in spec.get("sessions", []):
+            if session not in SESSIONS:
+                raise ValueError(f"claims: found session {session!r}, expected one of {', '.join(SESSIONS)}")
+    return [(name, predictions[name]) for name in PREDICTIONS if name in predictions]
 
 
 def at_equal_synapses(part, values, criterion):
@@ -227,8 +226,8 @@ def _of_proxies(parts, spec, statistic, text):
 
 
 def _of_criteria(parts, spec, sign, text):
-    for experiment, measure in spec["measure"].items():
-        part = _part(parts, experiment)
+    for experiment, part in _named(parts, spec["measure"]):
+        measure = spec["measure"][experiment]
         for stage in spec["stages"]:
             when = "before retraining" if stage == "pruned" else "retrained"
             for name in spec["criteria"]:
@@ -249,10 +248,12 @@ def _interpolate(at, x, y):
     return np.interp(at, x[::-1], y[::-1])
 
 
-def _part(parts, experiment):
-    if experiment not in parts:
-        raise ValueError(f"claims: found experiment {experiment!r}, expected one of {', '.join(parts)}")
-    return parts[experiment]
+def _named(parts, experiments):
+    """(experiment, part) of those that an entry names, in the order of the parts."""
+    for experiment in experiments:
+        if experiment not in parts:
+            raise ValueError(f"claims: found experiment {experiment!r}, expected one of {', '.join(parts)}")
+    return [(experiment, part) for experiment, part in parts.items() if experiment in experiments]
 
 
 def _pair(part, criterion):

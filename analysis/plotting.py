@@ -223,7 +223,7 @@ def forest(table, ax):
         ax.plot(effect, y, color=colour, marker=marker, ms=5)
     ax.axvline(0, color="black", lw=0.7)
     ax.set(yticks=range(len(table)), yticklabels=table["prediction"], ylim=(len(table) - 0.4, -0.6), xlim=(-1.08, 1.08))
-    ax.set(xticks=[-1, 0, 1], xticklabels=["contradicted", "threshold", "holds"])
+    ax.set(xticks=[-1, 0, 1], xticklabels=["against", "0", "for"])
     return tidy(ax)
 
 

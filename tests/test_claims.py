@@ -97,7 +97,7 @@ MADE = (controls_data, sizes_data, proxies_data, function_data, losses_data)
 
 def claim_dataset(claim, parts, spec):
     """The parts as `collect` would join them."""
-    reference = {name: {"reference": "variance_fi", "dataset": name} for name in parts}
+    reference = {name: {"reference": "variance_fi", "dataset": name, "machine": {"hidden": [1]}} for name in parts}
     config = {"experiments": reference, "claims": {"interval": INTERVAL, claim[3:]: spec}}
     renamed = [p.rename({v: f"{name}_{v}" for v in {*p.variables, *p.dims}}) for name, p in parts.items()]
     return xr.merge(renamed).assign_attrs(claim=claim, config=json.dumps(config))
