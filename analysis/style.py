@@ -56,8 +56,16 @@ def save(figure, path):
 
 
 def keeper(folder):
-    """A function (figure, name) that saves the figure into the folder, or only returns it where the folder is None."""
-    return lambda figure, name: figure if folder is None else save(figure, Path(folder) / name)
+    """A function (figure, name) that saves the figure into the folder, or does nothing where the folder is None.
+
+    It returns nothing, so that a notebook whose cell ends with it shows the figure once.
+    """
+
+    def keep(figure, name):
+        if folder is not None:
+            save(figure, Path(folder) / name)
+
+    return keep
 
 
 def against_synapses(values, synapses, name, ax, label=None):
