@@ -134,13 +134,13 @@ def verdict(table):
 
 def conclusion(table):
     """The verdict of a claim and how many of its predictions came out which way, in words."""
-    return f"**{verdict(table)}** (predictions: {counts(table)})"
+    return f"**{verdict(table)}** ({counts(table)}, of {len(table)} predictions)"
 
 
 def counts(table):
     """How many of the predictions came out which way, in words."""
     found = [f"{(table['verdict'] == word).sum()} {word}" for word in (REPRODUCED, MIXED, NOT_REPRODUCED)]
-    return f"{len(table)}: {', '.join(found)}"
+    return ", ".join(found)
 
 
 def summary_markdown(table):
@@ -148,7 +148,7 @@ def summary_markdown(table):
     title = CLAIMS[table["claim"].iloc[0]]
     sentences = [f"*{title}*: {conclusion(table)}."]
     for experiment, rows in table.groupby(table["prediction"].str.split(":").str[0], sort=False):
-        sentences.append(f"Of the predictions for {experiment}, {counts(rows)}.")
+        sentences.append(f"For {experiment}: {counts(rows)}.")
     return " ".join(sentences)
 
 
