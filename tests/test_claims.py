@@ -301,7 +301,7 @@ def test_a_claim_dataset_survives_the_file_and_can_be_judged(claim, runs, tmp_pa
 
 
 @pytest.mark.parametrize("claim", claims.CLAIMS)
-def test_a_claim_dataset_is_small_float32_and_names_its_units(claim, runs, tmp_path):
+def test_a_claim_dataset_is_float32_with_prefixed_names_and_carries_its_config(claim, runs):
     dataset = claims.collect(claim, runs, runs / "config.yaml")
     assert all(v.dtype == np.float32 for v in dataset.data_vars.values() if v.dtype.kind == "f")
     assert all(str(name).startswith(("patches_", "digits_")) for name in {*dataset.variables, *dataset.dims})

@@ -14,6 +14,7 @@ SECTIONS = ["The claim", "Parameters", "A toy case, complete", "The runs", "The 
 SECTIONS += ["Integrity of the data"]
 LONGEST_FUNCTION = 8  # lines
 LARGEST_FILE = 2**20  # bytes
+LARGEST_DATASET = 1.5 * 2**20
 
 
 def path(claim):
@@ -46,6 +47,10 @@ def test_there_is_one_notebook_a_claim():
 def test_notebook_is_valid_and_of_a_size_to_open(claim, notebook):
     nbformat.validate(notebook)
     assert path(claim).stat().st_size < LARGEST_FILE
+
+
+def test_the_dataset_that_it_reads_is_there_and_small(claim):
+    assert 0 < (root() / "data" / f"{claim}.nc").stat().st_size < LARGEST_DATASET
 
 
 def test_parameters_and_their_defaults(claim):
