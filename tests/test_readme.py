@@ -13,12 +13,10 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_table_of_claims_is_the_one_that_the_runs_gave():
-    shown = README.partition("<!-- claims -->")[2].partition("<!-- /claims -->")[0]
-    verdicts = dict(re.findall(r"^\| *(\d)[^|]*\|.*\| *([a-z ]+?) *\|$", shown, re.MULTILINE))
-    table = (ROOT / "figures" / "claims.md").read_text()
-    assert len(verdicts) == 4
-    for number, verdict in verdicts.items():
-        assert re.search(rf"^\|[^|]*{number}[^|]*\|.*\| *\**{verdict}\** *\|$", table, re.MULTILINE), (number, verdict)
+    shown = README.partition("<!-- claims -->\n")[2].partition("\n<!-- /claims -->")[0]
+    table = (ROOT / "figures" / "claims.md").read_text().partition("\n\n")[0]
+    assert table.count("\n") == 5
+    assert shown == table
 
 
 @pytest.mark.parametrize("experiment", load(ROOT / "config" / "default.yaml")["experiments"])
