@@ -179,8 +179,8 @@ def quote(mean, low, high, units):
     """mean [low, high] units, with three digits of the largest of them."""
     if not np.isfinite(mean):
         return "no seed can tell"
-    largest = max(abs(value) for value in (mean, low, high, 1e-12) if np.isfinite(value))
-    digits = int(np.clip(2 - np.floor(np.log10(largest)), 0, 6))
+    largest = max(abs(value) for value in (mean, low, high) if np.isfinite(value))
+    digits = int(np.clip(2 - np.floor(np.log10(largest or 100)), 0, 6))
     low, high = (f"{value:.{digits}f}" if np.isfinite(value) else "?" for value in (low, high))
     return f"{mean:.{digits}f} [{low}, {high}]{'' if units == '1' else ' ' + units}"
 
