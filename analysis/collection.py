@@ -82,6 +82,8 @@ def _fisher_proxy(folder, settings):
     if settings["proxy"]:
         proxies = _gather(folder, settings, "file", ["fisher"], [*_PROXIES, *_SPECTRA]).isel(file=0, drop=True)
         found += [proxies[_PROXIES], _first_and_last(proxies[_SPECTRA]), _information_matrix(folder)]
+        machines = _gather(folder, settings, "file", [settings["reference"]], _MACHINE, n_seeds=1)
+        found.append(_first_and_last(machines.isel(file=0, seed=0, drop=True)))
     return _join(*found)
 
 
@@ -108,6 +110,7 @@ _REFERENCES = ["raw_pixel_error", "digit_quality_test", "digit_quality_random", 
 _REFERENCES += ["data_rank_probability"]
 _PROXIES = ["exact_diagonal", "variance_fi", "heuristic_fi", "weight", "exact_first_eigenvector"]
 _PROXIES += ["sampled_first_eigenvector"]
+_MACHINE = ["bias_0", "bias_1", "weight_1", "mask_1"]
 _SPECTRA = ["spectrum_exact", "spectrum_sampled"]
 
 
