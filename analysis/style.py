@@ -98,7 +98,7 @@ def shrinking(ax, size="synapses"):
     """A logarithmic axis of sizes that fall from left to right."""
     ax.set(xscale="log", xlabel=f"{size} left")
     low, high = sorted(ax.get_xlim())
-    subs = (1, 2, 5) if high < 100 * low else (1,)
+    subs = (1, 2, 5) if high < 20 * low else (1, 3)
     ax.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=subs))
     ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}" if x < 1000 else f"{x / 1000:g}k"))
     ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
