@@ -205,7 +205,6 @@ BAD_MACHINES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 @pytest.mark.parametrize(("biases", "weights", "masks", "message"), BAD_MACHINES.values(), ids=BAD_MACHINES)
 def test_a_machine_that_does_not_fit_is_refused(biases, weights, masks, message):
     with pytest.raises(ValueError, match="^" + re.escape(message)):
