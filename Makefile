@@ -20,7 +20,8 @@ figures: env ## the main job: data, runs, notebooks, figures, table of claims
 	@cat figures/claims.md
 
 notebooks: env ## store the outputs that the committed datasets give in notebooks/
-	$(IN_VENV) python -m jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(IN_VENV) python -m jupyter nbconvert --to notebook --execute --inplace \
+	    --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 test: env ## all tests, and the notebooks compared with their stored outputs
 	$(IN_VENV) python -m pytest --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)
