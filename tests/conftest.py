@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import fake_runs
 import hypothesis
 import pytest
+import yaml
 from hypothesis import configuration
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
@@ -16,3 +18,13 @@ def n_threads(request, monkeypatch):
     """The number of threads that share the work: results must not notice."""
     monkeypatch.setenv("NUMBA_NUM_THREADS", str(request.param))
     return request.param
+
+
+@pytest.fixture(scope="session")
+def made_up_runs(tmp_path_factory):
+    """A folder of made-up runs and the config that they obeyed; for reading."""
+    folder = tmp_path_factory.mktemp("made_up_runs")
+    made = fake_runs.config()
+    fake_runs.write(folder, made)
+    (folder / "config.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    return folder

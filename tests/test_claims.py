@@ -2,7 +2,6 @@
 
 import json
 
-import fake_runs
 import numpy as np
 import pytest
 import xarray as xr
@@ -278,19 +277,9 @@ def test_an_unknown_prediction_is_refused():
         claims.evaluate(claim_dataset(claim, parts, spec | {"guess": {}}))
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A folder of made-up runs and the config that they obeyed."""
-    folder = tmp_path_factory.mktemp("runs")
-    made = fake_runs.config()
-    fake_runs.write(folder, made)
-    (folder / "config.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
-    return folder
-
-
 @pytest.mark.parametrize("claim", claims.CLAIMS)
-def test_a_claim_dataset_survives_the_file_and_can_be_judged(claim, runs, tmp_path):
-    dataset = claims.collect(claim, runs, runs / "config.yaml")
+def test_a_claim_dataset_survives_the_file_and_can_be_judged(claim, made_up_runs, tmp_path):
+    dataset = claims.collect(claim, made_up_runs, made_up_runs / "config.yaml")
     claims.save(dataset, tmp_path / f"{claim}.nc")
     loaded = claims.load(claim, tmp_path)
     xr.testing.assert_identical(loaded, dataset)
@@ -301,33 +290,33 @@ def test_a_claim_dataset_survives_the_file_and_can_be_judged(claim, runs, tmp_pa
 
 
 @pytest.mark.parametrize("claim", claims.CLAIMS)
-def test_a_claim_dataset_is_float32_with_prefixed_names_and_carries_its_config(claim, runs):
-    dataset = claims.collect(claim, runs, runs / "config.yaml")
+def test_a_claim_dataset_is_float32_with_prefixed_names_and_carries_its_config(claim, made_up_runs):
+    dataset = claims.collect(claim, made_up_runs, made_up_runs / "config.yaml")
     assert all(v.dtype == np.float32 for v in dataset.data_vars.values() if v.dtype.kind == "f")
     assert all(str(name).startswith(("patches_", "digits_")) for name in {*dataset.variables, *dataset.dims})
-    assert claims.settings(dataset) == yaml.safe_load((runs / "config.yaml").read_text())
+    assert claims.settings(dataset) == yaml.safe_load((made_up_runs / "config.yaml").read_text())
 
 
 @pytest.mark.parametrize("claim", claims.CLAIMS)
-def test_the_same_runs_give_the_same_bytes(claim, runs, tmp_path):
+def test_the_same_runs_give_the_same_bytes(claim, made_up_runs, tmp_path):
     for name in ("a.nc", "b.nc"):
-        claims.save(claims.collect(claim, runs, runs / "config.yaml"), tmp_path / name)
+        claims.save(claims.collect(claim, made_up_runs, made_up_runs / "config.yaml"), tmp_path / name)
     assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["a.nc", "b.nc"]  # nothing half written is left
 
 
-def test_parts_hold_the_numbers_of_the_runs(runs):
-    part = claims.part(claims.collect("01_overproduction", runs, runs / "config.yaml"), "patches")
-    with xr.open_dataset(runs / "patches" / "reinitialised" / "2.nc", engine="h5netcdf") as run:
+def test_parts_hold_the_numbers_of_the_runs(made_up_runs):
+    part = claims.part(claims.collect("01_overproduction", made_up_runs, made_up_runs / "config.yaml"), "patches")
+    with xr.open_dataset(made_up_runs / "patches" / "reinitialised" / "2.nc", engine="h5netcdf") as run:
         expected = run["kl"].sel(session=3, stage="retrained").values.astype(np.float32)
     assert part["kl"].sel(condition="reinitialised", seed=2, session=3).values == expected
     assert np.isnan(part["kl"].sel(condition="reinitialised", seed=2, session=2))  # no control session
     assert part.attrs["reference"] == "variance_fi"
 
 
-def test_units_are_measured_before_the_pruning_that_decides_on_them(runs):
-    part = claims.part(claims.collect("04_neuron_loss", runs, runs / "config.yaml"), "patches")
-    with xr.open_dataset(runs / "patches" / "variance_fi" / "1.nc", engine="h5netcdf") as run:
+def test_units_are_measured_before_the_pruning_that_decides_on_them(made_up_runs):
+    part = claims.part(claims.collect("04_neuron_loss", made_up_runs, made_up_runs / "config.yaml"), "patches")
+    with xr.open_dataset(made_up_runs / "patches" / "variance_fi" / "1.nc", engine="h5netcdf") as run:
         before = run["unit_fisher_1"].sel(session=1).values
         cause = run["loss_cause_1"].sel(session=2).values
     found = part.sel(seed=1, pruning=2)
@@ -335,9 +324,9 @@ def test_units_are_measured_before_the_pruning_that_decides_on_them(runs):
     np.testing.assert_array_equal(found["loss_cause_1"], cause)
 
 
-def test_a_missing_run_is_named(runs, tmp_path):
+def test_a_missing_run_is_named(made_up_runs, tmp_path):
     with pytest.raises(ValueError, match=r"run: found no file .*0\.nc"):
-        claims.collect("01_overproduction", tmp_path, runs / "config.yaml")
+        claims.collect("01_overproduction", tmp_path, made_up_runs / "config.yaml")
 
 
 def test_a_missing_claim_dataset_is_named(tmp_path):
@@ -345,9 +334,9 @@ def test_a_missing_claim_dataset_is_named(tmp_path):
         claims.load("02_weight_pruning", tmp_path)
 
 
-def test_an_unknown_claim_is_refused(runs):
+def test_an_unknown_claim_is_refused(made_up_runs):
     with pytest.raises(ValueError, match=r"claim: found '05_x', expected one of 01_overproduction"):
-        claims.collect("05_x", runs, runs / "config.yaml")
+        claims.collect("05_x", made_up_runs, made_up_runs / "config.yaml")
     with pytest.raises(ValueError, match="claim: found '05_x'"):
         claims.load("05_x")
 
@@ -361,9 +350,9 @@ def test_root_is_found_from_a_folder_below(monkeypatch):
         claims.root()
 
 
-def test_summary_writes_the_table_in_three_forms(runs, tmp_path):
+def test_summary_writes_the_table_in_three_forms(made_up_runs, tmp_path):
     for claim in claims.CLAIMS:
-        claims.save(claims.collect(claim, runs, runs / "config.yaml"), tmp_path / f"{claim}.nc")
+        claims.save(claims.collect(claim, made_up_runs, made_up_runs / "config.yaml"), tmp_path / f"{claim}.nc")
     table = claims.summary(tmp_path, tmp_path / "figures", tmp_path)
     text = (tmp_path / "figures" / "claims.md").read_text()
     assert all(title in text for title in claims.CLAIMS.values())

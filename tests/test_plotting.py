@@ -6,7 +6,6 @@ import fake_runs
 import matplotlib as mpl
 import numpy as np
 import pytest
-import yaml
 from matplotlib import pyplot as plt
 
 from analysis import claims, effects, pictures, plotting, statistics, style
@@ -15,13 +14,9 @@ mpl.use("Agg")
 
 
 @pytest.fixture(scope="module")
-def datasets(tmp_path_factory):
+def datasets(made_up_runs):
     """{claim: {experiment: part}} of made-up runs."""
-    folder = tmp_path_factory.mktemp("runs")
-    made = fake_runs.config()
-    fake_runs.write(folder, made)
-    (folder / "config.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
-    return {name: claims.collect(name, folder, folder / "config.yaml") for name in claims.CLAIMS}
+    return {name: claims.collect(name, made_up_runs, made_up_runs / "config.yaml") for name in claims.CLAIMS}
 
 
 @pytest.fixture
