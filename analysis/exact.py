@@ -125,7 +125,7 @@ def fisher_information(machine):
 
 def softplus(x):
     """log(1 + exp(x)), for x of any size."""
-    return np.logaddexp(0.0, x)
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
 
 
 def sigmoid(x):

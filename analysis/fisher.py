@@ -5,17 +5,18 @@
 the covariance of the sufficient statistics under the model (an exponential family), in 1 (per nat^2 of parameter).
 Local to a synapse are the variance of its own coincidences v_i h_j and an estimate from mean rates and its weight.
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, section "Fisher information" of the methods.
-Counts of binary products are integers below 2^24, exact in float32 in any order: matrix products are safe for them.
+Counts of binary products are integers, by bits: exact on every machine (see `words`).
 """
 
 import numpy as np
 
+from analysis import words
 from analysis.kernels import exponential
-from analysis.model import check_binary
+from analysis.model import check_binary, check_memory, check_numbers
 from analysis.random import uniform
 from analysis.spectrum import power_iteration
 
-_CHUNK = 8192  # samples whose products are held at a time
+_CHUNK = 65536  # samples whose products are held at a time
 
 
 def coincidences(pre, post):
@@ -25,8 +26,7 @@ def coincidences(pre, post):
     or differ in their number of samples.
     """
     pre, post = _check_samples(pre, post)
-    chunks = (slice(k, k + _CHUNK) for k in range(0, len(pre), _CHUNK))
-    return sum((pre[c].T.astype(np.float32) @ post[c].astype(np.float32)).astype(np.float64) for c in chunks)
+    return words.coincidences(words.pack(pre), words.pack(post)).astype(np.float64)
 
 
 def variance_estimate(pre, post):
@@ -42,11 +42,15 @@ def heuristic_estimate(pre, post, weights):
     """p (1 - p) with p_ij = <h_j> sigmoid(logit<v_i> + w_ij (1 - <h_j>)): (n_pre, n_post), in [0, 1/4].
 
     Needs mean rates and the weight alone. Since sigmoid(logit a + x) = a / (a + (1 - a) exp(-x)), rates of 0 and 1 are
-    no exception. Raises ValueError as `coincidences`, or for weights of another shape than (n_pre, n_post).
+    no exception. Raises ValueError as `coincidences`, or for weights of another shape than (n_pre, n_post) or that
+    float32 can't hold.
     """
     pre, post = _check_samples(pre, post)
-    if np.shape(weights) != (pre.shape[1], post.shape[1]):
-        raise ValueError(f"weights: found shape {np.shape(weights)}, expected {(pre.shape[1], post.shape[1])}")
+    weights = check_numbers("weights", weights)
+    if weights.shape != (pre.shape[1], post.shape[1]):
+        raise ValueError(f"weights: found shape {weights.shape}, expected {(pre.shape[1], post.shape[1])}")
+    if not (np.abs(weights) <= np.finfo(np.float32).max).all():
+        raise ValueError("weights: found values that are not finite in float32, expected finite numbers")
     rate_pre, rate_post = pre.mean(axis=0)[:, None], post.mean(axis=0)[None, :]
     decay = exponential(-(np.asarray(weights, dtype=np.float64) * (1.0 - rate_post)).astype(np.float32))
     p = rate_post * rate_pre / (rate_pre + (1.0 - rate_pre) * decay)
@@ -64,23 +68,41 @@ def information_matrix(visible, hidden):
     """F = Cov(s, s) of s = (v, h, v_1 h_1, v_1 h_2, ...) over samples: (n, n), n = n_v + n_h + n_v n_h, float64.
 
     Order: visible biases, hidden biases, weights row by row (i slow, j fast). Arguments and errors as in
-    `coincidences`; memory n^2 doubles, so for small RBMs alone.
+    `coincidences`; memory 4 n^2 doubles, so for small RBMs alone: ValueError where this machine has less.
     """
     visible, hidden = check_binary("visible", visible), check_binary("hidden", hidden)
     if len(visible) != len(hidden):
         raise ValueError(f"hidden: found {len(hidden)} samples, expected {len(visible)} as in visible")
-    counts = 0.0
-    for first in range(0, len(visible), _CHUNK):
-        s = sufficient_statistics(visible[first : first + _CHUNK], hidden[first : first + _CHUNK])
-        counts = counts + (s.T @ s).astype(np.float64)
+    n = (visible.shape[1] + 1) * (hidden.shape[1] + 1) - 1
+    check_memory("information matrix", f"{n:,} parameters", 32 * n**2)
+    chunks = (slice(k, k + _CHUNK) for k in range(0, len(visible), _CHUNK))
+    pairs = sum(words.coincidences(_products(visible[c]), _products(hidden[c])) for c in chunks)
+    i, j = _sufficient_statistics(visible.shape[1], hidden.shape[1])
+    place_v, place_h = (_place_of_products(x.shape[1]) for x in (visible, hidden))
+    counts = pairs[place_v[i[:, None], i], place_h[j[:, None], j]]
     mean = np.diag(counts) / len(visible)  # s^2 = s for binary s
     return counts / len(visible) - mean[:, None] * mean[None, :]
 
 
-def sufficient_statistics(visible, hidden):
-    """s = (v, h, v_1 h_1, v_1 h_2, ...): (n_samples, n_v + n_h + n_v n_h) float32."""
-    products = (visible[:, :, None] * hidden[:, None, :]).reshape(len(visible), -1)
-    return np.concatenate([visible, hidden, products], axis=1).astype(np.float32)
+def _sufficient_statistics(n_visible, n_hidden):
+    """(i, j) of each statistic v_i h_j with v_0 = h_0 = 1: first v, then h, then the products."""
+    i, j = np.indices((n_visible + 1, n_hidden + 1))
+    return tuple(np.concatenate([x[1:, 0], x[0, 1:], x[1:, 1:].ravel()]) for x in (i, j))
+
+
+def _products(states):
+    """Words of x_i x_k for i <= k, with x_0 = 1."""
+    x = words.pack(np.concatenate([np.ones((len(states), 1), dtype=np.uint8), states], axis=1))
+    i, k = np.triu_indices(x.shape[1])
+    return x[:, i] & x[:, k]
+
+
+def _place_of_products(n):
+    """Column of x_i x_k in `_products`: (n + 1, n + 1)."""
+    i, k = np.triu_indices(n + 1)
+    place = np.zeros((n + 1, n + 1), dtype=np.int64)
+    place[i, k] = place[k, i] = np.arange(len(i))
+    return place
 
 
 def first_eigenvector(matrix):
@@ -88,8 +110,8 @@ def first_eigenvector(matrix):
 
     Raises ValueError unless the matrix is square and finite.
     """
-    matrix = np.ascontiguousarray(matrix, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
+    matrix = np.ascontiguousarray(check_numbers("matrix", matrix), dtype=np.float64)
+    if matrix.ndim != 2 or matrix.size == 0 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
         raise ValueError(f"matrix: found shape {matrix.shape}, expected a square matrix of finite numbers")
     start = 0.5 + uniform(0, 0, len(matrix))  # no special direction, so orthogonal to none that matters
     return np.abs(power_iteration(matrix, start, 2000, 1e-10)[1])

@@ -2,15 +2,21 @@
 
 Units are numbered through all layers, visible first. Row u lists the neighbours of unit u in ascending order, so those
 below come first; every synapse stands in the rows of both its units, and `twin` leads from one entry to the other.
-Pruned synapses are absent: time and memory follow the synapses that are left.
+Pruned synapses are absent: time and memory follow the synapses that are left. Where most synapses of two layers exist,
+their weights stand in panels as well, PANEL units side by side and 0 for what is absent, which is faster to add.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from analysis.lanes import LANES
+from analysis.lanes import CHAINS, PANEL, PATTERNS
 from analysis.model import BoltzmannMachine
+from analysis.words import pack, unpack
+
+# Share of two layers' synapses from which panels are faster; measured by `make bench` (cost against synapses left).
+DENSE = 0.3
+_WIDEST = 2**16 // (PANEL // 2) - 1  # units of a layer with panels: lanes.row_sum counts their rows in 16 bits
 
 
 class Graph(NamedTuple):
@@ -21,8 +27,11 @@ class Graph(NamedTuple):
     above: np.ndarray  # (n,) int64: where in row u the neighbours above begin
     neighbour: np.ndarray  # (2 S,) int32
     weight: np.ndarray  # (2 S,) float32
-    twin: np.ndarray  # (2 S,) int64: the same synapse in the other unit's row
+    twin: np.ndarray  # (2 S,) int32: the same synapse in the other unit's row
     layer: np.ndarray  # (L + 2,) int64: layer l is units layer[l] ... layer[l + 1] - 1
+    panel: np.ndarray  # (P,) float32: blocks (neighbours + 1, PANEL); the last row is 0, the row of no neighbour
+    panels_below: np.ndarray  # (L + 1,) int64: where the panels of layer l's weights from below begin; -1 for none
+    panels_above: np.ndarray  # (L + 1,) int64: those from above
 
 
 def build(machine):
@@ -45,9 +54,32 @@ def build(machine):
         (start[:-1] + degree_below).astype(np.int64),
         neighbour[order].astype(np.int32),
         np.concatenate([weight, weight])[order],
-        twin.astype(np.int64),
+        twin.astype(np.int32),
         layer,
+        *_panels(machine),
     )
+
+
+def _panels(machine):
+    """Weights of dense pairs of layers in both directions: (panel, panels_below, panels_above)."""
+    below, above = (np.full(len(machine.biases), -1, dtype=np.int64) for _ in range(2))
+    blocks, size = [np.zeros(0, dtype=np.float32)], 0
+    for k, (weight, mask) in enumerate(zip(machine.weights, machine.masks)):
+        if mask.mean() >= DENSE and max(mask.shape) <= _WIDEST:
+            for place, layer, matrix in ((below, k + 1, weight), (above, k, weight.T)):
+                place[layer] = size
+                blocks.append(_blocks(matrix))
+                size += blocks[-1].size
+    # The kernels read whole groups of rows, beyond the last one too.
+    return np.concatenate([*blocks, np.zeros(PANEL * PANEL if size else 0, dtype=np.float32)]), below, above
+
+
+def _blocks(weights):
+    """Weights (n_neighbours, n_units) in blocks (n_neighbours + 1, PANEL) of units, filled up with 0; flat."""
+    n_neighbours, n_units = weights.shape
+    whole = np.zeros((n_neighbours + 1, -(-n_units // PANEL) * PANEL), dtype=np.float32)
+    whole[:-1, :n_units] = weights
+    return whole.reshape(n_neighbours + 1, -1, PANEL).transpose(1, 0, 2).ravel()
 
 
 def to_machine(graph, masks):
@@ -66,20 +98,32 @@ def to_machine(graph, masks):
     return BoltzmannMachine(tuple(biases), tuple(weights), masks)
 
 
-def to_tiles(layers, n_units):
-    """Arrays (n, n_l) of the first layers -> tiles (n_tiles, n_units, LANES) float32; what is not given is 0."""
-    n = len(layers[0])
-    tiles = np.zeros((-(-n // LANES), n_units, LANES), dtype=np.float32)
+def to_words(layers, n_units):
+    """Arrays (n, n_l) uint8 in {0, 1} of the first layers -> words (n_tiles, n_units); what is not given is 0."""
+    words = np.zeros((-(-len(layers[0]) // CHAINS), n_units), dtype=np.uint64)
     first = 0
     for array in layers:
-        padded = np.zeros((tiles.shape[0] * LANES, array.shape[1]), dtype=np.float32)
-        padded[:n] = array
-        tiles[:, first : first + array.shape[1]] = padded.reshape(-1, LANES, array.shape[1]).transpose(0, 2, 1)
+        words[:, first : first + array.shape[1]] = pack(array)
         first += array.shape[1]
+    return words
+
+
+def from_words(words, layer, n):
+    """Words -> one array (n, n_l) uint8 a layer."""
+    return [unpack(np.ascontiguousarray(w), n) for w in np.split(words, layer[1:-1], axis=1)]
+
+
+def to_tiles(patterns, n_units):
+    """Patterns (n, n_0) -> tiles (n_tiles, n_units, PATTERNS) float32 with the hidden units at 0."""
+    n, n_visible = patterns.shape
+    tiles = np.zeros((-(-n // PATTERNS), n_units, PATTERNS), dtype=np.float32)
+    for tile, first in zip(tiles, range(0, n, PATTERNS)):
+        part = patterns[first : first + PATTERNS]
+        tile[:n_visible, : len(part)] = part.T
     return tiles
 
 
-def from_tiles(tiles, layer, n, dtype):
-    """Tiles -> one array (n, n_l) a layer, of the given dtype."""
+def from_tiles(tiles, layer, n):
+    """Tiles -> one float32 array (n, n_l) a layer."""
     split = np.split(tiles, layer[1:-1], axis=1)
-    return [np.ascontiguousarray(s.transpose(0, 2, 1).reshape(-1, s.shape[1])[:n], dtype=dtype) for s in split]
+    return [np.ascontiguousarray(s.transpose(0, 2, 1).reshape(-1, s.shape[1])[:n]) for s in split]

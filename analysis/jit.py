@@ -7,11 +7,14 @@ notices an edit only in the file of the cached function itself; a folder that ca
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import numba
+from llvmlite import binding
+from numba.core.event import Listener, register, unregister
 
-_SOURCES = ("jit.py", "lanes.py", "kernels.py", "online.py", "spectrum.py")
+_SOURCES = ("jit.py", "lanes.py", "words.py", "kernels.py", "rbm.py", "spectrum.py")
 
 
 def _cache_folder():
@@ -30,6 +33,26 @@ def _cache_folder():
 CACHE_FOLDER = _cache_folder()
 if CACHE_FOLDER is not None:
     numba.config.CACHE_DIR = str(CACHE_FOLDER)
+
+# LLVM keeps to 256 bits on processors that have 512, for the sake of code that mixes both; kernels are all vectors.
+if numba.config.CPU_NAME is None and numba.config.CPU_FEATURES is None:
+    numba.config.CPU_FEATURES = binding.get_host_cpu_features().flatten() + ",-prefer-256-bit"
+
+
+class _Notice(Listener):
+    """One line for the user when kernels are compiled: once a process, and not when they come from the cache."""
+
+    def on_start(self, event):
+        if event.data["dispatcher"].py_func.__module__.startswith("analysis."):
+            where = f"kept in {CACHE_FOLDER}" if CACHE_FOLDER is not None else "no folder to keep the result in"
+            print(f"analysis: compiling kernels, some 15 seconds, {where}", file=sys.stderr)
+            unregister("numba:compile", self)
+
+    def on_end(self, event):
+        """Nothing to say."""
+
+
+register("numba:compile", _Notice())
 
 kernel = numba.njit(cache=CACHE_FOLDER is not None, error_model="numpy", fastmath=False, nogil=True)
 inline = numba.njit(inline="always", error_model="numpy", fastmath=False)

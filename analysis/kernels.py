@@ -1,56 +1,89 @@
 """Every state transition of the simulation, as numba functions of arrays and scalars.
 
     uniform      r = Philox4x32-10(counter = (unit / 4, step, chain, stream), key = seed)[unit % 4]
-    unit         P(x_u = 1 | rest) = sigmoid(b_u + factor * sum_k w_uk x_k),  factor 1 except in greedy pretraining
+    input        z_u = b_u + factor * (sum_k w_uk x_k over neighbours below + the same above)
+    unit         x_u = 1 with probability sigmoid(z_u), that is where r (1 + exp(-z_u)) < 1
     learning     dw <- momentum dw + rate (<x_i x_j>_data - <x_i x_j>_model),  w <- w + dw
 
-A machine arrives as a `graph.Graph`: each unit's synapses in one row, ascending. States are tiles
-(n_tiles, n_units, LANES), one chain or pattern a lane. A draw depends on its position alone and every sum has a fixed
-order, so that neither threads nor instruction sets change a bit; threads share nothing but whole tiles or units:
-the first two arguments of a kernel name the tiles, or units, begin ... end - 1 that a call works on.
+`factor` is 1 except in greedy pretraining. A machine arrives as a `graph.Graph`, binary states as words (n_tiles,
+n_units), one chain a bit, graded states as tiles (n_tiles, n_units, PATTERNS), one pattern a lane (see `lanes`). A draw
+depends on its position alone and every sum has a fixed order, so that neither threads nor instruction sets change a
+bit; threads share nothing but whole tiles or units: the first two arguments of a kernel name those it works on.
 Sources: Philox: Salmon et al. (2011) SC'11, doi:10.1145/2063384.2063405; block Gibbs, mean field and learning:
 Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hinton (2002), doi:10.1162/089976602760128018.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from analysis.jit import inline, kernel
-from analysis.lanes import LANES, lane_dot, lane_sum
+from analysis.lanes import (
+    CHAINS,
+    GROUP,
+    PANEL,
+    PATTERNS,
+    below_one,
+    both_on,
+    fma,
+    lane_dots,
+    lane_sum,
+    lowest_bit,
+    panel_sum,
+    panel_sum_across,
+    popcount,
+    replace,
+    row_sum,
+    transpose,
+    word_sum,
+)
 
-_f32, _u64 = np.float32, np.uint64
+_f32, _i32, _u32, _u64 = np.float32, np.int32, np.uint32, np.uint64
 _M0, _M1, _W0, _W1 = _u64(0xD2511F53), _u64(0xCD9E8D57), _u64(0x9E3779B9), _u64(0xBB67AE85)
 _LOW, _HALF = _u64(0xFFFFFFFF), _u64(32)
 _LOG2_E = _f32(1.4426950408889634)
 _RESOLUTION = _f32(2.0**-24)  # draws keep 24 of 32 bits: what a float32 holds exactly
+TILES_A_WORD = CHAINS // PATTERNS
+AT_ONCE = 4  # tiles that share a read of the weights
 DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats
+
+
+# ---- numbers -------------------------------------------------------------------------------------------------------
 
 
 @inline
 def philox(c0, c1, c2, c3, k0, k1):
-    """Four uint32 (held in uint64) = Philox4x32-10(counter c0 ... c3, key k0, k1)."""
+    """Four uint64, each with random low 32 bits, = Philox4x32-10(counter c0 ... c3, key k0, k1)."""
     for _ in range(10):
-        p0, p1 = _M0 * c0, _M1 * c2
-        c0, c1 = (p1 >> _HALF) ^ c1 ^ k0, p1 & _LOW
-        c2, c3 = (p0 >> _HALF) ^ c3 ^ k1, p0 & _LOW
+        p0, p1 = _M0 * (c0 & _LOW), _M1 * (c2 & _LOW)
+        c0, c1 = (p1 >> _HALF) ^ c1 ^ k0, p1
+        c2, c3 = (p0 >> _HALF) ^ c3 ^ k1, p0
         k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
     return c0, c1, c2, c3
 
 
 @kernel
-def random_bits(out, key, step, chain):
-    """out[u] = the 32 random bits of unit u, for one chain; out (n,), uint32, n a multiple of 4."""
-    for block in range(out.size // 4):
-        r0, r1, r2, r3 = philox(_u64(block), _u64(step), _u64(chain), key[2], key[0], key[1])
-        out[4 * block], out[4 * block + 1], out[4 * block + 2], out[4 * block + 3] = r0, r1, r2, r3
+def random_bits(out, first_block, key, step, chain):
+    """out[k] = the 32 random bits of unit 4 first_block + k, for one chain; out (n,), uint32, n a multiple of 4."""
+    k0, k1, stream, quad = key[0], key[1], key[2], np.empty((4, PANEL), np.uint32)
+    for first in range(0, out.size // 4, PANEL):
+        for k in range(PANEL):
+            r = philox(_u64(first_block + first + k), _u64(step), _u64(chain), stream, k0, k1)
+            quad[0, k], quad[1, k], quad[2, k], quad[3, k] = r
+        for k in range(min(PANEL, out.size // 4 - first)):
+            for q in range(4):
+                out[4 * (first + k) + q] = quad[q, k]
 
 
 @kernel
-def random_lanes(out, first, last, key, step, chain):
-    """out[u, c] = the 32 random bits of unit u = first ... last - 1 in chain + c; whole blocks of four are written."""
-    for block in range(first // 4, (last + 3) // 4):
-        for c in range(LANES):
-            r0, r1, r2, r3 = philox(_u64(block), _u64(step), _u64(chain + c), key[2], key[0], key[1])
-            out[4 * block, c], out[4 * block + 1, c], out[4 * block + 2, c], out[4 * block + 3, c] = r0, r1, r2, r3
+def random_chains(out, first, last, key, step, chain, n_chains):
+    """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1."""
+    k0, k1, stream = key[0], key[1], key[2]
+    for k in range((last + 3) // 4 - first // 4):
+        block, quad = _u64(first // 4 + k), out[4 * k : 4 * k + 4]
+        for c in range(n_chains):
+            r = philox(block, _u64(step), _u64(chain + c), stream, k0, k1)
+            quad[0, c], quad[1, c], quad[2, c], quad[3, c] = r
 
 
 @inline
@@ -61,8 +94,8 @@ def exp(x):
     f = z - n
     p = _f32(1.5403530e-4)
     for c in (1.3333558e-3, 9.6181291e-3, 5.5504109e-2, 2.4022651e-1, 6.9314718e-1, 1.0):
-        p = p * f + _f32(c)
-    return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+        p = fma(p, f, _f32(c))
+    return p * _i32((_i32(n) + _i32(127)) << _i32(23)).view(np.float32)
 
 
 @inline
@@ -72,171 +105,10 @@ def sigmoid(x):
 
 
 @inline
-def bernoulli(bits, p):
-    """1 with probability p (to 2^-24), else 0."""
-    return _f32(1.0) if _f32(np.uint32(bits) >> np.uint32(8)) * _RESOLUTION < p else _f32(0.0)
-
-
-@kernel
-def probabilities(tile, new, graph, first, last, below, factor):
-    """new[u] = P(x_u = 1 | neighbours) for u = first ... last - 1; with `below` the synapses from below alone."""
-    for u in range(first, last):
-        lane_sum(
-            new, u, tile, graph.start[u], graph.above[u] if below else graph.start[u + 1], graph.neighbour, graph.weight
-        )
-    for u in range(first, last):
-        bias = graph.bias[u]
-        for c in range(LANES):
-            new[u, c] = sigmoid(bias + factor * new[u, c])
-
-
-@kernel
-def sample_layer(tile, p, bits, graph, layer, factor, key, step, chain):
-    """Draw a layer given its neighbours; p (n_units, LANES) then holds its probabilities."""
-    first, last = graph.layer[layer], graph.layer[layer + 1]
-    probabilities(tile, p, graph, first, last, False, factor)
-    random_lanes(bits, first, last, key, step, chain)
-    for u in range(first, last):
-        for c in range(LANES):
-            tile[u, c] = bernoulli(bits[u, c], p[u, c])
-
-
-@kernel
-def workspace(n_units):
-    """Probabilities and random bits of a tile; whole blocks of four."""
-    return np.empty((n_units, LANES), np.float32), np.empty((n_units + 3, LANES), np.uint32)
-
-
-@kernel
-def start(begin, end, states, bias, key):
-    """Independent units: states[t, u, c] = 1 with probability sigmoid(b_u)."""
-    for t in range(begin, end):
-        bits = workspace(bias.size)[1]
-        random_lanes(bits, 0, bias.size, key, 0, t * LANES)
-        for u in range(bias.size):
-            p = sigmoid(bias[u])
-            for c in range(LANES):
-                states[t, u, c] = bernoulli(bits[u, c], p)
-
-
-@kernel
-def gibbs(begin, end, states, graph, key, first_step, n_steps):
-    """n_steps sweeps of block Gibbs in place: odd layers given even ones, then even given odd.
-
-    states (n_tiles, n_units, LANES) float32 in {0, 1}; key (3,) uint64: seed (two words), stream.
-    """
-    for t in range(begin, end):
-        p, bits = workspace(states.shape[1])
-        for step in range(first_step, first_step + n_steps):
-            for parity in (1, 0):
-                for layer in range(parity, graph.layer.size - 1, 2):
-                    sample_layer(states[t], p, bits, graph, layer, _f32(1.0), key, step, t * LANES)
-
-
-@kernel
-def draw_layer(begin, end, states, graph, layer, factor, key):
-    """One draw of a layer given its neighbours, in place."""
-    for t in range(begin, end):
-        p, bits = workspace(states.shape[1])
-        sample_layer(states[t], p, bits, graph, layer, factor, key, 0, t * LANES)
-
-
-@kernel
-def mean_field(begin, end, states, graph, n_iterations, tolerance):
-    """Naive mean field of the hidden layers in place: m_u = sigmoid(b_u + sum_k w_uk m_k), visible units clamped.
-
-    Starts from one pass upwards with doubled input below the last layer (the missing input from above); ends after
-    n_iterations or when no unit of the tile moved by `tolerance` or more. states (n_tiles, n_units, LANES) float32.
-    """
-    last_layer = graph.layer.size - 2
-    for t in range(begin, end):
-        tile, new = states[t], np.empty((states.shape[1], LANES), np.float32)
-        for layer in range(1, last_layer + 1):
-            first, last = graph.layer[layer], graph.layer[layer + 1]
-            probabilities(tile, new, graph, first, last, True, _f32(2.0) if layer < last_layer else _f32(1.0))
-            tile[first:last] = new[first:last]
-        change = _f32(1.0) if last_layer > 1 else _f32(0.0)
-        iteration = 0
-        while iteration < n_iterations and change >= tolerance:
-            change = _f32(0.0)
-            for layer in range(1, last_layer + 1):
-                first, last = graph.layer[layer], graph.layer[layer + 1]
-                probabilities(tile, new, graph, first, last, False, _f32(1.0))
-                for u in range(first, last):
-                    for c in range(LANES):
-                        change = max(change, abs(new[u, c] - tile[u, c]))
-                        tile[u, c] = new[u, c]
-            iteration += 1
-
-
-@kernel
-def contrastive_divergence(begin, end, positive, negative, graph, factors, key, first_step, n_steps):
-    """CD-k of an RBM: positive holds (v, P(h | v)), negative (v', P(h | v')) after n_steps reconstructions v'.
-
-    The visible units of `positive` are the data, in [0, 1]; both layers are sampled, the gradient takes the hidden
-    probabilities. factors (2,) float32: of the input upwards and downwards. (n_tiles, n_units, LANES) float32.
-    """
-    n_visible, n_units = graph.layer[1], graph.layer[2]
-    for t in range(begin, end):
-        p, bits = workspace(n_units)
-        tile = negative[t]
-        tile[:n_visible] = positive[t, :n_visible]
-        sample_layer(tile, p, bits, graph, 1, factors[0], key, first_step, t * LANES)
-        positive[t, n_visible:] = p[n_visible:]
-        for step in range(first_step + 1, first_step + n_steps + 1):
-            sample_layer(tile, p, bits, graph, 0, factors[1], key, step, t * LANES)
-            sample_layer(tile, p, bits, graph, 1, factors[0], key, step, t * LANES)
-        tile[n_visible:] = p[n_visible:]
-
-
-@kernel
-def learn(begin, end, graph, velocity, bias_velocity, positive, negative, counts, rate, momentum):
-    """dw <- momentum dw + rate (<x_i x_j>_positive - <x_i x_j>_negative), w <- w + dw, and so the biases.
-
-    counts (2,): patterns in positive, chains in negative (the other lanes hold 0). Returns the number of parameters
-    that are not finite or exceed DIVERGED in size.
-    """
-    bias, weight, twin, neighbour = graph.bias, graph.weight, graph.twin, graph.neighbour
-    scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
-    n_diverged = 0
-    for i in range(begin, end):
-        for k in range(graph.above[i], graph.start[i + 1]):
-            j = np.int64(neighbour[k])
-            gradient = lane_dot(positive, i, j) * scale - lane_dot(negative, i, j) * scale_model
-            velocity[k] = momentum * velocity[k] + rate * gradient
-            weight[k] = weight[k] + velocity[k]
-            weight[twin[k]] = weight[k]
-            n_diverged += not abs(weight[k]) < DIVERGED
-        gradient = lane_total(positive, i) * scale - lane_total(negative, i) * scale_model
-        bias_velocity[i] = momentum * bias_velocity[i] + rate * gradient
-        bias[i] = bias[i] + bias_velocity[i]
-        n_diverged += not abs(bias[i]) < DIVERGED
-    return n_diverged
-
-
-@kernel
-def lane_total(tiles, i):
-    """sum_t sum_c tiles[t, i, c], in ascending order."""
-    total = _f32(0.0)
-    for t in range(tiles.shape[0]):
-        for c in range(LANES):
-            total += tiles[t, i, c]
-    return total
-
-
-@kernel
-def cap_norms(begin, end, graph, max_norm):
-    """Rescale the synapses from below of every unit to a Euclidean norm of at most max_norm."""
-    weight, twin = graph.weight, graph.twin
-    for u in range(begin, end):
-        total = _f32(0.0)
-        for k in range(graph.start[u], graph.above[u]):
-            total += weight[k] * weight[k]
-        if total > max_norm * max_norm:
-            scale = max_norm / np.sqrt(total)
-            for k in range(graph.start[u], graph.above[u]):
-                weight[k] = weight[k] * scale
-                weight[twin[k]] = weight[k]
+def draw(bits, odds):
+    """r (1 + odds), r uniform in [0, 1) from 32 random bits: below 1 with probability 1 / (1 + odds)."""
+    r = _f32(_i32(bits >> _u32(8))) * _RESOLUTION
+    return fma(r, odds, r)
 
 
 @kernel
@@ -247,3 +119,329 @@ def exponential(x):
         for j in range(x.shape[1]):
             out[i, j] = exp(x[i, j])
     return out
+
+
+# ---- binary states -------------------------------------------------------------------------------------------------
+
+
+class Workspace(NamedTuple):
+    """What a thread needs to draw PANEL units in CHAINS chains."""
+
+    below: np.ndarray  # (PANEL, CHAINS) float32: input from the layer below
+    above: np.ndarray  # the same from above
+    by_chain: np.ndarray  # (CHAINS, PANEL)
+    bits: np.ndarray  # (PANEL + 8, CHAINS) uint32: random bits
+    rows_below: np.ndarray  # (AT_ONCE, CHAINS, n) uint16: where the panel rows of active units begin
+    rows_above: np.ndarray
+    longest: np.ndarray  # (2, AT_ONCE, CHAINS / GROUP) int64: rows of the longest list of each group, below and above
+
+
+@kernel
+def workspace(graph):
+    """A Workspace for the widest layer, and AT_ONCE tiles."""
+    widest = 0
+    for layer in range(graph.layer.size - 1):
+        widest = max(widest, graph.layer[layer + 1] - graph.layer[layer])
+    return Workspace(
+        np.empty((PANEL, CHAINS), np.float32),
+        np.empty((PANEL, CHAINS), np.float32),
+        np.empty((CHAINS, PANEL), np.float32),
+        np.empty((PANEL + 8, CHAINS), np.uint32),
+        np.empty((AT_ONCE, CHAINS, widest), np.uint16),
+        np.empty((AT_ONCE, CHAINS, widest), np.uint16),
+        np.empty((2, AT_ONCE, CHAINS // GROUP), np.int64),
+    )
+
+
+@kernel
+def list_active(rows, longest, words, first, last, n_chains):
+    """rows[c] = where the panel rows of the units begin that are on in chain c, ascending.
+
+    Filled up with the empty row to the longest list of each GROUP of chains.
+    """
+    length = np.zeros(CHAINS, np.int64)
+    for u in range(first, last):
+        word = words[u]
+        while word:
+            c = lowest_bit(word)
+            rows[c, length[c]] = PANEL // 2 * (u - first)
+            length[c] += 1
+            word &= word - _u64(1)
+    for group in range((n_chains + GROUP - 1) // GROUP):
+        longest[group] = length[group * GROUP : (group + 1) * GROUP].max()
+        for c in range(group * GROUP, (group + 1) * GROUP):
+            rows[c, length[c] : longest[group]] = PANEL // 2 * (last - first)
+
+
+@kernel
+def sum_active(sums, by_chain, panel, place, rows, longest, n_chains):
+    """sums[u, c] = sum_k w_uk x_k for PANEL units from the panel at `place`, adding the rows of active units."""
+    for group in range((n_chains + GROUP - 1) // GROUP):
+        row_sum(by_chain, group * GROUP, panel, place, rows, longest[group])
+    transpose(sums, by_chain)
+
+
+@kernel
+def sample_layer(begin, end, words, p, graph, layer, factor, key, step, n_chains, space):
+    """Draw a layer of at most AT_ONCE tiles given its neighbours, a block of units for all tiles at a time.
+
+    Where p (n_tiles, n_units, PATTERNS) has tiles, they take P(x_u = 1).
+    """
+    below, above, by_chain, bits, rows_below, rows_above, longest = space
+    bias, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
+    first_unit, last_unit = layers[layer], layers[layer + 1]
+    for t in range(begin, end):
+        n = min(CHAINS, n_chains - t * CHAINS)
+        if panels_below[layer] >= 0:
+            list_active(rows_below[t - begin], longest[0, t - begin], words[t], layers[layer - 1], first_unit, n)
+        if panels_above[layer] >= 0:
+            list_active(rows_above[t - begin], longest[1, t - begin], words[t], last_unit, layers[layer + 2], n)
+    for first in range(first_unit, last_unit, PANEL):
+        last = min(first + PANEL, last_unit)
+        for t in range(begin, end):
+            n, tile = min(CHAINS, n_chains - t * CHAINS), words[t]
+            if panels_below[layer] >= 0:
+                place = panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
+                sum_active(below, by_chain, panel, place, rows_below[t - begin], longest[0, t - begin], n)
+            else:
+                for u in range(first, last):
+                    word_sum(below, u - first, tile, start[u], middle[u], neighbour, weight)
+            if panels_above[layer] >= 0:
+                place = panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
+                sum_active(above, by_chain, panel, place, rows_above[t - begin], longest[1, t - begin], n)
+            else:
+                for u in range(first, last):
+                    word_sum(above, u - first, tile, middle[u], start[u + 1], neighbour, weight)
+            random_chains(bits, first, last, key, step, t * CHAINS, n)
+            for u in range(first, last):
+                r, b = u - first, u - first // 4 * 4
+                for c in range(n):
+                    below[r, c] = exp(-fma(factor, below[r, c] + above[r, c], bias[u]))
+                for k in range(t * TILES_A_WORD, min((t + 1) * TILES_A_WORD, p.shape[0])):
+                    offset = k * PATTERNS - t * CHAINS
+                    for c in range(min(PATTERNS, n - offset)):
+                        p[k, u, c] = _f32(1.0) / (_f32(1.0) + below[r, offset + c])
+                for c in range(n):
+                    below[r, c] = draw(bits[b, c], below[r, c])
+                tile[u] = below_one(below, r) & (~_u64(0) >> _u64(CHAINS - n))
+
+
+@kernel
+def start(begin, end, words, bias, key, n_chains):
+    """Independent units: 1 with probability sigmoid(b_u)."""
+    bits, values = np.empty((4, CHAINS), np.uint32), np.empty((1, CHAINS), np.float32)
+    for t in range(begin, end):
+        n = min(CHAINS, n_chains - t * CHAINS)
+        for u in range(bias.size):
+            if u % 4 == 0:
+                random_chains(bits, u, u + 1, key, 0, t * CHAINS, n)
+            odds = exp(-bias[u])
+            for c in range(n):
+                values[0, c] = draw(bits[u % 4, c], odds)
+            words[t, u] = below_one(values, 0) & (~_u64(0) >> _u64(CHAINS - n))
+
+
+@kernel
+def gibbs(begin, end, words, graph, key, first_step, n_steps, n_chains):
+    """n_steps sweeps of block Gibbs in place: odd layers given even ones, then even given odd.
+
+    words (n_tiles, n_units) uint64; key (3,) uint64: seed (two words), stream. Bits beyond n_chains stay 0.
+    """
+    space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
+    for t in range(begin, end, AT_ONCE):
+        last = min(t + AT_ONCE, end)
+        for step in range(first_step, first_step + n_steps):
+            for parity in (1, 0):
+                for layer in range(parity, graph.layer.size - 1, 2):
+                    sample_layer(t, last, words, no_p, graph, layer, _f32(1.0), key, step, n_chains, space)
+
+
+@kernel
+def draw_layer(begin, end, words, graph, layer, factor, key, n_chains):
+    """One draw of a layer given its neighbours, in place."""
+    space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
+    for t in range(begin, end, AT_ONCE):
+        sample_layer(t, min(t + AT_ONCE, end), words, no_p, graph, layer, factor, key, 0, n_chains, space)
+
+
+@kernel
+def contrastive_divergence(begin, end, words, positive, negative, graph, factors, key, first_step, n_steps, n):
+    """CD-k of an RBM: positive takes P(h | v), negative (v', P(h | v')) after n_steps reconstructions v'.
+
+    words (n_tiles, n_units) hold the n patterns v; both layers are sampled, the gradient takes the hidden
+    probabilities. positive and negative (n_tiles, n_units, PATTERNS) float32; factors (2,) float32: of the input
+    upwards and downwards.
+    """
+    space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
+    for t in range(begin, end, AT_ONCE):
+        last = min(t + AT_ONCE, end)
+        sample_layer(t, last, words, positive, graph, 1, factors[0], key, first_step, n, space)
+        for step in range(first_step + 1, first_step + n_steps + 1):
+            sample_layer(t, last, words, no_p, graph, 0, factors[1], key, step, n, space)
+            sample_layer(t, last, words, negative, graph, 1, factors[0], key, step, n, space)
+    for k in range(begin * TILES_A_WORD, min(end * TILES_A_WORD, len(negative))):
+        for u in range(graph.layer[1]):
+            word = words[k // TILES_A_WORD, u] >> _u64(k % TILES_A_WORD * PATTERNS)
+            for c in range(PATTERNS):
+                negative[k, u, c] = _f32((word >> _u64(c)) & _u64(1))
+
+
+# ---- graded states -------------------------------------------------------------------------------------------------
+
+
+@kernel
+def relax_layer(begin, end, states, change, graph, layer, n, below_alone):
+    """m_u = sigmoid(b_u + input) of a layer, in place, in tiles whose change[t] is not negative; raises that to theirs.
+
+    With below_alone the input from above is missing, and that from below doubled in its place where there is a layer.
+    A block of units is done for all tiles, so that its weights are read once; weights of a pair of layers are read
+    from the same panels in both directions, so that they stay in the cache.
+    """
+    bias, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
+    below, above = np.zeros((PANEL, PATTERNS), np.float32), np.zeros((PANEL, PATTERNS), np.float32)
+    first_unit, last_unit = layers[layer], layers[layer + 1]
+    factor = _f32(2.0) if below_alone and layer < layers.size - 2 else _f32(1.0)
+    for first in range(first_unit, last_unit, PANEL):
+        last = min(first + PANEL, last_unit)
+        for t in range(begin, end):
+            if change[t] < 0:
+                continue
+            tile, n_patterns = states[t], min(PATTERNS, n - t * PATTERNS)
+            if panels_below[layer] >= 0:
+                first_row = layers[layer - 1]
+                place = panels_below[layer] + (first - first_unit) * (first_unit - first_row + 1)
+                for u in range(0, PANEL, GROUP):
+                    panel_sum(below, u, tile, first_row, first_unit, panel, place + u)
+            else:
+                for u in range(first, last):
+                    lane_sum(below, u - first, tile, start[u], middle[u], neighbour, weight)
+            if below_alone:
+                pass
+            elif panels_above[layer] >= 0:
+                size = (last_unit - first_unit + 1) * PANEL
+                place = panels_below[layer + 1] + (first - first_unit) * PANEL
+                for u in range(0, last - first, GROUP):
+                    panel_sum_across(above, u, tile, last_unit, layers[layer + 2], panel, place + u * PANEL, size)
+            else:
+                for u in range(first, last):
+                    lane_sum(above, u - first, tile, middle[u], start[u + 1], neighbour, weight)
+            for u in range(first, last):
+                for c in range(PATTERNS):
+                    below[u - first, c] = sigmoid(fma(factor, below[u - first, c] + above[u - first, c], bias[u]))
+                for c in range(n_patterns, PATTERNS):
+                    below[u - first, c] = _f32(0.0)
+                change[t] = max(change[t], replace(tile, u, below, u - first))
+
+
+@kernel
+def mean_field(begin, end, states, graph, n_iterations, tolerance, n):
+    """Naive mean field of the hidden layers of n patterns in place: m_u = sigmoid(z_u), visible units clamped.
+
+    Starts from one pass upwards with doubled input below the last layer (the missing input from above); ends after
+    n_iterations, and for a tile when none of its units moved by `tolerance` or more. Lanes beyond n stay 0.
+    states (n_tiles, n_units, PATTERNS) float32.
+    """
+    last_layer = graph.layer.size - 2
+    change = np.zeros(len(states), np.float32)
+    for layer in range(1, last_layer + 1):
+        relax_layer(begin, end, states, change, graph, layer, n, True)
+    change[:] = _f32(0.0)
+    n_active, iteration = end - begin, 0
+    while last_layer > 1 and n_active and iteration < n_iterations:
+        for layer in range(1, last_layer + 1):
+            relax_layer(begin, end, states, change, graph, layer, n, False)
+        n_active = 0
+        for t in range(begin, end):
+            done = change[t] < tolerance
+            change[t] = _f32(-1.0) if done else _f32(0.0)
+            n_active += not done
+        iteration += 1
+
+
+# ---- learning ------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def learn(begin, end, graph, velocity, bias_velocity, positive, negative, words, counts, rate, momentum):
+    """dw <- momentum dw + rate (<x_i x_j>_data - <x_i x_j>_model), w <- w + dw, and so the biases.
+
+    positive: tiles of the data. The model: tiles `negative`, or, where these are none, words of binary states.
+    counts (2,): patterns and chains (other lanes and bits hold 0). Returns the number of parameters that are not
+    finite or exceed DIVERGED in size.
+    """
+    bias, start, middle, neighbour, weight, twin = graph[:6]
+    widest = 0
+    for i in range(begin, end):
+        widest = max(widest, start[i + 1] - middle[i])
+    data, model = np.empty(widest + GROUP, np.float32), np.empty(widest + GROUP, np.float32)
+    scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
+    n_diverged = 0
+    for i in range(begin, end):
+        row, n = middle[i], start[i + 1] - middle[i]
+        for k in range(0, n, GROUP):
+            lane_dots(data, k, positive, i, neighbour, row + k, row + n)
+            if len(negative):
+                lane_dots(model, k, negative, i, neighbour, row + k, row + n)
+            else:
+                both_on(model, k, words, i, neighbour, row + k, row + n)
+        for k in range(n):
+            gradient = data[k] * scale - model[k] * scale_model
+            velocity[row + k] = momentum * velocity[row + k] + rate * gradient
+            weight[row + k] += velocity[row + k]
+        for k in range(row, row + n):
+            weight[twin[k]] = weight[k]
+            n_diverged += not abs(weight[k]) < DIVERGED
+        total_model = lane_total(negative, i)
+        for t in range(len(words)):
+            total_model += _f32(popcount(words[t, i]))
+        gradient = lane_total(positive, i) * scale - total_model * scale_model
+        bias_velocity[i] = momentum * bias_velocity[i] + rate * gradient
+        bias[i] += bias_velocity[i]
+        n_diverged += not abs(bias[i]) < DIVERGED
+    return n_diverged
+
+
+@kernel
+def fill_panels(begin, end, graph):
+    """Copy the weights of units begin ... end - 1 into their panels, where their layers have them."""
+    _, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
+    layer = 0
+    for u in range(begin, end):
+        while u >= layers[layer + 1]:
+            layer += 1
+        r = u - layers[layer]
+        if panels_below[layer] >= 0:
+            first_row = layers[layer - 1]
+            column = panels_below[layer] + r // PANEL * PANEL * (layers[layer] - first_row + 1) + r % PANEL
+            for k in range(start[u], middle[u]):
+                panel[column + (neighbour[k] - first_row) * PANEL] = weight[k]
+        if panels_above[layer] >= 0:
+            first_row = layers[layer + 1]
+            column = panels_above[layer] + r // PANEL * PANEL * (layers[layer + 2] - first_row + 1) + r % PANEL
+            for k in range(middle[u], start[u + 1]):
+                panel[column + (neighbour[k] - first_row) * PANEL] = weight[k]
+
+
+@kernel
+def lane_total(tiles, i):
+    """sum_t sum_c tiles[t, i, c], in ascending order."""
+    total = _f32(0.0)
+    for t in range(tiles.shape[0]):
+        for c in range(PATTERNS):
+            total += tiles[t, i, c]
+    return total
+
+
+@kernel
+def cap_norms(begin, end, graph, max_norm):
+    """Rescale the synapses from below of every unit to a Euclidean norm of at most max_norm."""
+    start, middle, weight, twin = graph.start, graph.above, graph.weight, graph.twin
+    for u in range(begin, end):
+        total = _f32(0.0)
+        for k in range(start[u], middle[u]):
+            total += weight[k] * weight[k]
+        if total > max_norm * max_norm:
+            scale = max_norm / np.sqrt(total)
+            for k in range(start[u], middle[u]):
+                weight[k] = weight[k] * scale
+                weight[twin[k]] = weight[k]

@@ -9,10 +9,13 @@ Salakhutdinov & Hinton (2009), AISTATS, section 2 and appendix.
 
 import numpy as np
 
+from analysis import kernels
 from analysis.exact import entropy, sides, softplus
-from analysis.model import BoltzmannMachine, check_binary
-from analysis.random import derive
-from analysis.sampling import sample
+from analysis.graph import build, from_words
+from analysis.model import check_binary
+from analysis.random import derive, key
+from analysis.sampling import start_words
+from analysis.threads import share
 from analysis.training import mean_field
 
 
@@ -43,9 +46,12 @@ def log_partition(machine, n_chains, n_temperatures, seed):
     even_bias, odd_bias, weights = sides(machine)
     log_z_0 = softplus(even_bias).sum() + softplus(odd_bias).sum()
     betas = np.linspace(0.0, 1.0, n_temperatures)
-    states, field, log_w = None, None, np.zeros(n_chains)
+    graph, log_w = build(machine), np.zeros(n_chains)
+    words, draws = start_words(graph, n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
     for k, (beta, following) in enumerate(zip(betas, betas[1:])):
-        states = sample(_tempered(machine, beta), n_chains, 1, derive(seed, "temperature", k), states)
+        tempered = graph._replace(weight=np.float32(beta) * graph.weight, panel=np.float32(beta) * graph.panel)
+        share(len(words), kernels.gibbs, words, tempered, draws, k, 1, n_chains)
+        states = from_words(words, graph.layer, n_chains)
         field = np.concatenate(states[0::2], axis=1) @ weights
         log_w += (softplus(odd_bias + following * field) - softplus(odd_bias + beta * field)).sum(axis=1)
     return _log_mean(log_z_0 + log_w)
@@ -62,11 +68,6 @@ def variational_bound(machine, patterns, log_z):
     layers = [m.astype(np.float64) for m in mean_field(machine, patterns)]
     entropies = sum(entropy(m).sum(axis=1) for m in layers[1:])
     return float(np.mean(entropies - machine.energy(layers))) - log_z
-
-
-def _tempered(machine, beta):
-    """The machine with beta times its weights."""
-    return BoltzmannMachine(machine.biases, tuple(beta * w for w in machine.weights), machine.masks)
 
 
 def _log_mean(log_values):

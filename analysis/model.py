@@ -6,12 +6,15 @@ with binary units in layers l = 0 (visible) to L. A restricted Boltzmann machine
 fields and pruning are one mechanism, the mask. Source: Salakhutdinov & Hinton (2009), AISTATS, eq. 1-8.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 
 from analysis.random import normal
+
+_MOST = 2**32 - 1  # chain, step and unit are 32-bit words of a random number's position: beyond, numbers repeat
+_BYTES_A_DRAW = 100  # of memory while a normal number is made of twelve uniforms
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +42,12 @@ class BoltzmannMachine:
 
     def __post_init__(self):
         with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused as such
-            biases = tuple(np.array(b, dtype=np.float32) for b in self.biases)
-            weights = tuple(np.array(w, dtype=np.float32) for w in self.weights)
-        masks = self.masks
-        if masks is None:
-            masks = tuple(np.ones(np.shape(w), dtype=bool) for w in self.weights)
+            biases, weights = (
+                tuple(check_numbers(f"{name}[{layer}]", a).astype(np.float32) for layer, a in enumerate(arrays))
+                for name, arrays in (("biases", self.biases), ("weights", self.weights))
+            )
+        masks = (np.ones(w.shape, dtype=bool) for w in weights) if self.masks is None else self.masks
+        masks = tuple(check_numbers(f"masks[{layer}]", m) for layer, m in enumerate(masks))
         _check_layers(biases, weights, masks)
         masks = tuple(np.array(m, dtype=bool) for m in masks)
         weights = tuple(np.where(m, w, np.float32(0)) for w, m in zip(weights, masks))
@@ -72,12 +76,15 @@ class BoltzmannMachine:
         """E(x) = - sum_l b_l . x_l - sum_l x_{l-1}^T W_l x_l, in nats.
 
         states : L + 1 arrays (n_chains, n_l), values in {0, 1}. Returns (n_chains,), float64.
-        Raises ValueError for shapes that do not fit.
+        Raises ValueError for shapes that do not fit and values that are not finite.
         """
-        states = [np.asarray(x, dtype=np.float64) for x in states]
-        found, expected = [x.shape[-1] for x in states], list(self.n_units)
+        states = [check_numbers(f"states[{k}]", x).astype(np.float64) for k, x in enumerate(states)]
+        found, expected = [x.shape[-1] if x.ndim == 2 else x.shape for x in states], list(self.n_units)
         if found != expected:
             raise ValueError(f"states: found layers of {found} units, expected {expected}")
+        if len({len(x) for x in states}) > 1 or not all(np.isfinite(x).all() for x in states):
+            shapes = [x.shape for x in states]
+            raise ValueError(f"states: found shapes {shapes}, expected as many chains in each, and finite numbers")
         energy = -sum(x @ b for x, b in zip(states, self.biases))
         for below, above, w in zip(states, states[1:], self.weights):
             energy = energy - np.einsum("ci,ij,cj->c", below, w, above, optimize=True)
@@ -88,11 +95,16 @@ class BoltzmannMachine:
         """Weights ~ N(0, weight_std^2), the given biases (numbers or one value a visible unit).
 
         n_units : units a layer, visible first. The normal draws are exact sums of uniforms (see random.normal).
-        Raises ValueError for fewer than two layers or an empty one.
+        Raises ValueError for fewer than two layers or an empty one, values that do not fit, and more synapses than the
+        memory of this machine holds.
         """
-        whole = all(isinstance(n, (int, np.integer)) for n in n_units)
-        if not whole or len(n_units) < 2 or min(n_units) < 1:
-            raise ValueError(f"n_units: found {list(n_units)}, expected at least two layers of at least one unit")
+        units = np.atleast_1d(np.asarray(n_units, dtype=object)).tolist()
+        if len(units) < 2 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in units):
+            raise ValueError(f"n_units: found {units}, expected at least two layers of at least one unit")
+        check_memory("n_units", units, _BYTES_A_DRAW * max(n * m for n, m in zip(units, units[1:])))
+        _check_initial("weight_std", weight_std, "a finite number of at least 0", [()], smallest=0.0)
+        _check_initial("visible_bias", visible_bias, f"a finite number, or {units[0]}", [(), (units[0],)])
+        _check_initial("hidden_bias", hidden_bias, "a finite number", [()])
         biases = [np.broadcast_to(np.float32(visible_bias), n_units[0])]
         biases += [np.full(n, hidden_bias) for n in n_units[1:]]
         weights = [
@@ -103,6 +115,8 @@ class BoltzmannMachine:
 
     def to_dataset(self):
         """The machine as an xarray.Dataset: bias_l (unit_l), weight_l and mask_l (unit_l-1, unit_l)."""
+        import xarray as xr  # half of the time that importing the package would take
+
         variables = {}
         for layer, bias in enumerate(self.biases):
             attrs = {"long_name": f"bias of layer {layer}", "units": "nats"}
@@ -155,19 +169,55 @@ def _check_layers(biases, weights, masks):
                 raise ValueError(f"{name}[{layer}]: found {bad} values that are not finite, expected finite numbers")
 
 
+def _check_initial(name, value, expected, shapes, smallest=-np.inf):
+    value = check_numbers(name, value)
+    if value.shape not in shapes or not (np.isfinite(value) & (value >= smallest)).all():
+        found = f"shape {value.shape}" if value.shape not in shapes else value.tolist()
+        raise ValueError(f"{name}: found {found}, expected {expected}")
+
+
 def check_count(name, value):
-    """`value` as an int; ValueError unless it is an integer of at least 1."""
+    """`value` as an int; ValueError unless it is an integer from 1 to 2^32 - 1, where random numbers would repeat."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name}: found {value!r}, expected a count of at least 1")
+    if value > _MOST:
+        raise ValueError(f"{name}: found {value}, expected a count of at most {_MOST}; lower it")
     return int(value)
+
+
+def check_memory(name, found, n_bytes):
+    """ValueError where so many bytes are more than this machine has; to be called before they are taken."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if n_bytes > memory:
+        raise ValueError(
+            f"{name}: found {found}, which needs {n_bytes / 2**30:,.1f} GiB, "
+            f"expected no more than the {memory / 2**30:,.1f} GiB of this machine; lower it"
+        )
+
+
+def check_numbers(name, values):
+    """`values` as an array; ValueError for rows of different lengths, text, objects and complex numbers."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name}: found rows of different lengths, expected an array of numbers") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: found values of type {array.dtype}, expected numbers; convert them first")
+    return array
 
 
 def check_binary(name, array, n_columns=None):
     """`array` as C-ordered uint8 (n, n_columns) with values in {0, 1}; ValueError names what was found instead."""
-    array = np.asarray(array)
-    if array.ndim != 2 or array.shape[0] == 0 or (n_columns is not None and array.shape[1] != n_columns):
+    array = check_numbers(name, array)
+    if array.ndim != 2 or array.size == 0 or (n_columns is not None and array.shape[1] != n_columns):
         columns = "n_units" if n_columns is None else n_columns
         raise ValueError(f"{name}: found shape {array.shape}, expected (n, {columns}) with n >= 1")
-    if array.dtype != bool and not np.isin(array, (0, 1)).all():
+    if not _is_binary(array):
         raise ValueError(f"{name}: found values other than 0 and 1, expected binary patterns (binarise them first)")
     return np.ascontiguousarray(array, dtype=np.uint8)
+
+
+def _is_binary(array):
+    if array.dtype.kind in "bu":
+        return bool(array.max() <= 1)
+    return bool(((array == 0) | (array == 1)).all())

@@ -37,7 +37,7 @@ def key(seed, stream=0):
 def bits(seed, stream, n):
     """(n,) uint32 of random bits."""
     out = np.empty(-(-n // 4) * 4, dtype=np.uint32)
-    kernels.random_bits(out, key(seed, stream), 0, 0)
+    kernels.random_bits(out, 0, key(seed, stream), 0, 0)
     return out[:n]
 
 

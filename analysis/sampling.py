@@ -6,7 +6,8 @@ Given its neighbours a layer is factorial, so odd and even layers are drawn in t
 import numpy as np
 
 from analysis import kernels
-from analysis.graph import build, from_tiles, to_tiles
+from analysis.graph import build, from_words, to_words
+from analysis.lanes import CHAINS
 from analysis.model import check_binary, check_count
 from analysis.random import derive, key
 from analysis.threads import share
@@ -28,22 +29,22 @@ def sample(machine, n_chains, n_steps, seed, initial=None):
     for name, value in (("n_chains", n_chains), ("n_steps", n_steps)):
         check_count(name, value)
     graph = build(machine)
-    tiles = start_tiles(graph, n_chains, seed) if initial is None else _initial_tiles(machine, n_chains, initial)
-    share(len(tiles), kernels.gibbs, tiles, graph, key(derive(seed, "gibbs")), 0, n_steps)
-    return from_tiles(tiles, graph.layer, n_chains, np.uint8)
+    words = start_words(graph, n_chains, seed) if initial is None else _initial_words(machine, n_chains, initial)
+    share(len(words), kernels.gibbs, words, graph, key(derive(seed, "gibbs")), 0, n_steps, n_chains)
+    return from_words(words, graph.layer, n_chains)
 
 
-def start_tiles(graph, n_chains, seed):
-    """Tiles of independent units, P(x_u = 1) = sigmoid(b_u)."""
-    tiles = np.zeros((-(-n_chains // kernels.LANES), len(graph.bias), kernels.LANES), dtype=np.float32)
-    share(len(tiles), kernels.start, tiles, graph.bias, key(derive(seed, "start")))
-    return tiles
+def start_words(graph, n_chains, seed):
+    """Words of independent units, P(x_u = 1) = sigmoid(b_u)."""
+    words = np.zeros((-(-n_chains // CHAINS), len(graph.bias)), dtype=np.uint64)
+    share(len(words), kernels.start, words, graph.bias, key(derive(seed, "start")), n_chains)
+    return words
 
 
-def _initial_tiles(machine, n_chains, initial):
+def _initial_words(machine, n_chains, initial):
     if len(initial) != len(machine.n_units):
         raise ValueError(f"initial: found {len(initial)} layers, expected {len(machine.n_units)}")
     layers = [check_binary(f"initial[{k}]", x, n) for k, (x, n) in enumerate(zip(initial, machine.n_units))]
     if any(len(x) != n_chains for x in layers):
         raise ValueError(f"initial: found {[len(x) for x in layers]} chains, expected {n_chains} in every layer")
-    return to_tiles(layers, sum(machine.n_units))
+    return to_words(layers, sum(machine.n_units))

@@ -8,6 +8,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+import numpy as np
+
 
 def count():
     """Threads in use: NUMBA_NUM_THREADS, default the processors that this process may use."""
@@ -24,12 +26,19 @@ def _pool(n_threads, process):
     return ThreadPoolExecutor(n_threads)
 
 
-def share(n, kernel, *arguments):
-    """kernel(begin, end, *arguments) over 0 ... n - 1; the list of what each call returned."""
+def share(work, kernel, *arguments):
+    """kernel(begin, end, *arguments) over 0 ... n - 1; the list of what each call returned.
+
+    work : n, for items that cost the same, or an array (n + 1,), ascending from 0: the cost of all items before each
+    """
+    n = work if np.ndim(work) == 0 else len(work) - 1
     n_threads = min(count(), n)
     if n_threads <= 1:
         return [kernel(0, n, *arguments)]
-    edges = [n * k // n_threads for k in range(n_threads + 1)]
+    inner = np.arange(1, n_threads)
+    cuts = n * inner // n_threads if np.ndim(work) == 0 else np.searchsorted(work, work[-1] * inner / n_threads)
+    edges = [0, *cuts.tolist(), n]  # not by cost: the last items may cost nothing
     # Threads do not survive a fork: a pool belongs to its process.
-    pool = _pool(n_threads, os.getpid())
-    return list(pool.map(lambda a, b: kernel(a, b, *arguments), edges[:-1], edges[1:]))
+    pool = _pool(n_threads - 1, os.getpid())
+    others = [pool.submit(kernel, a, b, *arguments) for a, b in zip(edges[1:-1], edges[2:])]
+    return [kernel(0, edges[1], *arguments), *(other.result() for other in others)]

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from analysis import kernels, online
-from analysis.graph import build, from_tiles, to_machine, to_tiles
+from analysis import kernels, rbm
+from analysis.graph import DENSE, build, from_tiles, from_words, to_machine, to_tiles, to_words
+from analysis.lanes import PATTERNS
 from analysis.model import BoltzmannMachine, check_binary, check_count
 from analysis.random import choice, derive, key, permutation
-from analysis.sampling import start_tiles
+from analysis.sampling import start_words
 from analysis.threads import share
+from analysis.words import pack
 
 
 def _is_number(value):
@@ -116,16 +118,16 @@ def pretrain_greedily(machine, patterns, schedules, seed, progress=False):
     biases, weights = [machine.biases[0]], []
     for pair, schedule in enumerate(schedules):
         factors = (1.0 if pair == n_pairs - 1 else 2.0, 1.0 if pair == 0 else 2.0)
-        rbm = BoltzmannMachine(
+        pair_of_layers = BoltzmannMachine(
             (machine.biases[pair], machine.biases[pair + 1]), (machine.weights[pair],), (machine.masks[pair],)
         )
         sub_seed = derive(seed, "pretrain", pair)
-        rbm = _train(rbm, data, schedule, sub_seed, factors, progress)
+        trained = _train(pair_of_layers, data, schedule, sub_seed, factors, progress)
         if pair == 0:
-            biases[0] = rbm.biases[0]
-        biases.append(rbm.biases[1])
-        weights.append(rbm.weights[0])
-        data = _sample_upwards(rbm, data, factors, derive(sub_seed, "up"))
+            biases[0] = trained.biases[0]
+        biases.append(trained.biases[1])
+        weights.append(trained.weights[0])
+        data = _sample_upwards(trained, data, factors, derive(sub_seed, "up"))
     return BoltzmannMachine(tuple(biases), tuple(weights), machine.masks)
 
 
@@ -136,15 +138,13 @@ def mean_field(machine, patterns, n_iterations=50, tolerance=1e-7):
     """
     patterns = check_binary("patterns", patterns, machine.n_units[0])
     graph = build(machine)
-    tiles = to_tiles([patterns], len(graph.bias))
-    share(len(tiles), kernels.mean_field, tiles, graph, n_iterations, np.float32(tolerance))
-    return from_tiles(tiles, graph.layer, len(patterns), np.float32)
+    tiles = to_tiles(patterns, len(graph.bias))
+    share(len(tiles), kernels.mean_field, tiles, graph, n_iterations, np.float32(tolerance), len(patterns))
+    return from_tiles(tiles, graph.layer, len(patterns))
 
 
 def _train(machine, data, schedule, seed, factors, progress):
-    plain = (schedule.algorithm, schedule.batch_size, schedule.n_gibbs_steps, schedule.max_norm) == ("cd", 1, 1, None)
-    single = plain and factors == (1.0, 1.0) and len(machine.n_units) == 2
-    learner = (_Online if single else _Minibatches)(machine, data, schedule, seed, factors)
+    learner = (_Dense if _is_dense(machine, schedule) else _Minibatches)(machine, data, schedule, seed, factors)
     n_updates = schedule.n_updates(len(data)) // schedule.n_epochs
     for epoch, (rate, momentum) in enumerate(tqdm(schedule.epochs, disable=not progress, unit="epoch", leave=False)):
         order = permutation(derive(seed, "order", epoch), len(data))
@@ -157,18 +157,29 @@ def _train(machine, data, schedule, seed, factors, progress):
     return learner.machine()
 
 
-class _Online:
-    """CD-1 of single patterns: the same bits as _Minibatches of one, a hundred times faster on a small RBM."""
+def _is_dense(machine, schedule):
+    """Whether whole rows of weights are faster to learn than synapses: single patterns, or a pair of dense layers."""
+    if schedule.algorithm != "cd" or schedule.max_norm is not None or len(machine.masks) > 1:
+        return False
+    return schedule.batch_size == 1 or machine.masks[0].mean() >= DENSE
+
+
+class _Dense:
+    """CD-k of one dense pair of layers; an epoch is one call."""
 
     def __init__(self, machine, data, schedule, seed, factors):
         self._masks, self._data, self._key = machine.masks, data, key(derive(seed, "cd"))
-        self._rbm = online.build(machine)
+        self._shape, self._rbm = machine.n_units, rbm.build(machine)
+        self._numbers = schedule.batch_size, schedule.n_gibbs_steps, np.array(factors, dtype=np.float32)
 
     def epoch(self, order, rate, momentum, first_update):
-        return online.contrastive_divergence(self._rbm, self._data, order, rate, momentum, self._key, first_update)
+        """One pass; returns the update at which it diverged, or -1."""
+        step = rate, momentum, self._key, first_update
+        return rbm.contrastive_divergence(self._rbm, self._shape, self._data, order, *self._numbers, *step)
 
     def machine(self):
-        return BoltzmannMachine((self._rbm.a, self._rbm.b), (self._rbm.w,), self._masks)
+        biases, weights = rbm.parameters(self._rbm, self._shape)
+        return BoltzmannMachine(biases, (weights,), self._masks)
 
 
 class _Minibatches:
@@ -178,6 +189,7 @@ class _Minibatches:
         self._masks, self._data, self._schedule = machine.masks, data, schedule
         self._graph = build(machine)
         self._velocity = np.zeros_like(self._graph.weight), np.zeros_like(self._graph.bias)
+        self._work = np.concatenate([[0], np.cumsum(1 + self._graph.start[1:] - self._graph.above)])
         self._states = _ALGORITHMS[schedule.algorithm](self._graph, data, schedule, seed, factors)
 
     def epoch(self, order, rate, momentum, first_update):
@@ -185,13 +197,13 @@ class _Minibatches:
         size, max_norm = self._schedule.batch_size, self._schedule.max_norm
         for n, first in enumerate(range(0, len(order), size)):
             batch = self._data[order[first : first + size]]
-            positive, negative, counts = self._states(batch, first_update + n)
-            n_units = len(self._graph.bias)
-            step = self._graph, *self._velocity, positive, negative, counts, rate, momentum
-            if any(share(n_units, kernels.learn, *step)):
+            step = self._graph, *self._velocity, *self._states(batch, first_update + n), rate, momentum
+            if any(share(self._work, kernels.learn, *step)):
                 return first_update + n
             if max_norm is not None:
-                share(n_units, kernels.cap_norms, self._graph, np.float32(max_norm))
+                share(self._work, kernels.cap_norms, self._graph, np.float32(max_norm))
+            if len(self._graph.panel):
+                share(self._work, kernels.fill_panels, self._graph)
         return -1
 
     def machine(self):
@@ -203,15 +215,16 @@ def _contrastive_divergence(graph, data, schedule, seed, factors):
     if len(graph.layer) != 3:
         raise ValueError(f"algorithm 'cd': found {len(graph.layer) - 2} hidden layers, expected 1 (use 'pcd')")
     draw_key, n_steps, factors = key(derive(seed, "cd")), schedule.n_gibbs_steps, np.array(factors, np.float32)
+    no_words = np.zeros((0, len(graph.bias)), dtype=np.uint64)
 
     def states(batch, update):
-        positive = to_tiles([batch], len(graph.bias))
+        n, words = len(batch), to_words([batch], len(graph.bias))
+        positive = to_tiles(batch, len(graph.bias))
         negative = np.zeros_like(positive)
         first_step = update * (n_steps + 1)
-        arguments = positive, negative, graph, factors, draw_key, first_step, n_steps
-        share(len(positive), kernels.contrastive_divergence, *arguments)
-        _clear_spare_lanes(len(batch), positive, negative)
-        return positive, negative, np.array([len(batch), len(batch)])
+        arguments = positive, negative, graph, factors, draw_key, first_step, n_steps, n
+        share(len(words), kernels.contrastive_divergence, words, *arguments)
+        return positive, negative, no_words, np.array([n, n])
 
     return states
 
@@ -219,24 +232,17 @@ def _contrastive_divergence(graph, data, schedule, seed, factors):
 def _persistent_chains(graph, data, schedule, seed, factors):
     """What a PCD update compares: mean field on the data, and chains that live on from update to update."""
     draw_key, n_steps, n_chains = key(derive(seed, "pcd")), schedule.n_gibbs_steps, schedule.n_chains
-    chains = start_tiles(graph, n_chains, derive(seed, "chains"))
+    chains = start_words(graph, n_chains, derive(seed, "chains"))
     starts = choice(derive(seed, "chain data"), len(data), min(n_chains, len(data)))
-    chains[:, : data.shape[1]] = to_tiles([np.resize(data[starts], (n_chains, data.shape[1]))], data.shape[1])
+    chains[:, : data.shape[1]] = pack(np.resize(data[starts], (n_chains, data.shape[1])))
+    n_iterations, tolerance = schedule.n_mean_field_steps, np.float32(schedule.tolerance)
+    no_tiles = np.zeros((0, len(graph.bias), PATTERNS), dtype=np.float32)
 
     def states(batch, update):
-        positive = to_tiles([batch], len(graph.bias))
-        share(
-            len(positive),
-            kernels.mean_field,
-            positive,
-            graph,
-            schedule.n_mean_field_steps,
-            np.float32(schedule.tolerance),
-        )
-        share(len(chains), kernels.gibbs, chains, graph, draw_key, update * n_steps, n_steps)
-        _clear_spare_lanes(len(batch), positive)
-        _clear_spare_lanes(n_chains, chains)
-        return positive, chains, np.array([len(batch), n_chains])
+        n, positive = len(batch), to_tiles(batch, len(graph.bias))
+        share(len(positive), kernels.mean_field, positive, graph, n_iterations, tolerance, n)
+        share(len(chains), kernels.gibbs, chains, graph, draw_key, update * n_steps, n_steps, n_chains)
+        return positive, no_tiles, chains, np.array([n, n_chains])
 
     return states
 
@@ -244,17 +250,9 @@ def _persistent_chains(graph, data, schedule, seed, factors):
 _ALGORITHMS = {"cd": _contrastive_divergence, "pcd": _persistent_chains}
 
 
-def _clear_spare_lanes(n, *tiles):
-    """Lanes beyond the n patterns hold 0, so that they add nothing to a sum."""
-    spare = -n % kernels.LANES
-    for array in tiles:
-        if spare:
-            array[-1, :, -spare:] = 0
-
-
-def _sample_upwards(rbm, data, factors, seed):
+def _sample_upwards(machine, data, factors, seed):
     """h ~ P(h | v) of every pattern, (n_patterns, n_hidden) uint8."""
-    graph = build(rbm)
-    tiles = to_tiles([data], len(graph.bias))
-    share(len(tiles), kernels.draw_layer, tiles, graph, 1, np.float32(factors[0]), key(seed))
-    return from_tiles(tiles, graph.layer, len(data), np.uint8)[1]
+    graph, n = build(machine), len(data)
+    words = to_words([data], len(graph.bias))
+    share(len(words), kernels.draw_layer, words, graph, 1, np.float32(factors[0]), key(seed), n)
+    return from_words(words, graph.layer, n)[1]

@@ -1,8 +1,9 @@
-"""Slow obvious twins of the kernels: one chain, one unit, one synapse at a time; no graph, no tiles, no threads.
+"""Slow obvious twins of the kernels: one unit, one synapse at a time; no graph, no words, tiles or panels, no threads.
 
-Every float32 operation is written out as np.float32 scalars, in the order that the kernels document, so that twins and
-kernels must agree in every bit. A machine is anything with biases, weights and masks; states are one array
-(n_chains, n_l) a layer. At the end: enumeration in float64, and tolerances that follow from a sample's size.
+Every float32 operation is written out, in the order that the kernels document, so that twins and kernels must agree in
+every bit. Chains do not touch one another: they stand in numpy arrays, where each has its own sum. A machine is
+anything with biases, weights and masks; states are one array (n_chains, n_l) a layer. At the end: enumeration in
+float64, and tolerances that follow from a sample's size.
 """
 
 import itertools
@@ -11,7 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 from scipy import stats
 
-from analysis.lanes import LANES
+from analysis import graph
+from analysis.lanes import PANEL, PATTERNS
 from analysis.random import derive
 
 f32 = np.float32
@@ -22,7 +24,7 @@ WORD = 0xFFFFFFFF
 
 
 def philox(counter, key):
-    """Philox4x32-10 on Python ints: four words from a counter of four and a key of two."""
+    """Philox4x32-10 on Python ints, or arrays of uint64: four words from a counter of four and a key of two."""
     c, k = list(counter), list(key)
     for _ in range(10):
         p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
@@ -32,7 +34,7 @@ def philox(counter, key):
 
 
 def bits(seed, stream, chain, step, unit):
-    """The 32 random bits at a position."""
+    """The 32 random bits at a position, or at those of an array of chains."""
     return philox((unit // 4, step, chain, stream), (seed & WORD, seed >> 32))[unit % 4]
 
 
@@ -51,35 +53,58 @@ def normal(seed, stream, n):
 # ---- functions -----------------------------------------------------------------------------------------------------
 
 
+def fma(a, b, c):
+    """a b + c of float32 numbers or arrays, rounded once.
+
+    In float64 the product is exact and the error of the sum is known (two-sum). A sum that is not exact is rounded to
+    the neighbour whose last bit is 1: no tie of float32, and on the right side of every one.
+    """
+    a, b, c = (np.asarray(f32(x), float) for x in (a, b, c))
+    product = a * b
+    total = product + c
+    with np.errstate(invalid="ignore"):  # of infinite sums, which stay as they are
+        part = total - product
+        error = (product - (total - part)) + (c - part)
+    inexact = np.isfinite(error) & (error != 0) & (total.view(np.int64) % 2 == 0)
+    total = np.where(inexact, np.nextafter(total, np.where(error > 0, np.inf, -np.inf)), total)
+    with np.errstate(over="ignore"):
+        return total.astype(f32)[()]
+
+
 def exp(x):
     """2^n 2^f with n + f = x log2 e, |f| <= 1/2, in float32 step by step."""
-    z = f32(min(max(f32(x), f32(-80)), f32(80)) * f32(1.4426950408889634))
+    z = np.minimum(np.maximum(f32(x), f32(-80)), f32(80)) * f32(1.4426950408889634)
     n = np.floor(z + f32(0.5))
     f = z - n
     p = f32(1.5403530e-4)
     for c in (1.3333558e-3, 9.6181291e-3, 5.5504109e-2, 2.4022651e-1, 6.9314718e-1, 1.0):
-        p = p * f + f32(c)
-    return p * f32(2.0 ** int(n))
+        p = fma(p, f, c)
+    return p * np.exp2(n.astype(float)).astype(f32)
 
 
 def sigmoid(x):
     """1 / (1 + exp(-x)) in float32."""
-    return f32(1) / (f32(1) + exp(-f32(x)))
+    return probability(exp(-f32(x)))
+
+
+def probability(odds):
+    """1 / (1 + odds) in float32."""
+    return f32(1) / (f32(1) + odds)
 
 
 def lane_sum(weights, states):
     """sum_k w_k x_k, in this order."""
     total = f32(0)
     for w, x in zip(weights, states):
-        total = total + f32(w) * f32(x)
+        total = fma(w, x, total)
     return total
 
 
-def lane_dot(x, y):
+def lane_dot(x, y, n_lanes=PATTERNS):
     """sum_n x_n y_n: one running sum a lane, added up by halves."""
-    lanes = [f32(0)] * LANES
+    lanes = [f32(0)] * n_lanes
     for n, (a, b) in enumerate(zip(x, y)):
-        lanes[n % LANES] = lanes[n % LANES] + f32(a) * f32(b)
+        lanes[n % n_lanes] = fma(a, b, lanes[n % n_lanes])
     while len(lanes) > 1:
         half = len(lanes) // 2
         lanes = [lanes[c] + lanes[c + half] for c in range(half)]
@@ -101,47 +126,40 @@ def neighbours(machine, layer, j):
     return found
 
 
-def probability(machine, states, c, layer, j, factor=1, below=False):
-    """sigmoid(b_j + factor sum_k w_jk x_k) of chain c; with `below` the synapses from below alone."""
-    synapses = [s for s in neighbours(machine, layer, j) if not below or s[1] < layer]
-    total = lane_sum([w for w, _, _ in synapses], [states[m][c, k] for _, m, k in synapses])
-    return sigmoid(machine.biases[layer][j] + f32(factor) * total)
+def field(machine, states, layer, factor=1, from_above=True):
+    """b_j + factor (sum_k w_kj x_k from below + sum_k w_jk x_k from above), (n_chains, n_l); a pruned w is 0."""
+    below = above = f32(0)
+    if layer > 0:
+        below = lane_sum(machine.weights[layer - 1][:, None, :], states[layer - 1].T[:, :, None])
+    if layer < len(machine.weights) and from_above:
+        above = lane_sum(machine.weights[layer].T[:, None, :], states[layer + 1].T[:, :, None])
+    return fma(factor, below + above, machine.biases[layer])
 
 
-def position(machine, layer, j):
-    """Number of a unit, counted through all layers."""
-    return sum(len(b) for b in machine.biases[:layer]) + j
+def position(machine, layer):
+    """Number of a layer's first unit, counted through all layers."""
+    return sum(len(b) for b in machine.biases[:layer])
 
 
-def draw(p, seed, chain, step, unit):
-    """1 with probability p, from the upper 24 of the 32 bits at the position."""
-    return int(f32(bits(seed, 0, chain, step, unit) >> 8) * f32(2.0**-24) < p)
+def draw(odds, seed, step, first):
+    """1 where r (1 + odds) < 1, r from the upper 24 of the 32 bits at the position; odds of units from `first` on."""
+    chains = np.arange(len(odds), dtype=np.uint64)
+    words = np.transpose([bits(seed, 0, chains, step, first + j) for j in range(odds.shape[1])])
+    r = (words >> 8).astype(f32) * f32(2.0**-24)
+    return (fma(r, odds, r) < 1).astype(int)
 
 
-def draw_layer(machine, states, layer, seed, step, factor=1):
+def draw_layer(machine, states, layer, seed, step, factor=1, field=field):
     """Draw a layer given its neighbours, in place; returns its probabilities."""
-    p = np.array(
-        [
-            [probability(machine, states, c, layer, j, factor) for j in range(len(machine.biases[layer]))]
-            for c in range(len(states[0]))
-        ]
-    )
-    for c, j in np.ndindex(p.shape):
-        states[layer][c, j] = draw(p[c, j], seed, c, step, position(machine, layer, j))
-    return p
+    odds = exp(-field(machine, states, layer, factor))
+    states[layer][:] = draw(odds, seed, step, position(machine, layer))
+    return probability(odds)
 
 
 def start(machine, n_chains, seed):
     """Independent units, P(x_u = 1) = sigmoid(b_u)."""
-    return [
-        np.array(
-            [
-                [draw(sigmoid(b), seed, c, 0, position(machine, layer, j)) for j, b in enumerate(bias)]
-                for c in range(n_chains)
-            ]
-        )
-        for layer, bias in enumerate(machine.biases)
-    ]
+    odds = [np.tile(exp(-b), (n_chains, 1)) for b in machine.biases]
+    return [draw(x, seed, 0, position(machine, layer)) for layer, x in enumerate(odds)]
 
 
 def gibbs(machine, states, seed, first_step, n_steps):
@@ -158,32 +176,21 @@ def sample(machine, n_chains, n_steps, seed):
 
 
 def mean_field(machine, patterns, n_iterations, tolerance):
-    """Mean field of LANES patterns at a time: they stop together; the last group is filled up with zero patterns."""
-    groups = []
-    for first in range(0, len(patterns), LANES):
-        tile = np.zeros((LANES, patterns.shape[1]), f32)
-        tile[: len(patterns[first : first + LANES])] = patterns[first : first + LANES]
-        groups.append(_mean_field_of_tile(machine, tile, n_iterations, tolerance))
-    return [np.concatenate(layer)[: len(patterns)] for layer in zip(*groups)]
+    """Mean field of PATTERNS patterns at a time: they stop together."""
+    groups = [patterns[first : first + PATTERNS] for first in range(0, len(patterns), PATTERNS)]
+    found = [_mean_field_of_group(machine, group, n_iterations, tolerance) for group in groups]
+    return [np.concatenate(layer) for layer in zip(*found)]
 
 
-def _mean_field_of_tile(machine, tile, n_iterations, tolerance):
-    states = [tile] + [np.zeros((LANES, len(b)), f32) for b in machine.biases[1:]]
-    last = len(states) - 1
+def _mean_field_of_group(machine, patterns, n_iterations, tolerance):
+    states, last = [f32(patterns), *([None] * len(machine.weights))], len(machine.weights)
     for layer in range(1, last + 1):
-        for c, j in np.ndindex(states[layer].shape):
-            states[layer][c, j] = probability(machine, states, c, layer, j, 2 if layer < last else 1, below=True)
+        states[layer] = sigmoid(field(machine, states, layer, 2 if layer < last else 1, from_above=False))
     for _ in range(n_iterations if last > 1 else 0):
         change = f32(0)
         for layer in range(1, last + 1):
-            new = np.array(
-                [
-                    [probability(machine, states, c, layer, j) for j in range(len(machine.biases[layer]))]
-                    for c in range(LANES)
-                ]
-            )
-            change = max(change, np.abs(new - states[layer]).max())
-            states[layer][:] = new
+            before, states[layer] = states[layer], sigmoid(field(machine, states, layer))
+            change = max(change, np.abs(states[layer] - before).max())
         if change < f32(tolerance):
             break
     return states
@@ -192,15 +199,23 @@ def _mean_field_of_tile(machine, tile, n_iterations, tolerance):
 # ---- learning ------------------------------------------------------------------------------------------------------
 
 
-def contrastive_divergence(machine, patterns, seed, first_step, n_steps, factors=(1, 1)):
+def contrastive_divergence(machine, patterns, seed, first_step, n_steps, factors=(1, 1), field=field):
     """CD-k: ((v, P(h | v)), (v', P(h | v'))), one pair of arrays each."""
     states = [np.array(patterns, f32), np.zeros((len(patterns), len(machine.biases[1])), f32)]
     up, down = factors
-    p_data = p_model = draw_layer(machine, states, 1, seed, first_step, up)
+    p_data = p_model = draw_layer(machine, states, 1, seed, first_step, up, field)
     for step in range(first_step + 1, first_step + n_steps + 1):
-        draw_layer(machine, states, 0, seed, step, down)
-        p_model = draw_layer(machine, states, 1, seed, step, up)
+        draw_layer(machine, states, 0, seed, step, down, field)
+        p_model = draw_layer(machine, states, 1, seed, step, up, field)
     return [np.array(patterns, f32), p_data], [states[0], p_model]
+
+
+def dense_field(machine, states, layer, factor=1):
+    """As `field`, in the order of analysis.rbm: downwards in PANEL running sums, added up by halves."""
+    if layer == 1:
+        return field(machine, states, layer, factor)
+    total = lane_dot(machine.weights[0].T[:, None, :], states[1].T[:, :, None], PANEL)
+    return fma(factor, total, machine.biases[0])
 
 
 def learner(machine):
@@ -216,21 +231,35 @@ def learner(machine):
 
 def learn(machine, positive, negative, rate, momentum):
     """dw <- momentum dw + rate (<x_i x_j>_positive - <x_i x_j>_negative), w <- w + dw, and so the biases; in place."""
-    rate, momentum = f32(rate), f32(momentum)
-    scale, scale_model = f32(1) / f32(len(positive[0])), f32(1) / f32(len(negative[0]))
+    scales = [f32(1) / f32(len(states[0])) for states in (positive, negative)]
+
+    def means(of, layer):
+        return (of(x, layer) * scale for x, scale in zip((positive, negative), scales))
+
     for layer, mask in enumerate(machine.masks):
-        for i, j in np.argwhere(mask):
-            data = lane_dot(positive[layer][:, i], positive[layer + 1][:, j])
-            model = lane_dot(negative[layer][:, i], negative[layer + 1][:, j])
-            velocity = momentum * machine.velocity[layer][i, j] + rate * (data * scale - model * scale_model)
-            machine.velocity[layer][i, j] = velocity
-            machine.weights[layer][i, j] = machine.weights[layer][i, j] + velocity
+        data, model = means(lambda x, l: lane_dot(x[l][:, :, None], x[l + 1][:, None, :]), layer)
+        _step(machine.weights[layer], machine.velocity[layer], np.where(mask, data - model, f32(0)), rate, momentum)
     for layer, bias in enumerate(machine.biases):
-        for j in range(len(bias)):
-            data, model = (lane_sum(np.ones(len(x[layer])), x[layer][:, j]) for x in (positive, negative))
-            velocity = momentum * machine.bias_velocity[layer][j] + rate * (data * scale - model * scale_model)
-            machine.bias_velocity[layer][j] = velocity
-            bias[j] = bias[j] + velocity
+        data, model = means(lambda x, l: lane_sum(np.ones(len(x[l])), x[l]), layer)
+        _step(bias, machine.bias_velocity[layer], data - model, rate, momentum)
+
+
+def learn_dense(machine, positive, negative, rate, momentum):
+    """The same of one pair of layers in the order of analysis.rbm: the difference of two plain sums, divided then."""
+    (v, p), (v_model, p_model) = positive, negative
+    scale = f32(1) / f32(len(v))
+    data, model = (lane_sum(x[:, :, None], y[:, None, :]) for x, y in ((v, p), (v_model, p_model)))
+    gradient = np.where(machine.masks[0], (data - model) * scale, f32(0))
+    _step(machine.weights[0], machine.velocity[0], gradient, rate, momentum)
+    for layer, bias in enumerate(machine.biases):
+        data, model = (lane_sum(np.ones(len(v)), states[layer]) for states in (positive, negative))
+        _step(bias, machine.bias_velocity[layer], (data - model) * scale, rate, momentum)
+
+
+def _step(value, velocity, gradient, rate, momentum):
+    with np.errstate(over="ignore", invalid="ignore"):  # a learning rate may be too large
+        velocity[:] = f32(momentum) * velocity + f32(rate) * gradient
+        value += velocity
 
 
 def cap_norms(machine, max_norm):
@@ -238,8 +267,9 @@ def cap_norms(machine, max_norm):
     max_norm = f32(max_norm)
     for weights, mask in zip(machine.weights, machine.masks):
         for j in range(weights.shape[1]):
-            column = weights[mask[:, j], j]
-            squares = lane_sum(column, column)
+            column, squares = weights[mask[:, j], j], f32(0)
+            for w in column:
+                squares = squares + w * w
             if squares > max_norm * max_norm:
                 weights[mask[:, j], j] = [w * (max_norm / np.sqrt(squares)) for w in column]
 
@@ -248,21 +278,29 @@ class Diverged(ArithmeticError):
     """Carries the number of the update."""
 
 
+def is_dense(machine, schedule):
+    """Whether training takes the order of analysis.rbm."""
+    single_pair = len(machine.masks) == 1 and schedule.algorithm == "cd" and schedule.max_norm is None
+    return single_pair and (schedule.batch_size == 1 or machine.masks[0].mean() >= graph.DENSE)
+
+
 def train(machine, patterns, schedule, seed, factors=(1, 1)):
     """The twin of training.train: a learner; Diverged(update) where a parameter reaches 1000 or is not finite."""
     trained, n_updates = learner(machine), -(-len(patterns) // schedule.batch_size)
     chains = _start_chains(machine, patterns, schedule.n_chains, seed) if schedule.algorithm == "pcd" else None
+    field_of_order, learn_in_order = (dense_field, learn_dense) if is_dense(machine, schedule) else (field, learn)
     for epoch, (rate, momentum) in enumerate(schedule.epochs):
         order = permutation(derive(seed, "order", epoch), len(patterns))
         for n in range(n_updates):
             batch = patterns[order[n * schedule.batch_size : (n + 1) * schedule.batch_size]]
             update, k = epoch * n_updates + n, schedule.n_gibbs_steps
             if schedule.algorithm == "cd":
-                compared = contrastive_divergence(trained, batch, derive(seed, "cd"), update * (k + 1), k, factors)
+                position = derive(seed, "cd"), update * (k + 1), k
+                compared = contrastive_divergence(trained, batch, *position, factors, field_of_order)
             else:
                 data = mean_field(trained, batch, schedule.n_mean_field_steps, schedule.tolerance)
                 compared = data, gibbs(trained, chains, derive(seed, "pcd"), update * k, k)
-            learn(trained, *compared, rate, momentum)
+            learn_in_order(trained, *compared, rate, momentum)
             if not all((np.abs(x) < 1000).all() for x in (*trained.biases, *trained.weights)):
                 raise Diverged(update)
             if schedule.max_norm is not None:
@@ -365,7 +403,7 @@ def visible_probabilities(machine):
 
 
 def machine_of(n_units, seed=0, weight_std=1.0, density=0.7):
-    """A small machine with strong weights, random masks and biases around 0."""
+    """A small machine with strong weights, random masks and biases around 0; density one number, or one a pair."""
     from analysis.model import BoltzmannMachine
 
     rng = np.random.default_rng(seed)
@@ -373,7 +411,7 @@ def machine_of(n_units, seed=0, weight_std=1.0, density=0.7):
     return BoltzmannMachine(
         tuple(rng.normal(0, 0.5, n) for n in n_units),
         tuple(rng.normal(0, weight_std, pair) for pair in pairs),
-        tuple(rng.random(pair) < density for pair in pairs),
+        tuple(rng.random(pair) < d for pair, d in zip(pairs, np.broadcast_to(density, len(pairs)))),
     )
 
 

@@ -9,7 +9,6 @@ import pytest
 from analysis import fisher, kernels, sampling
 from analysis.model import BoltzmannMachine
 
-# Faults of the modules that these tests found; a repair turns the mark into a failure: then delete it.
 N = 50_000
 MACHINES = {"full": naive.machine_of((4, 3), 0, density=1.1), "masked": naive.machine_of((3, 4), 1)}
 
@@ -120,11 +119,29 @@ def test_information_matrix_is_the_covariance_of_the_sufficient_statistics(n):
 
 
 def test_parameters_are_ordered_visible_biases_hidden_biases_weights_row_by_row():
-    visible, hidden = np.array([[1, 0], [0, 1]]), np.array([[1, 1, 0], [0, 1, 0]])
-    assert fisher.sufficient_statistics(visible, hidden).tolist() == [
-        [1, 0, 1, 1, 0, 1, 1, 0, 0, 0, 0],
-        [0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0],
-    ]
+    """Rates that are told apart: the variance p (1 - p) on the diagonal names the statistic."""
+    visible, hidden = np.zeros((40, 2), np.uint8), np.zeros((40, 3), np.uint8)
+    visible[:19, 0] = visible[:13, 1] = hidden[:11, 0] = hidden[2:18, 1] = hidden[5:12, 2] = 1
+    on = np.array([19, 13, 11, 16, 7, 11, 16, 7, 11, 11, 7])
+    on_together = {(0, 0): 11, (0, 1): 16, (0, 2): 7, (1, 0): 11, (1, 1): 11, (1, 2): 7}
+    assert on[5:].tolist() == list(on_together.values())
+    matrix = fisher.information_matrix(visible, hidden)
+    np.testing.assert_allclose(np.diag(matrix), on / 40 * (1 - on / 40), atol=1e-15)
+    # Cov(v_0, h_1) and Cov(v_1 h_1, h_0): 16 and 9 samples have both.
+    np.testing.assert_allclose(matrix[0, 3], 16 / 40 - 19 * 16 / 1600, atol=1e-15)
+    np.testing.assert_allclose(matrix[9, 2], 9 / 40 - 11 * 11 / 1600, atol=1e-15)
+
+
+@pytest.mark.parametrize("n", [63, 64, 65, 1000])
+def test_information_matrix_has_the_bits_of_its_counts(n, monkeypatch):
+    """Whatever the chunk: counts are integers."""
+    visible, hidden = samples(n, 5, 4)
+    s = statistics(visible, hidden)
+    mean = s.sum(axis=0) / n
+    expected = s.T @ s / n - mean[:, None] * mean
+    for chunk in (64, 100, 65536):
+        monkeypatch.setattr(fisher, "_CHUNK", chunk)
+        np.testing.assert_array_equal(fisher.information_matrix(visible, hidden), expected)
 
 
 # ---- the first eigenvector -----------------------------------------------------------------------------------------

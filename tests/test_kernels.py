@@ -1,29 +1,44 @@
-"""Every kernel has the bits of its naive twin, whatever the threads; functions keep their error bounds."""
+"""Every kernel has the bits of its naive twin, whatever the threads and the form of the weights.
 
+Functions keep their error bounds, and vector operations the order of their sums.
+"""
+
+import itertools
 import os
 import subprocess
 import sys
+from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import naive
 import numpy as np
 import pytest
 
-from analysis import graph, kernels, spectrum, threads, training
+from analysis import graph, kernels, lanes, spectrum, threads, training
 from analysis.jit import kernel
-from analysis.lanes import LANES, lane_dot, lane_sum
+from analysis.lanes import CHAINS, GROUP, PANEL, PATTERNS, WIDTH
 from analysis.model import BoltzmannMachine
 from analysis.random import key
 
-# Layers that start off multiples of 4, more layers than two, a tile with spare lanes, several tiles.
-SHAPES = [(5, 4), (1, 1), (3, 6, 5), (2, 3, 1, 4)]
-COUNTS = [1, LANES, LANES + 5]
+# Layers that start off multiples of 4 and fill no panel, more layers than two, words and tiles with spare chains; in
+# the last shape several panels, in the last count more words than share a read of the weights.
+SHAPES = [(5, 4), (1, 1), (3, 6, 5), (2, 3, 1, 4), (18, 35, 9, 21)]
+COUNTS = [1, PATTERNS, CHAINS, CHAINS + 5, (kernels.AT_ONCE + 1) * CHAINS + 7]
 SEED = 2**40 + 3
 
 
+@pytest.fixture(params=[0, 0.5, 2], ids=["panels", "both", "rows"])
+def form(request, monkeypatch):
+    """The share of synapses from which a pair of layers stands in panels: all pairs, those with many synapses, none."""
+    monkeypatch.setattr(graph, "DENSE", request.param)
+    return request.param
+
+
+@cache
 def sparse_machine(n_units):
-    """Half of the synapses, and in the first layer of synapses a unit without any on either side."""
-    machine = naive.machine_of(n_units, density=0.6)
+    """Many and few synapses in turn, and in the first layer of synapses a unit without any on either side."""
+    machine = naive.machine_of(n_units, density=[(0.75, 0.4)[pair % 2] for pair in range(len(n_units) - 1)])
     if min(n_units[:2]) == 1:
         return machine
     masks = [mask.copy() for mask in machine.masks]
@@ -31,12 +46,12 @@ def sparse_machine(n_units):
     return BoltzmannMachine(machine.biases, machine.weights, tuple(masks))
 
 
-def states_of(machine, n, dtype=np.float32):
-    """States with every value in [0, 1] (float32) or {0, 1} (int)."""
+def states_of(machine, n, dtype=np.uint8):
+    """States with every value in [0, 1] (float32) or {0, 1} (uint8)."""
     rng = np.random.default_rng(2)
     if dtype == np.float32:
         return [rng.random((n, size), np.float32) for size in machine.n_units]
-    return [rng.integers(0, 2, (n, size)) for size in machine.n_units]
+    return [rng.integers(0, 2, (n, size)).astype(dtype) for size in machine.n_units]
 
 
 def assert_same_bits(found, expected):
@@ -46,11 +61,17 @@ def assert_same_bits(found, expected):
 
 
 def run(kernel, machine, states, *arguments):
-    """The kernel on these states, shared among threads: the states after it."""
+    """The kernel on these binary states, shared among threads: the states after it. Spare bits stay 0."""
     built, n = graph.build(machine), len(states[0])
-    tiles = graph.to_tiles(states, len(built.bias))
-    threads.share(len(tiles), kernel, tiles, built, *arguments)
-    return graph.from_tiles(tiles, built.layer, n, np.float32)
+    words = graph.to_words(states, len(built.bias))
+    threads.share(len(words), kernel, words, built, *arguments, n)
+    assert not (words[-1] >> np.uint64((n - 1) % CHAINS) >> np.uint64(1)).any()
+    return graph.from_words(words, built.layer, n)
+
+
+def tiles_of(states):
+    """States of all layers as tiles, spare lanes 0."""
+    return graph.to_tiles(np.concatenate(states, axis=1), sum(x.shape[1] for x in states))
 
 
 def sigmoid(x):
@@ -63,10 +84,78 @@ def exp(x):
     return kernels.exponential(np.asarray(x, np.float32).reshape(1, -1))[0]
 
 
+def rough(rng, *shape):
+    """Numbers of all sizes and both signs: another order of their sum shows in its bits."""
+    return (rng.normal(0, 1, shape) * rng.lognormal(0, 4, shape)).astype(np.float32)
+
+
+# ---- fused multiply-add --------------------------------------------------------------------------------------------
+
+
+def rounded(exact):
+    """A fraction as the nearest float32, ties to even: an integer of 24 bits, or fewer below 2^-126, times 2^e."""
+    e = -149
+    while abs(exact) >= Fraction(2) ** (e + 24):
+        e += 1
+    return float(round(exact / Fraction(2) ** e) * Fraction(2) ** e)  # 2^24 times 2^e is a float32 as well
+
+
+def triples():
+    """(a, b, c): random, and those where a product rounded first, or a sum in float64, would round wrongly."""
+    rng = np.random.default_rng(0)
+    plain = np.ldexp(rng.normal(size=(500, 3)), rng.integers(-40, 40, (500, 3)))
+    cancelling = [(a, b, -np.float32(a * b)) for a, b in np.float32(rng.normal(size=(200, 2)))]
+    odd, below = 1 + 2.0**-23, 1 - 2.0**-23  # odd below = 1 - 2^-46: half of the last bit of 1, but for a speck
+    ties = [
+        (sign * odd * 2.0**k, other, c)
+        for sign in (1, -1)
+        for k in range(-30, -20)
+        for other in (1.0, odd, below)
+        for c in (1.0, -1.0, odd, -odd, 1 + 2.0**-22, 1 - 2.0**-24)
+    ]
+    halves = [(2.0**-12, 2.0**-12 * s, c) for s in (1, -1) for c in (1.0, odd, -1.0, -odd)]  # exact ties
+    specks = [(2.0**-60, 2.0**-40 * s, x) for s in (1, -1) for x in (1.0, odd, -odd, 2.0**-126, 2.0**-149)]
+    small = [(a * 2.0**-70, b * 2.0**-75, c * 2.0**-147) for a, b, c in rng.normal(size=(200, 3))]
+    zeros = [(0.0, 5.0, 0.0), (0.0, -5.0, 3.0), (3.0, 2.0, -6.0), (2.0**-100, 2.0**-100, 0.0)]
+    return np.float32([*plain, *cancelling, *ties, *halves, *specks, *small, *zeros])
+
+
 @kernel
-def sum_and_dot(total, tile, neighbour, weight, tiles, i, j):
-    lane_sum(total, 1, tile, 1, neighbour.size - 1, neighbour, weight)
-    return lane_dot(tiles, i, j)
+def fma_of(out, a, b, c):
+    for k in range(out.size):
+        out[k] = lanes.fma(a[k], b[k], c[k])
+
+
+def test_fma_of_the_twin_is_the_exact_value_rounded_once():
+    for a, b, c in triples():
+        exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+        assert float(naive.fma(a, b, c)) == rounded(exact), (a, b, c)
+
+
+def test_fma_of_the_twin_differs_from_simpler_ones():
+    """Rounded after the product, and by way of float64: or else the test above would prove nothing."""
+    a, b, c = triples().T
+    fused = naive.fma(a, b, c)
+    assert (fused != a * b + c).sum() > 100
+    assert (fused != (a.astype(float) * b + c).astype(np.float32)).sum() > 5
+
+
+def test_fma_has_the_bits_of_its_twin():
+    rng = np.random.default_rng(1)
+    many = np.float32(np.ldexp(rng.normal(size=(100_000, 3)), rng.integers(-12, 12, (100_000, 3))))
+    a, b, c = np.ascontiguousarray(np.concatenate([triples(), many]).T)
+    found = np.empty_like(a)
+    fma_of(found, a, b, c)
+    np.testing.assert_array_equal(found, naive.fma(a, b, c))
+
+
+@pytest.mark.filterwarnings("error")
+def test_fma_of_infinite_numbers_is_infinite():
+    big, inf = np.finfo(np.float32).max, np.inf
+    a, b, c = np.float32([(big, 2, 0), (-big, big, big), (inf, 1, 5), (1, 1, -inf), (big, 1, big)]).T.copy()
+    found = np.empty_like(a)
+    fma_of(found, a, b, c)
+    assert found.tolist() == naive.fma(a, b, c).tolist() == [inf, -inf, inf, -inf, inf]
 
 
 # ---- exp and sigmoid -----------------------------------------------------------------------------------------------
@@ -116,66 +205,290 @@ def test_exp_and_sigmoid_are_finite_and_in_range_at_extreme_arguments():
 
 
 @pytest.mark.parametrize(
-    ("word", "p", "expected"),
+    ("word", "odds", "expected"),
     [
-        (0, 0.0, 0),
-        (0, 1e-30, 1),
-        (2**31, 0.5, 0),
-        (2**31 - 1, 0.5, 1),
-        (2**31 - 1, 0.5 - 2**-24, 0),
-        (2**32 - 1, 1.0, 1),
+        (0, np.inf, None),
+        (0, 5.5e34, 1),  # the first of 2^24 values: as rare as a draw can be
+        (2**8, 5.5e34, 0),
+        (2**31, 1.0, 0),
+        (2**31 - 1, 1.0, 1),
+        (2**31, 1 - 2**-20, 1),
+        (2**32 - 1, 0.0, 1),
+        (2**32 - 1, 2**-23, 0),
     ],
 )
-def test_bernoulli_is_one_where_the_upper_24_bits_are_below_p(word, p, expected):
-    assert kernels.bernoulli(np.uint32(word), np.float32(p)) == expected
+def test_a_draw_is_below_one_where_the_upper_24_bits_are_below_the_probability(word, odds, expected):
+    value = kernels.draw(np.uint32(word), np.float32(odds))
+    if expected is None:
+        assert not value < 1  # kernels.exp is finite: no odds are infinite
+    else:
+        assert (value < 1) == expected
+        assert value == naive.fma((word >> 8) * 2.0**-24, odds, (word >> 8) * 2.0**-24)
 
 
-# ---- sums ----------------------------------------------------------------------------------------------------------
+# ---- lanes ---------------------------------------------------------------------------------------------------------
+
+FIRST, LAST = 1, 14  # of the synapses that a sum goes over
+
+
+@pytest.fixture
+def synapses():
+    """(neighbour, weight): 15 synapses to 7 units, no order, with repetitions."""
+    rng = np.random.default_rng(1)
+    return rng.permutation(np.arange(15) % 7).astype(np.int32), rough(rng, 15)
+
+
+def words_of(rng, *shape):
+    return rng.integers(0, 2**64, shape, np.uint64)
+
+
+def bit(word, c):
+    return int(word) >> c & 1
+
+
+@kernel
+def word_sum(total, row, words, first, last, neighbour, weight):
+    lanes.word_sum(total, row, words, first, last, neighbour, weight)
+
+
+def test_word_sum_adds_the_weights_of_units_that_are_on_in_ascending_order(synapses):
+    neighbour, weight = synapses
+    words, total = words_of(np.random.default_rng(2), 7), np.full((3, CHAINS), 7, np.float32)
+    word_sum(total, 1, words, FIRST, LAST, neighbour, weight)
+    states = [[bit(words[u], c) for c in range(CHAINS)] for u in neighbour]
+    expected = [naive.lane_sum(weight[FIRST:LAST], np.array(states)[FIRST:LAST, c]) for c in range(CHAINS)]
+    assert total.tolist() == [[7] * CHAINS, np.array(expected).tolist(), [7] * CHAINS]
+    word_sum(total, 1, words, 5, 5, neighbour, weight)
+    assert not total[1].any()
+
+
+@kernel
+def row_sum(total, first_chain, panel, offset, rows, n_rows):
+    lanes.row_sum(total, first_chain, panel, offset, rows, n_rows)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 9])
+def test_row_sum_adds_the_rows_of_each_chain_in_the_order_of_its_list(n_rows):
+    rng = np.random.default_rng(3)
+    panel, offset = rough(rng, 3 * PANEL + 40 * PANEL), 3 * PANEL
+    chosen = rng.integers(0, 40, (CHAINS, 12))
+    total, first = np.full((CHAINS, PANEL), 7, np.float32), 2 * GROUP
+    row_sum(total, first, panel, offset, (PANEL // 2 * chosen).astype(np.uint16), n_rows)
+    for c in range(CHAINS):
+        rows = [panel[offset + PANEL * r :][:PANEL] for r in chosen[c, :n_rows]]
+        expected = naive.lane_sum(np.ones(n_rows), rows) if first <= c < first + GROUP else 7
+        np.testing.assert_array_equal(total[c], np.broadcast_to(expected, PANEL))
+
+
+def test_row_sum_reaches_the_last_row_that_16_bits_can_count():
+    panel = np.arange(8192 * PANEL, dtype=np.float32)
+    total, rows = np.zeros((CHAINS, PANEL), np.float32), np.full((CHAINS, 1), 8191 * PANEL // 2, np.uint16)
+    row_sum(total, 0, panel, 0, rows, 1)
+    assert total[0].tolist() == panel[-PANEL:].tolist()
+
+
+@kernel
+def transpose(out, by_chain):
+    lanes.transpose(out, by_chain)
+
+
+def test_transpose_swaps_chains_and_units():
+    by_chain, out = np.arange(CHAINS * PANEL, dtype=np.float32).reshape(CHAINS, PANEL), np.zeros((PANEL, CHAINS), "f4")
+    transpose(out, by_chain)
+    np.testing.assert_array_equal(out, by_chain.T)
+
+
+@kernel
+def below_one(values, row):
+    return lanes.below_one(values, row)
+
+
+def test_below_one_is_a_bit_a_chain():
+    rng = np.random.default_rng(4)
+    values = rng.choice(np.float32([0, 0.5, 1 - 2.0**-24, 1, 1 + 2.0**-23, 2, np.inf, -1, np.nan]), (3, CHAINS))
+    for row in range(3):
+        assert below_one(values, row) == sum(1 << c for c in range(CHAINS) if values[row, c] < 1)
+
+
+@kernel
+def popcount(word):
+    return lanes.popcount(word)
+
+
+@kernel
+def lowest_bit(word):
+    return lanes.lowest_bit(word)
+
+
+def test_popcount_and_lowest_bit_are_those_of_the_binary_number():
+    some = [int(word) for word in words_of(np.random.default_rng(5), 50)]
+    for word in [0, 1, 2**63, 2**64 - 1, 2**32, 2**32 - 1, *(1 << k for k in range(64)), *some]:
+        assert popcount(np.uint64(word)) == word.bit_count()
+        assert lowest_bit(np.uint64(word)) == (f"{word:064b}"[::-1] + "1").index("1")
+
+
+@kernel
+def lane_sum(total, row, tile, first, last, neighbour, weight):
+    lanes.lane_sum(total, row, tile, first, last, neighbour, weight)
+
+
+def test_lane_sum_adds_products_in_ascending_order(synapses):
+    neighbour, weight = synapses
+    tile, total = rough(np.random.default_rng(6), 7, PATTERNS), np.full((3, PATTERNS), 7, np.float32)
+    lane_sum(total, 1, tile, FIRST, LAST, neighbour, weight)
+    expected = naive.lane_sum(weight[FIRST:LAST], tile[neighbour[FIRST:LAST]])
+    assert total.tolist() == [[7] * PATTERNS, expected.tolist(), [7] * PATTERNS]
+    lane_sum(total, 1, tile, 5, 5, neighbour, weight)
+    assert not total[1].any()
+
+
+@kernel
+def panel_sum(total, row, tile, first, last, panel, offset):
+    lanes.panel_sum(total, row, tile, first, last, panel, offset)
+
+
+@kernel
+def panel_sum_across(total, row, tile, first, last, panel, offset, size):
+    lanes.panel_sum_across(total, row, tile, first, last, panel, offset, size)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 3), (2, 40)])
+def test_panel_sums_add_products_in_ascending_order(first, last):
+    rng = np.random.default_rng(7)
+    tile, panel, offset, size = rough(rng, 40, PATTERNS), rough(rng, 1200), 21, 24 * PANEL
+    down, across = np.full((2, GROUP + 4, PATTERNS), 7, np.float32)
+    panel_sum(down, 2, tile, first, last, panel, offset)
+    panel_sum_across(across, 2, tile, first, last, panel, offset, size)
+    n = range(last - first)
+    for u in range(GROUP):
+        column = [panel[offset + PANEL * k + u] for k in n]
+        row = [panel[offset + size * (k // PANEL) + k % PANEL + PANEL * u] for k in n]
+        for total, weight in ((down, column), (across, row)):
+            expected = naive.lane_sum(weight, tile[first:last])
+            np.testing.assert_array_equal(total[2 + u], np.broadcast_to(expected, PATTERNS))
+    for total in (down, across):
+        assert (np.delete(total, range(2, 2 + GROUP), axis=0) == 7).all()
+
+
+@kernel
+def replace(states, unit, new, row):
+    return lanes.replace(states, unit, new, row)
+
+
+def test_replace_returns_the_largest_change():
+    rng = np.random.default_rng(8)
+    for c in range(PATTERNS):
+        states, new = rng.random((2, 5, PATTERNS), np.float32) * np.float32(0.1)
+        new[1, c] = states[3, c] + np.float32((-1) ** c * 0.5)
+        before = states.copy()
+        assert replace(states, 3, new, 1) == np.abs(new[1] - before[3]).max()
+        before[3] = new[1]
+        np.testing.assert_array_equal(states, before)
+
+
+@kernel
+def lane_dots(total, place, tiles, i, neighbour, first, last):
+    lanes.lane_dots(total, place, tiles, i, neighbour, first, last)
+
+
+@kernel
+def both_on(total, place, words, i, neighbour, first, last):
+    lanes.both_on(total, place, words, i, neighbour, first, last)
 
 
 @pytest.mark.parametrize("n_tiles", [0, 1, 3])
-def test_lane_sum_and_lane_dot_add_in_the_documented_order(n_tiles):
-    rng = np.random.default_rng(1)
-    tile, total = rng.lognormal(0, 5, (7, LANES)).astype(np.float32), np.zeros((3, LANES), np.float32)
-    neighbour = rng.permutation(np.arange(14) % 7).astype(np.int32)
-    weight = rng.normal(0, 1, 14).astype(np.float32)
-    tiles = (rng.normal(0, 1, (n_tiles, 5, LANES)) * rng.lognormal(0, 5, (n_tiles, 5, LANES))).astype(np.float32)
-    dot = sum_and_dot(total, tile, neighbour, weight, tiles, 1, 4)
-    inner = slice(1, 13)
-    expected = [naive.lane_sum(weight[inner], tile[neighbour[inner], c]) for c in range(LANES)]
-    assert total.tolist() == [[0.0] * LANES, [float(x) for x in expected], [0.0] * LANES]
-    assert dot == naive.lane_dot(tiles[:, 1].ravel(), tiles[:, 4].ravel())
+def test_lane_dots_add_tiles_in_ascending_order_and_lanes_by_halves(n_tiles, synapses):
+    tiles, neighbour = rough(np.random.default_rng(9), n_tiles, 7, PATTERNS), synapses[0]
+    for last in (FIRST + 1, FIRST + GROUP, LAST):
+        total = np.full(GROUP + 3, 7, np.float32)
+        lane_dots(total, 2, tiles, 4, neighbour, FIRST, last)
+        others = [neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)]
+        expected = [naive.lane_dot(tiles[:, 4].ravel(), tiles[:, j].ravel()) for j in others]
+        assert total.tolist() == [7, 7, *(float(x) for x in expected), 7]
+
+
+@pytest.mark.parametrize("n_tiles", [0, 1, 3])
+def test_both_on_counts_the_chains(n_tiles, synapses):
+    words, neighbour = words_of(np.random.default_rng(10), n_tiles, 7), synapses[0]
+    for last in (FIRST + 1, FIRST + GROUP, LAST):
+        total = np.full(GROUP + 3, 7, np.float32)
+        both_on(total, 2, words, 4, neighbour, FIRST, last)
+        others = [neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)]
+        expected = [sum((int(tile[4]) & int(tile[j])).bit_count() for tile in words) for j in others]
+        assert total.tolist() == [7, 7, *expected, 7]
+
+
+@kernel
+def row_dots(total, i, matrix, vector):
+    lanes.row_dots(total, i, matrix, vector)
+
+
+@pytest.mark.parametrize("n_blocks", [0, 1, 5])
+def test_row_dots_add_every_16th_column_in_ascending_order_and_lanes_by_halves(n_blocks):
+    rng = np.random.default_rng(11)
+    matrix, vector = rough(rng, 3 * GROUP, n_blocks * PANEL), rough(rng, n_blocks * PANEL)
+    total = np.full(3 * GROUP, 7, np.float32)
+    row_dots(total, GROUP, matrix, vector)
+    expected = [float(naive.lane_dot(row, vector, PANEL)) for row in matrix[GROUP : 2 * GROUP]]
+    assert total.tolist() == [7] * GROUP + expected + [7] * GROUP
+
+
+@kernel
+def add_rows(total, j, matrix, rows, n_rows):
+    lanes.add_rows(total, j, matrix, rows, n_rows)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 9])
+def test_add_rows_adds_in_the_order_of_the_list(n_rows):
+    rng = np.random.default_rng(12)
+    matrix, rows = rough(rng, 10, 3 * WIDTH), rng.integers(0, 10, 12).astype(np.int32)
+    total = np.full(3 * WIDTH, 7, np.float32)
+    add_rows(total, WIDTH, matrix, rows, n_rows)
+    expected = naive.lane_sum(np.ones(n_rows), matrix[rows[:n_rows], WIDTH : 2 * WIDTH])
+    assert total.tolist() == [7] * WIDTH + np.broadcast_to(expected, WIDTH).tolist() + [7] * WIDTH
 
 
 def test_the_order_of_a_sum_shows_in_its_bits():
-    """Or else the test above would prove nothing."""
-    rng = np.random.default_rng(1)
-    x, y = rng.lognormal(0, 3, (2, 3 * LANES)).astype(np.float32)
-    assert naive.lane_dot(x, y) != naive.lane_sum(x, y) != naive.lane_sum(x[::-1], y[::-1])
+    """Or else the tests above would prove nothing."""
+    x, y = rough(np.random.default_rng(1), 2, 100, 3 * PATTERNS)  # 100 sums each
+    pairs = [(a, b) for a, b in zip(x, y)]
+    orders = [
+        [float(naive.lane_sum(a, b)) for a, b in pairs],
+        [float(naive.lane_sum(a[::-1], b[::-1])) for a, b in pairs],
+        [float(naive.lane_dot(a, b)) for a, b in pairs],
+        [float(naive.lane_dot(a, b, PANEL)) for a, b in pairs],
+    ]
+    for one, other in itertools.combinations(orders, 2):
+        assert np.mean(np.array(one) != other) > 0.3
 
 
 def test_lane_total_adds_in_ascending_order():
-    tiles = np.random.default_rng(3).lognormal(0, 3, (3, 2, LANES)).astype(np.float32)
-    assert kernels.lane_total(tiles, 1) == naive.lane_sum(np.ones(3 * LANES), tiles[:, 1].ravel())
+    tiles = rough(np.random.default_rng(3), 3, 2, PATTERNS)
+    assert kernels.lane_total(tiles, 1) == naive.lane_sum(np.ones(3 * PATTERNS), tiles[:, 1].ravel())
 
 
 # ---- states --------------------------------------------------------------------------------------------------------
 
 
+@cache
+def twin_of_gibbs(n_units, n):
+    machine = sparse_machine(n_units)
+    return naive.gibbs(machine, states_of(machine, n), SEED, 5, 2)
+
+
 @pytest.mark.parametrize("n", COUNTS)
 @pytest.mark.parametrize("n_units", SHAPES, ids=str)
-def test_gibbs_has_the_bits_of_its_twin(n_units, n, n_threads):
+def test_gibbs_has_the_bits_of_its_twin(n_units, n, form, n_threads):
     machine = sparse_machine(n_units)
-    states = states_of(machine, n, int)
-    found = run(kernels.gibbs, machine, states, key(SEED), 5, 2)
-    assert_same_bits(found, naive.gibbs(machine, states, SEED, 5, 2))
+    found = run(kernels.gibbs, machine, states_of(machine, n), key(SEED), 5, 2)
+    assert_same_bits(found, twin_of_gibbs(n_units, n))
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0])
 @pytest.mark.parametrize("layer", [0, 1, 2])
-def test_draw_layer_has_the_bits_of_its_twin(layer, factor, n_threads):
-    machine = sparse_machine((3, 6, 5))
-    states = states_of(machine, 2 * LANES + 5, int)
+def test_draw_layer_has_the_bits_of_its_twin(layer, factor, form, n_threads):
+    machine = sparse_machine((3, 18, 5))
+    states = states_of(machine, 2 * CHAINS + 5)
     found = run(kernels.draw_layer, machine, states, layer, np.float32(factor), key(SEED))
     naive.draw_layer(machine, states, layer, SEED, 0, factor)
     assert_same_bits(found, states)
@@ -185,76 +498,127 @@ def test_draw_layer_has_the_bits_of_its_twin(layer, factor, n_threads):
 def test_start_has_the_bits_of_its_twin(n, n_threads):
     machine = sparse_machine((3, 6, 5))
     built = graph.build(machine)
-    tiles = np.full((-(-n // LANES), len(built.bias), LANES), 7, np.float32)
-    threads.share(len(tiles), kernels.start, tiles, built.bias, key(SEED))
-    assert_same_bits(graph.from_tiles(tiles, built.layer, n, np.float32), naive.start(machine, n, SEED))
+    words = np.full((-(-n // CHAINS), len(built.bias)), 7, np.uint64)
+    threads.share(len(words), kernels.start, words, built.bias, key(SEED), n)
+    assert_same_bits(graph.from_words(words, built.layer, n), naive.start(machine, n, SEED))
+    assert not (words[-1] >> np.uint64((n - 1) % CHAINS) >> np.uint64(1)).any()
 
 
-@pytest.mark.parametrize("n", COUNTS)
+@cache
+def twin_of_mean_field(n_units, n, n_iterations, tolerance):
+    return naive.mean_field(sparse_machine(n_units), naive.patterns_of(n, n_units[0]), n_iterations, tolerance)
+
+
+@pytest.mark.parametrize("n", [1, PATTERNS - 1, PATTERNS, 5 * PATTERNS + 7])
 @pytest.mark.parametrize("n_units", SHAPES, ids=str)
 @pytest.mark.parametrize(("n_iterations", "tolerance"), [(1, 0.0), (4, 0.0), (30, 1e-2)])
-def test_mean_field_has_the_bits_of_its_twin(n_units, n, n_iterations, tolerance, n_threads):
-    machine = sparse_machine(n_units)
-    patterns = naive.patterns_of(n, n_units[0])
-    found = training.mean_field(machine, patterns, n_iterations, tolerance)
-    assert_same_bits(found, naive.mean_field(machine, patterns, n_iterations, tolerance))
+def test_mean_field_has_the_bits_of_its_twin(n_units, n, n_iterations, tolerance, form, n_threads):
+    found = training.mean_field(sparse_machine(n_units), naive.patterns_of(n, n_units[0]), n_iterations, tolerance)
+    assert_same_bits(found, twin_of_mean_field(n_units, n, n_iterations, tolerance))
 
 
-def test_mean_field_starts_from_the_visible_units_alone():
-    machine = sparse_machine((3, 6, 5))
-    states = states_of(machine, 5)
-    silent = [states[0], *(0 * x for x in states[1:])]
-    found, expected = (run(kernels.mean_field, machine, x, 1, np.float32(0)) for x in (states, silent))
-    assert_same_bits(found, expected)
+def test_mean_field_of_a_tile_ends_without_regard_to_the_others(form):
+    """Tiles that stop after different numbers of iterations: each has the bits that it has alone."""
+    machine = naive.machine_of((3, 18, 5), density=1.1)
+    patterns = np.repeat(naive.patterns_of(6, 3), PATTERNS, axis=0)
+    together = training.mean_field(machine, patterns, 50, 1e-3)
+    stops = set()
+    for first in range(0, len(patterns), PATTERNS):
+        part = slice(first, first + PATTERNS)
+        assert_same_bits([x[part] for x in together], training.mean_field(machine, patterns[part], 50, 1e-3))
+        states = [training.mean_field(machine, patterns[first : first + 1], n, 0)[1] for n in range(50)]
+        stops.add(next(n for n, x in enumerate(states) if (x == together[1][first]).all()))
+    assert len(stops) > 2
+
+
+def test_spare_lanes_of_mean_field_stay_zero_and_do_not_hold_up_the_others(form):
+    """Biases that would move an empty lane for many iterations, while the only pattern stands still."""
+    machine = BoltzmannMachine((np.zeros(2), np.zeros(3), np.zeros(17)), (np.full((2, 3), 40.0), np.full((3, 17), 3.0)))
+    built, tiles = graph.build(machine), graph.to_tiles(np.ones((1, 2)), 22)
+    kernels.mean_field(0, 1, tiles, built, 50, np.float32(1e-3), 1)
+    assert not tiles[:, :, 1:].any()
+    found = graph.from_tiles(tiles, built.layer, 1)
+    assert_same_bits(found, naive.mean_field(machine, np.ones((1, 2)), 50, 1e-3))
 
 
 # ---- learning ------------------------------------------------------------------------------------------------------
 
 
+@cache
+def twin_of_contrastive_divergence(n_units, n, n_steps, factors):
+    patterns = naive.patterns_of(n, n_units[0])
+    return naive.contrastive_divergence(sparse_machine(n_units), patterns, SEED, 10, n_steps, factors)
+
+
 @pytest.mark.parametrize("factors", [(1, 1), (2, 1), (1, 2)], ids=str)
 @pytest.mark.parametrize("n_steps", [1, 3])
-@pytest.mark.parametrize("n", COUNTS)
-def test_contrastive_divergence_has_the_bits_of_its_twin(n, n_steps, factors, n_threads):
-    machine = sparse_machine((6, 5))
-    built, patterns = graph.build(machine), naive.patterns_of(n, 6)
-    positive = graph.to_tiles([patterns], len(built.bias))
-    negative = np.full_like(positive, 7)
-    arguments = positive, negative, built, np.array(factors, np.float32), key(SEED), 10, n_steps
-    threads.share(len(positive), kernels.contrastive_divergence, *arguments)
-    expected = naive.contrastive_divergence(machine, patterns, SEED, 10, n_steps, factors)
-    for tiles, states in zip((positive, negative), expected, strict=True):
-        assert_same_bits(graph.from_tiles(tiles, built.layer, n, np.float32), states)
+@pytest.mark.parametrize(("n_units", "n"), [((6, 5), n) for n in COUNTS] + [((18, 35), CHAINS + 5)], ids=str)
+def test_contrastive_divergence_has_the_bits_of_its_twin(n_units, n, n_steps, factors, form, n_threads):
+    built, patterns = graph.build(sparse_machine(n_units)), naive.patterns_of(n, n_units[0])
+    words, positive = graph.to_words([patterns], len(built.bias)), graph.to_tiles(patterns, len(built.bias))
+    negative = np.zeros_like(positive)
+    arguments = positive, negative, built, np.array(factors, np.float32), key(SEED), 10, n_steps, n
+    threads.share(len(words), kernels.contrastive_divergence, words, *arguments)
+    for tiles, states in zip((positive, negative), twin_of_contrastive_divergence(n_units, n, n_steps, factors)):
+        assert_same_bits(graph.from_tiles(tiles, built.layer, n), states)
+        assert not tiles[-1, :, (n - 1) % PATTERNS + 1 :].any()
 
 
-@pytest.mark.parametrize(("n", "n_chains"), [(1, 1), (LANES, 2 * LANES + 5), (2 * LANES + 5, 5)])
-@pytest.mark.parametrize("n_units", SHAPES, ids=str)
-def test_learn_has_the_bits_of_its_twin(n_units, n, n_chains, n_threads):
+@cache
+def twin_of_learn(n_units, n, n_chains, binary):
     machine = sparse_machine(n_units)
-    built, twin = graph.build(machine), naive.learner(machine)
-    velocity = np.zeros_like(built.weight), np.zeros_like(built.bias)
-    positive, negative = states_of(machine, n), states_of(machine, n_chains, int)
-    tiles = [graph.to_tiles(states, len(built.bias)) for states in (positive, negative)]
+    twin = naive.learner(machine)
     for rate in (0.3, 0.1):
-        arguments = built, *velocity, *tiles, np.array([n, n_chains]), np.float32(rate), np.float32(0.9)
+        states = states_of(machine, n, np.float32), states_of(machine, n_chains, np.uint8 if binary else np.float32)
+        naive.learn(twin, *states, rate, 0.9)
+    return twin
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["tiles", "words"])
+@pytest.mark.parametrize(("n", "n_chains"), [(1, 1), (PATTERNS, 2 * CHAINS + 5), (2 * PATTERNS + 5, 5)])
+@pytest.mark.parametrize("n_units", SHAPES, ids=str)
+def test_learn_has_the_bits_of_its_twin(n_units, n, n_chains, binary, n_threads):
+    """The states of the model are tiles or words."""
+    machine = sparse_machine(n_units)
+    built, velocity = graph.build(machine), [np.zeros(2 * sum(machine.n_synapses), "f4"), np.zeros(sum(n_units), "f4")]
+    negative, words = np.zeros((0, sum(n_units), PATTERNS), np.float32), np.zeros((0, sum(n_units)), np.uint64)
+    if binary:
+        words = graph.to_words(states_of(machine, n_chains), sum(n_units))
+    else:
+        negative = tiles_of(states_of(machine, n_chains, np.float32))
+    states = tiles_of(states_of(machine, n, np.float32)), negative, words, np.array([n, n_chains])
+    for rate in (0.3, 0.1):
+        arguments = built, *velocity, *states, np.float32(rate), np.float32(0.9)
         assert sum(threads.share(len(built.bias), kernels.learn, *arguments)) == 0
-        naive.learn(twin, positive, negative, rate, 0.9)
-    found = graph.to_machine(built, machine.masks)
+    found, twin = graph.to_machine(built, machine.masks), twin_of_learn(n_units, n, n_chains, binary)
     assert_same_bits([*found.biases, *found.weights], [*twin.biases, *twin.weights])
     assert (built.weight == built.weight[built.twin]).all()
 
 
-@pytest.mark.parametrize("value", [1000.0, -1001.0, np.inf, -np.inf, np.nan], ids=str)
+@pytest.mark.parametrize("value", [999.9, 1000.0, -1001.0, np.inf, -np.inf, np.nan], ids=str)
 def test_learn_counts_the_parameters_that_left_the_range(value):
     machine = naive.machine_of((3, 2), density=1.1)
     for place in ("bias", "weight"):
         built = graph.build(machine)
-        tiles, zeros = np.zeros((1, 5, LANES), np.float32), (np.zeros_like(built.weight), np.zeros_like(built.bias))
+        tiles, zeros = np.zeros((1, 5, PATTERNS), np.float32), (np.zeros_like(built.weight), np.zeros_like(built.bias))
         if place == "bias":
             built.bias[4] = value
         else:
             built.weight[0] = value
-        arguments = built, *zeros, tiles, tiles, np.array([1, 1]), np.float32(1), np.float32(0)
-        assert kernels.learn(0, 5, *arguments) == 1
+        words, counts = np.zeros((0, 5), np.uint64), np.array([1, 1])
+        arguments = built, *zeros, tiles, tiles, words, counts, np.float32(1), np.float32(0)
+        assert kernels.learn(0, 5, *arguments) == (not abs(value) < 1000)
+
+
+@pytest.mark.parametrize("n_units", SHAPES, ids=str)
+def test_filled_panels_are_those_of_the_machine_with_the_new_weights(n_units, form, n_threads):
+    machine = sparse_machine(n_units)
+    built, rng = graph.build(machine), np.random.default_rng(5)
+    new = BoltzmannMachine(machine.biases, [rng.normal(size=w.shape) for w in machine.weights], machine.masks)
+    built.weight[:] = graph.build(new).weight
+    threads.share(len(built.bias), kernels.fill_panels, built)
+    np.testing.assert_array_equal(built.panel, graph.build(new).panel)
+    assert (built.panels_below[1:] >= 0).tolist() == [mask.mean() >= form for mask in machine.masks]
 
 
 @pytest.mark.parametrize("max_norm", [0.5, 1.5])
@@ -286,11 +650,52 @@ def test_power_iteration_has_the_bits_of_its_twin(n, n_iterations):
 # ---- threads -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 10])
+def parts_of(work):
+    """The ranges that threads get."""
+    return threads.share(work, lambda begin, end: range(begin, end))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 10, 49])
 def test_threads_share_a_range_without_gap_or_overlap(n, n_threads):
-    parts = threads.share(n, lambda begin, end, extra: list(range(begin, end)) + extra, [])
+    parts = parts_of(n)
     assert [k for part in parts for k in part] == list(range(n))
-    assert len(parts) == min(n, n_threads)
+    assert len(parts) == max(1, min(n, n_threads))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize(
+    "costs",
+    [[], [5], [0], [1, 1, 1], [0, 0, 0, 0], [0, 0, 5], [5, 0, 0], [0, 9, 0, 0, 9, 0], [100, 1, 1], [1, 1, 100]],
+    ids=str,
+)
+def test_threads_share_items_that_cost_something_or_nothing_without_gap_or_overlap(costs, n_threads):
+    parts = parts_of(np.concatenate([[0], np.cumsum(costs, dtype=np.int64)]))
+    assert [k for part in parts for k in part] == list(range(len(costs)))
+
+
+def test_threads_get_the_same_cost_up_to_one_item(n_threads):
+    costs = np.random.default_rng(0).integers(0, 100, 500)
+    parts = parts_of(np.concatenate([[0], np.cumsum(costs)]))
+    assert len(parts) == n_threads
+    for part in parts:
+        assert abs(costs[list(part)].sum() - costs.sum() / n_threads) <= 100
+
+
+def test_arguments_reach_every_part_and_results_come_back_in_order(n_threads):
+    found = threads.share(5, lambda begin, end, a, b: (begin, a, b), "a", "b")
+    assert [begin for begin, _, _ in found] == sorted(begin for begin, _, _ in found)
+    assert {rest for _, *rest in map(tuple, found) for rest in [tuple(rest)]} == {("a", "b")}
+
+
+@pytest.mark.parametrize("item", range(6))
+@pytest.mark.parametrize("work", [6, np.arange(7)], ids=["count", "costs"])
+def test_an_error_in_any_part_is_raised(item, work, n_threads):
+    def fail(begin, end):
+        if begin <= item < end:
+            raise ArithmeticError("found nothing")
+
+    with pytest.raises(ArithmeticError, match=r"^found nothing$"):
+        threads.share(work, fail)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", ""])
@@ -305,15 +710,33 @@ def test_a_number_of_threads_that_is_no_count_is_refused(text, monkeypatch):
 DIGEST = """
 import hashlib
 import naive
-from analysis import fisher, sampling, training
+from analysis import fisher, graph, sampling, training
 digest = hashlib.sha256()
-for n_units, algorithm, batch_size in (((9, 6, 7), "pcd", 20), ((9, 6), "cd", 1), ((9, 6), "cd", 20)):
-    plan = training.Schedule(algorithm, 3, (0.5, 0.1), 0.5, batch_size, max_norm=None if batch_size == 1 else 1.5)
-    machine = training.train(naive.machine_of(n_units), naive.patterns_of(90, 9), plan, 1)
-    states = sampling.sample(machine, 50, 3, 1)
-    importance = fisher.first_eigenvector(fisher.information_matrix(*states[:2]))
-    for array in (*machine.biases, *machine.weights, *states, importance):
+
+
+def add(*arrays):
+    for array in arrays:
         digest.update(array.tobytes())
+
+
+def plan(algorithm, batch_size, max_norm=None, n_steps=1):
+    return training.Schedule(algorithm, 3, (0.5, 0.1), 0.5, batch_size, n_steps, n_chains=330, max_norm=max_norm)
+
+
+for n_units, density in (((9, 6, 7), 0.2), ((9, 6, 7), 0.7), ((37, 50, 19, 21), (0.7, 0.2, 0.7))):
+    machine, patterns = naive.machine_of(n_units, 0, 0.3, density), naive.patterns_of(90, n_units[0])
+    machine = training.pretrain_greedily(machine, patterns, [plan("cd", 20)] * len(machine.masks), 1)
+    machine = training.train(machine, patterns, plan("pcd", 40, 1.5), 1)
+    add(*machine.biases, *machine.weights)
+    add(*sampling.sample(machine, 330, 3, 1), *training.mean_field(machine, patterns))
+for n_units in ((9, 6), (13, 70), (33, 161)):
+    for density in (0.2, 0.7):
+        machine, patterns = naive.machine_of(n_units, 0, 0.3, density), naive.patterns_of(90, n_units[0])
+        for schedule in (plan("cd", 1), plan("cd", 20), plan("cd", 70, 1.5, 3)):
+            trained = training.train(machine, patterns, schedule, 1)
+            add(*trained.biases, *trained.weights)
+states = sampling.sample(naive.machine_of((9, 6)), 500, 3, 1)
+add(fisher.first_eigenvector(fisher.information_matrix(*states)), *states)
 print(digest.hexdigest())
 """
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import graph
-from analysis.lanes import LANES
+from analysis.lanes import CHAINS, PANEL, PATTERNS
 from analysis.model import BoltzmannMachine, check_binary
 from analysis.random import normal
 
@@ -157,24 +157,77 @@ def test_a_graph_is_a_copy_that_kernels_may_write_to():
     assert_same_machine(machine, naive.machine_of((3, 4, 2)))
 
 
-@pytest.mark.parametrize("n", [1, LANES - 1, LANES, 2 * LANES + 5])
-def test_tiles_hold_one_chain_a_lane(n):
+@pytest.mark.parametrize("n_units", [(3, 4), (1, 1), (16, 33, 5), (18, 2, 35, 32)], ids=str)
+@pytest.mark.parametrize("share", [0, 0.5, 2])
+@pytest.mark.parametrize("density", [0, 0.5, 1.1])
+def test_panels_hold_the_synapses_of_dense_pairs_and_nothing_else(n_units, share, density, monkeypatch):
+    """Row k of a panel: the weights of its PANEL units from, or to, unit k of the other layer; the last row is 0."""
+    monkeypatch.setattr(graph, "DENSE", share)
+    machine = naive.machine_of(n_units, density=density)
+    built = graph.build(machine)
+    used = np.zeros(len(built.panel), bool)
+    for layer, n in enumerate(machine.n_units):
+        for pair, places in ((layer - 1, built.panels_below), (layer, built.panels_above)):
+            if not 0 <= pair < len(machine.masks) or machine.masks[pair].mean() < share:
+                assert places[layer] == -1
+                continue
+            weights = machine.weights[pair] if pair < layer else machine.weights[pair].T
+            n_rows = len(weights) + 1
+            for j in range(-(-n // PANEL) * PANEL):
+                column = places[layer] + (j // PANEL * n_rows + np.arange(n_rows)) * PANEL + j % PANEL
+                assert not used[column].any()
+                used[column] = True
+                assert built.panel[column].tolist() == [*(weights[:, j] if j < n else np.zeros(len(weights))), 0]
+    assert not built.panel[~used].any()
+    assert (~used).sum() == (PANEL * PANEL if used.any() else 0)
+
+
+def test_a_layer_too_wide_for_16_bits_has_no_panels():
+    """Rows of 8 steps each; the last is that of no unit."""
+    for n, place in ((8191, 0), (8192, -1)):
+        built = graph.build(BoltzmannMachine(([0.0], np.zeros(n)), (np.zeros((1, n)),)))
+        assert built.panels_below[1] == place
+
+
+@pytest.mark.parametrize("n", [1, CHAINS - 1, CHAINS, 2 * CHAINS + 5])
+def test_words_hold_one_chain_a_bit(n):
     rng = np.random.default_rng(0)
     layers = [rng.integers(0, 2, (n, size)).astype(np.uint8) for size in (3, 1, 4)]
-    tiles = graph.to_tiles(layers, 8)
-    assert tiles.shape == (-(-n // LANES), 8, LANES)
-    assert tiles.flags.c_contiguous
-    for t, u, c in np.ndindex(tiles.shape):
-        chain = t * LANES + c
-        assert tiles[t, u, c] == (np.concatenate(layers, axis=1)[chain, u] if chain < n else 0)
-    for found, expected in zip(graph.from_tiles(tiles, np.array([0, 3, 4, 8]), n, np.uint8), layers, strict=True):
+    words = graph.to_words(layers, 8)
+    assert words.shape == (-(-n // CHAINS), 8)
+    assert words.flags.c_contiguous
+    for t, u in np.ndindex(words.shape):
+        chains = np.concatenate(layers, axis=1)[t * CHAINS : (t + 1) * CHAINS, u]
+        assert int(words[t, u]) == sum(int(x) << c for c, x in enumerate(chains))
+    for found, expected in zip(graph.from_words(words, np.array([0, 3, 4, 8]), n), layers, strict=True):
         np.testing.assert_array_equal(found, expected, strict=True)
 
 
-def test_tiles_of_the_first_layers_leave_the_others_zero():
-    tiles = graph.to_tiles([np.ones((5, 2))], 6)
-    assert (tiles[0, :2, :5] == 1).all()
-    assert tiles.sum() == 10
+def test_words_of_the_first_layers_leave_the_others_zero():
+    words = graph.to_words([np.ones((5, 2), np.uint8), np.ones((5, 1), np.uint8)], 6)
+    assert words.tolist() == [[31, 31, 31, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("n", [1, PATTERNS - 1, PATTERNS, 2 * PATTERNS + 5])
+def test_tiles_hold_one_pattern_a_lane_and_hidden_units_at_zero(n):
+    patterns = np.random.default_rng(0).integers(0, 2, (n, 3)).astype(np.uint8)
+    tiles = graph.to_tiles(patterns, 8)
+    assert tiles.shape == (-(-n // PATTERNS), 8, PATTERNS)
+    assert tiles.dtype == np.float32
+    assert tiles.flags.c_contiguous
+    for t, u, c in np.ndindex(tiles.shape):
+        k = t * PATTERNS + c
+        assert tiles[t, u, c] == (patterns[k, u] if k < n and u < 3 else 0)
+
+
+@pytest.mark.parametrize("n", [1, PATTERNS, 2 * PATTERNS + 5])
+def test_from_tiles_gives_the_patterns_back_by_layer(n):
+    tiles = np.random.default_rng(0).random((-(-n // PATTERNS), 8, PATTERNS), np.float32)
+    layers = graph.from_tiles(tiles, np.array([0, 3, 4, 8]), n)
+    assert [x.shape for x in layers] == [(n, 3), (n, 1), (n, 4)]
+    for k, row in enumerate(np.concatenate(layers, axis=1)):
+        np.testing.assert_array_equal(row, tiles[k // PATTERNS, :, k % PATTERNS], strict=True)
+    assert all(x.flags.c_contiguous for x in layers)
 
 
 # ---- bad input -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from analysis import kernels, random
-from analysis.lanes import LANES
+from analysis.lanes import CHAINS
 
 FULL = 0xFFFFFFFF
 # Known answers of Random123 1.14, kat_vectors, philox4x32 10: counter, key, result.
@@ -27,34 +27,49 @@ N = 100_000
 
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS.values(), ids=KNOWN_ANSWERS)
 def test_philox_gives_the_published_answers(counter, key, expected):
-    assert tuple(kernels.philox(*(np.uint64(word) for word in (*counter, *key)))) == expected
+    found = kernels.philox(*(np.uint64(word) for word in (*counter, *key)))
+    assert tuple(int(word) & FULL for word in found) == expected  # above stands what the next round ignores
     assert tuple(naive.philox(counter, key)) == expected
+    words = (np.full(3, word, np.uint64) for word in counter)
+    assert [word.tolist() for word in naive.philox(words, key)] == [[word] * 3 for word in expected]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("stream", "step", "chain"), [(0, 0, 0), (3, 0, 7), (9, FULL, FULL - 99), (5, 2**31, 2**31)])
 def test_bits_are_philox_at_unit_step_chain_stream(seed, stream, step, chain):
-    row, lanes, key = np.empty(8, np.uint32), np.empty((8, LANES), np.uint32), random.key(seed, stream)
-    kernels.random_bits(row, key, step, chain)
-    kernels.random_lanes(lanes, 0, 8, key, step, chain)
-    expected = [[naive.bits(seed, stream, chain + c, step, u) for c in range(LANES)] for u in range(8)]
-    assert row.tolist() == [lane[0] for lane in expected]
-    assert lanes.tolist() == expected
+    row, chains, key = np.empty(8, np.uint32), np.empty((8, CHAINS), np.uint32), random.key(seed, stream)
+    kernels.random_bits(row, 3, key, step, chain)
+    kernels.random_chains(chains, 12, 20, key, step, chain, CHAINS)
+    expected = [[naive.bits(seed, stream, chain + c, step, u) for c in range(CHAINS)] for u in range(12, 20)]
+    assert row.tolist() == [unit[0] for unit in expected]
+    assert chains.tolist() == expected
 
 
-@pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 5), (5, 8), (4, 11), (7, 7)])
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 5), (5, 8), (4, 11), (7, 7), (2, 12)])
 def test_bits_of_a_layer_do_not_depend_on_where_the_layer_starts(first, last):
-    whole, part = np.empty((12, LANES), np.uint32), np.empty((14, LANES), np.uint32)
-    kernels.random_lanes(whole, 0, 12, random.key(1), 2, 32)
-    kernels.random_lanes(part, first, last, random.key(1), 2, 32)
-    assert (part[first:last] == whole[first:last]).all()
+    """They start with the block of four that holds the first unit."""
+    whole, part = np.empty((12, CHAINS), np.uint32), np.empty((12, CHAINS), np.uint32)
+    kernels.random_chains(whole, 0, 12, random.key(1), 2, 64, CHAINS)
+    kernels.random_chains(part, first, last, random.key(1), 2, 64, CHAINS)
+    block = first // 4 * 4
+    assert (part[first - block : last - block] == whole[first:last]).all()
+    row = np.empty((last + 3) // 4 * 4 - block, np.uint32)
+    kernels.random_bits(row, first // 4, random.key(1), 2, 64)
+    assert (row[first - block : last - block] == whole[first:last, 0]).all()
 
 
-def test_bits_of_a_chain_do_not_depend_on_its_lane():
-    a, b = np.empty((4, LANES), np.uint32), np.empty((4, LANES), np.uint32)
-    kernels.random_lanes(a, 0, 4, random.key(1), 2, 0)
-    kernels.random_lanes(b, 0, 4, random.key(1), 2, 5)
+def test_bits_of_a_chain_do_not_depend_on_its_place_in_a_word():
+    a, b = np.empty((4, CHAINS), np.uint32), np.empty((4, CHAINS), np.uint32)
+    kernels.random_chains(a, 0, 4, random.key(1), 2, 0, CHAINS)
+    kernels.random_chains(b, 0, 4, random.key(1), 2, 5, CHAINS)
     assert (a[:, 5:] == b[:, :-5]).all()
+
+
+def test_no_more_bits_are_drawn_than_there_are_chains():
+    bits = np.full((4, CHAINS), 7, np.uint32)
+    kernels.random_chains(bits, 0, 4, random.key(1), 2, 0, 5)
+    assert (bits[:, 5:] == 7).all()
+    assert bits[:, :5].tolist() == [[naive.bits(1, 0, c, 2, u) for c in range(5)] for u in range(4)]
 
 
 @pytest.mark.parametrize("draw", [random.uniform, random.normal, random.bits])
@@ -102,7 +117,7 @@ def test_each_bit_is_on_half_of_the_time():
 def test_neighbouring_chains_and_steps_are_uncorrelated():
     def draws(step, chain):
         out = np.empty(4096, np.uint32)
-        kernels.random_bits(out, random.key(0), step, chain)
+        kernels.random_bits(out, 0, random.key(0), step, chain)
         return out
 
     rows = np.array([draws(step, chain) for step in range(4) for chain in range(4)], dtype=float)

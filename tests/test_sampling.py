@@ -8,10 +8,10 @@ import pytest
 from scipy import stats
 
 from analysis import graph, kernels
-from analysis.lanes import LANES
+from analysis.lanes import CHAINS, PATTERNS
 from analysis.model import BoltzmannMachine
 from analysis.random import key
-from analysis.sampling import sample, start_tiles
+from analysis.sampling import sample, start_words
 
 MACHINES = {
     "RBM": naive.machine_of((4, 3), 0),
@@ -65,7 +65,7 @@ def test_chains_are_independent():
     machine = MACHINES["strong synapses"]
     joint = np.concatenate(sample(machine, N_CHAINS, N_STEPS, 8), axis=1).astype(float)
     normed = (joint - joint.mean(axis=0)) / joint.std(axis=0)
-    lags = [1, 2, LANES // 2, LANES, 2 * LANES]
+    lags = [1, 2, PATTERNS, CHAINS, 2 * CHAINS]
     found = [(normed[lag:] * normed[:-lag]).mean(axis=0) for lag in lags]
     naive.assert_within_error(found, 0.0, 1 / np.sqrt(N_CHAINS - max(lags)))
 
@@ -79,7 +79,7 @@ def test_units_without_synapses_follow_their_bias():
     assert found[3:].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("n_chains", [1, LANES, 2 * LANES + 3])
+@pytest.mark.parametrize("n_chains", [1, CHAINS, 2 * CHAINS + 3])
 def test_sample_has_the_bits_of_its_twin(n_chains, n_threads):
     machine = MACHINES["masked DBM"]
     for found, expected in zip(sample(machine, n_chains, 3, 9), naive.sample(machine, n_chains, 3, 9), strict=True):
@@ -95,23 +95,28 @@ def test_a_chain_does_not_depend_on_how_many_there_are():
         np.testing.assert_array_equal(a, b[:7])
 
 
-def test_a_tile_does_not_depend_on_where_the_call_begins():
-    machine = MACHINES["masked DBM"]
-    built = graph.build(machine)
-    together, apart = start_tiles(built, 4 * LANES, 1), start_tiles(built, 4 * LANES, 1)
-    kernels.gibbs(0, 4, together, built, key(2), 0, 3)
-    for t in (2, 0, 3, 1):
-        kernels.gibbs(t, t + 1, apart, built, key(2), 0, 3)
+@pytest.mark.parametrize("share", [0, 2], ids=["panels", "rows"])
+def test_a_tile_does_not_depend_on_where_the_call_begins(share, monkeypatch):
+    """Nor on how many share a read of the weights."""
+    monkeypatch.setattr(graph, "DENSE", share)
+    built, n = graph.build(naive.machine_of((17, 18, 3), 1)), 6 * CHAINS
+    together, apart, shifted = (start_words(built, n, 1) for _ in range(3))
+    kernels.gibbs(0, 6, together, built, key(2), 0, 3, n)
+    for t in (2, 0, 3, 5, 1, 4):
+        kernels.gibbs(t, t + 1, apart, built, key(2), 0, 3, n)
+    for begin, end in ((1, 6), (0, 1)):
+        kernels.gibbs(begin, end, shifted, built, key(2), 0, 3, n)
     np.testing.assert_array_equal(together, apart)
+    np.testing.assert_array_equal(together, shifted)
 
 
 def test_sweeps_go_on_where_they_stopped():
     machine = MACHINES["masked DBM"]
     built = graph.build(machine)
-    at_once, in_parts = start_tiles(built, 40, 1), start_tiles(built, 40, 1)
-    kernels.gibbs(0, len(at_once), at_once, built, key(2), 0, 5)
-    kernels.gibbs(0, len(in_parts), in_parts, built, key(2), 0, 2)
-    kernels.gibbs(0, len(in_parts), in_parts, built, key(2), 2, 3)
+    at_once, in_parts = start_words(built, 80, 1), start_words(built, 80, 1)
+    kernels.gibbs(0, 2, at_once, built, key(2), 0, 5, 80)
+    kernels.gibbs(0, 2, in_parts, built, key(2), 0, 2, 80)
+    kernels.gibbs(0, 2, in_parts, built, key(2), 2, 3, 80)
     np.testing.assert_array_equal(at_once, in_parts)
 
 
@@ -134,9 +139,29 @@ def test_same_seed_same_bits_other_seed_other_bits():
     assert 0.2 < (first != other).mean() < 0.8
 
 
-def test_spare_lanes_do_not_show():
-    machine = BoltzmannMachine(([5.0], [5.0]), ([[1.0]],))
-    assert [x.shape for x in sample(machine, 3, 1, 0)] == [(3, 1), (3, 1)]
+@pytest.mark.parametrize("share", [0, 2], ids=["panels", "rows"])
+@pytest.mark.parametrize("n_chains", [1, 7, 8, 9, CHAINS - 1, CHAINS, CHAINS + 1, 5 * CHAINS + 17])
+def test_spare_bits_stay_zero(n_chains, share, monkeypatch):
+    monkeypatch.setattr(graph, "DENSE", share)
+    built = graph.build(BoltzmannMachine((np.full(3, 20.0), np.full(17, 20.0)), (np.ones((3, 17)),)))
+    words = start_words(built, n_chains, 0)
+    for _ in range(2):  # at the start, and after sweeps
+        for t, tile in enumerate(words):
+            assert tile.tolist() == [2 ** min(CHAINS, n_chains - t * CHAINS) - 1] * 20  # these units are always on
+        kernels.gibbs(0, len(words), words, built, key(0), 0, 2, n_chains)
+
+
+def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):
+    """8,191 units are the widest layer whose rows are counted in 16 bits; wider ones have no panels."""
+    rng = np.random.default_rng(0)
+    for n in (8191, 8192):
+        machine = BoltzmannMachine((np.full(n, 2.0), np.zeros(2)), (rng.normal(0, 0.05, (n, 2)),))
+        states = []
+        for share in (0, 2):
+            monkeypatch.setattr(graph, "DENSE", share)
+            states.append(sample(machine, 40, 2, 0))
+        for a, b in zip(*states):
+            np.testing.assert_array_equal(a, b)
 
 
 # ---- bad input -----------------------------------------------------------------------------------------------------

@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import naive
 import numpy as np
 import pytest
 
-from analysis import exact, online, training
-from analysis.lanes import LANES
+from analysis import exact, graph, rbm, training
+from analysis.lanes import CHAINS, PATTERNS
 from analysis.model import BoltzmannMachine
 from analysis.random import derive, key, permutation
 from analysis.training import DivergenceError, Schedule, mean_field, pretrain_greedily, train
@@ -35,6 +36,14 @@ def parameters(machine):
 def assert_same_parameters(found, expected):
     for a, b in zip(parameters(found), parameters(expected), strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
+
+
+@pytest.fixture(params=[0, 0.5, 2], ids=["panels", "both", "rows"])
+def form(request, monkeypatch):
+    """The share of synapses from which a pair of layers counts as dense: the forms in which weights are stored."""
+    for module in (graph, training):
+        monkeypatch.setattr(module, "DENSE", request.param)
+    return request.param
 
 
 def update_of(trained, machine):
@@ -187,8 +196,8 @@ def test_greedy_pretraining_of_one_pair_is_training():
     assert_same_parameters(found, train(machine, patterns, plan, derive(5, "pretrain", 0)))
 
 
-def test_greedy_pretraining_has_the_bits_of_its_twin(n_threads):
-    machine, patterns = naive.machine_of((4, 5, 3), 2), skewed_patterns(LANES + 9, 4)
+def test_greedy_pretraining_has_the_bits_of_its_twin(form, n_threads):
+    machine, patterns = naive.machine_of((4, 5, 3), 2), skewed_patterns(CHAINS + 9, 4)
     plan = schedule(n_epochs=2, rates=(0.3, 0.1), momentum=0.5, batch_size=10)
     found = pretrain_greedily(machine, patterns, [plan, plan], 5)
     biases, weights, data = [], [], patterns
@@ -252,38 +261,150 @@ def test_single_patterns_learn_too():
 
 PLANS = {
     "cd online": schedule(n_epochs=2, rates=(0.5, 0.1), momentum=(0.0, 0.9)),
-    "cd minibatch": schedule(n_epochs=2, rates=(0.5, 0.1), momentum=(0.0, 0.9), batch_size=LANES + 3),
+    "cd minibatch": schedule(n_epochs=2, rates=(0.5, 0.1), momentum=(0.0, 0.9), batch_size=CHAINS + 3),
+    "cd-3": schedule(n_epochs=2, rates=(0.5, 0.1), batch_size=10, n_gibbs_steps=3),
     "cd-3 capped": schedule(n_epochs=2, rates=(0.5, 0.1), batch_size=10, n_gibbs_steps=3, max_norm=0.8),
     "pcd few chains": schedule("pcd", 2, (0.5, 0.1), momentum=0.5, batch_size=10, n_chains=5, n_gibbs_steps=2),
-    "pcd more chains than patterns": schedule("pcd", 2, (0.5, 0.1), batch_size=LANES + 3, n_chains=3 * LANES + 1),
+    "pcd more chains than patterns": schedule("pcd", 2, (0.5, 0.1), batch_size=PATTERNS + 3, n_chains=3 * CHAINS + 1),
     "pcd capped": schedule("pcd", 2, (0.5, 0.1), batch_size=20, n_chains=7, max_norm=0.8, n_mean_field_steps=3),
 }
 
 
+def assert_trained_as_twin(plan, n_units, n_patterns, density=0.7, weight_std=0.3, factors=(1, 1)):
+    """On a machine of this shape; the twin does not depend on threads and is trained once."""
+    machine, patterns = naive.machine_of(n_units, 1, weight_std, density), skewed_patterns(n_patterns, n_units[0])
+    found = training._train(machine, patterns, plan, 2**50, factors, False)
+    expected = trained_twin(graph.DENSE, plan, n_units, n_patterns, density, weight_std, factors)
+    assert_same_parameters(found, expected)
+
+
+@cache
+def trained_twin(share, plan, n_units, n_patterns, density, weight_std, factors):
+    machine, patterns = naive.machine_of(n_units, 1, weight_std, density), skewed_patterns(n_patterns, n_units[0])
+    return naive.train(machine, patterns, plan, 2**50, factors)
+
+
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_training_has_the_bits_of_its_twin(plan, n_threads):
+def test_training_has_the_bits_of_its_twin(plan, form, n_threads):
     n_units = (5, 4) if plan.algorithm == "cd" else (5, 4, 3)
-    machine, patterns = naive.machine_of(n_units, 1), skewed_patterns(LANES + 13, 5)
-    assert_same_parameters(train(machine, patterns, plan, 2**50), naive.train(machine, patterns, plan, 2**50))
+    assert_trained_as_twin(plan, n_units, CHAINS + 13, weight_std=1.0)
 
 
-@pytest.mark.parametrize("density", [0.4, 1.1], ids=["masked", "full"])
-@pytest.mark.parametrize("n_units", [(13, 7), (6, 9), (1, 1)], ids=str)
-def test_online_learning_has_the_bits_of_minibatches_of_one(n_units, density, monkeypatch):
-    machine, patterns = naive.machine_of(n_units, 1, density=density), skewed_patterns(300, n_units[0])
-    plan = schedule(n_epochs=3, rates=(0.1, 0.01), momentum=0.9)
+@pytest.mark.parametrize("plan", [PLANS["pcd more chains than patterns"], PLANS["pcd capped"]], ids=["pcd", "capped"])
+@pytest.mark.parametrize("n_units", [(18, 35, 5), (7, 20, 3, 17)], ids=str)
+def test_training_of_layers_wider_than_a_panel_has_the_bits_of_its_twin(n_units, plan, form):
+    """Panels of updates ago would show."""
+    assert_trained_as_twin(plan, n_units, PATTERNS + 13, density=(0.8, 0.3, 0.8)[: len(n_units) - 1])
+
+
+def test_capped_cd_of_layers_wider_than_a_panel_has_the_bits_of_its_twin(form):
+    assert_trained_as_twin(PLANS["cd-3 capped"], (18, 35), PATTERNS + 13)
+
+
+# Around the vectors that rows are filled up to: 8 visible and 80 hidden units.
+@pytest.mark.parametrize("n_visible", [1, 7, 8, 9])
+@pytest.mark.parametrize("n_hidden", [1, 15, 16, 17, 79, 80, 81])
+@pytest.mark.parametrize(("plan", "density"), [("cd online", 1.1), ("cd online", 0.6), ("cd-3", 0.6), ("cd-3", 1.1)])
+def test_units_that_fill_up_vectors_never_matter(n_visible, n_hidden, plan, density):
+    assert_trained_as_twin(PLANS[plan], (n_visible, n_hidden), 4 if plan == "cd online" else 11, density)
+
+
+@pytest.mark.parametrize("density", [0.1, 0.4, 1.1])
+@pytest.mark.parametrize("n_units", [(13, 70), (70, 13), (33, 161)], ids=str)
+def test_single_patterns_learn_with_the_bits_of_their_twin(n_units, density):
+    plan = schedule(n_epochs=2, rates=(0.1, 0.01), momentum=0.9)
+    assert_trained_as_twin(plan, n_units, 8, density)
+
+
+@pytest.mark.parametrize("batch_size", [2, 31, 32, 33, 100, 101, 10**9])
+def test_batches_of_any_size_learn_with_the_bits_of_their_twin(batch_size):
+    plan = schedule(n_epochs=2, rates=(0.5, 0.1), momentum=0.5, batch_size=batch_size)
+    assert_trained_as_twin(plan, (9, 17), 100, density=1.1)
+
+
+@pytest.mark.parametrize("factors", [(1, 1), (2, 1), (2, 2), (1, 2)], ids=str)
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_factors_of_the_input_reach_both_orders_of_learning(factors, batch_size, form):
+    plan = schedule(n_epochs=1, rates=(0.5, 0.1), batch_size=batch_size, n_gibbs_steps=2)
+    assert_trained_as_twin(plan, (5, 18), 10, factors=factors)
+
+
+@pytest.mark.parametrize("n_steps", [1, 3])
+@pytest.mark.parametrize("batch_size", [1, 7, CHAINS + 1])
+def test_both_orders_of_learning_are_the_same_up_to_rounding(batch_size, n_steps, monkeypatch):
+    """The same draws at the same positions: what differs is the order of sums."""
+    machine, patterns = naive.machine_of((13, 21), 1, weight_std=0.3), skewed_patterns(100, 13)
+    plan = schedule(n_epochs=3, rates=(0.1, 0.01), momentum=0.9, batch_size=batch_size, n_gibbs_steps=n_steps)
+    assert training._is_dense(machine, plan)
     found = train(machine, patterns, plan, 3)
-    monkeypatch.setattr(training, "_Online", training._Minibatches)
-    assert_same_parameters(found, train(machine, patterns, plan, 3))
+    monkeypatch.setattr(training, "_is_dense", lambda machine, schedule: False)
+    expected = train(machine, patterns, plan, 3)
+    for a, b, before in zip(parameters(found), parameters(expected), parameters(machine)):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+        assert np.abs(a - before).max() > 0.01
 
 
-def test_online_learning_keeps_both_copies_of_the_weights_equal_and_pruned_ones_zero():
+@pytest.mark.parametrize(
+    ("n_units", "density", "options", "dense"),
+    [
+        ((4, 3), 1.1, {"batch_size": 10}, True),
+        ((4, 3), 0.1, {"batch_size": 10}, False),
+        ((4, 3), 0.1, {"batch_size": 1}, True),
+        ((4, 3), 1.1, {"batch_size": 10, "max_norm": 1.0}, False),
+        ((4, 3), 1.1, {"batch_size": 1, "max_norm": 1.0}, False),
+        ((4, 3), 1.1, {"batch_size": 10, "algorithm": "pcd"}, False),
+        ((4, 3, 2), 1.1, {"batch_size": 1}, False),
+    ],
+)
+def test_rows_of_weights_are_learnt_by_cd_of_single_patterns_or_of_a_dense_pair(n_units, density, options, dense):
+    machine, plan = naive.machine_of(n_units, density=density), schedule(**options)
+    assert training._is_dense(machine, plan) == naive.is_dense(machine, plan) == dense
+
+
+def test_a_dense_rbm_gives_its_parameters_back_and_keeps_pruned_weights_at_zero():
     machine, patterns = naive.machine_of((6, 9), 1, density=0.4), skewed_patterns(300, 6)
-    rbm, order = online.build(machine), permutation(0, 300)
-    assert online.contrastive_divergence(rbm, patterns, order, np.float32(0.5), np.float32(0.9), key(0), 0) == -1
-    assert (rbm.w == rbm.wt.T).all()
-    assert not rbm.w[~machine.masks[0]].any()
-    assert (rbm.w[machine.masks[0]] != machine.weights[0][machine.masks[0]]).all()
+    built, shape = rbm.build(machine), machine.n_units
+    (a, b), w = rbm.parameters(built, shape)
+    for found, expected in zip((a, b, w), parameters(machine), strict=True):
+        np.testing.assert_array_equal(found, expected, strict=True)
+    arguments = patterns, permutation(0, 300), 1, 1, np.ones(2, np.float32), np.float32(0.5), np.float32(0.9), key(0), 0
+    assert rbm.contrastive_divergence(built, shape, *arguments) == -1
+    w = rbm.parameters(built, shape)[1]
+    assert not w[~machine.masks[0]].any()
+    assert (w[machine.masks[0]] != machine.weights[0][machine.masks[0]]).all()
+    # What fills up: nothing, and hidden units that are never on.
+    assert not built.w[6:].any()
+    assert not built.a[6:].any()
+    assert not built.w[:, 9:].any()
+    assert (built.b[9:] == -100).all()
+
+
+@pytest.mark.parametrize("n_hidden", [9, 80, 81])
+@pytest.mark.parametrize("value", [999.9, 1000.0, -1001.0, np.inf, -np.inf, np.nan], ids=str)
+def test_one_parameter_that_left_the_range_is_caught_wherever_it_stands(value, n_hidden):
+    """At rate 0 nothing else moves."""
+    patterns = skewed_patterns(3, 6)
+    for name, place in (("a", 5), ("b", n_hidden - 1), ("w", (5, n_hidden - 1)), ("w", (0, 0))):
+        built = rbm.build(naive.machine_of((6, n_hidden), density=1.1))
+        getattr(built, name)[place] = value
+        arguments = patterns, np.arange(3), 1, 1, np.ones(2, np.float32), np.float32(0), np.float32(0), key(0), 7
+        found = rbm.contrastive_divergence(built, (6, n_hidden), *arguments)
+        assert found == (-1 if abs(value) < 1000 else 7), name
+
+
+@pytest.mark.parametrize("form_of_weights", [0, 2])
+def test_panels_follow_the_weights_through_training(form_of_weights, monkeypatch):
+    """After every epoch they are those of the machine as it is."""
+    monkeypatch.setattr(graph, "DENSE", form_of_weights)
+    machine, patterns = naive.machine_of((18, 35, 5), 1, density=0.6), skewed_patterns(40, 18)
+    for plan in (PLANS["pcd capped"], PLANS["pcd few chains"]):
+        learner = training._Minibatches(machine, patterns, plan, 0, (1.0, 1.0))
+        for n, (rate, momentum) in enumerate(plan.epochs):
+            assert learner.epoch(np.arange(40), rate, momentum, 10 * n) == -1
+            expected = graph.build(learner.machine())
+            np.testing.assert_array_equal(learner._graph.panel, expected.panel)
+            np.testing.assert_array_equal(learner._graph.weight, expected.weight)
+        assert (expected.weight != graph.build(machine).weight).any()
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
@@ -307,6 +428,8 @@ def test_same_seed_same_bits_other_seed_other_bits(plan):
 
 def test_the_machine_that_is_trained_and_the_bar_of_progress_change_nothing(capsys):
     machine, patterns = naive.machine_of((5, 4), 1), skewed_patterns(50, 5)
+    train(machine, patterns, PLANS["cd minibatch"], 1)
+    capsys.readouterr()  # that kernels are compiled is said once
     quiet = train(machine, patterns, PLANS["cd minibatch"], 1)
     assert capsys.readouterr().err == ""
     shown = train(machine, patterns, PLANS["cd minibatch"], 1, progress=True)
