@@ -5,6 +5,7 @@ python -m analysis overproduce --experiment patches --seed 0 --output data/runs/
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -21,10 +22,16 @@ def main(arguments=None):
     parsed = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
+        if hasattr(parsed, "output"):
+            _check_output(Path(parsed.output))
         parsed.command(parsed)
-    except (ValueError, ArithmeticError, OSError) as error:
-        print(f"python -m analysis {parsed.name}: {error}", file=sys.stderr)
+    except (ValueError, ArithmeticError, OSError, MemoryError) as error:
+        text = " ".join(str(error).split()) or "out of memory"
+        print(f"python -m analysis {parsed.name}: {text}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"python -m analysis {parsed.name}: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -41,25 +48,29 @@ def run(options):
     """Prune an over-produced machine session by session by a criterion."""
     from analysis import protocol
 
-    settings, overproduced = _settings(options), _read(options.machine)
-    dataset = protocol.prune_run(settings, options.condition, options.seed, overproduced, progress=True)
-    _write(dataset, options, f"{options.experiment} pruned by {options.condition}")
+    machine = _read(options.machine, options, "bias_0", "state_0")
+    arguments = _settings(options), options.condition, options.seed, machine
+    _run_by_sessions(protocol.prune_run, arguments, options, f"{options.experiment} pruned by {options.condition}")
 
 
 def control(options):
     """Train machines from scratch at the sizes that a run reached."""
     from analysis import protocol
 
-    settings, reference = _settings(options), _read(options.reference)
-    dataset = protocol.control_run(settings, options.condition, options.seed, reference, progress=True)
-    _write(dataset, options, f"{options.experiment}, control {options.condition}")
+    settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
+    missing = sorted(set(settings["control_sessions"]) - set(reference["session"].values.tolist()))
+    if missing:
+        raise ValueError(f"dataset: found no sessions {missing} in {options.reference}, expected a run by this config")
+    arguments = settings, options.condition, options.seed, reference
+    _run_by_sessions(protocol.control_run, arguments, options, f"{options.experiment}, control {options.condition}")
 
 
 def proxy(options):
     """Compare local estimates with the exact Fisher information along a run."""
     from analysis import protocol
 
-    dataset = protocol.proxy_run(_settings(options), options.seed, _read(options.reference))
+    reference = _read(options.reference, options, "loss_cause_0", "session")
+    dataset = protocol.proxy_run(_settings(options), options.seed, reference)
     _write(dataset, options, f"{options.experiment}, local estimates and exact Fisher information")
 
 
@@ -67,7 +78,6 @@ def compile_kernels(options):
     """Compile the kernels once, before jobs run side by side."""
     from analysis import warmup
 
-    _LOG.info("compiling kernels (once a machine, about a minute)")
     warmup.compile_all()
     Path(options.output).write_text("kernels compiled\n")
 
@@ -80,8 +90,31 @@ def summary(options):
     print((Path(options.figures) / "claims.md").read_text())
 
 
+def verify(options):
+    """Compare datasets and figures with what is committed: bytes, or else values."""
+    from analysis import verify
+
+    found = verify.compare()
+    print(verify.text(found))
+    if not all(same for _, same, _ in found):
+        raise ValueError("verify: found outputs that are not as committed (above), expected the same values")
+
+
+def times(options):
+    """Print where the time of the last workflow went, rule by rule."""
+    from analysis import times
+
+    print(times.text(times.table(options.logs)))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """One line, as for every other error."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__.splitlines()[0])
+    parser = _Parser(prog="python -m analysis", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
     for name, function, wanted in (
         ("overproduce", overproduce, ("experiment", "seed")),
@@ -101,6 +134,11 @@ def _parser():
     command.set_defaults(command=summary)
     command.add_argument("--data", default="data", help="folder of the claim datasets (default: %(default)s)")
     command.add_argument("--figures", default="figures", help="folder for the table (default: %(default)s)")
+    command = commands.add_parser("verify", help=verify.__doc__, description=verify.__doc__)
+    command.set_defaults(command=verify)
+    command = commands.add_parser("times", help=times.__doc__, description=times.__doc__)
+    command.set_defaults(command=times)
+    command.add_argument("--logs", default="logs", help="folder of the workflow's logs (default: %(default)s)")
     return parser
 
 
@@ -114,26 +152,95 @@ _OPTIONS = {
 
 
 def _settings(options):
-    return config.experiment(config.load(options.config), options.experiment)
+    settings = config.experiment(config.load(options.config), options.experiment)
+    _check_size(settings)
+    return settings
 
 
-def _read(path):
+def _check_size(settings):
+    """Refuse machines and samples that memory can't hold before anything is trained."""
+    from analysis import data
+    from analysis.model import check_memory
+
+    n_units = (data.load(settings["dataset"]).sizes["pixel"], *settings["machine"]["hidden"])
+    n_synapses = sum(n * m for n, m in zip(n_units, n_units[1:]))
+    check_memory("machine/hidden", settings["machine"]["hidden"], 5 * n_synapses)  # weight and mask
+    for name in ("n_chains", "n_measure_chains"):
+        n_chains = settings["samples"][name]
+        check_memory(f"samples/{name}", n_chains, n_chains * sum(n_units) * 9 // 8)  # a byte and a bit a unit
+    for schedule in (settings["training"], settings["retraining"]):
+        n_chains = schedule.get("n_chains", 1)
+        check_memory("training/n_chains", n_chains, n_chains * sum(n_units) // 8)
+
+
+def _check_output(path):
+    """Refuse a file that can't be written before it is computed."""
+    if path.is_dir():
+        raise ValueError(f"output: found a directory {path}, expected the name of a file to write")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not folder.is_dir():
+        raise ValueError(f"output: found a file {folder}, expected a folder for {path.name}; name another")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"output: found no permission to write in {folder}, expected a folder of yours; chmod it")
+
+
+def _read(path, options=None, *names):
+    """The dataset in a file; ValueError where it lacks names, or is of another experiment or seed than the options."""
+    wanted = "expected one written by python -m analysis"
     if not Path(path).is_file():
-        raise ValueError(f"dataset: found no file {path}, expected one written by python -m analysis")
+        found = "a directory" if Path(path).is_dir() else "no file"
+        raise ValueError(f"dataset: found {found} {path}, {wanted}")
     if not h5py.is_hdf5(path):
-        raise ValueError(f"dataset: found no NetCDF in {path}, expected a file written by python -m analysis")
-    with xr.open_dataset(path, engine="h5netcdf") as dataset:
-        return dataset.load()
+        raise ValueError(f"dataset: found no NetCDF in {path}, {wanted}")
+    try:
+        with h5py.File(path) as file:  # h5netcdf leaves a traceback on stderr where this fails
+            list(file.attrs.items())
+        with xr.open_dataset(path, engine="h5netcdf", phony_dims="sort") as dataset:
+            dataset.load()
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"dataset: found {path} damaged ({error}), {wanted}; remove it and make it again") from error
+    missing = [name for name in names if name not in dataset]
+    if missing:
+        raise ValueError(f"dataset: found no {', '.join(missing)} in {path}, {wanted}; is it the right file?")
+    for name in ("experiment", "seed") if options else ():
+        found, expected = dataset.attrs.get(name), getattr(options, name)
+        if found != expected:
+            raise ValueError(f"dataset: found {name} {found} in {path}, expected {expected}; is it the right file?")
+    return dataset
+
+
+def _run_by_sessions(function, arguments, options, title):
+    """Run, keeping the sessions so far beside the output: after a kill the same command goes on from there."""
+    kept, made_by = (
+        Path(options.output).with_name(f".{Path(options.output).name}.sessions"),
+        _attributes(options, title),
+    )
+    done = _read(kept) if kept.is_file() and h5py.is_hdf5(kept) else None
+    if done is not None and done.attrs != made_by:
+        _LOG.info("%s was made by other code or another config: starting over", kept)
+        done = None
+    elif done is not None:
+        _LOG.info("going on after session %d, found in %s", done["session"][-1], kept)
+
+    def save(dataset):
+        provenance.write(dataset.assign_attrs(made_by), kept, level=0)
+
+    _write(function(*arguments, progress=True, done=done, save=save), options, title)
+    kept.unlink(missing_ok=True)
 
 
 def _write(dataset, options, title):
+    provenance.write(dataset.assign_attrs(_attributes(options, title)), options.output)
+    _LOG.info("wrote %s", options.output)
+
+
+def _attributes(options, title):
     settings = config.load(options.config)
     source = dict(_provenance(settings["experiments"][options.experiment]["dataset"]))
     more = {"title": title, "experiment": options.experiment, "seed": options.seed, "data": source}
     if hasattr(options, "condition"):
         more["condition"] = options.condition
-    provenance.write(dataset.assign_attrs(provenance.attributes(settings, **more)), options.output)
-    _LOG.info("wrote %s", options.output)
+    return provenance.attributes(settings, **more)
 
 
 def _provenance(name):

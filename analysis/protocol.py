@@ -33,16 +33,28 @@ def overproduce(settings, seed, progress=False):
     return machine.to_dataset().assign(samples)
 
 
-def prune_run(settings, name, seed, overproduced, progress=False):
-    """Sessions of (score, prune, retrain) of an over-produced machine by one criterion: the run dataset."""
+def prune_run(settings, name, seed, overproduced, progress=False, done=None, save=None):
+    """Sessions of (score, prune, retrain) of an over-produced machine by one criterion: the run dataset.
+
+    save : called with the dataset of the sessions so far after each of them; done : such a dataset to go on from,
+    which gives the same bits as a run without a break, since every random number is a function of seed and position
+    """
     score, patterns = pruning.criterion(name), data.load(settings["dataset"])
-    machine = BoltzmannMachine.from_dataset(overproduced)
-    run = record.Run(settings, machine, patterns)
-    kept = tuple(np.arange(n) for n in machine.n_units)
-    states = [overproduced[f"state_{layer}"].values for layer in range(len(kept))]
-    importance = score(machine, states, derive(seed, name, 0))
-    run.add(0, machine, machine, kept, states, states, importance, None)
-    for session in range(1, settings["pruning"]["n_sessions"] + 1):
+    original = BoltzmannMachine.from_dataset(overproduced)
+    run = record.Run(settings, original, patterns, done)
+    if done is None:
+        last, machine, kept = 0, original, tuple(np.arange(n) for n in original.n_units)
+    else:
+        last = int(done["session"][-1])
+        machine, kept = machine_of(done, last), tuple(kept_units(done, last))
+    if last == 0:
+        states = [overproduced[f"state_{layer}"].values for layer in range(len(kept))]
+    else:
+        states = spontaneous(settings, machine, derive(seed, "sleep", last))
+    importance = score(machine, states, derive(seed, name, last))
+    if done is None:
+        run.add(0, machine, machine, kept, states, states, importance, None)
+    for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
         pruned = pruning.prune(machine, importance, settings["pruning"]["fraction"])
         causes, kept = pruned.causes, tuple(k[new] for k, new in zip(kept, pruned.kept))
         pruned_states = spontaneous(settings, pruned.machine, derive(seed, "sleep pruned", session), "n_measure_chains")
@@ -50,16 +62,22 @@ def prune_run(settings, name, seed, overproduced, progress=False):
         states = spontaneous(settings, machine, derive(seed, "sleep", session))
         importance = score(machine, states, derive(seed, name, session))
         run.add(session, pruned.machine, machine, kept, pruned_states, states, importance, causes)
+        if save is not None:
+            save(run.dataset())
     return run.dataset()
 
 
-def control_run(settings, name, seed, reference, progress=False):
-    """Machines of the reference run's sizes, session by session, trained from scratch with as many updates."""
+def control_run(settings, name, seed, reference, progress=False, done=None, save=None):
+    """Machines of the reference run's sizes, session by session, trained from scratch with as many updates.
+
+    save and done as in `prune_run`.
+    """
     if name not in CONTROLS:
         raise ValueError(f"control: found {name!r}, expected one of {', '.join(CONTROLS)}")
     patterns = data.load(settings["dataset"])
-    train_patterns, run = patterns["train"].values, record.Run(settings, None, patterns)
-    for session in settings["control_sessions"]:
+    train_patterns, run = patterns["train"].values, record.Run(settings, None, patterns, done)
+    n_done = 0 if done is None else done.sizes["session"]
+    for session in settings["control_sessions"][n_done:]:
         sub_seed = derive(seed, name, session)
         masks = CONTROLS[name](settings, masks_of(reference, session), kept_units(reference, session), sub_seed)
         n_units = (masks[0].shape[0], *(m.shape[1] for m in masks))
@@ -67,6 +85,8 @@ def control_run(settings, name, seed, reference, progress=False):
         machine = develop(settings, machine, train_patterns, session, derive(sub_seed, "development"), progress)
         states = spontaneous(settings, machine, derive(sub_seed, "sleep"), "n_measure_chains")
         run.add_control(session, machine, states)
+        if save is not None:
+            save(run.dataset())
     return run.dataset()
 
 
@@ -233,13 +253,13 @@ def _compare(settings, machine, kept, seed, reference):
         local[f"{name}_first_eigenvector"] = np.zeros(mask.shape)
         local[f"{name}_first_eigenvector"][mask] = fisher.first_eigenvector(matrix)[n_biases:]
         spectrum = np.full(n_parameters, np.nan)
-        spectrum[: len(matrix)] = np.linalg.eigvalsh(matrix)[::-1]
+        spectrum[: len(matrix)] = np.round(np.linalg.eigvalsh(matrix)[::-1], 9)  # LAPACK's errors are absolute, 1e-15
         attrs = {"long_name": f"eigenvalues of the {name} Fisher information matrix", "units": "1"}
         spectra[f"spectrum_{name}"] = ("parameter", spectrum, attrs)
     variables = {}
     for name, values in local.items():
-        whole = np.full(shape, np.nan)
-        whole[np.ix_(*kept)] = np.where(mask, values, np.nan)
+        whole = np.full(shape, np.nan, dtype=np.float32)
+        whole[np.ix_(*kept)] = np.where(mask, record.stable(values), np.nan)
         attrs = {"long_name": name.replace("_", " "), "units": "nats" if name == "weight" else "1"}
         variables[name] = (("unit_0", "unit_1"), whole, attrs)
     return xr.Dataset(variables | spectra)

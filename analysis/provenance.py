@@ -40,15 +40,17 @@ def attributes(config, **more):
     return found | {k: v if isinstance(v, (str, int, float)) else json.dumps(v) for k, v in more.items()}
 
 
-def write(dataset, path):
-    """Write NetCDF, compressed, under a temporary name in the same folder; then rename it to `path`."""
+def write(dataset, path, level=4):
+    """Write NetCDF, compressed (zlib level, 0: not), under a temporary name in the same folder; then rename it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     numeric = (name for name, v in dataset.variables.items() if v.dtype.kind in "fiub" and v.ndim)
     try:
         dataset.to_netcdf(
-            temporary, engine="h5netcdf", encoding={name: {"zlib": True, "complevel": 4} for name in numeric}
+            temporary,
+            engine="h5netcdf",
+            encoding={name: {"zlib": level > 0, "complevel": level} for name in numeric},
         )
         os.replace(temporary, path)
     finally:

@@ -5,20 +5,27 @@ import xarray as xr
 
 from analysis import evaluation, exact, fisher, pruning
 from analysis.random import bits
-from analysis.training import mean_field
+from analysis.training import Schedule, mean_field
 
 STAGES = ["pruned", "retrained"]
 RANKS = np.unique(np.round(np.geomspace(1, 8192, 80)).astype(int))
 N_EXAMPLES = 16
 LOST_EARLIER = -1
+# The classifier's weights end where its gradient is below a tolerance, which depends on the last bits of BLAS.
+QUALITY_DIGITS = 3
 _PROBABILITY = {"units": "probability"}
 _NATS = {"units": "nats"}
 
 
-class Run:
-    """Collects the sessions of one run; `dataset` puts them together."""
+def stable(value):
+    """Rounded to float32: sums and functions of float64 differ between machines from the 15th digit on, not the 7th."""
+    return np.asarray(value, dtype=np.float32)
 
-    def __init__(self, settings, machine, patterns):
+
+class Run:
+    """Collects the sessions of one run; `dataset` puts them together, `done` is such a dataset to go on from."""
+
+    def __init__(self, settings, machine, patterns, done=None):
         self._settings, self._patterns = settings, patterns
         self._original = machine
         self._sessions, self._datasets = [], []
@@ -33,6 +40,20 @@ class Run:
                 shares,
                 _text("pattern probability in the data", **_PROBABILITY),
             )
+
+        if done is not None:
+            self._take_up(done)
+
+    def _take_up(self, done):
+        done = done.drop_vars([name for name in ("layer", "synapse_layer", "rank") if name in done.coords])
+        constants = [name for name, v in done.data_vars.items() if "session" not in v.dims]
+        self._constants |= {name: done[name].variable for name in constants}
+        self._sessions = done["session"].values.tolist()
+        sessions = done.drop_vars(constants)
+        self._datasets = [sessions.isel(session=k, drop=True) for k in range(len(self._sessions))]
+        if self._original is not None:
+            layers = range(len(self._original.n_units))
+            self._causes = [sessions[f"loss_cause_{k}"].values[-1].copy() for k in layers]
 
     def add(self, session, pruned, retrained, kept, pruned_states, states, importance, causes):
         """Measure a session: the machine after pruning and after retraining, and the units it lost."""
@@ -68,12 +89,17 @@ class Run:
         if "kl" in self._settings["measures"]:
             log_p = exact.visible_log_probabilities(machine)
             kl = exact.kl_divergence(self._patterns["train"].values, machine)
-            found["kl"] = ((), round(kl, 10), _text("KL(data || model), exact", **_NATS))
-            p = evaluation.rank_probabilities(log_p, RANKS)
+            found["kl"] = ((), stable(kl), _text("KL(data || model), exact", **_NATS))
+            p = stable(evaluation.rank_probabilities(log_p, RANKS))
             found["rank_probability"] = ("rank", p, _text("pattern probability under the model, exact", **_PROBABILITY))
         if self._classifier is not None:
             found |= self._digit_measures(machine, states)
         return xr.Dataset(found)
+
+    def _mean_field(self, machine, patterns):
+        """The machine's view of the patterns: relaxed as far as in its training."""
+        schedule = Schedule(**self._settings["retraining"])
+        return mean_field(machine, patterns, schedule.n_mean_field_steps, schedule.tolerance)
 
     def _prepare_digits(self):
         d = self._patterns
@@ -86,16 +112,20 @@ class Run:
             "raw_pixel_error": ((), error, _text("error of the classifier on raw pixels", units="fraction")),
             "digit_quality_test": (
                 (),
-                quality(self._classifier, d["test"].values),
+                round(quality(self._classifier, d["test"].values), QUALITY_DIGITS),
                 _text("of test digits", **_PROBABILITY),
             ),
-            "digit_quality_random": ((), quality(self._classifier, noise), _text("of random patterns", **_PROBABILITY)),
+            "digit_quality_random": (
+                (),
+                round(quality(self._classifier, noise), QUALITY_DIGITS),
+                _text("of random patterns", **_PROBABILITY),
+            ),
             "test_class_share": ("digit", share, _text("share of the class among test digits", units="fraction")),
         }
 
     def _digit_measures(self, machine, states):
         d = self._patterns
-        codes = [mean_field(machine, d[name].values, 30, 1e-4)[-1] for name in ("train", "test")]
+        codes = [self._mean_field(machine, d[name].values)[-1] for name in ("train", "test")]
         error = evaluation.encoding_error(codes[0], d["train_label"].values, codes[1], d["test_label"].values)
         images = states[0]
         quality, share = (
@@ -104,7 +134,11 @@ class Run:
         )
         return {
             "encoding_error": ((), error, _text("error of the classifier on the last layer", units="fraction")),
-            "digit_quality": ((), quality, _text("mean probability of the winning class", **_PROBABILITY)),
+            "digit_quality": (
+                (),
+                round(quality, QUALITY_DIGITS),
+                _text("mean probability of the winning class", **_PROBABILITY),
+            ),
             "class_share": ("digit", share, _text("share of the class among generated images", units="fraction")),
             "example": (("image", "unit_0"), images[:N_EXAMPLES], _text("generated images", units="1")),
         }
@@ -134,7 +168,7 @@ class Run:
         p = self._patterns["train"].values.mean(axis=0)
         self._constants["unit_entropy_0"] = (
             "unit_0",
-            exact.entropy(p),
+            stable(exact.entropy(p)),
             _text("entropy of the pixel in the data", **_NATS),
         )
         connected = int(machine.masks[0].any(axis=1).sum())
@@ -153,7 +187,7 @@ class Run:
 
     def _selectivity(self, machine, kept):
         d, found = self._patterns, {}
-        for k, p in enumerate(mean_field(machine, d["test"].values, 30, 1e-4)):
+        for k, p in enumerate(self._mean_field(machine, d["test"].values)):
             measures = {}
             if k > 0:
                 measures["input_information"] = (evaluation.input_information(p), "what the unit tells of its input")

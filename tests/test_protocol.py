@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from analysis import config, data, exact, protocol, pruning
+from analysis import config, data, exact, protocol, provenance, pruning
 from analysis.model import BoltzmannMachine
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]
@@ -182,3 +183,29 @@ def test_an_overproduced_machine_comes_back_from_its_file(runs):
     machine = BoltzmannMachine.from_dataset(start)
     again = protocol.machine_of(run, 0)
     assert all((a == b).all() for a, b in zip(machine.weights + machine.biases, again.weights + again.biases))
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, name, tmp_path):
+    """Through a file, as after a kill; sessions that are done are not repeated."""
+    settings, start, whole = runs[name]
+    arguments, kept = (settings, settings["reference"], 0, start), []
+    again = protocol.prune_run(*arguments, save=kept.append)
+    xr.testing.assert_identical(again, whole)
+    assert [part.sizes["session"] for part in kept] == [*range(2, whole.sizes["session"] + 1)]
+    for k, part in enumerate(kept):
+        provenance.write(part, tmp_path / f"{k}.nc", level=0)
+        with xr.open_dataset(tmp_path / f"{k}.nc", engine="h5netcdf") as done:
+            later = []
+            found = protocol.prune_run(*arguments, done=done.load(), save=later.append)
+        assert len(later) == len(kept) - k - 1
+        xr.testing.assert_identical(found, whole)
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break(runs, name):
+    settings, _, reference = runs[name]
+    arguments, kept = (settings, "reinitialised", 0, reference), []
+    whole = protocol.control_run(*arguments, save=kept.append)
+    for done in kept:
+        xr.testing.assert_identical(protocol.control_run(*arguments, done=done), whole)
