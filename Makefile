@@ -8,7 +8,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
 UV = uv==0.13.9
 
-.PHONY: help env figures notebooks test report lock clean
+.PHONY: help env figures verify notebooks test report lock clean
 
 help: ## list these targets
 	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -17,7 +17,11 @@ env: .venv/project ## make the virtual environment .venv from the hash-locked re
 
 figures: env ## the main job: data, runs, notebooks, figures, table of claims
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
+	@$(IN_VENV) python -m analysis times
 	@cat figures/claims.md
+
+verify: figures ## rebuild, then compare every dataset and figure with what is committed
+	@$(IN_VENV) python -m analysis verify
 
 notebooks: env ## store the outputs that the committed datasets give in notebooks/
 	$(IN_VENV) python -m jupyter nbconvert --to notebook --execute --inplace \

@@ -4,9 +4,16 @@
     snakemake --configfile config/smoke.yaml --config out=results/smoke   every rule, small
 """
 
+import contextlib
+import fcntl
 import json
+import os
+import signal
+import sys
 from pathlib import Path
 
+import psutil
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from analysis.config import check, notebook_source
@@ -27,16 +34,44 @@ RUNS = f"{OUT}data/runs"
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 # What a run depends on: the code that simulates and measures, and the part of the config that it reads.
 CODE = [str(p) for p in sorted(Path("analysis").glob("*.py"))]
-DRAWING = ("claims", "collection", "effects", "pictures", "plotting", "statistics", "style")
+DRAWING = ("claims", "collection", "effects", "pictures", "plotting", "statistics", "style", "times", "verify")
 RUN_CODE = [path for path in CODE if Path(path).stem not in DRAWING]
 BIRTH = ["dataset", "machine", "pretraining", "training", "samples"]
 LIFE = BIRTH + ["retraining", "pruning", "measures"]
+
+
+onstart:
+    # Snakemake's own lock outlives a kill; the system lets go of this one with the process that holds it.
+    take_over_checkout()
+    signal.signal(signal.SIGINT, stop)
+
+
+onerror:
+    print("\nNot finished. What is done is kept: the same command goes on from here.", file=sys.stderr)
 
 
 wildcard_constraints:
     experiment="|".join(EXPERIMENTS),
     condition="[a-z_0-9]+",
     seed=r"\d+",
+
+
+def take_over_checkout():
+    global lock
+    lock = open(".snakemake/workflow.lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise WorkflowError(f"checkout: found another workflow at work in {Path.cwd()}, expected none; wait for its end")
+
+
+def stop(*_):
+    """Ctrl-C: every file is whole or absent at any moment, so there is nothing to wait for."""
+    for job in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            job.terminate()
+    print("\nInterrupted. What is done is kept: the same command goes on from here.", file=sys.stderr, flush=True)
+    os._exit(130)
 
 
 def birth(wildcards):
@@ -81,7 +116,7 @@ rule runs:
 
 rule compile:
     message: "Compiling the kernels, once a machine"
-    input: [f"analysis/{name}.py" for name in ("jit", "lanes", "kernels", "online", "spectrum")]
+    input: [f"analysis/{name}.py" for name in ("jit", "lanes", "kernels", "rbm", "words", "spectrum")]
     output: f"{RUNS}/kernels.txt"
     log: f"{OUT}logs/compile.log"
     threads: 1

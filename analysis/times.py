@@ -1,0 +1,42 @@
+"""Where the time of a workflow went: what Snakemake's benchmark files say, added up by rule.
+
+share = CPU seconds of a rule's jobs / CPU seconds of all jobs
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+
+def table(folder):
+    """Jobs, CPU seconds (sum, and of the longest job), share of all and largest memory by experiment and condition.
+
+    folder : where the workflow keeps its logs, <experiment>/<condition>/<seed>.tsv and <rule>.tsv.
+    Returns a pandas.DataFrame, the costliest first. Raises ValueError where there are no benchmark files.
+    """
+    paths = sorted(Path(folder).rglob("*.tsv"))
+    if not paths:
+        raise ValueError(f"logs: found no benchmark files (*.tsv) in {folder}, expected those of `make figures`")
+    jobs = pd.concat([pd.read_csv(path, sep="\t").assign(rule=_rule(path, folder)) for path in paths])
+    jobs["cpu_time"] = pd.to_numeric(jobs["cpu_time"], errors="coerce")
+    jobs["max_rss"] = pd.to_numeric(jobs["max_rss"], errors="coerce")
+    found = jobs.groupby("rule").agg(
+        jobs=("s", "size"), seconds=("cpu_time", "sum"), longest=("cpu_time", "max"), megabytes=("max_rss", "max")
+    )
+    found.insert(2, "share", found["seconds"] / found["seconds"].sum())
+    return found.sort_values("seconds", ascending=False)
+
+
+def text(found):
+    """The table as Markdown, with its sums."""
+    lines = ["| rule | jobs | CPU s | share | longest job, CPU s | memory, MB |", "|---|---|---|---|---|---|"]
+    for rule, row in found.iterrows():
+        numbers = f"{row.jobs:.0f} | {row.seconds:.0f} | {row.share:.0%} | {row.longest:.0f} | {row.megabytes:.0f}"
+        lines.append(f"| {rule} | {numbers} |")
+    lines.append(f"| all | {found.jobs.sum()} | {found.seconds.sum():.0f} | 100% | | {found.megabytes.max():.0f} |")
+    return "\n".join(lines)
+
+
+def _rule(path, folder):
+    parts = path.relative_to(folder).parts
+    return parts[0].removesuffix(".tsv") if len(parts) == 1 else ", ".join(parts[:-1]).replace("_", " ")
