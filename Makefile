@@ -8,7 +8,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
 UV = uv==0.13.9
 
-.PHONY: help env figures verify notebooks test report lock clean
+.PHONY: help env figures verify notebooks test bench report lock clean
 
 help: ## list these targets
 	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -17,7 +17,7 @@ env: .venv/project ## make the virtual environment .venv from the hash-locked re
 
 figures: env ## the main job: data, runs, notebooks, figures, table of claims
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
-	@$(IN_VENV) python -m analysis times
+	@if [ -n "$$(find logs -name "*.tsv" 2>/dev/null)" ]; then $(IN_VENV) python -m analysis times; fi
 	@cat figures/claims.md
 
 verify: figures ## rebuild, then compare every dataset and figure with what is committed
@@ -29,6 +29,9 @@ notebooks: env ## store the outputs that the committed datasets give in notebook
 
 test: env ## all tests, and the notebooks compared with their stored outputs
 	$(IN_VENV) python -m pytest --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)
+
+bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a table, a dataset and figures
+	$(IN_VENV) python -m benchmarks
 
 report: figures ## results/report.html: figures, run times and provenance
 	mkdir -p results

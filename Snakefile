@@ -107,6 +107,7 @@ rule all:
         f"{OUT}figures/claims.md",
         f"{OUT}figures/claims.svg",
         f"{OUT}data/claims.nc",
+        list(all_runs()),  # a fresh clone has claims but no runs, and is to make both
 
 
 rule runs:

@@ -35,8 +35,9 @@ if CACHE_FOLDER is not None:
     numba.config.CACHE_DIR = str(CACHE_FOLDER)
 
 # LLVM keeps to 256 bits on processors that have 512, for the sake of code that mixes both; kernels are all vectors.
-if numba.config.CPU_NAME is None and numba.config.CPU_FEATURES is None:
-    numba.config.CPU_FEATURES = binding.get_host_cpu_features().flatten() + ",-prefer-256-bit"
+_features = binding.get_host_cpu_features()
+if numba.config.CPU_NAME is None and numba.config.CPU_FEATURES is None and "avx512f" in _features:
+    numba.config.CPU_FEATURES = _features.flatten() + ",-prefer-256-bit"
 
 
 class _Notice(Listener):

@@ -16,7 +16,7 @@ def table(folder):
     """
     paths = sorted(Path(folder).rglob("*.tsv"))
     if not paths:
-        raise ValueError(f"logs: found no benchmark files (*.tsv) in {folder}, expected those of `make figures`")
+        raise ValueError(f"logs: found no benchmark files (*.tsv) in {folder}, expected those of a workflow that ran")
     jobs = pd.concat([pd.read_csv(path, sep="\t").assign(rule=_rule(path, folder)) for path in paths])
     jobs["cpu_time"] = pd.to_numeric(jobs["cpu_time"], errors="coerce")
     jobs["max_rss"] = pd.to_numeric(jobs["max_rss"], errors="coerce")
