@@ -1,0 +1,242 @@
+"""The benchmark compares like with like: peers sample, learn and count what we do, and the table says what it found."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from analysis import exact
+from analysis.config import ROOT
+from analysis.model import BoltzmannMachine
+from benchmarks import figures, fresh, machines, peers, quality, results, table, timing, work
+from benchmarks.ceiling import Additions
+from benchmarks.machines import QUICK, OurLearner, OurSampler, PeerLearner
+from benchmarks.work import OURS
+
+SAMPLERS = [name for name in (peers.NUMPY, peers.SHARED, peers.SPARSE, peers.TORCH) if peers.installed(name)]
+ARRAYS = {peers.NUMPY: peers.numpy_arrays, peers.TORCH: peers.torch_arrays}
+ARRAYS = {name: arrays for name, arrays in ARRAYS.items() if peers.installed(name)}
+MEASURED = [function for function in results.WORK if function not in (fresh.first_use, fresh.memory)]
+
+
+@pytest.fixture
+def machine():
+    """Three layers, a quarter of the synapses missing."""
+    masks = [np.arange(n * m).reshape(n, m) % 4 != 1 for n, m in ((9, 7), (7, 6))]
+    return BoltzmannMachine.random((9, 7, 6), 0, 0.8, -0.7, -0.5, masks)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """All work at a tiny size; what needs fresh processes is made up."""
+    made_up = {"importing": ("repeat", [0.5]), "compiling": ("cache", [20.0, 2.0]), "memory": ((), 0.3)}
+    attrs = {"long_name": "made up", "units": "1"}
+    made_up = xr.Dataset({name: (*x, attrs) for name, x in made_up.items()}, {"cache": ["empty", "warm"]})
+    parts = [function(QUICK) for function in MEASURED]
+    return xr.merge([*parts, made_up], join="outer").assign_attrs(results.attributes(QUICK))
+
+
+# ---- the same work -------------------------------------------------------------------------------------------------
+
+
+def assert_marginals(machine, states):
+    """Every unit is as active as enumeration says, within 5 standard errors."""
+    means, _ = exact.moments(machine)
+    for layer, (x, p) in enumerate(zip(states, means, strict=True)):
+        assert set(np.unique(x)) <= {0, 1}
+        assert np.abs(x.mean(axis=0) - p).max() < 5 * np.sqrt(0.25 / len(x)), f"layer {layer}"
+
+
+def test_our_sampler_is_at_equilibrium(machine):
+    ours = OurSampler(machine, 4000)
+    ours.run(10)
+    ours.run(20)
+    assert_marginals(machine, ours.states())
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_peers_sample_from_the_same_machine(machine, name):
+    sampler, run = peers.samplers(machine, OurSampler(machine, 4000).states(), [name])[name]
+    run(30)
+    assert_marginals(machine, sampler.states())
+
+
+@pytest.mark.parametrize("arrays", ARRAYS.values(), ids=ARRAYS)
+def test_peers_learn_in_the_same_direction(machine, arrays):
+    patterns = np.random.default_rng(0).integers(0, 2, (20, 9)).astype(np.uint8)
+    sizes = machines.Sizes(n_patterns=20, n_pcd_chains=4000)
+    ours, peer = OurLearner(machine, patterns, sizes), PeerLearner(arrays(0), machine, patterns, sizes)
+    for learner in (ours, peer):
+        learner.run(1, 1.0, 0.0)
+    learned = ours.learner.machine()
+    joint, biases = -np.asarray(peer.learner.weights), [-np.asarray(b)[:, 0] for b in peer.learner.biases]
+    error = 5 * np.sqrt(2 * 0.25 / 4000)  # of two model terms from 4000 chains each; the data term is the same
+    for layer, weights in enumerate((joint[:9], joint[9:].T)):
+        np.testing.assert_allclose(weights, learned.weights[layer], rtol=0, atol=error)
+        assert not weights[~machine.masks[layer]].any()
+        change, ours_change = (w - machine.weights[layer] for w in (weights, learned.weights[layer]))
+        assert np.corrcoef(change.ravel(), ours_change.ravel())[0, 1] > 0.95
+    for found, expected in zip(biases, (np.concatenate(learned.biases[::2]), learned.biases[1])):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=error)
+
+
+def test_the_ceiling_adds_the_rows_of_active_units():
+    ceiling = Additions((40, 6), n_chains=5, activity=0.2, seed=0)
+    ceiling.run(2)
+    expected = 2 * np.array([ceiling.matrix[rows].sum(axis=0) for rows in ceiling.rows])
+    np.testing.assert_allclose(ceiling.totals, expected, rtol=1e-5, atol=1e-5)
+    assert ceiling.n_additions == 5 * 8 * 6
+
+
+def test_additions_are_the_active_neighbours_of_all_units(machine):
+    states = OurSampler(machine, 3).states()
+    by_hand = 0
+    for c in range(3):
+        for layer, mask in enumerate(machine.masks):
+            by_hand += sum(states[layer][c, i] + states[layer + 1][c, j] for i, j in np.argwhere(mask))
+    assert work.n_additions(machine, states) == pytest.approx(by_hand / 3)
+
+
+def test_thinned_machines_keep_their_units_and_so_many_synapses(machine):
+    thin = machines.thinned(machine, 0.3)
+    assert thin.n_units == machine.n_units
+    assert thin.n_synapses == tuple(round(0.3 * n) for n in machine.n_synapses)
+    assert not any((new & ~old).any() for new, old in zip(thin.masks, machine.masks))
+
+
+def test_pruned_machines_lose_units_too():
+    sizes = machines.Sizes(n_units=(36, 36, 20), run=None)
+    synapses = [sum(m.n_synapses) for m in (machines.born(sizes), *machines.pruned(sizes))]
+    assert synapses == sorted(synapses, reverse=True)
+    assert sum(machines.pruned(sizes)[-1].n_units) < sum(sizes.n_units)
+
+
+# ---- measures ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rbm():
+    return BoltzmannMachine.random((5, 4), 1, 1.0, 0.3, -0.4)
+
+
+def test_pseudo_log_likelihood_matches_enumeration(rbm):
+    v = exact.states(5)[[3, 17, 30]]
+    log_p = np.log([exact_probability(rbm, x) for x in exact.states(5)])
+    expected = 0.0
+    for x in v:
+        for i in range(5):
+            turned = x.copy()
+            turned[i] ^= 1
+            here, there = (log_p[int("".join(map(str, y)), 2)] for y in (x, turned))
+            expected += here - np.logaddexp(here, there)
+    assert quality.pseudo_log_likelihood(rbm, v) == pytest.approx(expected / len(v), abs=1e-6)
+
+
+def test_log_likelihood_matches_enumeration(rbm):
+    v = exact.states(5)[[3, 17, 30]]
+    expected = np.mean([np.log(exact_probability(rbm, x)) for x in v])
+    found, error = quality.log_likelihood(rbm, v, n_chains=500, n_temperatures=50)
+    assert abs(found - expected) < 5 * error + 1e-5
+
+
+def exact_probability(machine, v):
+    """P(v) = sum_h exp(-E(v, h)) / Z."""
+    h = exact.states(machine.n_units[1])
+    energy = machine.energy([np.tile(v, (len(h), 1)), h])
+    return np.exp(-energy).sum() / np.exp(exact.log_partition(machine))
+
+
+# ---- timing --------------------------------------------------------------------------------------------------------
+
+
+def test_contenders_take_turns_after_a_warm_up(monkeypatch):
+    monkeypatch.setattr(timing, "_PAUSE", 0.0)
+    order = []
+    contenders = {("all", k): (lambda k=k: order.append(k), 2.0) for k in "abc"}
+    seconds = timing.interleave(contenders, 2)
+    assert "".join(order) == 3 * "abc"
+    found = timing.array(seconds | {("some", "a"): np.array([1.0, 2.0])}, ("case", "contender"), "x")
+    assert found.dims == ("case", "contender", "round")
+    assert (found.sel(case="some", contender="a") == [1.0, 2.0]).all()
+    assert found.sel(case="some", contender="b").isnull().all()
+
+
+@pytest.mark.parametrize("before", [None, "3"])
+def test_the_number_of_threads_is_put_back(monkeypatch, before):
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    if before is not None:
+        monkeypatch.setenv("NUMBA_NUM_THREADS", before)
+    with timing.our_threads(2):
+        assert os.environ["NUMBA_NUM_THREADS"] == "2"
+    assert os.environ.get("NUMBA_NUM_THREADS") == before
+
+
+# ---- dataset and table ---------------------------------------------------------------------------------------------
+
+
+def test_every_number_has_a_name_and_a_unit(dataset):
+    assert all(x.attrs["long_name"] and x.attrs["units"] for x in dataset.values())
+    for name in ("gibbs", "pcd", "online", "epoch", "variance", "information", "wide"):
+        ours = dataset[name].sel(contender=OURS)
+        assert (ours > 0).all(), name
+    assert {"processor", "n_threads", "versions", "blas", "peers", "code_fingerprint"} <= set(dataset.attrs)
+
+
+def test_the_table_has_every_target_that_can_be_measured(dataset):
+    text = table.table(dataset)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines} == {9}
+    measured = [line for line in lines if "≥" in line or "≤" in line]
+    unmeasured = sum("2 threads" in name for name in table.TARGETS) if 2 not in dataset["n_threads"] else 0
+    assert len(measured) == len(table.TARGETS) - unmeasured
+    assert all(line.endswith(("| yes |", "| no |")) for line in measured)
+    missing = [name for name in peers.OPTIONAL if not peers.installed(name)]
+    assert all(f"| {name} | not installed |" in text for name in missing)
+
+
+def test_the_fastest_peer_sets_the_ratio_and_a_missed_target_is_called_missed():
+    seconds = xr.DataArray(
+        [[1.0, 2.0, 4.0], [2.9, 5.8, 11.6], [9.0, 9.0, 9.0]],
+        {"contender": [OURS, "near", "far"]},
+        ("contender", "round"),
+    )
+    rows = list(table.contest_rows("Gibbs, 100 % of the synapses", seconds.sortby(seconds.median("round")), "s"))
+    assert [(row.peer, row.ratio, row.target, row.met) for row in rows] == [
+        ("near", "2.90", "≥ 3", "no"),
+        ("far", "4.50", "", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "ratio", "ours", "expected"),
+    [
+        ("memory", 9.0, 1.9, ("≤ 2", "yes")),
+        ("memory", 9.0, 2.1, ("≤ 2", "no")),
+        ("variance", 3.0, 9.0, ("≥ 3", "yes")),
+        ("variance", 2.9, 0.0, ("≥ 3", "no")),
+        ("no such work", 1.0, 1.0, ()),
+    ],
+)
+def test_targets_are_computed_from_the_ratio_or_our_own_value(name, ratio, ours, expected):
+    assert table.target(name, ratio, ours) == expected
+
+
+def test_figures_show_every_contender(dataset, tmp_path):
+    figures.draw(dataset, tmp_path)
+    drawn = {path.stem for path in tmp_path.glob("*.svg")} & {path.stem for path in tmp_path.glob("*.png")}
+    assert drawn == {"speed_against_peers", "cost_against_synapses", "cost_against_units", "thread_scaling"}
+    assert set(dataset["contender"].values) <= set(figures.LOOK)
+
+
+@pytest.mark.slow
+def test_the_whole_runs_and_draws_again(tmp_path):
+    environment = {**os.environ, "OPENBLAS_CORETYPE": "Haswell"}
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--output", str(tmp_path)]
+    for more in ([], ["--redraw"]):
+        done = subprocess.run([*command, *more], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "table.md").read_text() in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} > {"bench.nc", "table.md", "thread_scaling.svg"}
