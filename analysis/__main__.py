@@ -4,6 +4,7 @@ python -m analysis overproduce --experiment patches --seed 0 --output data/runs/
 """
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -15,6 +16,7 @@ import xarray as xr
 from analysis import config, provenance
 
 _LOG = logging.getLogger("analysis")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(arguments=None):
@@ -26,13 +28,20 @@ def main(arguments=None):
             _check_output(Path(parsed.output))
         parsed.command(parsed)
     except (ValueError, ArithmeticError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split()) or "out of memory"
-        print(f"python -m analysis {parsed.name}: {text}", file=sys.stderr)
+        print(f"python -m analysis {parsed.name}: {_text(error, parsed)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"python -m analysis {parsed.name}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def _text(error, options):
+    """An error as one line."""
+    if getattr(error, "errno", None) in _FULL and hasattr(options, "output"):
+        why, wanted = error.strerror, "room for it; make some, then the same command goes on from here"
+        return f"output: found no room for {options.output} ({why}), expected {wanted}"
+    return " ".join(str(error).split()) or "found no memory left, expected some; close other programs"
 
 
 def overproduce(options):
@@ -48,8 +57,8 @@ def run(options):
     """Prune an over-produced machine session by session by a criterion."""
     from analysis import protocol
 
-    machine = _read(options.machine, options, "bias_0", "state_0")
-    arguments = _settings(options), options.condition, options.seed, machine
+    settings, machine = _settings(options), _read(options.machine, options, "bias_0", "state_0")
+    arguments = settings, options.condition, options.seed, machine
     _run_by_sessions(protocol.prune_run, arguments, options, f"{options.experiment} pruned by {options.condition}")
 
 
@@ -69,8 +78,8 @@ def proxy(options):
     """Compare local estimates with the exact Fisher information along a run."""
     from analysis import protocol
 
-    reference = _read(options.reference, options, "loss_cause_0", "session")
-    dataset = protocol.proxy_run(_settings(options), options.seed, reference)
+    settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
+    dataset = protocol.proxy_run(settings, options.seed, reference)
     _write(dataset, options, f"{options.experiment}, local estimates and exact Fisher information")
 
 
@@ -142,10 +151,16 @@ def _parser():
     return parser
 
 
+def _seed(text):
+    if not text.isdecimal() or int(text) >= 2**64:
+        raise argparse.ArgumentTypeError(f"found {text}, expected an integer from 0 to 2^64 - 1")
+    return int(text)
+
+
 _OPTIONS = {
     "experiment": (str, "name of an experiment in the config"),
     "condition": (str, "name of a criterion (run) or of a control (control)"),
-    "seed": (int, "0, 1, ...: governs every random number"),
+    "seed": (_seed, "0, 1, ...: governs every random number"),
     "machine": (str, "dataset of the over-produced machine"),
     "reference": (str, "dataset of the reference criterion's run with the same seed"),
 }

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import re
 from pathlib import Path
 
 import fastjsonschema
@@ -9,24 +11,34 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "config" / "schema.yaml"
+_COUNTS = re.compile("n_.+|batch_size|hidden|receptive_field|control_sessions|seed")  # JSON Schema takes 3.0 for one
+_DEEPEST = 10
 
 
 def load(path):
     """The config file as a dict. Raises ValueError: no such file, not YAML, or what the schema refuses, in one line."""
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"config: found no file {path}, expected a YAML file such as config/default.yaml")
+        found = "a directory" if path.is_dir() else "no file"
+        raise ValueError(f"config: found {found} {path}, expected a YAML file such as config/default.yaml")
     try:
-        config = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"config: {path} is not YAML: {' '.join(str(error).split())}") from error
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise ValueError(f"config: found no permission to read {path}, expected a readable file; chmod it") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        why = " ".join(str(error).split())
+        raise ValueError(
+            f"config: found {path}, which is not YAML ({why}), expected one as config/default.yaml"
+        ) from error
     check(config, path)
     return config
 
 
 def check(config, name="config"):
     """Raise ValueError with the first place where the config departs from config/schema.yaml, or from itself."""
-    schema = yaml.safe_load(SCHEMA.read_text())
+    for place, value, rule in _departures(config):
+        raise ValueError(f"{name}: at {'/'.join(place)}: found {_short(value)}, it {rule}")
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     try:
         fastjsonschema.validate(schema, config)
     except fastjsonschema.JsonSchemaValueException as error:
@@ -35,9 +47,49 @@ def check(config, name="config"):
             f"{name}: at {place}: found {_short(error.value)}, it {error.message.partition(' ')[2]}"
         ) from error
     for title, settings in config["experiments"].items():
-        if settings["reference"] not in settings["criteria"]:
-            found, known = settings["reference"], ", ".join(settings["criteria"])
-            raise ValueError(f"{name}: at experiments/{title}/reference: found {found!r}, expected one of {known}")
+        for place, found, expected in _contradictions(settings):
+            raise ValueError(f"{name}: at experiments/{title}/{place}: found {_short(found)}, expected {expected}")
+
+
+def _departures(value, place=()):
+    """(place, value, rule) of what JSON Schema lets pass, or stumbles over."""
+    if len(place) > _DEEPEST:
+        yield place, value, f"must not lie deeper than {_DEEPEST} levels"
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(value, dict) and not isinstance(key, str):
+                yield (*place, str(key)), key, "must be text, as every name; quote it"
+            yield from _departures(inner, (*place, str(key)))
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            yield place, value, "must be a finite number"
+        elif any(_COUNTS.fullmatch(name) for name in place[-2:]):
+            yield place, value, "must be integer"
+    elif not isinstance(value, str | int | None):
+        yield place, value, "must be text or a number; quote it"
+
+
+def _contradictions(settings):
+    """(place, found, expected) of what an experiment's parts say against each other."""
+    depth, criteria = len(settings["machine"]["hidden"]), settings["criteria"]
+    n_sessions = settings["pruning"]["n_sessions"]
+    if settings["reference"] not in criteria:
+        yield "reference", settings["reference"], f"one of {', '.join(criteria)}"
+    if max(settings["control_sessions"], default=0) > n_sessions:
+        yield "control_sessions", settings["control_sessions"], f"sessions up to {n_sessions}, as pruning/n_sessions"
+    if len(settings["pretraining"]) not in (0, depth):
+        yield "pretraining", settings["pretraining"], f"no schedules or {depth}, one a hidden layer"
+    for place in ("training", "retraining"):
+        if depth > 1 and settings[place]["algorithm"] == "cd":
+            yield f"{place}/algorithm", "cd", "pcd, for more than one hidden layer"
+    if depth > 1 and (settings["proxy"] or "eigenvector" in criteria):
+        place, found = ("proxy", True) if settings["proxy"] else ("criteria", "eigenvector")
+        yield place, found, "none with more than one hidden layer"
+    schedules = {f"pretraining/{k}": schedule for k, schedule in enumerate(settings["pretraining"])}
+    for place, schedule in (schedules | {name: settings[name] for name in ("training", "retraining")}).items():
+        momenta = schedule["momentum"]
+        if isinstance(momenta, list) and len(momenta) != schedule["n_epochs"]:
+            yield f"{place}/momentum", momenta, f"one value, or {schedule['n_epochs']}, one an epoch"
 
 
 def _short(value):

@@ -103,7 +103,7 @@ class BoltzmannMachine:
             raise ValueError(f"n_units: found {units}, expected at least two layers of at least one unit")
         check_memory("n_units", units, _BYTES_A_DRAW * max(n * m for n, m in zip(units, units[1:])))
         _check_initial("weight_std", weight_std, "a finite number of at least 0", [()], smallest=0.0)
-        _check_initial("visible_bias", visible_bias, f"a finite number, or {units[0]}", [(), (units[0],)])
+        _check_initial("visible_bias", visible_bias, f"a finite number, or {units[0]} of them", [(), (units[0],)])
         _check_initial("hidden_bias", hidden_bias, "a finite number", [()])
         biases = [np.broadcast_to(np.float32(visible_bias), n_units[0])]
         biases += [np.full(n, hidden_bias) for n in n_units[1:]]
@@ -172,7 +172,7 @@ def _check_layers(biases, weights, masks):
 def _check_initial(name, value, expected, shapes, smallest=-np.inf):
     value = check_numbers(name, value)
     if value.shape not in shapes or not (np.isfinite(value) & (value >= smallest)).all():
-        found = f"shape {value.shape}" if value.shape not in shapes else value.tolist()
+        found = f"shape {value.shape}" if value.ndim else value.item()
         raise ValueError(f"{name}: found {found}, expected {expected}")
 
 

@@ -46,12 +46,10 @@ def write(dataset, path, level=4):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     numeric = (name for name, v in dataset.variables.items() if v.dtype.kind in "fiub" and v.ndim)
+    encoding = {name: {"zlib": level > 0, "complevel": level} for name in numeric}
+    content = dataset.to_netcdf(engine="h5netcdf", encoding=encoding)  # in memory: HDF5 crashes where a disk is full
     try:
-        dataset.to_netcdf(
-            temporary,
-            engine="h5netcdf",
-            encoding={name: {"zlib": level > 0, "complevel": level} for name in numeric},
-        )
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

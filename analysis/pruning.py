@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis import fisher
-from analysis.model import BoltzmannMachine
+from analysis.model import BoltzmannMachine, check_binary, check_numbers
 from analysis.random import bits, derive
 
 KEPT, LOST_INPUTS, LOST_OUTPUTS, LOST_BOTH = 0, 1, 2, 3
@@ -29,6 +29,7 @@ class Pruned(NamedTuple):
 
 def variance_fi(machine, states, seed):
     """Var(v_i h_j) over the samples."""
+    states = _check_states(machine, states)
     return [fisher.variance_estimate(pre, post) for pre, post in zip(states, states[1:])]
 
 
@@ -39,6 +40,7 @@ def variance_fi_w2(machine, states, seed):
 
 def heuristic_fi(machine, states, seed):
     """p_ij (1 - p_ij) from mean rates and the weight."""
+    states = _check_states(machine, states)
     return [fisher.heuristic_estimate(pre, post, w) for pre, post, w in zip(states, states[1:], machine.weights)]
 
 
@@ -48,7 +50,7 @@ def eigenvector(machine, states, seed):
         raise ValueError(f"criterion 'eigenvector': found {len(machine.weights)} layers of synapses, expected 1")
     mask = machine.masks[0]
     alive = np.concatenate([np.ones(sum(machine.n_units), dtype=bool), mask.ravel()])
-    matrix = fisher.information_matrix(*states)
+    matrix = fisher.information_matrix(*_check_states(machine, states))
     importance = np.zeros(len(matrix))
     importance[alive] = fisher.first_eigenvector(matrix[np.ix_(alive, alive)])
     return [importance[sum(machine.n_units) :].reshape(mask.shape)]
@@ -84,9 +86,11 @@ def prune(machine, importance, fraction):
     """Remove round(fraction S_l) of the S_l synapses of each layer, the least important first; then stranded units.
 
     Synapses of importance exactly 0 all go when they are more than that. Ties are broken by position: the synapse
-    that stands first in the weight matrix, row by row, goes first. At least one synapse goes. A hidden unit needs a
-    synapse from below and, unless in the last layer, one to above; units without are removed with their remaining
-    synapses, which may strand others, until all are connected. Visible units stay, connected or not.
+    that stands first in the weight matrix, row by row, goes first. At least one synapse goes, however small the
+    fraction. A hidden unit needs a synapse from below and, unless in the last layer, one to above; units without are
+    removed with their remaining synapses, which may strand others, until all are connected: to the layers next to
+    theirs, not all to one another, so parts without a synapse between them stay or go each for itself. Visible units
+    stay, connected or not. A layer that would lose its last unit is an error, and the machine stays as it was.
 
     Parameters
     ----------
@@ -99,9 +103,9 @@ def prune(machine, importance, fraction):
 
     Raises
     ------
-    ValueError : a fraction outside (0, 1), importance of another shape or not finite, pruning that leaves nothing
+    ValueError : a fraction outside (0, 1), importance of another shape or not finite, no unit left in a layer
     """
-    if not 0.0 < fraction < 1.0:
+    if not isinstance(fraction, (int, float, np.number)) or not 0.0 < fraction < 1.0:
         raise ValueError(f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded")
     _check_importance(machine, importance)
     masks = [_keep_most_important(m, x, fraction) for m, x in zip(machine.masks, importance)]
@@ -110,7 +114,7 @@ def prune(machine, importance, fraction):
 
 def remove_stranded(machine, masks):
     """The machine under smaller masks without its stranded units, as Pruned; ValueError where nothing would be left."""
-    masks = [np.array(m) for m in masks]
+    masks = _check_masks(machine, masks)
     causes = [np.zeros(n, dtype=np.int8) for n in machine.n_units]
     n_layers = len(machine.n_units)
     while True:
@@ -151,10 +155,32 @@ def _keep_most_important(mask, importance, fraction):
 
 
 def _check_importance(machine, importance):
-    if len(importance) != len(machine.weights):
-        raise ValueError(f"importance: found {len(importance)} arrays, expected {len(machine.weights)}, one a layer")
+    _check_one_a_layer("importance", importance, machine.weights)
     for layer, (x, mask) in enumerate(zip(importance, machine.masks)):
-        if np.shape(x) != mask.shape:
-            raise ValueError(f"importance[{layer}]: found shape {np.shape(x)}, expected {mask.shape}")
-        if not np.isfinite(np.asarray(x)[mask]).all():
+        x = check_numbers(f"importance[{layer}]", x)
+        if x.shape != mask.shape:
+            raise ValueError(f"importance[{layer}]: found shape {x.shape}, expected {mask.shape}")
+        if not np.isfinite(x[mask]).all():
             raise ValueError(f"importance[{layer}]: found values that are not finite, expected a number a synapse")
+
+
+def _check_masks(machine, masks):
+    """The masks as new arrays; ValueError unless they hold synapses of the machine alone."""
+    _check_one_a_layer("masks", masks, machine.masks)
+    masks = [np.array(m) for m in masks]
+    for layer, (mask, old) in enumerate(zip(masks, machine.masks)):
+        if mask.shape != old.shape or mask.dtype != bool:
+            raise ValueError(f"masks[{layer}]: found {mask.dtype} {mask.shape}, expected bool {old.shape}")
+        if (mask & ~old).any():
+            raise ValueError(f"masks[{layer}]: found synapses that the machine has not, expected some of its own")
+    return masks
+
+
+def _check_states(machine, states):
+    _check_one_a_layer("states", states, machine.biases)
+    return [check_binary(f"states[{k}]", x, n) for k, (x, n) in enumerate(zip(states, machine.n_units))]
+
+
+def _check_one_a_layer(name, arrays, expected):
+    if len(arrays) != len(expected):
+        raise ValueError(f"{name}: found {len(arrays)} arrays, expected {len(expected)}, one a layer")
