@@ -14,8 +14,8 @@ from analysis.lanes import CHAINS, PANEL, PATTERNS
 from analysis.model import BoltzmannMachine
 from analysis.words import pack, unpack
 
-# Share of two layers' synapses from which panels are faster; measured by `make bench` (cost against synapses left).
-DENSE = 0.3
+# Share of two layers' synapses, and units of the smaller one, from which panels are faster: measured, both in turn.
+DENSE, NARROWEST = 0.4, 64
 _WIDEST = 2**16 // (PANEL // 2) - 1  # units of a layer with panels: lanes.row_sum counts their rows in 16 bits
 
 
@@ -65,7 +65,7 @@ def _panels(machine):
     below, above = (np.full(len(machine.biases), -1, dtype=np.int64) for _ in range(2))
     blocks, size = [np.zeros(0, dtype=np.float32)], 0
     for k, (weight, mask) in enumerate(zip(machine.weights, machine.masks)):
-        if mask.mean() >= DENSE and max(mask.shape) <= _WIDEST:
+        if mask.mean() >= DENSE and min(mask.shape) >= NARROWEST and max(mask.shape) <= _WIDEST:
             for place, layer, matrix in ((below, k + 1, weight), (above, k, weight.T)):
                 place[layer] = size
                 blocks.append(_blocks(matrix))

@@ -1,6 +1,6 @@
 """Every state transition of the simulation, as numba functions of arrays and scalars.
 
-    uniform      r = Philox4x32-10(counter = (unit / 4, step, chain, stream), key = seed)[unit % 4]
+    uniform      r = Philox4x32-7(counter = (unit / 4, step, chain, stream), key = seed)[unit % 4]
     input        z_u = b_u + factor * (sum_k w_uk x_k over neighbours below + the same above)
     unit         x_u = 1 with probability sigmoid(z_u), that is where r (1 + exp(-z_u)) < 1
     learning     dw <- momentum dw + rate (<x_i x_j>_data - <x_i x_j>_model),  w <- w + dw
@@ -19,32 +19,34 @@ import numpy as np
 
 from analysis.jit import inline, kernel
 from analysis.lanes import (
+    AT_ONCE,
     CHAINS,
     GROUP,
     PANEL,
     PATTERNS,
-    below_one,
+    TWO,
     both_on,
-    fma,
+    draw_word,
+    exp,
     lane_dots,
     lane_sum,
+    lane_sums,
     lowest_bit,
     panel_sum,
     panel_sum_across,
     popcount,
-    replace,
+    relax,
     row_sum,
     transpose,
     word_sum,
+    word_sums,
 )
 
 _f32, _i32, _u32, _u64 = np.float32, np.int32, np.uint32, np.uint64
 _M0, _M1, _W0, _W1 = _u64(0xD2511F53), _u64(0xCD9E8D57), _u64(0x9E3779B9), _u64(0xBB67AE85)
 _LOW, _HALF = _u64(0xFFFFFFFF), _u64(32)
-_LOG2_E = _f32(1.4426950408889634)
-_RESOLUTION = _f32(2.0**-24)  # draws keep 24 of 32 bits: what a float32 holds exactly
 TILES_A_WORD = CHAINS // PATTERNS
-AT_ONCE = 4  # tiles that share a read of the weights
+BLOCK = 32  # random numbers that one chain draws at a time
 DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats
 
 
@@ -53,8 +55,8 @@ DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousan
 
 @inline
 def philox(c0, c1, c2, c3, k0, k1):
-    """Four uint64, each with random low 32 bits, = Philox4x32-10(counter c0 ... c3, key k0, k1)."""
-    for _ in range(10):
+    """Four uint64, each with random low 32 bits, = Philox4x32-7(counter c0 ... c3, key k0, k1)."""
+    for _ in range(7):
         p0, p1 = _M0 * (c0 & _LOW), _M1 * (c2 & _LOW)
         c0, c1 = (p1 >> _HALF) ^ c1 ^ k0, p1
         c2, c3 = (p0 >> _HALF) ^ c3 ^ k1, p0
@@ -63,52 +65,28 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 
 @kernel
-def random_bits(out, first_block, key, step, chain):
-    """out[k] = the 32 random bits of unit 4 first_block + k, for one chain; out (n,), uint32, n a multiple of 4."""
-    k0, k1, stream, quad = key[0], key[1], key[2], np.empty((4, PANEL), np.uint32)
-    for first in range(0, out.size // 4, PANEL):
-        for k in range(PANEL):
+def random_bits(out, first_block, n_blocks, key, step, chain):
+    """out[k] = the 32 random bits of unit 4 first_block + k, for one chain, k < 4 n_blocks; uint32.
+
+    Whole vectors are computed: up to BLOCK - 4 more numbers follow, for which `out` has room.
+    """
+    k0, k1, stream = key[0], key[1], key[2]
+    for first in range(0, n_blocks, BLOCK // 4):
+        for k in range(BLOCK // 4):
             r = philox(_u64(first_block + first + k), _u64(step), _u64(chain), stream, k0, k1)
-            quad[0, k], quad[1, k], quad[2, k], quad[3, k] = r
-        for k in range(min(PANEL, out.size // 4 - first)):
-            for q in range(4):
-                out[4 * (first + k) + q] = quad[q, k]
+            place = 4 * (first + k)
+            out[place], out[place + 1], out[place + 2], out[place + 3] = r
 
 
 @kernel
-def random_chains(out, first, last, key, step, chain, n_chains):
-    """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1."""
+def random_chains(out, first, last, key, step, chain):
+    """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1; c < CHAINS."""
     k0, k1, stream = key[0], key[1], key[2]
     for k in range((last + 3) // 4 - first // 4):
-        block, quad = _u64(first // 4 + k), out[4 * k : 4 * k + 4]
-        for c in range(n_chains):
+        block, row = _u64(first // 4 + k), 4 * k
+        for c in range(CHAINS):
             r = philox(block, _u64(step), _u64(chain + c), stream, k0, k1)
-            quad[0, c], quad[1, c], quad[2, c], quad[3, c] = r
-
-
-@inline
-def exp(x):
-    """exp(x) = 2^n 2^f for |x| <= 80 (clipped), float32, relative error below 6e-6 (|x| < 30: 3e-6)."""
-    z = min(max(x, _f32(-80.0)), _f32(80.0)) * _LOG2_E
-    n = np.floor(z + _f32(0.5))
-    f = z - n
-    p = _f32(1.5403530e-4)
-    for c in (1.3333558e-3, 9.6181291e-3, 5.5504109e-2, 2.4022651e-1, 6.9314718e-1, 1.0):
-        p = fma(p, f, _f32(c))
-    return p * _i32((_i32(n) + _i32(127)) << _i32(23)).view(np.float32)
-
-
-@inline
-def sigmoid(x):
-    """1 / (1 + exp(-x)), float32, absolute error below 2e-7."""
-    return _f32(1.0) / (_f32(1.0) + exp(-x))
-
-
-@inline
-def draw(bits, odds):
-    """r (1 + odds), r uniform in [0, 1) from 32 random bits: below 1 with probability 1 / (1 + odds)."""
-    r = _f32(_i32(bits >> _u32(8))) * _RESOLUTION
-    return fma(r, odds, r)
+            out[row, c], out[row + 1, c], out[row + 2, c], out[row + 3, c] = r
 
 
 @kernel
@@ -125,60 +103,79 @@ def exponential(x):
 
 
 class Workspace(NamedTuple):
-    """What a thread needs to draw PANEL units in CHAINS chains."""
+    """What a thread needs to draw PANEL units in AT_ONCE tiles; tile t has rows PANEL t ... of the inputs."""
 
-    below: np.ndarray  # (PANEL, CHAINS) float32: input from the layer below
+    below: np.ndarray  # (AT_ONCE PANEL, CHAINS) float32: input from the layer below
     above: np.ndarray  # the same from above
     by_chain: np.ndarray  # (CHAINS, PANEL)
     bits: np.ndarray  # (PANEL + 8, CHAINS) uint32: random bits
-    rows_below: np.ndarray  # (AT_ONCE, CHAINS, n) uint16: where the panel rows of active units begin
+    rows_below: np.ndarray  # (AT_ONCE CHAINS, n) uint16: where the panel rows of active units begin
     rows_above: np.ndarray
-    longest: np.ndarray  # (2, AT_ONCE, CHAINS / GROUP) int64: rows of the longest list of each group, below and above
+    longest_below: np.ndarray  # (AT_ONCE CHAINS / GROUP,) int64: rows of the longest list of each group of chains
+    longest_above: np.ndarray
 
 
 @kernel
 def workspace(graph):
-    """A Workspace for the widest layer, and AT_ONCE tiles."""
+    """A Workspace for the widest layer."""
     widest = 0
     for layer in range(graph.layer.size - 1):
         widest = max(widest, graph.layer[layer + 1] - graph.layer[layer])
     return Workspace(
-        np.empty((PANEL, CHAINS), np.float32),
-        np.empty((PANEL, CHAINS), np.float32),
+        np.empty((AT_ONCE * PANEL, CHAINS), np.float32),
+        np.empty((AT_ONCE * PANEL, CHAINS), np.float32),
         np.empty((CHAINS, PANEL), np.float32),
         np.empty((PANEL + 8, CHAINS), np.uint32),
-        np.empty((AT_ONCE, CHAINS, widest), np.uint16),
-        np.empty((AT_ONCE, CHAINS, widest), np.uint16),
-        np.empty((2, AT_ONCE, CHAINS // GROUP), np.int64),
+        np.empty((AT_ONCE * CHAINS, widest), np.uint16),
+        np.empty((AT_ONCE * CHAINS, widest), np.uint16),
+        np.empty(AT_ONCE * CHAINS // GROUP, np.int64),
+        np.empty(AT_ONCE * CHAINS // GROUP, np.int64),
     )
 
 
 @kernel
-def list_active(rows, longest, words, first, last, n_chains):
-    """rows[c] = where the panel rows of the units begin that are on in chain c, ascending.
+def list_active(rows, longest, words, begin, end, first, last):
+    """rows[CHAINS t + c] = where the panel rows of the units begin that are on in chain c of tile begin + t, ascending.
 
-    Filled up with the empty row to the longest list of each GROUP of chains.
+    Filled up with the empty row to the longest list of each GROUP of chains, whose length goes to `longest`.
     """
-    length = np.zeros(CHAINS, np.int64)
-    for u in range(first, last):
-        word = words[u]
-        while word:
-            c = lowest_bit(word)
-            rows[c, length[c]] = PANEL // 2 * (u - first)
-            length[c] += 1
-            word &= word - _u64(1)
-    for group in range((n_chains + GROUP - 1) // GROUP):
-        longest[group] = length[group * GROUP : (group + 1) * GROUP].max()
+    length = np.zeros((end - begin) * CHAINS, np.int64)
+    for t in range(end - begin):
+        for u in range(first, last):
+            word = words[begin + t, u]
+            while word:
+                c = CHAINS * t + lowest_bit(word)
+                rows[c, length[c]] = PANEL // 2 * (u - first)
+                length[c] += 1
+                word &= word - _u64(1)
+    for group in range(length.size // GROUP):
+        size = np.int64(0)
         for c in range(group * GROUP, (group + 1) * GROUP):
-            rows[c, length[c] : longest[group]] = PANEL // 2 * (last - first)
+            size = max(size, length[c])
+        longest[group] = size
+        for c in range(group * GROUP, (group + 1) * GROUP):
+            for k in range(length[c], size):
+                rows[c, k] = PANEL // 2 * (last - first)
 
 
 @kernel
-def sum_active(sums, by_chain, panel, place, rows, longest, n_chains):
-    """sums[u, c] = sum_k w_uk x_k for PANEL units from the panel at `place`, adding the rows of active units."""
-    for group in range((n_chains + GROUP - 1) // GROUP):
-        row_sum(by_chain, group * GROUP, panel, place, rows, longest[group])
-    transpose(sums, by_chain)
+def sum_active(sums, by_chain, panel, place, rows, longest, n_tiles):
+    """sums[PANEL t + u, c] = sum_k w_uk x_k for PANEL units from the panel at `place`, adding rows of active units."""
+    for t in range(n_tiles):
+        for c in range(0, CHAINS, GROUP):
+            row_sum(by_chain, c, panel, place, rows, CHAINS * t + c, longest[(CHAINS * t + c) // GROUP])
+        transpose(sums, PANEL * t, by_chain)
+
+
+@kernel
+def sum_synapses(sums, words, begin, end, first, last, start, stop, neighbour, weight):
+    """sums[PANEL t + u - first, c] = sum_k w_uk x_k over synapses k = start[u] ... stop[u] - 1, in tile begin + t."""
+    for u in range(first, last):
+        if end - begin == AT_ONCE:
+            word_sums(sums, u - first, words, begin, start[u], stop[u], neighbour, weight)
+        else:
+            for t in range(end - begin):
+                word_sum(sums, PANEL * t + u - first, words, begin + t, start[u], stop[u], neighbour, weight)
 
 
 @kernel
@@ -187,58 +184,49 @@ def sample_layer(begin, end, words, p, graph, layer, factor, key, step, n_chains
 
     Where p (n_tiles, n_units, PATTERNS) has tiles, they take P(x_u = 1).
     """
-    below, above, by_chain, bits, rows_below, rows_above, longest = space
+    below, above, by_chain, bits, rows_below, rows_above, longest_below, longest_above = space
     bias, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
-    first_unit, last_unit = layers[layer], layers[layer + 1]
-    for t in range(begin, end):
-        n = min(CHAINS, n_chains - t * CHAINS)
-        if panels_below[layer] >= 0:
-            list_active(rows_below[t - begin], longest[0, t - begin], words[t], layers[layer - 1], first_unit, n)
-        if panels_above[layer] >= 0:
-            list_active(rows_above[t - begin], longest[1, t - begin], words[t], last_unit, layers[layer + 2], n)
+    first_unit, last_unit, stop = layers[layer], layers[layer + 1], start[1:]
+    if panels_below[layer] >= 0:
+        list_active(rows_below, longest_below, words, begin, end, layers[layer - 1], first_unit)
+    if panels_above[layer] >= 0:
+        list_active(rows_above, longest_above, words, begin, end, last_unit, layers[layer + 2])
     for first in range(first_unit, last_unit, PANEL):
         last = min(first + PANEL, last_unit)
+        if panels_below[layer] >= 0:
+            place = panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
+            sum_active(below, by_chain, panel, place, rows_below, longest_below, end - begin)
+        else:
+            sum_synapses(below, words, begin, end, first, last, start, middle, neighbour, weight)
+        if panels_above[layer] >= 0:
+            place = panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
+            sum_active(above, by_chain, panel, place, rows_above, longest_above, end - begin)
+        else:
+            sum_synapses(above, words, begin, end, first, last, middle, stop, neighbour, weight)
         for t in range(begin, end):
-            n, tile = min(CHAINS, n_chains - t * CHAINS), words[t]
-            if panels_below[layer] >= 0:
-                place = panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
-                sum_active(below, by_chain, panel, place, rows_below[t - begin], longest[0, t - begin], n)
-            else:
-                for u in range(first, last):
-                    word_sum(below, u - first, tile, start[u], middle[u], neighbour, weight)
-            if panels_above[layer] >= 0:
-                place = panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
-                sum_active(above, by_chain, panel, place, rows_above[t - begin], longest[1, t - begin], n)
-            else:
-                for u in range(first, last):
-                    word_sum(above, u - first, tile, middle[u], start[u + 1], neighbour, weight)
-            random_chains(bits, first, last, key, step, t * CHAINS, n)
+            n = min(CHAINS, n_chains - t * CHAINS)
+            random_chains(bits, first, last, key, step, t * CHAINS)
             for u in range(first, last):
-                r, b = u - first, u - first // 4 * 4
-                for c in range(n):
-                    below[r, c] = exp(-fma(factor, below[r, c] + above[r, c], bias[u]))
+                row = PANEL * (t - begin) + u - first
+                word = draw_word(below, above, row, bits, u - first // 4 * 4, factor, bias[u])
+                words[t, u] = word & (~_u64(0) >> _u64(CHAINS - n))
                 for k in range(t * TILES_A_WORD, min((t + 1) * TILES_A_WORD, p.shape[0])):
                     offset = k * PATTERNS - t * CHAINS
                     for c in range(min(PATTERNS, n - offset)):
-                        p[k, u, c] = _f32(1.0) / (_f32(1.0) + below[r, offset + c])
-                for c in range(n):
-                    below[r, c] = draw(bits[b, c], below[r, c])
-                tile[u] = below_one(below, r) & (~_u64(0) >> _u64(CHAINS - n))
+                        p[k, u, c] = _f32(1.0) / (_f32(1.0) + below[row, offset + c])
 
 
 @kernel
 def start(begin, end, words, bias, key, n_chains):
     """Independent units: 1 with probability sigmoid(b_u)."""
-    bits, values = np.empty((4, CHAINS), np.uint32), np.empty((1, CHAINS), np.float32)
+    bits, inputs = np.empty((4, CHAINS), np.uint32), np.zeros((2, CHAINS), np.float32)
     for t in range(begin, end):
-        n = min(CHAINS, n_chains - t * CHAINS)
+        on = ~_u64(0) >> _u64(CHAINS - min(CHAINS, n_chains - t * CHAINS))
         for u in range(bias.size):
             if u % 4 == 0:
-                random_chains(bits, u, u + 1, key, 0, t * CHAINS, n)
-            odds = exp(-bias[u])
-            for c in range(n):
-                values[0, c] = draw(bits[u % 4, c], odds)
-            words[t, u] = below_one(values, 0) & (~_u64(0) >> _u64(CHAINS - n))
+                random_chains(bits, u, u + 1, key, 0, t * CHAINS)
+            inputs[0] = _f32(0.0)
+            words[t, u] = draw_word(inputs, inputs[1:], 0, bits, u % 4, _f32(1.0), bias[u]) & on
 
 
 @kernel
@@ -290,47 +278,58 @@ def contrastive_divergence(begin, end, words, positive, negative, graph, factors
 
 
 @kernel
-def relax_layer(begin, end, states, change, graph, layer, n, below_alone):
+def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below, above):
     """m_u = sigmoid(b_u + input) of a layer, in place, in tiles whose change[t] is not negative; raises that to theirs.
 
     With below_alone the input from above is missing, and that from below doubled in its place where there is a layer.
-    A block of units is done for all tiles, so that its weights are read once; weights of a pair of layers are read
-    from the same panels in both directions, so that they stay in the cache.
+    A block of units is done for all tiles, so that its weights are read once, TWO tiles at a time where both are at
+    work; weights of a pair of layers are read from the same panels in both directions, so that they stay in the cache.
+    below, above (TWO PANEL, PATTERNS) float32: room for inputs.
     """
-    bias, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
-    below, above = np.zeros((PANEL, PATTERNS), np.float32), np.zeros((PANEL, PATTERNS), np.float32)
+    layers, panel, panels_below, panels_above = graph.layer, graph.panel, graph.panels_below, graph.panels_above
+    bias, start, middle, neighbour, weight = graph.bias, graph.start, graph.above, graph.neighbour, graph.weight
     first_unit, last_unit = layers[layer], layers[layer + 1]
     factor = _f32(2.0) if below_alone and layer < layers.size - 2 else _f32(1.0)
+    if below_alone or layer == layers.size - 2:
+        above[:] = _f32(0.0)
     for first in range(first_unit, last_unit, PANEL):
-        last = min(first + PANEL, last_unit)
-        for t in range(begin, end):
-            if change[t] < 0:
-                continue
-            tile, n_patterns = states[t], min(PATTERNS, n - t * PATTERNS)
-            if panels_below[layer] >= 0:
-                first_row = layers[layer - 1]
-                place = panels_below[layer] + (first - first_unit) * (first_unit - first_row + 1)
-                for u in range(0, PANEL, GROUP):
-                    panel_sum(below, u, tile, first_row, first_unit, panel, place + u)
-            else:
+        last, t = min(first + PANEL, last_unit), begin
+        while t < end:
+            n_tiles = 0
+            while n_tiles < TWO and t + n_tiles < end and change[t + n_tiles] >= 0:
+                n_tiles += 1
+            for k in range(n_tiles):
+                if panels_below[layer] >= 0:
+                    first_row = layers[layer - 1]
+                    place = panels_below[layer] + (first - first_unit) * (first_unit - first_row + 1)
+                    for u in range(0, PANEL, GROUP):
+                        panel_sum(below, PANEL * k + u, states, t + k, first_row, first_unit, panel, place + u)
+                if not below_alone and panels_above[layer] >= 0:
+                    size = (last_unit - first_unit + 1) * PANEL
+                    place = panels_below[layer + 1] + (first - first_unit) * PANEL
+                    top, end_above = place, layers[layer + 2]
+                    for u in range(0, last - first, GROUP):
+                        place = top + u * PANEL
+                        panel_sum_across(above, PANEL * k + u, states, t + k, last_unit, end_above, panel, place, size)
+            if panels_below[layer] < 0:
                 for u in range(first, last):
-                    lane_sum(below, u - first, tile, start[u], middle[u], neighbour, weight)
-            if below_alone:
-                pass
-            elif panels_above[layer] >= 0:
-                size = (last_unit - first_unit + 1) * PANEL
-                place = panels_below[layer + 1] + (first - first_unit) * PANEL
-                for u in range(0, last - first, GROUP):
-                    panel_sum_across(above, u, tile, last_unit, layers[layer + 2], panel, place + u * PANEL, size)
-            else:
+                    if n_tiles == TWO:
+                        lane_sums(below, u - first, states, t, start[u], middle[u], neighbour, weight)
+                    elif n_tiles == 1:
+                        lane_sum(below, u - first, states, t, start[u], middle[u], neighbour, weight)
+            if not below_alone and panels_above[layer] < 0:
                 for u in range(first, last):
-                    lane_sum(above, u - first, tile, middle[u], start[u + 1], neighbour, weight)
-            for u in range(first, last):
-                for c in range(PATTERNS):
-                    below[u - first, c] = sigmoid(fma(factor, below[u - first, c] + above[u - first, c], bias[u]))
-                for c in range(n_patterns, PATTERNS):
-                    below[u - first, c] = _f32(0.0)
-                change[t] = max(change[t], replace(tile, u, below, u - first))
+                    if n_tiles == TWO:
+                        lane_sums(above, u - first, states, t, middle[u], start[u + 1], neighbour, weight)
+                    elif n_tiles == 1:
+                        lane_sum(above, u - first, states, t, middle[u], start[u + 1], neighbour, weight)
+            for k in range(n_tiles):
+                n_patterns, moved = min(PATTERNS, n - (t + k) * PATTERNS), change[t + k]
+                for u in range(first, last):
+                    row = PANEL * k + u - first
+                    moved = max(moved, relax(states, t + k, u, below, above, row, factor, bias[u], n_patterns))
+                change[t + k] = moved
+            t += max(n_tiles, 1)
 
 
 @kernel
@@ -343,13 +342,14 @@ def mean_field(begin, end, states, graph, n_iterations, tolerance, n):
     """
     last_layer = graph.layer.size - 2
     change = np.zeros(len(states), np.float32)
+    below, above = np.zeros((2, TWO * PANEL, PATTERNS), np.float32)
     for layer in range(1, last_layer + 1):
-        relax_layer(begin, end, states, change, graph, layer, n, True)
+        relax_layer(begin, end, states, change, graph, layer, n, True, below, above)
     change[:] = _f32(0.0)
     n_active, iteration = end - begin, 0
     while last_layer > 1 and n_active and iteration < n_iterations:
         for layer in range(1, last_layer + 1):
-            relax_layer(begin, end, states, change, graph, layer, n, False)
+            relax_layer(begin, end, states, change, graph, layer, n, False, below, above)
         n_active = 0
         for t in range(begin, end):
             done = change[t] < tolerance
@@ -403,23 +403,24 @@ def learn(begin, end, graph, velocity, bias_velocity, positive, negative, words,
 
 @kernel
 def fill_panels(begin, end, graph):
-    """Copy the weights of units begin ... end - 1 into their panels, where their layers have them."""
+    """Copy the weights of units begin ... end - 1 into the panels of their neighbours, where they are a row."""
     _, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
     layer = 0
     for u in range(begin, end):
         while u >= layers[layer + 1]:
             layer += 1
-        r = u - layers[layer]
-        if panels_below[layer] >= 0:
-            first_row = layers[layer - 1]
-            column = panels_below[layer] + r // PANEL * PANEL * (layers[layer] - first_row + 1) + r % PANEL
+        # Unsigned numbers: // and % by a power of two are one instruction.
+        row, size = _u64((u - layers[layer]) * PANEL), _u64((layers[layer + 1] - layers[layer] + 1) * PANEL)
+        if layer > 0 and panels_above[layer - 1] >= 0:
+            first, place = layers[layer - 1], _u64(panels_above[layer - 1]) + row
             for k in range(start[u], middle[u]):
-                panel[column + (neighbour[k] - first_row) * PANEL] = weight[k]
-        if panels_above[layer] >= 0:
-            first_row = layers[layer + 1]
-            column = panels_above[layer] + r // PANEL * PANEL * (layers[layer + 2] - first_row + 1) + r % PANEL
+                i = _u64(neighbour[k] - first)
+                panel[place + i // _u64(PANEL) * size + i % _u64(PANEL)] = weight[k]
+        if layer < layers.size - 2 and panels_below[layer + 1] >= 0:
+            first, place = layers[layer + 1], _u64(panels_below[layer + 1]) + row
             for k in range(middle[u], start[u + 1]):
-                panel[column + (neighbour[k] - first_row) * PANEL] = weight[k]
+                i = _u64(neighbour[k] - first)
+                panel[place + i // _u64(PANEL) * size + i % _u64(PANEL)] = weight[k]
 
 
 @kernel

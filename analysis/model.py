@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.random import normal
+from analysis.threads import share
 
 _MOST = 2**32 - 1  # chain, step and unit are 32-bit words of a random number's position: beyond, numbers repeat
 _BYTES_A_DRAW = 100  # of memory while a normal number is made of twelve uniforms
@@ -218,6 +219,9 @@ def check_binary(name, array, n_columns=None):
 
 
 def _is_binary(array):
-    if array.dtype.kind in "bu":
-        return bool(array.max() <= 1)
-    return bool(((array == 0) | (array == 1)).all())
+    return all(share(len(array), _are_binary, array))
+
+
+def _are_binary(begin, end, array):
+    part = array[begin:end]
+    return bool(part.max() <= 1 if array.dtype.kind in "bu" else ((part == 0) | (part == 1)).all())

@@ -1,4 +1,4 @@
-"""Random numbers as pure functions of seed and position (Philox4x32-10), exact on every machine.
+"""Random numbers as pure functions of seed and position (Philox4x32-7), exact on every machine.
 
     derive(seed, labels)   a seed for a purpose: the purpose's name and indices are hashed into it
     normal                 sum of 12 uniforms - 6 (Irwin-Hall): mean 0, variance 1, no logarithm, no rounding
@@ -36,8 +36,8 @@ def key(seed, stream=0):
 
 def bits(seed, stream, n):
     """(n,) uint32 of random bits."""
-    out = np.empty(-(-n // 4) * 4, dtype=np.uint32)
-    kernels.random_bits(out, 0, key(seed, stream), 0, 0)
+    out = np.empty(n + kernels.BLOCK, dtype=np.uint32)
+    kernels.random_bits(out, 0, -(-n // 4), key(seed, stream), 0, 0)
     return out[:n]
 
 

@@ -13,19 +13,28 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.jit import kernel
-from analysis.kernels import DIVERGED, draw, exp, random_bits
-from analysis.lanes import GROUP, WIDTH, add_rows, fma, row_dots
+from analysis.kernels import BLOCK, DIVERGED, random_bits
+from analysis.lanes import (
+    GROUP,
+    PANEL,
+    WIDTH,
+    add_rows,
+    draw_lanes,
+    learn_lanes,
+    learn_panel,
+    odds_lanes,
+    row_dots,
+)
 
 _NEVER = np.float32(-100.0)  # bias of the hidden units that fill up: P(h = 1) < 1e-34
 _DIVERGED_BITS = DIVERGED.view(np.int32)
-_MAGNITUDE = np.int32(0x7FFFFFFF)
 
 
 class DenseRBM(NamedTuple):
     """Biases and weights of two layers, filled up with 0 to whole vectors; all float32."""
 
-    a: np.ndarray  # (n_visible,) visible biases
-    b: np.ndarray  # (n_hidden,) hidden biases
+    a: np.ndarray  # (1, n_visible) visible biases
+    b: np.ndarray  # (1, n_hidden) hidden biases
     w: np.ndarray  # (n_visible, n_hidden)
     mask: np.ndarray  # 1 where there is a synapse, like w; empty where all exist
     da: np.ndarray  # velocities
@@ -36,16 +45,17 @@ class DenseRBM(NamedTuple):
 def build(machine):
     """The DenseRBM of a BoltzmannMachine with one hidden layer; a copy."""
     (a, b), (w,), (mask,) = machine.biases, machine.weights, machine.masks
-    n_hidden, a, b = len(b), _filled_up(a, GROUP), _filled_up(b, WIDTH)
-    b[n_hidden:] = _NEVER
-    w, mask = _filled_up(w, GROUP, WIDTH), _filled_up(mask, GROUP, WIDTH) if not mask.all() else np.zeros((0, 0), "f4")
+    n_hidden, a, b = len(b), _filled_up(a[None], 1, PANEL), _filled_up(b[None], 1, WIDTH)
+    b[:, n_hidden:] = _NEVER
+    w = _filled_up(w, PANEL, WIDTH)
+    mask = _filled_up(mask, PANEL, WIDTH) if not mask.all() else np.zeros((0, 0), np.float32)
     return DenseRBM(a, b, w, mask, np.zeros_like(a), np.zeros_like(b), np.zeros_like(w))
 
 
 def parameters(rbm, shape):
     """(visible biases, hidden biases), weights without what was filled up; shape (n_visible, n_hidden)."""
     n, m = shape
-    return (rbm.a[:n].copy(), rbm.b[:m].copy()), rbm.w[:n, :m].copy()
+    return (rbm.a[0, :n].copy(), rbm.b[0, :m].copy()), rbm.w[:n, :m].copy()
 
 
 def _filled_up(array, *multiples):
@@ -59,123 +69,102 @@ def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, 
     shape (n_visible, n_hidden); factors (2,) float32: of the input upwards and downwards.
     """
     (n_visible, n_hidden), size = shape, min(size, order.size)
-    v, v_model = np.zeros((2, size, len(rbm.a)), np.float32)
-    p, p_model, h = np.zeros((3, size, len(rbm.b)), np.float32)
-    bits, rows = np.empty((n_visible + n_hidden + 7) // 4 * 4, np.uint32), np.empty(len(rbm.a) + 1, np.int32)
+    a, b, w, mask, da, db, dw = rbm
+    v, v_model = np.zeros((size, a.size), np.float32), np.zeros((size, a.size), np.float32)
+    p, p_model = np.zeros((size, b.size), np.float32), np.zeros((size, b.size), np.float32)
+    h, rows, rows_model = (
+        np.zeros((size, b.size), np.float32),
+        np.empty(size + a.size, np.int32),
+        np.empty(size, np.int32),
+    )
+    bits = np.empty(BLOCK + b.size + max(a.size, b.size), np.uint32)
     for first in range(0, order.size, size):
         n, update = min(size, order.size - first), first_update + first // size
         for c in range(n):
             for i in range(n_visible):
                 v[c, i] = patterns[order[first + c], i]
-            step = update * (n_steps + 1)
-            upwards(p[c], v[c], rbm, factors[0], rows)
-            sample(h[c], p[c], bits, n_visible, n_hidden, key, step, c)
-            for k in range(1, n_steps + 1):
-                downwards(v_model[c], h[c], rbm, factors[1])
-                sample(v_model[c], v_model[c], bits, 0, n_visible, key, step + k, c)
-                upwards(p_model[c], v_model[c], rbm, factors[0], rows)
-                if k < n_steps:
-                    sample(h[c], p_model[c], bits, n_visible, n_hidden, key, step + k, c)
-        if learn(rbm, v[:n], p[:n], v_model[:n], p_model[:n], rate, momentum):
+        step = update * (n_steps + 1)
+        upwards(p, v, n, b, w, factors[0], rows)
+        sample(h, p, n, bits, n_visible, n_hidden, key, step)
+        for k in range(1, n_steps + 1):
+            downwards(v_model, h, n, a, w, factors[1])
+            sample(v_model, v_model, n, bits, 0, n_visible, key, step + k)
+            upwards(p_model, v_model, n, b, w, factors[0], rows)
+            if k < n_steps:
+                sample(h, p_model, n, bits, n_visible, n_hidden, key, step + k)
+        to_probabilities(p, n)
+        to_probabilities(p_model, n)
+        scale, worst = np.float32(1.0) / np.float32(n), np.int32(0)
+        for i in range(n_visible):
+            n_data, n_model = active(rows, v, i, n), active(rows_model, v_model, i, n)
+            for j in range(0, b.size, WIDTH):
+                found = learn_lanes(w, dw, i, j, p, rows, n_data, p_model, rows_model, n_model, scale, momentum, rate)
+                worst = max(worst, found)
+        if mask.size:
+            for i in range(n_visible):
+                for j in range(b.size):
+                    w[i, j] *= mask[i, j]
+                    dw[i, j] *= mask[i, j]
+        for c in range(n):
+            rows[c] = c
+        for i in range(0, a.size, PANEL):
+            worst = max(worst, learn_panel(a, da, 0, i, v, rows, n, v_model, rows, n, scale, momentum, rate))
+        for j in range(0, b.size, PANEL):
+            worst = max(worst, learn_panel(b, db, 0, j, p, rows, n, p_model, rows, n, scale, momentum, rate))
+        if worst >= _DIVERGED_BITS:
             return update
     return -1
 
 
 @kernel
-def upwards(odds, v, rbm, factor, rows):
-    """odds_j = exp(-(b_j + factor sum_i v_i w_ij)), so that P(h_j = 1 | v) = 1 / (1 + odds_j)."""
-    n = 0
-    for i in range(v.size):
-        rows[n] = i
-        n += v[i] != 0
-    for j in range(0, odds.size, WIDTH):
-        add_rows(odds, j, rbm.w, rows, n)
-    to_odds(odds, rbm.b, factor)
+def upwards(odds, v, n, b, w, factor, rows):
+    """odds_cj = exp(-(b_j + factor sum_i v_ci w_ij)), so that P(h_j = 1 | v_c) = 1 / (1 + odds_cj), for c < n."""
+    for c in range(n):
+        n_rows = 0
+        for i in range(v.shape[1]):
+            rows[n_rows] = i
+            n_rows += v[c, i] != 0
+        for j in range(0, b.size, WIDTH):
+            add_rows(odds, c, j, w, rows, n_rows)
+        for j in range(0, b.size, PANEL):
+            odds_lanes(odds, c, j, b, factor)
 
 
 @kernel
-def downwards(odds, h, rbm, factor):
-    """odds_i = exp(-(a_i + factor sum_j w_ij h_j)), so that P(v_i = 1 | h) = 1 / (1 + odds_i)."""
-    for i in range(0, odds.size, GROUP):
-        row_dots(odds, i, rbm.w, h)
-    to_odds(odds, rbm.a, factor)
+def downwards(odds, h, n, a, w, factor):
+    """odds_ci = exp(-(a_i + factor sum_j w_ij h_cj)), so that P(v_i = 1 | h_c) = 1 / (1 + odds_ci), for c < n."""
+    for i in range(0, a.size, GROUP):
+        for c in range(n):
+            row_dots(odds, c, i, w, h, c)
+    for c in range(n):
+        for i in range(0, a.size, PANEL):
+            odds_lanes(odds, c, i, a, factor)
 
 
 @kernel
-def to_odds(total, bias, factor):
-    """total <- exp(-(bias + factor total))."""
-    for j in range(total.size):
-        total[j] = exp(-fma(factor, total[j], bias[j]))
+def sample(states, odds, n, bits, first, n_units, key, step):
+    """states_cj = 1 with probability 1 / (1 + odds_cj), c < n, for units from number `first` on; the rest is 0."""
+    for c in range(n):
+        random_bits(bits, first // 4, (first % 4 + n_units + 3) // 4, key, step, c)
+        for j in range(0, n_units, PANEL):
+            draw_lanes(states, c, j, odds, c, bits, first % 4 + j)
+        for j in range(n_units, states.shape[1]):
+            states[c, j] = np.float32(0.0)
 
 
 @kernel
-def sample(state, odds, bits, first, n, key, step, chain):
-    """state_j = 1 with probability 1 / (1 + odds_j), for the n units from number `first` on; the rest is 0."""
-    random_bits(bits[: (first % 4 + n + 3) // 4 * 4], first // 4, key, step, chain)
-    random = bits[first % 4 :]
-    for j in range(n):
-        state[j] = np.float32(draw(random[j], odds[j]) < np.float32(1.0))
-    state[n:] = np.float32(0.0)
+def to_probabilities(odds, n):
+    """odds <- 1 / (1 + odds), in the first n rows."""
+    for c in range(n):
+        for j in range(odds.shape[1]):
+            odds[c, j] = np.float32(1.0) / (np.float32(1.0) + odds[c, j])
 
 
 @kernel
-def learn(rbm, v, odds, v_model, odds_model, rate, momentum):
-    """One update from the patterns (rows) and their reconstructions; returns whether a parameter diverged."""
-    one, m = np.float32(1.0), len(rbm.b)
-    scale, data, model = one / np.float32(len(v)), np.empty(m, np.float32), np.empty(m, np.float32)
-    rows = np.empty(len(v) + 1, np.int32)
-    for p in (odds, odds_model):
-        for c in range(len(v)):
-            for j in range(m):
-                p[c, j] = one / (one + p[c, j])
-    worst = np.int32(0)
-    for i in range(len(rbm.a)):
-        add_active(data, odds, v, i, rows)
-        add_active(model, odds_model, v_model, i, rows)
-        for j in range(m):
-            data[j] = (data[j] - model[j]) * scale
-        if rbm.mask.size:
-            for j in range(m):
-                data[j] *= rbm.mask[i, j]
-        w, dw = rbm.w[i], rbm.dw[i]
-        for j in range(m):
-            dw[j] = momentum * dw[j] + rate * data[j]
-            w[j] += dw[j]
-        worst = max(worst, largest(w))
-    worst = max(worst, learn_bias(rbm.a, rbm.da, v, v_model, scale, rate, momentum))
-    worst = max(worst, learn_bias(rbm.b, rbm.db, odds, odds_model, scale, rate, momentum))
-    return worst >= _DIVERGED_BITS
-
-
-@kernel
-def add_active(total, p, v, i, rows):
-    """total_j = sum_c v_ci p_cj."""
-    n = 0
-    for c in range(len(v)):
-        rows[n] = c
-        n += v[c, i] != 0
-    for j in range(0, total.size, WIDTH):
-        add_rows(total, j, p, rows, n)
-
-
-@kernel
-def learn_bias(bias, velocity, data, model, scale, rate, momentum):
-    """db <- momentum db + rate (sum_c data_c - sum_c model_c) / B, b <- b + db; returns the largest |b|, as bits."""
-    for j in range(bias.size):
-        total, total_model = np.float32(0.0), np.float32(0.0)
-        for c in range(len(data)):
-            total += data[c, j]
-            total_model += model[c, j]
-        velocity[j] = momentum * velocity[j] + rate * ((total - total_model) * scale)
-        bias[j] += velocity[j]
-    return largest(bias)
-
-
-@kernel
-def largest(values):
-    """The largest |value| as the bits of its float32: in the order of numbers, what is not finite above all."""
-    worst = np.int32(0)
-    bits = values.view(np.int32)
-    for j in range(bits.size):
-        worst = max(worst, np.int32(bits[j] & _MAGNITUDE))
-    return worst
+def active(rows, v, i, n):
+    """rows = the c < n for which v_ci = 1; returns how many."""
+    count = 0
+    for c in range(n):
+        rows[count] = c
+        count += v[c, i] != 0
+    return count

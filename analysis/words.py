@@ -9,10 +9,11 @@ Counts are integers: exact, in any order, on any machine.
 import numpy as np
 
 from analysis.jit import kernel
-from analysis.lanes import CHAINS, popcount
+from analysis.lanes import CHAINS, GROUP, count_common
 from analysis.threads import share
 
-_ROWS, _WORDS = 16, 128  # units i and words at a time: 16 kB, which stay in the nearest cache
+_WORDS = 512  # words at a time: those of GROUP units are 32 kB, which stay in the nearest cache
+_VECTOR = 8  # words side by side
 
 
 def pack(states):
@@ -31,9 +32,18 @@ def unpack(words, n):
 
 def coincidences(x, y):
     """n_ij = sum_c x_ci y_cj of two arrays of words: (n_x, n_y) int64 counts."""
-    counts = np.zeros((x.shape[1], y.shape[1]), dtype=np.int64)
-    share(x.shape[1], _coincidences, counts, *(np.ascontiguousarray(array.T) for array in (x, y)))
-    return counts
+    rows = _rows_of_units(x, GROUP), _rows_of_units(y, 1)
+    counts = np.zeros((len(rows[0]), len(rows[1])), dtype=np.int64)
+    share(len(counts) // GROUP, _coincidences, counts, *rows)
+    return counts[: x.shape[1]]
+
+
+def _rows_of_units(words, multiple):
+    """Words (n_tiles, n_units) transposed, filled up with 0 to whole vectors and to a multiple of so many units."""
+    n_tiles, n_units = words.shape
+    rows = np.zeros((-(-n_units // multiple) * multiple, -(-n_tiles // _VECTOR) * _VECTOR), dtype=np.uint64)
+    rows[:n_units, :n_tiles] = words.T
+    return rows
 
 
 @kernel
@@ -57,12 +67,8 @@ def _unpack(begin, end, states, words):
 
 @kernel
 def _coincidences(begin, end, counts, x, y):
-    for first in range(begin, end, _ROWS):
+    for i in range(begin * GROUP, end * GROUP, GROUP):
         for t in range(0, x.shape[1], _WORDS):
+            n_vectors = min(_WORDS, x.shape[1] - t) // _VECTOR
             for j in range(len(y)):
-                b = y[j, t : t + _WORDS]
-                for i in range(first, min(first + _ROWS, end)):
-                    a, total = x[i, t : t + _WORDS], 0
-                    for k in range(b.size):
-                        total += popcount(a[k] & b[k])
-                    counts[i, j] += total
+                count_common(counts, i, j, x, y, t, n_vectors)

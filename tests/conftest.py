@@ -8,9 +8,17 @@ import pytest
 import yaml
 from hypothesis import configuration
 
+from analysis import graph
+
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
 hypothesis.settings.register_profile("project", derandomize=True, database=None, deadline=None, max_examples=40)
 hypothesis.settings.load_profile("project")
+
+
+@pytest.fixture(autouse=True)
+def panels_of_any_width(monkeypatch):
+    """Narrow layers too have panels where they are dense: tests are about small machines."""
+    monkeypatch.setattr(graph, "NARROWEST", 1)
 
 
 @pytest.fixture(params=[1, 2, 3], ids="{} threads".format)

@@ -24,9 +24,9 @@ WORD = 0xFFFFFFFF
 
 
 def philox(counter, key):
-    """Philox4x32-10 on Python ints, or arrays of uint64: four words from a counter of four and a key of two."""
+    """Philox4x32-7 on Python ints, or arrays of uint64: four words from a counter of four and a key of two."""
     c, k = list(counter), list(key)
-    for _ in range(10):
+    for _ in range(7):
         p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
         c = [(q >> 32) ^ c[1] ^ k[0], q & WORD, (p >> 32) ^ c[3] ^ k[1], p & WORD]
         k = [(k[0] + 0x9E3779B9) & WORD, (k[1] + 0xBB67AE85) & WORD]
@@ -72,14 +72,14 @@ def fma(a, b, c):
 
 
 def exp(x):
-    """2^n 2^f with n + f = x log2 e, |f| <= 1/2, in float32 step by step."""
-    z = np.minimum(np.maximum(f32(x), f32(-80)), f32(80)) * f32(1.4426950408889634)
-    n = np.floor(z + f32(0.5))
-    f = z - n
-    p = f32(1.5403530e-4)
-    for c in (1.3333558e-3, 9.6181291e-3, 5.5504109e-2, 2.4022651e-1, 6.9314718e-1, 1.0):
+    """2^n 2^f with n + f = x log2 e, n the nearest integer, in float32 step by step."""
+    z, log2_e = np.minimum(np.maximum(f32(x), f32(-80)), f32(80)), f32(1.4426950408889634)
+    n = fma(z, log2_e, f32(1.5 * 2**23)) - f32(1.5 * 2**23)
+    f = fma(z, log2_e, -n)
+    p = f32(1.32647e-3)
+    for c in (9.67151e-3, 5.550734e-2, 2.4022242e-1, 6.9314698e-1, 1.0):
         p = fma(p, f, c)
-    return p * np.exp2(n.astype(float)).astype(f32)
+    return np.ldexp(p, n.astype(int))
 
 
 def sigmoid(x):

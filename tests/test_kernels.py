@@ -17,14 +17,14 @@ import pytest
 
 from analysis import graph, kernels, lanes, spectrum, threads, training
 from analysis.jit import kernel
-from analysis.lanes import CHAINS, GROUP, PANEL, PATTERNS, WIDTH
+from analysis.lanes import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, WIDTH
 from analysis.model import BoltzmannMachine
 from analysis.random import key
 
 # Layers that start off multiples of 4 and fill no panel, more layers than two, words and tiles with spare chains; in
 # the last shape several panels, in the last count more words than share a read of the weights.
 SHAPES = [(5, 4), (1, 1), (3, 6, 5), (2, 3, 1, 4), (18, 35, 9, 21)]
-COUNTS = [1, PATTERNS, CHAINS, CHAINS + 5, (kernels.AT_ONCE + 1) * CHAINS + 7]
+COUNTS = [1, PATTERNS, CHAINS, CHAINS + 5, (AT_ONCE + 1) * CHAINS + 7]
 SEED = 2**40 + 3
 
 
@@ -78,6 +78,11 @@ def sigmoid(x):
     """kernels.sigmoid of every x: the mean field of units without synapses."""
     machine = BoltzmannMachine((np.zeros(1), x), (np.zeros((1, len(x))),), (np.zeros((1, len(x))),))
     return training.mean_field(machine, np.zeros((1, 1)))[1][0]
+
+
+@kernel
+def draw(bits, odds):
+    return lanes.draw(bits, odds)
 
 
 def exp(x):
@@ -172,8 +177,8 @@ def test_exp_and_sigmoid_have_the_bits_of_their_twins():
 def test_exp_keeps_its_stated_relative_error():
     x = np.linspace(-80, 80, 1_000_001).astype(np.float32)
     error = np.abs(exp(x) / np.exp(x.astype(float)) - 1)
-    assert error.max() < 6e-6
-    assert error[np.abs(x) < 30].max() < 3e-6
+    assert error.max() < 1.5e-6
+    assert error[np.abs(x) < 30].max() < 7e-7
 
 
 def test_sigmoid_keeps_its_stated_absolute_error():
@@ -218,9 +223,9 @@ def test_exp_and_sigmoid_are_finite_and_in_range_at_extreme_arguments():
     ],
 )
 def test_a_draw_is_below_one_where_the_upper_24_bits_are_below_the_probability(word, odds, expected):
-    value = kernels.draw(np.uint32(word), np.float32(odds))
+    value = draw(np.uint32(word), np.float32(odds))
     if expected is None:
-        assert not value < 1  # kernels.exp is finite: no odds are infinite
+        assert not value < 1  # lanes.exp is finite: no odds are infinite
     else:
         assert (value < 1) == expected
         assert value == naive.fma((word >> 8) * 2.0**-24, odds, (word >> 8) * 2.0**-24)
@@ -247,35 +252,43 @@ def bit(word, c):
 
 
 @kernel
-def word_sum(total, row, words, first, last, neighbour, weight):
-    lanes.word_sum(total, row, words, first, last, neighbour, weight)
-
-
-def test_word_sum_adds_the_weights_of_units_that_are_on_in_ascending_order(synapses):
-    neighbour, weight = synapses
-    words, total = words_of(np.random.default_rng(2), 7), np.full((3, CHAINS), 7, np.float32)
-    word_sum(total, 1, words, FIRST, LAST, neighbour, weight)
-    states = [[bit(words[u], c) for c in range(CHAINS)] for u in neighbour]
-    expected = [naive.lane_sum(weight[FIRST:LAST], np.array(states)[FIRST:LAST, c]) for c in range(CHAINS)]
-    assert total.tolist() == [[7] * CHAINS, np.array(expected).tolist(), [7] * CHAINS]
-    word_sum(total, 1, words, 5, 5, neighbour, weight)
-    assert not total[1].any()
+def word_sum(total, row, words, tile, first, last, neighbour, weight):
+    lanes.word_sum(total, row, words, tile, first, last, neighbour, weight)
 
 
 @kernel
-def row_sum(total, first_chain, panel, offset, rows, n_rows):
-    lanes.row_sum(total, first_chain, panel, offset, rows, n_rows)
+def word_sums(total, row, words, tile, first, last, neighbour, weight):
+    lanes.word_sums(total, row, words, tile, first, last, neighbour, weight)
+
+
+@pytest.mark.parametrize(("add", "n_tiles"), [(word_sum, 1), (word_sums, AT_ONCE)])
+def test_word_sums_add_the_weights_of_units_that_are_on_in_ascending_order(add, n_tiles, synapses):
+    neighbour, weight = synapses
+    words, total = words_of(np.random.default_rng(2), 6, 7), np.full((5 * PANEL, CHAINS), 7, np.float32)
+    add(total, 3, words, 2, FIRST, LAST, neighbour, weight)
+    for t in range(n_tiles):
+        states = np.array([[bit(words[2 + t, u], c) for c in range(CHAINS)] for u in neighbour])
+        expected = [naive.lane_sum(weight[FIRST:LAST], states[FIRST:LAST, c]) for c in range(CHAINS)]
+        assert total[3 + PANEL * t].tolist() == np.array(expected).tolist()
+    assert (np.delete(total, 3 + PANEL * np.arange(n_tiles), axis=0) == 7).all()
+    add(total, 3, words, 2, 5, 5, neighbour, weight)
+    assert not total[3 + PANEL * np.arange(n_tiles)].any()
+
+
+@kernel
+def row_sum(total, first_chain, panel, offset, rows, first_list, n_rows):
+    lanes.row_sum(total, first_chain, panel, offset, rows, first_list, n_rows)
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 9])
 def test_row_sum_adds_the_rows_of_each_chain_in_the_order_of_its_list(n_rows):
     rng = np.random.default_rng(3)
     panel, offset = rough(rng, 3 * PANEL + 40 * PANEL), 3 * PANEL
-    chosen = rng.integers(0, 40, (CHAINS, 12))
+    chosen = rng.integers(0, 40, (2 * CHAINS, 12))
     total, first = np.full((CHAINS, PANEL), 7, np.float32), 2 * GROUP
-    row_sum(total, first, panel, offset, (PANEL // 2 * chosen).astype(np.uint16), n_rows)
+    row_sum(total, first, panel, offset, (PANEL // 2 * chosen).astype(np.uint16), CHAINS + first, n_rows)
     for c in range(CHAINS):
-        rows = [panel[offset + PANEL * r :][:PANEL] for r in chosen[c, :n_rows]]
+        rows = [panel[offset + PANEL * r :][:PANEL] for r in chosen[CHAINS + c, :n_rows]]
         expected = naive.lane_sum(np.ones(n_rows), rows) if first <= c < first + GROUP else 7
         np.testing.assert_array_equal(total[c], np.broadcast_to(expected, PANEL))
 
@@ -283,31 +296,61 @@ def test_row_sum_adds_the_rows_of_each_chain_in_the_order_of_its_list(n_rows):
 def test_row_sum_reaches_the_last_row_that_16_bits_can_count():
     panel = np.arange(8192 * PANEL, dtype=np.float32)
     total, rows = np.zeros((CHAINS, PANEL), np.float32), np.full((CHAINS, 1), 8191 * PANEL // 2, np.uint16)
-    row_sum(total, 0, panel, 0, rows, 1)
+    row_sum(total, 0, panel, 0, rows, 0, 1)
     assert total[0].tolist() == panel[-PANEL:].tolist()
 
 
 @kernel
-def transpose(out, by_chain):
-    lanes.transpose(out, by_chain)
+def transpose(out, row, by_chain):
+    lanes.transpose(out, row, by_chain)
 
 
 def test_transpose_swaps_chains_and_units():
-    by_chain, out = np.arange(CHAINS * PANEL, dtype=np.float32).reshape(CHAINS, PANEL), np.zeros((PANEL, CHAINS), "f4")
-    transpose(out, by_chain)
-    np.testing.assert_array_equal(out, by_chain.T)
+    by_chain = np.arange(CHAINS * PANEL, dtype=np.float32).reshape(CHAINS, PANEL)
+    out = np.full((2 * PANEL, CHAINS), -1, np.float32)
+    transpose(out, 9, by_chain)
+    np.testing.assert_array_equal(out[9 : 9 + PANEL], by_chain.T)
+    assert (np.delete(out, range(9, 9 + PANEL), axis=0) == -1).all()
 
 
 @kernel
-def below_one(values, row):
-    return lanes.below_one(values, row)
+def draw_word(below, above, row, bits, bits_row, factor, bias):
+    return lanes.draw_word(below, above, row, bits, bits_row, factor, bias)
 
 
-def test_below_one_is_a_bit_a_chain():
+@kernel
+def draw_lanes(states, row, j, odds, odds_row, bits, place):
+    lanes.draw_lanes(states, row, j, odds, odds_row, bits, place)
+
+
+@kernel
+def odds_lanes(total, row, j, bias, factor):
+    lanes.odds_lanes(total, row, j, bias, factor)
+
+
+def test_draw_word_is_on_where_the_draw_of_the_odds_is_below_one():
     rng = np.random.default_rng(4)
-    values = rng.choice(np.float32([0, 0.5, 1 - 2.0**-24, 1, 1 + 2.0**-23, 2, np.inf, -1, np.nan]), (3, CHAINS))
-    for row in range(3):
-        assert below_one(values, row) == sum(1 << c for c in range(CHAINS) if values[row, c] < 1)
+    below, above = rng.normal(0, 2, (2, 3, CHAINS)).astype(np.float32)
+    bits, factor, bias = rng.integers(0, 2**32, (5, CHAINS), np.uint32), np.float32(2), np.float32(-0.3)
+    odds = naive.exp(-naive.fma(factor, below[1] + above[1], bias))
+    others = below[[0, 2]].copy()
+    word = draw_word(below, above, 1, bits, 4, factor, bias)
+    assert word == sum(1 << c for c in range(CHAINS) if draw(bits[4, c], odds[c]) < 1)
+    np.testing.assert_array_equal(below[1], odds)
+    np.testing.assert_array_equal(below[[0, 2]], others)
+
+
+def test_odds_and_draws_of_lanes_are_those_of_single_units():
+    rng = np.random.default_rng(13)
+    odds, bias = rng.normal(0, 2, (3, 3 * PANEL)).astype(np.float32), rng.normal(size=(1, 3 * PANEL)).astype(np.float32)
+    expected = odds.copy()
+    expected[1, PANEL : 2 * PANEL] = naive.exp(-naive.fma(np.float32(2), odds[1], bias[0]))[PANEL : 2 * PANEL]
+    odds_lanes(odds, 1, PANEL, bias, np.float32(2))
+    np.testing.assert_array_equal(odds, expected)
+    states, bits = np.full((2, 3 * PANEL), 7, np.float32), rng.integers(0, 2**32, 50, np.uint32)
+    draw_lanes(states, 0, PANEL, odds, 1, bits, 3)
+    on = [draw(bits[3 + c], odds[1, PANEL + c]) < 1 for c in range(PANEL)]
+    assert states.tolist() == [[7] * PANEL + on + [7] * PANEL, [7] * 3 * PANEL]
 
 
 @kernel
@@ -328,62 +371,76 @@ def test_popcount_and_lowest_bit_are_those_of_the_binary_number():
 
 
 @kernel
-def lane_sum(total, row, tile, first, last, neighbour, weight):
-    lanes.lane_sum(total, row, tile, first, last, neighbour, weight)
+def lane_sum(total, row, tiles, tile, first, last, neighbour, weight):
+    lanes.lane_sum(total, row, tiles, tile, first, last, neighbour, weight)
 
 
-def test_lane_sum_adds_products_in_ascending_order(synapses):
+@kernel
+def lane_sums(total, row, tiles, tile, first, last, neighbour, weight):
+    lanes.lane_sums(total, row, tiles, tile, first, last, neighbour, weight)
+
+
+@pytest.mark.parametrize(("add", "n_tiles"), [(lane_sum, 1), (lane_sums, lanes.TWO)])
+def test_lane_sums_add_products_in_ascending_order(add, n_tiles, synapses):
     neighbour, weight = synapses
-    tile, total = rough(np.random.default_rng(6), 7, PATTERNS), np.full((3, PATTERNS), 7, np.float32)
-    lane_sum(total, 1, tile, FIRST, LAST, neighbour, weight)
-    expected = naive.lane_sum(weight[FIRST:LAST], tile[neighbour[FIRST:LAST]])
-    assert total.tolist() == [[7] * PATTERNS, expected.tolist(), [7] * PATTERNS]
-    lane_sum(total, 1, tile, 5, 5, neighbour, weight)
-    assert not total[1].any()
+    tiles, total = rough(np.random.default_rng(6), 4, 7, PATTERNS), np.full((3 * PANEL, PATTERNS), 7, np.float32)
+    add(total, 1, tiles, 1, FIRST, LAST, neighbour, weight)
+    for t in range(n_tiles):
+        expected = naive.lane_sum(weight[FIRST:LAST], tiles[1 + t, neighbour[FIRST:LAST]])
+        assert total[1 + PANEL * t].tolist() == expected.tolist()
+    assert (np.delete(total, 1 + PANEL * np.arange(n_tiles), axis=0) == 7).all()
+    add(total, 1, tiles, 1, 5, 5, neighbour, weight)
+    assert not total[1 + PANEL * np.arange(n_tiles)].any()
 
 
 @kernel
-def panel_sum(total, row, tile, first, last, panel, offset):
-    lanes.panel_sum(total, row, tile, first, last, panel, offset)
+def panel_sum(total, row, tiles, tile, first, last, panel, offset):
+    lanes.panel_sum(total, row, tiles, tile, first, last, panel, offset)
 
 
 @kernel
-def panel_sum_across(total, row, tile, first, last, panel, offset, size):
-    lanes.panel_sum_across(total, row, tile, first, last, panel, offset, size)
+def panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size):
+    lanes.panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size)
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 3), (2, 40)])
 def test_panel_sums_add_products_in_ascending_order(first, last):
     rng = np.random.default_rng(7)
-    tile, panel, offset, size = rough(rng, 40, PATTERNS), rough(rng, 1200), 21, 24 * PANEL
+    tiles, panel, offset, size = rough(rng, 3, 40, PATTERNS), rough(rng, 1200), 21, 24 * PANEL
     down, across = np.full((2, GROUP + 4, PATTERNS), 7, np.float32)
-    panel_sum(down, 2, tile, first, last, panel, offset)
-    panel_sum_across(across, 2, tile, first, last, panel, offset, size)
+    panel_sum(down, 2, tiles, 1, first, last, panel, offset)
+    panel_sum_across(across, 2, tiles, 1, first, last, panel, offset, size)
     n = range(last - first)
     for u in range(GROUP):
         column = [panel[offset + PANEL * k + u] for k in n]
         row = [panel[offset + size * (k // PANEL) + k % PANEL + PANEL * u] for k in n]
         for total, weight in ((down, column), (across, row)):
-            expected = naive.lane_sum(weight, tile[first:last])
+            expected = naive.lane_sum(weight, tiles[1, first:last])
             np.testing.assert_array_equal(total[2 + u], np.broadcast_to(expected, PATTERNS))
     for total in (down, across):
         assert (np.delete(total, range(2, 2 + GROUP), axis=0) == 7).all()
 
 
 @kernel
-def replace(states, unit, new, row):
-    return lanes.replace(states, unit, new, row)
+def relax(tiles, tile, unit, below, above, row, factor, bias, n):
+    return lanes.relax(tiles, tile, unit, below, above, row, factor, bias, n)
 
 
-def test_replace_returns_the_largest_change():
+@pytest.mark.parametrize("n", [1, 20, PATTERNS])
+def test_relax_sets_the_sigmoid_of_the_input_and_returns_the_largest_change(n):
     rng = np.random.default_rng(8)
-    for c in range(PATTERNS):
-        states, new = rng.random((2, 5, PATTERNS), np.float32) * np.float32(0.1)
-        new[1, c] = states[3, c] + np.float32((-1) ** c * 0.5)
-        before = states.copy()
-        assert replace(states, 3, new, 1) == np.abs(new[1] - before[3]).max()
-        before[3] = new[1]
-        np.testing.assert_array_equal(states, before)
+    below, above = rng.normal(0, 2, (2, 3, PATTERNS)).astype(np.float32)
+    factor, bias = np.float32(2), np.float32(-0.3)
+    new = naive.sigmoid(naive.fma(factor, below[1] + above[1], bias))
+    new[n:] = 0
+    for c in range(n):
+        tiles = rng.random((2, 5, PATTERNS), np.float32)
+        tiles[1, 3] = new + np.float32(0.01)
+        tiles[1, 3, c] = new[c] - np.float32((-1) ** c * 0.5)
+        largest, expected = np.abs(new - tiles[1, 3]).max(), tiles.copy()
+        expected[1, 3] = new
+        assert relax(tiles, 1, 3, below, above, 1, factor, bias, n) == largest
+        np.testing.assert_array_equal(tiles, expected)
 
 
 @kernel
@@ -419,33 +476,81 @@ def test_both_on_counts_the_chains(n_tiles, synapses):
 
 
 @kernel
-def row_dots(total, i, matrix, vector):
-    lanes.row_dots(total, i, matrix, vector)
+def row_dots(total, row, i, matrix, vectors, vector):
+    lanes.row_dots(total, row, i, matrix, vectors, vector)
 
 
 @pytest.mark.parametrize("n_blocks", [0, 1, 5])
 def test_row_dots_add_every_16th_column_in_ascending_order_and_lanes_by_halves(n_blocks):
     rng = np.random.default_rng(11)
-    matrix, vector = rough(rng, 3 * GROUP, n_blocks * PANEL), rough(rng, n_blocks * PANEL)
-    total = np.full(3 * GROUP, 7, np.float32)
-    row_dots(total, GROUP, matrix, vector)
-    expected = [float(naive.lane_dot(row, vector, PANEL)) for row in matrix[GROUP : 2 * GROUP]]
-    assert total.tolist() == [7] * GROUP + expected + [7] * GROUP
+    matrix, vectors = rough(rng, 3 * GROUP, n_blocks * PANEL), rough(rng, 3, n_blocks * PANEL)
+    total = np.full((2, 3 * GROUP), 7, np.float32)
+    row_dots(total, 1, GROUP, matrix, vectors, 2)
+    expected = [float(naive.lane_dot(row, vectors[2], PANEL)) for row in matrix[GROUP : 2 * GROUP]]
+    assert total.tolist() == [[7] * 3 * GROUP, [7] * GROUP + expected + [7] * GROUP]
 
 
 @kernel
-def add_rows(total, j, matrix, rows, n_rows):
-    lanes.add_rows(total, j, matrix, rows, n_rows)
+def add_rows(total, row, j, matrix, rows, n_rows):
+    lanes.add_rows(total, row, j, matrix, rows, n_rows)
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 9])
 def test_add_rows_adds_in_the_order_of_the_list(n_rows):
     rng = np.random.default_rng(12)
     matrix, rows = rough(rng, 10, 3 * WIDTH), rng.integers(0, 10, 12).astype(np.int32)
-    total = np.full(3 * WIDTH, 7, np.float32)
-    add_rows(total, WIDTH, matrix, rows, n_rows)
+    total = np.full((2, 3 * WIDTH), 7, np.float32)
+    add_rows(total, 1, WIDTH, matrix, rows, n_rows)
     expected = naive.lane_sum(np.ones(n_rows), matrix[rows[:n_rows], WIDTH : 2 * WIDTH])
-    assert total.tolist() == [7] * WIDTH + np.broadcast_to(expected, WIDTH).tolist() + [7] * WIDTH
+    assert total[1].tolist() == [7] * WIDTH + np.broadcast_to(expected, WIDTH).tolist() + [7] * WIDTH
+    assert (total[0] == 7).all()
+
+
+@kernel
+def learn_lanes(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate):
+    return lanes.learn_lanes(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
+
+
+@kernel
+def learn_panel(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate):
+    return lanes.learn_panel(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
+
+
+@pytest.mark.parametrize(("learn", "width"), [(learn_lanes, WIDTH), (learn_panel, PANEL)])
+@pytest.mark.parametrize(("n", "n_model"), [(0, 0), (1, 0), (3, 5)])
+def test_learning_of_lanes_adds_rows_in_their_order_and_returns_the_largest_weight(learn, width, n, n_model):
+    rng = np.random.default_rng(14)
+    w, dw, p, p_model = (rough(rng, 6, 3 * width) for _ in range(4))
+    rows, rows_model = rng.integers(0, 6, (2, 6)).astype(np.int32)
+    scale, momentum, rate = np.float32([0.3, 0.7, 0.11])
+    columns = slice(width, 2 * width)
+    data = naive.lane_sum(np.ones(n), p[rows[:n], columns]) - naive.lane_sum(
+        np.ones(n_model), p_model[rows_model[:n_model], columns]
+    )
+    new, velocity = w.copy(), dw.copy()
+    velocity[2, columns] = momentum * dw[2, columns] + rate * (data * scale)
+    new[2, columns] += velocity[2, columns]
+    found = learn(w, dw, 2, width, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
+    np.testing.assert_array_equal(w, new)
+    np.testing.assert_array_equal(dw, velocity)
+    assert np.int32(found).view(np.float32) == np.abs(new[2, columns]).max()
+
+
+@kernel
+def count_common(counts, i, j, x, y, first, n_vectors):
+    lanes.count_common(counts, i, j, x, y, first, n_vectors)
+
+
+@pytest.mark.parametrize("n_vectors", [0, 1, 3])
+def test_count_common_adds_the_bits_that_both_words_have(n_vectors):
+    rng = np.random.default_rng(15)
+    x, y = words_of(rng, 2 * GROUP, 40), words_of(rng, 3, 40)
+    counts = rng.integers(0, 9, (2 * GROUP, 3))
+    expected = counts.copy()
+    for g in range(GROUP, 2 * GROUP):
+        expected[g, 1] += sum((int(x[g, k]) & int(y[1, k])).bit_count() for k in range(8, 8 + 8 * n_vectors))
+    count_common(counts, GROUP, 1, x, y, 8, n_vectors)
+    np.testing.assert_array_equal(counts, expected)
 
 
 def test_the_order_of_a_sum_shows_in_its_bits():

@@ -11,14 +11,14 @@ from analysis import kernels, random
 from analysis.lanes import CHAINS
 
 FULL = 0xFFFFFFFF
-# Known answers of Random123 1.14, kat_vectors, philox4x32 10: counter, key, result.
+# Known answers of Random123 1.14, kat_vectors, philox4x32 7: counter, key, result.
 KNOWN_ANSWERS = {
-    "zeros": ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
-    "ones": ((FULL,) * 4, (FULL,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+    "zeros": ((0, 0, 0, 0), (0, 0), (0x5F6FB709, 0x0D893F64, 0x4F121F81, 0x4F730A48)),
+    "ones": ((FULL,) * 4, (FULL,) * 2, (0x5207DDC2, 0x45165E59, 0x4D8EE751, 0x8C52F662)),
     "digits of pi": (
         (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
         (0xA4093822, 0x299F31D0),
-        (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+        (0x4DFCCABA, 0x190A87F0, 0xC47362BA, 0xB6B5242A),
     ),
 }
 SEEDS = [0, 1, 2**32 - 1, 2**32, 2**64 - 1]
@@ -37,11 +37,11 @@ def test_philox_gives_the_published_answers(counter, key, expected):
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("stream", "step", "chain"), [(0, 0, 0), (3, 0, 7), (9, FULL, FULL - 99), (5, 2**31, 2**31)])
 def test_bits_are_philox_at_unit_step_chain_stream(seed, stream, step, chain):
-    row, chains, key = np.empty(8, np.uint32), np.empty((8, CHAINS), np.uint32), random.key(seed, stream)
-    kernels.random_bits(row, 3, key, step, chain)
-    kernels.random_chains(chains, 12, 20, key, step, chain, CHAINS)
+    row, chains, key = np.empty(kernels.BLOCK, np.uint32), np.empty((8, CHAINS), np.uint32), random.key(seed, stream)
+    kernels.random_bits(row, 3, 2, key, step, chain)
+    kernels.random_chains(chains, 12, 20, key, step, chain)
     expected = [[naive.bits(seed, stream, chain + c, step, u) for c in range(CHAINS)] for u in range(12, 20)]
-    assert row.tolist() == [unit[0] for unit in expected]
+    assert row[:8].tolist() == [unit[0] for unit in expected]
     assert chains.tolist() == expected
 
 
@@ -49,27 +49,20 @@ def test_bits_are_philox_at_unit_step_chain_stream(seed, stream, step, chain):
 def test_bits_of_a_layer_do_not_depend_on_where_the_layer_starts(first, last):
     """They start with the block of four that holds the first unit."""
     whole, part = np.empty((12, CHAINS), np.uint32), np.empty((12, CHAINS), np.uint32)
-    kernels.random_chains(whole, 0, 12, random.key(1), 2, 64, CHAINS)
-    kernels.random_chains(part, first, last, random.key(1), 2, 64, CHAINS)
+    kernels.random_chains(whole, 0, 12, random.key(1), 2, 64)
+    kernels.random_chains(part, first, last, random.key(1), 2, 64)
     block = first // 4 * 4
     assert (part[first - block : last - block] == whole[first:last]).all()
-    row = np.empty((last + 3) // 4 * 4 - block, np.uint32)
-    kernels.random_bits(row, first // 4, random.key(1), 2, 64)
+    row = np.empty(kernels.BLOCK, np.uint32)
+    kernels.random_bits(row, first // 4, 3, random.key(1), 2, 64)
     assert (row[first - block : last - block] == whole[first:last, 0]).all()
 
 
 def test_bits_of_a_chain_do_not_depend_on_its_place_in_a_word():
     a, b = np.empty((4, CHAINS), np.uint32), np.empty((4, CHAINS), np.uint32)
-    kernels.random_chains(a, 0, 4, random.key(1), 2, 0, CHAINS)
-    kernels.random_chains(b, 0, 4, random.key(1), 2, 5, CHAINS)
+    kernels.random_chains(a, 0, 4, random.key(1), 2, 0)
+    kernels.random_chains(b, 0, 4, random.key(1), 2, 5)
     assert (a[:, 5:] == b[:, :-5]).all()
-
-
-def test_no_more_bits_are_drawn_than_there_are_chains():
-    bits = np.full((4, CHAINS), 7, np.uint32)
-    kernels.random_chains(bits, 0, 4, random.key(1), 2, 0, 5)
-    assert (bits[:, 5:] == 7).all()
-    assert bits[:, :5].tolist() == [[naive.bits(1, 0, c, 2, u) for c in range(5)] for u in range(4)]
 
 
 @pytest.mark.parametrize("draw", [random.uniform, random.normal, random.bits])
@@ -117,7 +110,7 @@ def test_each_bit_is_on_half_of_the_time():
 def test_neighbouring_chains_and_steps_are_uncorrelated():
     def draws(step, chain):
         out = np.empty(4096, np.uint32)
-        kernels.random_bits(out, 0, random.key(0), step, chain)
+        kernels.random_bits(out, 0, 1024, random.key(0), step, chain)
         return out
 
     rows = np.array([draws(step, chain) for step in range(4) for chain in range(4)], dtype=float)

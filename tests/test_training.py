@@ -374,9 +374,9 @@ def test_a_dense_rbm_gives_its_parameters_back_and_keeps_pruned_weights_at_zero(
     assert (w[machine.masks[0]] != machine.weights[0][machine.masks[0]]).all()
     # What fills up: nothing, and hidden units that are never on.
     assert not built.w[6:].any()
-    assert not built.a[6:].any()
+    assert not built.a[:, 6:].any()
     assert not built.w[:, 9:].any()
-    assert (built.b[9:] == -100).all()
+    assert (built.b[:, 9:] == -100).all()
 
 
 @pytest.mark.parametrize("n_hidden", [9, 80, 81])
@@ -384,7 +384,7 @@ def test_a_dense_rbm_gives_its_parameters_back_and_keeps_pruned_weights_at_zero(
 def test_one_parameter_that_left_the_range_is_caught_wherever_it_stands(value, n_hidden):
     """At rate 0 nothing else moves."""
     patterns = skewed_patterns(3, 6)
-    for name, place in (("a", 5), ("b", n_hidden - 1), ("w", (5, n_hidden - 1)), ("w", (0, 0))):
+    for name, place in (("a", (0, 5)), ("b", (0, n_hidden - 1)), ("w", (5, n_hidden - 1)), ("w", (0, 0))):
         built = rbm.build(naive.machine_of((6, n_hidden), density=1.1))
         getattr(built, name)[place] = value
         arguments = patterns, np.arange(3), 1, 1, np.ones(2, np.float32), np.float32(0), np.float32(0), key(0), 7
@@ -598,7 +598,7 @@ def test_a_seed_that_is_no_count_is_refused(seed):
     "plan",
     [
         schedule(n_epochs=3, rates=(200.0, 100.0), momentum=0.9, batch_size=8),
-        schedule("pcd", 3, (400.0, 800.0), momentum=0.5, batch_size=8, n_chains=10),
+        schedule("pcd", 3, (4000.0, 8000.0), momentum=0.5, batch_size=8, n_chains=10),
         schedule(n_epochs=3, rates=(200.0, 100.0), momentum=0.9),
     ],
     ids=["cd", "pcd", "cd online"],
