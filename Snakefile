@@ -17,6 +17,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from analysis.config import check, notebook_source
+from analysis.provenance import READERS
 
 min_version("9.0")
 
@@ -34,8 +35,7 @@ RUNS = f"{OUT}data/runs"
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 # What a run depends on: the code that simulates and measures, and the part of the config that it reads.
 CODE = [str(p) for p in sorted(Path("analysis").glob("*.py"))]
-DRAWING = ("claims", "collection", "effects", "pictures", "plotting", "statistics", "style", "times", "verify")
-RUN_CODE = [path for path in CODE if Path(path).stem not in DRAWING]
+RUN_CODE = [path for path in CODE if Path(path).stem not in READERS]
 BIRTH = ["dataset", "machine", "pretraining", "training", "samples"]
 LIFE = BIRTH + ["retraining", "pruning", "measures"]
 

@@ -53,6 +53,30 @@ def same_config(dataset, path):
     return settings(dataset) == configuration.load(path)
 
 
+def stale(dataset, path):
+    """Why the dataset is not what this code makes under the config in that file: a list of reasons, empty if it is."""
+    reasons, here = [], provenance.fingerprint()
+    codes = {dataset.attrs.get("code_fingerprint"), *json.loads(dataset.attrs.get("runs_code", "[]"))}
+    if codes != {here}:
+        found = ", ".join(sorted(str(code) for code in codes - {here}))
+        reasons.append(f"it was made by other code (fingerprint {found}; that of this checkout is {here})")
+    if not same_config(dataset, path):
+        reasons.append(f"its runs obeyed another config than `{Path(path).name}`")
+    return reasons
+
+
+def provenance_markdown(dataset, path):
+    """Whether the dataset belongs to this code and to the config in that file, and where its data come from."""
+    name, reasons = f"`{dataset.attrs['claim']}.nc`", stale(dataset, path)
+    if reasons:
+        return f"> **Stale data.** {name} does not belong to this checkout: {'; '.join(reasons)}. `make figures` renews it."
+    lines = [f"Data: {name}, made by the code of this checkout under `{Path(path).name}` from", ""]
+    for experiment, text in json.loads(dataset.attrs["data"]).items():
+        data = json.loads(text)
+        lines.append(f"- {experiment}: {data['title']}; {data['source']} ({data['licence']})")
+    return "\n".join(lines)
+
+
 def part(dataset, experiment):
     """The variables of one experiment without its name in front; attrs: experiment, reference (criterion)."""
     start = f"{experiment}_"

@@ -38,14 +38,20 @@ def collect(claim, runs, config):
     for experiment, settings in config["experiments"].items():
         folder = Path(runs) / experiment
         part = _COLLECT[claim](folder, settings)
-        made = _read(folder / settings["reference"] / "0.nc", []).attrs
-        sources[experiment] = made.get("data", "")
-        codes.add(made.get("code_fingerprint", ""))
+        made = [_read(folder / name / f"{seed}.nc", []).attrs for name, seed in _runs(settings)]
+        sources[experiment] = made[0].get("data", "")
+        codes |= {attrs.get("code_fingerprint", "") for attrs in made}
         parts.append(part.rename({name: f"{experiment}_{name}" for name in {*part.variables, *part.dims}}))
     attrs = provenance.attributes(config, claim=claim, title=CLAIMS[claim], data=sources, runs_code=sorted(codes))
     dataset = _compact(_join(*parts))
     dataset.attrs = attrs
     return dataset
+
+
+def _runs(settings):
+    """(condition, seed) of every run that the config asks for."""
+    names = [*settings["criteria"], *settings["controls"], *["fisher"] * settings["proxy"]]
+    return [(name, seed) for name in names for seed in range(settings["n_seeds"])]
 
 
 def _overproduction(folder, settings):

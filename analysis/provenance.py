@@ -14,10 +14,19 @@ from pathlib import Path
 _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "mlxtend")
 
 
+# Modules that read runs: no number of a run depends on them.
+READERS = ("claims", "collection", "effects", "pictures", "plotting", "statistics", "style", "times", "verify")
+
+
+def sources():
+    """The source files that a run depends on: all of this package but READERS, in alphabetical order."""
+    return [path for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem not in READERS]
+
+
 def fingerprint():
-    """SHA-256 over the source of this package, first 16 hexadecimal digits."""
+    """SHA-256 over `sources`, first 16 hexadecimal digits: the code that simulates and measures."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sources():
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

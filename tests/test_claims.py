@@ -1,14 +1,17 @@
 """Effects agree with hand-computed cases, and every verdict comes out for data that were made for it."""
 
 import json
+import shutil
 
+import h5netcdf
 import numpy as np
 import pytest
 import xarray as xr
 import yaml
 from scipy import stats
 
-from analysis import claims, effects, statistics
+from analysis import claims, effects, provenance, statistics
+from analysis.config import ROOT
 
 INTERVAL = {"confidence": 0.95, "n_resamples": 999, "seed": 0}
 SEEDS = np.arange(6)
@@ -322,6 +325,48 @@ def test_units_are_measured_before_the_pruning_that_decides_on_them(made_up_runs
     found = part.sel(seed=1, pruning=2)
     np.testing.assert_allclose(found["unit_fisher_1"], before, rtol=1 / 2000)  # rounded to 11 bits
     np.testing.assert_array_equal(found["loss_cause_1"], cause)
+
+
+def test_a_dataset_of_other_code_other_runs_or_another_config_is_called_stale(made_up_runs, tmp_path, monkeypatch):
+    path = made_up_runs / "config.yaml"
+    dataset = claims.collect("01_overproduction", made_up_runs, path)
+    assert dataset.attrs["runs_code"] == '["fake"]'
+    (reason,) = claims.stale(dataset, path)
+    here = provenance.fingerprint()
+    assert reason == f"it was made by other code (fingerprint fake; that of this checkout is {here})"
+    fresh = dataset.assign_attrs(runs_code=json.dumps([here]))
+    assert claims.stale(fresh, path) == []
+    (reason,) = claims.stale(fresh.assign_attrs(code_fingerprint="old"), path)
+    assert "fingerprint old;" in reason
+    changed = yaml.safe_load(path.read_text())
+    changed["experiments"]["patches"]["pruning"]["fraction"] = 0.25
+    other = tmp_path / "other.yaml"
+    other.write_text(yaml.safe_dump(changed))
+    assert claims.stale(fresh, other) == ["its runs obeyed another config than `other.yaml`"]
+    assert "Stale data" in claims.provenance_markdown(dataset, path)
+
+
+def test_one_run_of_other_code_makes_the_dataset_stale(made_up_runs, tmp_path):
+    shutil.copytree(made_up_runs, tmp_path / "runs")
+    path = tmp_path / "runs/digits/random_sparse/1.nc"
+    with h5netcdf.File(path, "a") as run:
+        run.attrs["code_fingerprint"] = "older"
+    dataset = claims.collect("02_weight_pruning", tmp_path / "runs", made_up_runs / "config.yaml")
+    assert dataset.attrs["runs_code"] == '["fake", "older"]'
+
+
+def test_the_fingerprint_is_that_of_the_code_that_simulates_and_measures(monkeypatch, tmp_path):
+    names = {path.stem for path in provenance.sources()}
+    assert {"kernels", "pruning", "protocol", "record", "config", "data"} <= names
+    assert not names & set(provenance.READERS)
+    before = provenance.fingerprint()
+    for name, same in (("plotting.py", True), ("pruning.py", False)):
+        folder = tmp_path / name / "analysis"
+        shutil.copytree(ROOT / "analysis", folder, ignore=shutil.ignore_patterns("__pycache__"))
+        with (folder / name).open("a") as file:
+            file.write("\n# changed\n")
+        monkeypatch.setattr(provenance, "__file__", str(folder / "provenance.py"))
+        assert (provenance.fingerprint() == before) == same
 
 
 def test_a_missing_run_is_named(made_up_runs, tmp_path):
