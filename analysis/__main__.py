@@ -230,7 +230,11 @@ def _run_by_sessions(function, arguments, options, title):
         Path(options.output).with_name(f".{Path(options.output).name}.sessions"),
         _attributes(options, title),
     )
-    done = _read(kept) if kept.is_file() and h5py.is_hdf5(kept) else None
+    try:
+        done = _read(kept) if kept.is_file() else None
+    except ValueError as error:
+        _LOG.info("starting over: %s", error)
+        done = None
     if done is not None and done.attrs != made_by:
         _LOG.info("%s was made by other code or another config: starting over", kept)
         done = None

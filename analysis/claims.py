@@ -69,7 +69,7 @@ def provenance_markdown(dataset, path):
     """Whether the dataset belongs to this code and to the config in that file, and where its data come from."""
     name, reasons = f"`{dataset.attrs['claim']}.nc`", stale(dataset, path)
     if reasons:
-        return f"> **Stale data.** {name} does not belong to this checkout: {'; '.join(reasons)}. `make figures` renews it."
+        return f"> **Stale data.** {name} is not of this checkout: {'; '.join(reasons)}. `make figures` renews it."
     lines = [f"Data: {name}, made by the code of this checkout under `{Path(path).name}` from", ""]
     for experiment, text in json.loads(dataset.attrs["data"]).items():
         data = json.loads(text)
@@ -222,8 +222,8 @@ def summary(folder, figures, data):
     tables = [evaluate(dataset) for dataset in datasets]
     table = pd.concat(tables, ignore_index=True)
     figures = Path(figures)
-    figures.mkdir(parents=True, exist_ok=True)
-    (figures / "claims.md").write_text(all_markdown(tables), encoding="utf-8")
+    with provenance.whole(figures / "claims.md") as temporary:
+        temporary.write_text(all_markdown(tables), encoding="utf-8")
     style.save(plotting.claims_figure(table), figures / "claims")
     save(summary_dataset(table, datasets[0]), Path(data) / "claims.nc")
     return table

@@ -8,7 +8,7 @@ import numpy as np
 from analysis import kernels
 from analysis.graph import build, from_words, to_words
 from analysis.lanes import CHAINS
-from analysis.model import check_binary, check_count
+from analysis.model import check_binary, check_count, check_memory
 from analysis.random import derive, key
 from analysis.threads import share
 
@@ -28,6 +28,7 @@ def sample(machine, n_chains, n_steps, seed, initial=None):
     """
     for name, value in (("n_chains", n_chains), ("n_steps", n_steps)):
         check_count(name, value)
+    check_memory("n_chains", f"{n_chains:,} chains", n_chains * sum(machine.n_units) * 9 // 8)  # a byte and a bit
     graph = build(machine)
     words = start_words(graph, n_chains, seed) if initial is None else _initial_words(machine, n_chains, initial)
     share(len(words), kernels.gibbs, words, graph, key(derive(seed, "gibbs")), 0, n_steps, n_chains)

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 
+from analysis import provenance
 from analysis.effects import NAMES
 from analysis.statistics import interval
 
@@ -48,10 +49,11 @@ def theme():
 def save(figure, path):
     """Write path.svg and path.png, the same bytes for the same figure; `path` has no suffix. Returns the figure."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": "developmental-pruning"}):
-        figure.savefig(path.with_name(path.name + ".svg"), metadata={"Date": None, "Creator": None})
-        figure.savefig(path.with_name(path.name + ".png"), dpi=200, metadata={"Software": None})
+        with provenance.whole(path.with_name(path.name + ".svg")) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+        with provenance.whole(path.with_name(path.name + ".png")) as temporary:
+            figure.savefig(temporary, format="png", dpi=200, metadata={"Software": None})
     return figure
 
 

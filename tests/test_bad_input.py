@@ -359,6 +359,22 @@ CALLS = {
         lambda: sample(MACHINE, HUGE, 1, 0),
         "n_chains: found 1000000000000, expected a count of at",
     ),
+    "sample 4 10^9 chains of 100 units": (
+        lambda: sample(BoltzmannMachine.random((50, 50), 0), 4 * 10**9, 1, 0),
+        "n_chains: found 4,000,000,000 chains, which needs",
+    ),
+    "mean field of 0 iterations": (
+        lambda: mean_field(MACHINE, np.zeros((1, 4)), 0),
+        "n_iterations: found 0, expected a count of at least 1",
+    ),
+    "mean field to NaN": (
+        lambda: mean_field(MACHINE, np.zeros((1, 4)), 1, np.nan),
+        "tolerance: found nan, expected a finite number of at least 0",
+    ),
+    "mean field to 'small'": (
+        lambda: mean_field(MACHINE, np.zeros((1, 4)), 1, "small"),
+        "tolerance: found 'small', expected a finite number of at least 0",
+    ),
     "sample 10^12 sweeps": (
         lambda: sample(MACHINE, 1, HUGE, 0),
         "n_steps: found 1000000000000, expected a count of at",

@@ -111,6 +111,19 @@ def test_a_run_killed_at_random_moments_ends_with_the_bytes_of_a_run_without_a_b
     assert not kept.exists()
 
 
+def test_sessions_in_a_damaged_file_are_made_again(single):
+    kept = single / ".damaged.nc.sessions"
+    for damaged in (b"", (single / "whole.nc").read_bytes()[:5000], b"no NetCDF"):
+        kept.write_bytes(damaged)
+        log = single / "damaged.log"
+        process = start(run("damaged.nc"), single, log)
+        assert wait(process)
+        assert process.returncode == 0, log.read_text()
+        assert "starting over" in log.read_text()
+        assert (single / "damaged.nc").read_bytes() == (single / "whole.nc").read_bytes()
+        assert not kept.exists()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9], ids="{} of the file".format)
 def test_a_full_disk_is_an_error_of_one_line_and_leaves_no_half_of_a_file(single, share):
     """A limit to the size of files stands for the disk."""
