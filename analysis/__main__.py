@@ -167,9 +167,16 @@ _OPTIONS = {
 
 
 def _settings(options):
-    settings = config.experiment(config.load(options.config), options.experiment)
+    settings = config.experiment(_config(options), options.experiment)
     _check_size(settings)
     return settings
+
+
+def _config(options):
+    """The config that the options name, read once."""
+    if not hasattr(options, "loaded"):
+        options.loaded = config.load(options.config)
+    return options.loaded
 
 
 def _check_size(settings):
@@ -254,7 +261,7 @@ def _write(dataset, options, title):
 
 
 def _attributes(options, title):
-    settings = config.load(options.config)
+    settings = _config(options)
     source = dict(_provenance(settings["experiments"][options.experiment]["dataset"]))
     more = {"title": title, "experiment": options.experiment, "seed": options.seed, "data": source}
     if hasattr(options, "condition"):

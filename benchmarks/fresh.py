@@ -6,8 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from analysis import fisher, sampling, training
@@ -52,6 +52,14 @@ def experiment(n):
     return [fisher.variance_estimate(pre, post) for pre, post in zip(states, states[1:])]
 
 
+def _peak():
+    """Largest memory of this process so far, GiB."""
+    if Path("/proc/self/status").is_file():  # where ru_maxrss begins with that of the process that started this one
+        (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
+
+
 def _python(*arguments, **environment):
     environment = {**os.environ, **environment}
     command = [sys.executable, *arguments]
@@ -60,5 +68,4 @@ def _python(*arguments, **environment):
 
 if __name__ == "__main__":
     experiment(int(sys.argv[1]))
-    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, else kB
-    print(np.float64(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / unit)
+    print(_peak())
