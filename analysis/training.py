@@ -134,11 +134,13 @@ def pretrain_greedily(machine, patterns, schedules, seed, progress=False):
 def mean_field(machine, patterns, n_iterations=50, tolerance=1e-7):
     """m_u = sigmoid(b_u + sum_k w_uk m_k) for the hidden units of each pattern: one float32 array (n, n_l) a layer.
 
-    The first array is the clamped patterns; exact for one hidden layer. Ends after n_iterations, or when no unit moved
-    by `tolerance` or more. Raises ValueError as `train`, and for a count below 1 or a tolerance that is no number >= 0.
+    The first array is the clamped patterns; exact for one hidden layer. Starts with a pass upwards; ends after
+    n_iterations more (0: none), or when no unit moved by `tolerance` or more. Raises ValueError as `train`, and for a
+    negative count or a tolerance that is no number >= 0.
     """
     patterns = check_binary("patterns", patterns, machine.n_units[0])
-    check_count("n_iterations", n_iterations)
+    if n_iterations != 0:
+        check_count("n_iterations", n_iterations)
     if not isinstance(tolerance, (int, float, np.floating)) or not 0 <= tolerance < np.inf:
         raise ValueError(f"tolerance: found {tolerance!r}, expected a finite number of at least 0")
     graph = build(machine)

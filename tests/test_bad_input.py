@@ -363,9 +363,9 @@ CALLS = {
         lambda: sample(BoltzmannMachine.random((50, 50), 0), 4 * 10**9, 1, 0),
         "n_chains: found 4,000,000,000 chains, which needs",
     ),
-    "mean field of 0 iterations": (
-        lambda: mean_field(MACHINE, np.zeros((1, 4)), 0),
-        "n_iterations: found 0, expected a count of at least 1",
+    "mean field of -1 iterations": (
+        lambda: mean_field(MACHINE, np.zeros((1, 4)), -1),
+        "n_iterations: found -1, expected a count of at least 1",
     ),
     "mean field to NaN": (
         lambda: mean_field(MACHINE, np.zeros((1, 4)), 1, np.nan),

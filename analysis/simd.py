@@ -1,0 +1,192 @@
+"""Bricks of vector code, in LLVM: what `lanes` builds its operations from.
+
+    fold           accumulators over k = first ... last - 1, in ascending order
+    load, store    vectors of float32
+    fused          a b + c, rounded once
+    exponential    2^n 2^f, |f| <= 1/2: a polynomial and a shift
+    sums, largest  over the lanes of vectors, by halves
+
+Each takes LLVM's builder first and works on numbers or vectors of any width.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils
+
+FLOAT, INT16, INT32, INT64 = ir.FloatType(), ir.IntType(16), ir.IntType(32), ir.IntType(64)
+EXP = 1.32647e-3, 9.67151e-3, 5.550734e-2, 2.4022242e-1, 6.9314698e-1, 1.0  # of 2^f, f^5 first
+REGISTER = 16  # float32 in the widest vector register
+ALIGN = 4  # numpy promises no more than the alignment of one float32
+
+
+def floats(n):
+    return ir.VectorType(FLOAT, n)
+
+
+def data(context, builder, array_type, array):
+    return context.make_array(array_type)(context, builder, array).data
+
+
+def int64(value):
+    return ir.Constant(INT64, value)
+
+
+def index(builder, *terms):
+    """Sum of products: ((a, b), c) -> a b + c, as i64."""
+    total = int64(0)
+    for term in terms:
+        if isinstance(term, tuple):
+            term = builder.mul(term[0], int64(term[1]))
+        total = builder.add(total, term)
+    return total
+
+
+def splat(builder, scalar, n):
+    """The scalar in every lane."""
+    undefined = ir.Constant(ir.VectorType(scalar.type, n), ir.Undefined)
+    one = builder.insert_element(undefined, scalar, ir.Constant(INT32, 0))
+    return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(INT32, n), [0] * n))
+
+
+def rows_of(builder, array, tile, n_tiles, n_lanes):
+    """Pointers to array[tile], array[tile + 1], ..., of n_units times n_lanes numbers each."""
+    size = builder.mul(builder.extract_value(array.shape, 1), int64(n_lanes))
+    return [builder.gep(array.data, [builder.mul(builder.add(tile, int64(t)), size)]) for t in range(n_tiles)]
+
+
+def vector_at(builder, pointer, offset, n):
+    """Pointer to n floats, `offset` floats further on."""
+    return builder.bitcast(builder.gep(pointer, [offset]), floats(n).as_pointer())
+
+
+def load(builder, pointer, offset, n):
+    return builder.load(vector_at(builder, pointer, offset, n), align=ALIGN)
+
+
+def store(builder, value, pointer, offset):
+    builder.store(value, vector_at(builder, pointer, offset, value.type.count), align=ALIGN)
+
+
+def fold(builder, first, last, initial, body):
+    """Fold body(k, accumulators) over k = first ... last - 1; leaves the builder after the loop."""
+    entry = builder.block
+    head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    k, accumulators = builder.phi(INT64), [builder.phi(value.type) for value in initial]
+    builder.cbranch(builder.icmp_signed("<", k, last), inside, after)
+    builder.position_at_end(inside)
+    new = [builder.add(k, int64(1)), *body(k, accumulators)]
+    for phi, start, value in zip([k, *accumulators], [first, *initial], new):
+        phi.add_incoming(start, entry)
+        phi.add_incoming(value, builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+    return accumulators
+
+
+def fused(builder, a, b, c):
+    """a b + c, rounded once; numbers or vectors."""
+    suffix = f"v{a.type.count}f32" if isinstance(a.type, ir.VectorType) else "f32"
+    kind = ir.FunctionType(a.type, [a.type] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.{suffix}"), [a, b, c])
+
+
+def zeros(n):
+    return ir.Constant(floats(n), [0.0] * n)
+
+
+def transposed(builder, rows):
+    """n vectors of n floats, transposed: swap the off-diagonal blocks of size n/2, then n/4, ... 1."""
+    n = len(rows)
+    size = n // 2
+    while size:
+        low = [c if c & size == 0 else n + c - size for c in range(n)]
+        high = [c + size if c & size == 0 else n + c for c in range(n)]
+        masks = [ir.Constant(ir.VectorType(INT32, n), mask) for mask in (low, high)]
+        for r in range(n):
+            if r & size == 0:
+                pair = rows[r], rows[r + size]
+                rows[r], rows[r + size] = (builder.shuffle_vector(*pair, mask) for mask in masks)
+        size //= 2
+    return rows
+
+
+def constant(like, value):
+    """The number in every lane of a type like this value's."""
+    lanes = like.type.count if isinstance(like.type, ir.VectorType) else None
+    return ir.Constant(like.type, value if lanes is None else [value] * lanes)
+
+
+def nearest(value):
+    """The float32 nearest to a number, as LLVM reads it."""
+    return float(np.float32(value))
+
+
+def exponential(builder, x):
+    """exp(x) of numbers or vectors, see `lanes.exp`."""
+    low, high = constant(x, -80.0), constant(x, 80.0)
+    x = builder.select(builder.fcmp_ordered(">", x, low), x, low)
+    x = builder.select(builder.fcmp_ordered("<", x, high), x, high)
+    log2_e, shift = constant(x, nearest(np.log2(np.e))), constant(x, 1.5 * 2.0**23)
+    rounded = fused(builder, x, log2_e, shift)  # no float32 of this size has a fraction: n stands in the lowest bits
+    f = fused(builder, x, log2_e, builder.fsub(shift, rounded))
+    power = constant(x, nearest(EXP[0]))
+    for coefficient in EXP[1:]:
+        power = fused(builder, power, f, constant(x, nearest(coefficient)))
+    integer = ir.VectorType(INT32, x.type.count) if isinstance(x.type, ir.VectorType) else INT32
+    power, rounded = (builder.bitcast(value, integer) for value in (power, rounded))
+    return builder.bitcast(builder.add(power, builder.shl(rounded, constant(rounded, 23))), x.type)
+
+
+def odds(builder, below, above, factor, bias):
+    """exp(-(bias + factor (below + above)))."""
+    return exponential(builder, builder.fneg(fused(builder, factor, builder.fadd(below, above), bias)))
+
+
+def draw(builder, bits, odds):
+    """r (1 + odds), see `lanes.draw`."""
+    r = builder.sitofp(builder.lshr(bits, constant(bits, 8)), odds.type)
+    r = builder.fmul(r, constant(odds, 2.0**-24))  # 24 of 32 bits: what a float32 holds exactly
+    return fused(builder, r, odds, r)
+
+
+def larger(builder, a, b):
+    """The larger of each pair of integers or numbers."""
+    compare = builder.icmp_signed if a.type.element == INT32 else builder.fcmp_ordered
+    return builder.select(compare(">", a, b), a, b)
+
+
+def largest(builder, vector):
+    """The largest number of a vector."""
+    width = vector.type.count
+    while width > 1:
+        width //= 2
+        vector = larger(builder, *(shuffled(builder, vector, vector, list(range(s, s + width))) for s in (0, width)))
+    return builder.extract_element(vector, ir.Constant(INT32, 0))
+
+
+def sums(builder, vectors):
+    """One vector with the sum of each of the vectors: halves are added until one number is left of each."""
+    width = vectors[0].type.count
+    while width > 1:
+        width //= 2
+        if width >= REGISTER:
+            halves = [list(range(s, s + width)) for s in (0, width)]
+            vectors = [builder.fadd(*(shuffled(builder, v, v, half) for half in halves)) for v in vectors]
+        elif len(vectors) > 1:
+            pairs = zip(vectors[0::2], vectors[1::2])
+            vectors = [add_halves(builder, *pair, list(range(2 * pair[0].type.count)), width) for pair in pairs]
+        else:
+            vectors = [add_halves(builder, *vectors, *vectors, list(range(vectors[0].type.count)), width)]
+    return vectors[0]
+
+
+def add_halves(builder, a, b, lanes, width):
+    """Lanes of a and b in segments of 2 width: each one's first half + its second half."""
+    halves = [[lane for lane in lanes if lane // width % 2 == half] for half in (0, 1)]
+    return builder.fadd(*(shuffled(builder, a, b, half) for half in halves))
+
+
+def shuffled(builder, a, b, lanes):
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(lanes)), lanes))
