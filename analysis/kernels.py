@@ -284,14 +284,12 @@ def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below,
     With below_alone the input from above is missing, and that from below doubled in its place where there is a layer.
     A block of units is done for all tiles, so that its weights are read once, TWO tiles at a time where both are at
     work; weights of a pair of layers are read from the same panels in both directions, so that they stay in the cache.
-    below, above (TWO PANEL, PATTERNS) float32: room for inputs.
+    below, above (TWO PANEL, PATTERNS) float32: room for inputs; above is 0 where below_alone.
     """
     layers, panel, panels_below, panels_above = graph.layer, graph.panel, graph.panels_below, graph.panels_above
     bias, start, middle, neighbour, weight = graph.bias, graph.start, graph.above, graph.neighbour, graph.weight
     first_unit, last_unit = layers[layer], layers[layer + 1]
     factor = _f32(2.0) if below_alone and layer < layers.size - 2 else _f32(1.0)
-    if below_alone or layer == layers.size - 2:
-        above[:] = _f32(0.0)
     for first in range(first_unit, last_unit, PANEL):
         last, t = min(first + PANEL, last_unit), begin
         while t < end:
