@@ -253,7 +253,8 @@ def _compare(settings, machine, kept, seed, reference):
         local[f"{name}_first_eigenvector"] = np.zeros(mask.shape)
         local[f"{name}_first_eigenvector"][mask] = fisher.first_eigenvector(matrix)[n_biases:]
         spectrum = np.full(n_parameters, np.nan)
-        spectrum[: len(matrix)] = np.round(np.linalg.eigvalsh(matrix)[::-1], 9)  # LAPACK's errors are absolute, 1e-15
+        # LAPACK's errors are absolute, 1e-15; adding 0 makes the zero that they may leave a positive one.
+        spectrum[: len(matrix)] = np.round(np.linalg.eigvalsh(matrix)[::-1], 9) + 0.0
         attrs = {"long_name": f"eigenvalues of the {name} Fisher information matrix", "units": "1"}
         spectra[f"spectrum_{name}"] = ("parameter", spectrum, attrs)
     variables = {}

@@ -1,6 +1,6 @@
 """Bad input, on the command line and in Python: one line with what was found and what was expected, nothing written.
 
-Data files that are downloaded have no cases: both data sets come with installed packages (see tests/test_data.py).
+The cases of data files that are downloaded stand in tests/test_download.py.
 """
 
 import copy
@@ -93,7 +93,6 @@ CONFIGS = {
         "reference: found 'born', expected one of variance_fi",
     ),
     "unknown data set": (smoke(f"{PATCHES}/dataset", "digit"), "data set: found 'digit', expected one of digits"),
-    "a data set to come": (smoke(f"{PATCHES}/dataset", "mnist"), "data set 'mnist': not yet available; use 'digits'"),
     "fraction 0": (smoke(f"{PATCHES}/pruning/fraction", 0), "fraction: found 0, it must be bigger than 0"),
     "fraction 1": (smoke(f"{PATCHES}/pruning/fraction", 1), "fraction: found 1, it must be smaller than 1"),
     "fraction -0.5": (smoke(f"{PATCHES}/pruning/fraction", -0.5), "fraction: found -0.5, it must be bigger than 0"),

@@ -1,0 +1,198 @@
+"""The runs of the smoke config hold the same bits, whatever made them.
+
+bits(run) is a function of (code, config, seed) alone: not of how many threads share a job, how many jobs run side by
+side and in which order, which processor the code is compiled for, or which environment of the locked versions it is.
+
+The reference is made with one thread a job, one job at a time. Every variable of every dataset is compared with it byte
+by byte, over-produced machines included, and every attribute but those that state the versions of libraries.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+from analysis.config import ROOT
+
+pytestmark = pytest.mark.slow
+
+FOLDERS = ("analysis", "config", "notebooks", "profiles")
+FILES = ("Snakefile", "Makefile", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
+RULES = ("overproduce", "run", "control", "proxy")
+ENVIRONMENT = ("versions", "package_version")  # attributes
+# An x86-64 of 2004 as far as numba, NumPy, BLAS (NumPy's and SciPy's) and the C library's exp and log can tell. fma
+# alone may use the processor's own: it is exact in software too, but makes training forty times slower.
+OLD_PROCESSOR = {
+    "NUMBA_CPU_NAME": "generic",
+    "NUMBA_CPU_FEATURES": "",
+    "NPY_DISABLE_CPU_FEATURES": " ".join(name for name in __cpu_dispatch__ if __cpu_features__[name]),
+    "OPENBLAS_CORETYPE": "Prescott",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA4,-AVX512F,-AVX512VL,-SSE4_1,-SSE4_2",
+}
+SEEN = """
+import json
+import sklearn.linear_model
+from numba.core.registry import cpu_target
+from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+from threadpoolctl import threadpool_info
+blas = {library["architecture"] for library in threadpool_info() if library["internal_api"] == "openblas"}
+vectors = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+print(json.dumps([cpu_target.target_context.codegen().magic_tuple()[1:], vectors, sorted(blas)]))
+"""
+
+
+def copy_checkout(folder, source=ROOT):
+    no_source = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    for name in FOLDERS:
+        shutil.copytree(source / name, folder / name, ignore=no_source)
+    for name in FILES:
+        shutil.copy(source / name, folder / name)
+    return folder
+
+
+def make_runs(folder, out, *options, python=sys.executable, **variables):
+    """The folder of the runs that the workflow made in a copy of the checkout."""
+    command = [str(python), "-m", "snakemake", "runs", "--workflow-profile", "profiles/default"]
+    command += ["--configfile", "config/smoke.yaml", "--config", f"out={out}", *options]
+    path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, **variables}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    return folder / out / "data" / "runs"
+
+
+def names(runs):
+    """Of all datasets in a folder of runs, in the order in which they were finished."""
+    paths = sorted(runs.rglob("[!.]*.nc"), key=lambda path: path.stat().st_mtime_ns)
+    return [path.relative_to(runs).as_posix() for path in paths]
+
+
+def differences(found, expected):
+    """What a reader of two folders of runs finds not to be the same: a line for each run and variable or attribute."""
+    assert sorted(names(found)) == sorted(names(expected))
+    lines = []
+    for name in sorted(names(expected)):
+        a, b = (xr.load_dataset(folder / name, engine="h5netcdf") for folder in (found, expected))
+        variables, attributes = {*a.variables, *b.variables}, {*a.attrs, *b.attrs}
+        lines += [f"{name}: {v} {text}" for v in sorted(variables) if (text := difference(a.get(v), b.get(v)))]
+        unlike = sorted(key for key in attributes if a.attrs.get(key) != b.attrs.get(key))
+        lines += [f"{name}: attribute {key}" for key in unlike if key not in ENVIRONMENT]
+    return lines
+
+
+def difference(a, b):
+    """Between two variables, as text; None where every bit is the same."""
+    if a is None or b is None:
+        return "is in one of them alone"
+    if (a.dims, a.shape, a.dtype) != (b.dims, b.shape, b.dtype):
+        return f"is {a.dtype} {dict(a.sizes)}, expected {b.dtype} {dict(b.sizes)}"
+    x, y = (np.ascontiguousarray(v.values).reshape(-1) for v in (a, b))
+    differ = x.view(f"V{x.itemsize}") != y.view(f"V{y.itemsize}")
+    if differ.any():
+        size = f" by up to {np.abs(x[differ].astype(float) - y[differ]).max():.3g}" if x.dtype.kind in "fiu" else ""
+        return f"differs in {differ.sum()} of {x.size} values{size}"
+    return None if a.variable.identical(b.variable) else "has other attributes"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    return copy_checkout(tmp_path_factory.mktemp("a checkout"))
+
+
+@pytest.fixture(scope="module")
+def reference(checkout):
+    return make_runs(checkout, "reference", "--cores", "1")
+
+
+# ---- the comparison ------------------------------------------------------------------------------------------------
+
+
+def next_number(dataset):
+    dataset["encoding_error"][1, 0] = np.nextafter(dataset["encoding_error"][1, 0], 1)
+
+
+def negative_zero(dataset):
+    zero = np.argwhere(dataset["weight_2"].values == 0)[0]
+    dataset["weight_2"][tuple(zero)] = -0.0
+
+
+def other_type(dataset):
+    dataset["mask_1"] = dataset["mask_1"].astype(np.int16)
+
+
+def other_unit(dataset):
+    dataset["activity"].attrs["units"] = "1"
+
+
+def other_title(dataset):
+    dataset.attrs["title"] = "another"
+
+
+def other_versions(dataset):
+    dataset.attrs["versions"] = "{}"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (next_number, ["encoding_error differs in 1 of 6 values by up to "]),
+        (negative_zero, ["weight_2 differs in 1 of 28800 values by up to 0"]),
+        (other_type, ["mask_1 is int16 {'session': 3, "]),
+        (lambda dataset: dataset.__delitem__("class_share"), ["class_share is in one of them alone"]),
+        (other_unit, ["activity has other attributes"]),
+        (other_title, ["attribute title"]),
+        (other_versions, []),
+    ],
+    ids=["a last bit", "a sign of zero", "a type", "a variable", "a unit", "a title", "versions, which may differ"],
+)
+def test_the_comparison_names_the_run_and_what_is_not_the_same(reference, tmp_path, change, expected):
+    copy, name = tmp_path / "runs", "digits/weight/1.nc"
+    shutil.copytree(reference, copy)
+    dataset = xr.load_dataset(copy / name, engine="h5netcdf")
+    change(dataset)
+    dataset.to_netcdf(copy / name, engine="h5netcdf")
+    found = differences(copy, reference)
+    assert len(found) == len(expected)
+    assert all(line.startswith(f"{name}: {text}") for line, text in zip(found, expected))
+
+
+# ---- the claim -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_threads", [2, 4], ids="{} threads a job, two jobs at a time, in another order".format)
+def test_no_bit_depends_on_threads_nor_on_the_order_of_jobs(checkout, reference, n_threads):
+    out, order = f"threads_{n_threads}", names(reference)
+    last = order[-1].split("/")[0]
+    first = [f"{out}/data/runs/{name}" for name in order if name.startswith(last)]
+    threads = [f"{rule}={n_threads}" for rule in RULES]
+    options = ["--cores", str(2 * n_threads), "--set-threads", *threads, "--prioritize", *first]
+    found = make_runs(checkout, out, *options)
+    assert differences(found, reference) == []
+    assert not names(found)[-1].startswith(last)
+
+
+@pytest.mark.skipif((sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the old processor is x86-64")
+def test_no_bit_depends_on_the_processor(checkout, reference, tmp_path):
+    variables = OLD_PROCESSOR | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = os.environ | variables
+    seen = subprocess.run([sys.executable, "-c", SEEN], env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(seen.stdout) == [["generic", ""], [], ["Katmai"]]  # OpenBLAS's name for the kernels of Prescott
+    found = make_runs(checkout, "old_processor", **variables)
+    assert differences(found, reference) == []
+
+
+def test_no_bit_depends_on_which_environment_of_the_locked_versions_it_is(checkout, reference, tmp_path):
+    folder = copy_checkout(tmp_path, checkout)
+    made = subprocess.run(["make", "env"], cwd=folder, capture_output=True, text=True)
+    assert made.returncode == 0, (made.stdout + made.stderr)[-3000:]
+    variables = {"NUMBA_CACHE_DIR": str(folder / "cache")}
+    found = make_runs(folder, "fresh", python=folder / ".venv" / "bin" / "python", **variables)
+    assert differences(found, reference) == []
