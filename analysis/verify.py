@@ -2,8 +2,8 @@
 
     moved(variable) = max |rebuilt - committed|
 
-With the locked versions every file should come out byte for byte. Other versions of the libraries write other
-bytes for the same content, so that datasets are then compared by their values, and pictures not at all.
+With the locked versions every file should come out byte for byte, and every output of a notebook. Other versions of the
+libraries write other bytes for the same content: datasets are then compared by their values, pictures not at all.
 """
 
 import io
@@ -16,11 +16,12 @@ import xarray as xr
 
 from analysis import provenance
 
-OUTPUTS = ("data/*.nc", "figures/*", "figures/*/*")
+OUTPUTS = ("data/*.nc", "figures/*", "figures/*/*", "notebooks/*.ipynb")
+EXECUTED = "results/notebooks"  # where the workflow leaves notebooks
 
 
 def compare(root="."):
-    """[(path, same, what moved)] of every committed dataset and figure, in alphabetical order.
+    """[(path, same, what moved)] of every committed dataset, figure and notebook, in alphabetical order.
 
     Raises ValueError where the folder is no git checkout or has no committed outputs.
     """
@@ -46,9 +47,14 @@ def _load(content):
 
 
 def _compare(path, committed, pictures_too):
+    is_notebook = path.suffix == ".ipynb"
+    if is_notebook:
+        path = path.parents[1] / EXECUTED / path.name
     if not path.is_file():
         return False, "missing"
     rebuilt = path.read_bytes()
+    if is_notebook:
+        return _compare_notebooks(rebuilt, committed, pictures_too)
     if rebuilt == committed:
         return True, ""
     if path.suffix == ".nc":
@@ -56,6 +62,30 @@ def _compare(path, committed, pictures_too):
     if path.suffix != ".md" and not pictures_too:
         return True, "not compared, the libraries have other versions"
     return False, "other bytes"
+
+
+def _compare_notebooks(rebuilt, committed, pictures_too):
+    """By the outputs of their cells; the workflow adds a cell of parameters, and numbers them."""
+    a, b = (_outputs(content, pictures_too) for content in (rebuilt, committed))
+    if len(a) != len(b):
+        return False, f"{len(a)} cells of code, committed {len(b)}"
+    moved = [str(k + 1) for k, (x, y) in enumerate(zip(a, b)) if x != y]
+    return (False, f"other outputs of cells of code {', '.join(moved)}") if moved else (True, "")
+
+
+def _outputs(content, pictures_too):
+    cells = [cell for cell in json.loads(content)["cells"] if cell["cell_type"] == "code"]
+    cells = [cell for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", [])]
+    return [[_shown(output, pictures_too) for output in cell["outputs"]] for cell in cells]
+
+
+def _shown(output, pictures_too):
+    data = {kind: _text(value) for kind, value in output.get("data", {}).items() if pictures_too or "image" not in kind}
+    return output["output_type"], _text(output.get("text", "")), data
+
+
+def _text(lines):
+    return "".join(lines) if isinstance(lines, list) else lines
 
 
 def _compare_datasets(rebuilt, committed):
