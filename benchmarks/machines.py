@@ -20,6 +20,7 @@ class Sizes:
     """How much of everything; the defaults are those of issue 3."""
 
     n_rounds: int = 9
+    shortest: float = 0.2  # seconds of a contender's turn
     n_units: tuple = (400, 400, 676)
     n_chains: int = 1000
     n_sweeps: int = 10
@@ -48,6 +49,7 @@ class Sizes:
 
 QUICK = Sizes(
     n_rounds=2,
+    shortest=0.0,
     n_units=(100, 100, 60),
     n_chains=130,
     n_sweeps=2,

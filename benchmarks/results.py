@@ -52,8 +52,9 @@ def attributes(sizes):
     found = {name: version(p) if peers.installed(name) else "not installed" for name, p in peers.OPTIONAL.items()}
     processor, n = _processor(), threads.count()
     description = (
-        f"{processor}, {n} threads for everyone, single precision. Contenders take turns, {sizes.n_rounds} rounds "
-        "after a warm-up; ratio: median over rounds of the peer's time in units of ours in the same round."
+        f"{processor}, {n} threads for everyone, single precision. Contenders take turns of {sizes.shortest:g} s or "
+        f"more, {sizes.n_rounds} rounds after a warm-up; ratio: median over rounds of the peer's time in units of ours "
+        "in the same round."
     )
     config = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(sizes).items()}
     more = {"title": "speed against peers", "description": description, "processor": processor, "n_threads": n}

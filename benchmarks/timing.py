@@ -3,7 +3,8 @@
     round 1: ours, a peer, another peer, ...;  round 2: ours, a peer, ...
 
 A machine's speed drifts by 40 % within minutes: contenders of one round share it, so their ratio within the round is
-what counts. Every contender runs once before, untimed.
+what counts. Every contender runs once before, untimed, and in its turn again and again for some time: a processor
+that has just been idle is slow for milliseconds, which would weigh most on who is fastest.
 """
 
 import os
@@ -17,17 +18,19 @@ from threadpoolctl import ThreadpoolController
 _PAUSE = 0.05  # seconds; BLAS threads spin for some 25 ms after their last product, at the expense of who comes next
 
 
-def interleave(contenders, n_rounds):
-    """{key: (call, amount of work)} -> {key: (n_rounds,) seconds for a unit of work}."""
+def interleave(contenders, n_rounds, shortest=0.0):
+    """{key: (call, amount of work)} -> {key: (n_rounds,) seconds for a unit of work}; a turn takes `shortest` or more."""
     for call, _ in contenders.values():
         call()
     seconds = {key: np.empty(n_rounds) for key in contenders}
     for n in range(n_rounds):
         for key, (call, amount) in contenders.items():
             time.sleep(_PAUSE)
-            begin = time.perf_counter()
-            call()
-            seconds[key][n] = (time.perf_counter() - begin) / amount
+            begin, elapsed, n_calls = time.perf_counter(), 0.0, 0
+            while n_calls == 0 or elapsed < shortest:
+                call()
+                elapsed, n_calls = time.perf_counter() - begin, n_calls + 1
+            seconds[key][n] = elapsed / (n_calls * amount)
     return seconds
 
 

@@ -38,7 +38,7 @@ def gibbs(sizes):
             contenders[label, name] = partial(run, sizes.n_sweeps), sizes.n_sweeps * sizes.n_chains
     ceiling = Additions(sizes.n_units[1:], sizes.n_chains, activity=0.2, seed=0)
     contenders["ceiling"] = partial(ceiling.run, sizes.n_sweeps), sizes.n_sweeps * ceiling.n_additions
-    seconds = interleave(contenders, sizes.n_rounds)
+    seconds = interleave(contenders, sizes.n_rounds, sizes.shortest)
     rate, layers = 1.0 / seconds.pop("ceiling"), ("machine", "layer")
     activity = [[x.mean() for x in states] for _, states in found]
     share = [sum(machine.n_synapses) / sum(born(sizes).n_synapses) for machine, _ in found]
@@ -92,7 +92,7 @@ def pcd(sizes):
         if peers.installed(name):
             peer = blas_limited(PeerLearner(arrays(0), whole, patterns, sizes).run, threads.count())
             contenders["100 %", name] = partial(peer, *arguments), sizes.n_updates
-    seconds = interleave(contenders, sizes.n_rounds)
+    seconds = interleave(contenders, sizes.n_rounds, sizes.shortest)
     return xr.Dataset({"pcd": array(seconds, ("pcd_machine", "contender"), "PCD, time of an update")})
 
 
@@ -109,7 +109,7 @@ def online(sizes):
     peer = partial(trainers.online_contrastive_divergence, few, 70, 0.1, 0.5, 0)
     contenders = {(OURS,): (ours, 1.0), (peers.NUMPY,): (blas_limited(peer, 1), len(few) / (2 * len(patterns)))}
     name = f"online CD-1 of a 13-70 RBM, {2 * len(patterns):,} updates"
-    return xr.Dataset({"online": array(interleave(contenders, sizes.n_rounds), ("contender",), name)})
+    return xr.Dataset({"online": array(interleave(contenders, sizes.n_rounds, sizes.shortest), ("contender",), name)})
 
 
 def epoch(sizes):
@@ -137,7 +137,7 @@ def epoch(sizes):
     }
     machines = {name: call() for name, call in calls.items()}
     calls["scikit-learn, 1 thread"] = blas_limited(partial(trainers.scikit_learn, *arguments, rate), 1)
-    seconds = interleave({(name,): (call, 1.0) for name, call in calls.items()}, sizes.n_rounds)
+    seconds = interleave({(name,): (call, 1.0) for name, call in calls.items()}, sizes.n_rounds, sizes.shortest)
     name = f"an epoch of a 400-{sizes.n_hidden} RBM, {len(patterns):,} patterns in batches of 10"
     found = xr.Dataset({"epoch": array(seconds, ("contender",), name)})
     values = np.array([[quality.pseudo_log_likelihood(m, test), *likelihood(m)] for m in machines.values()]).T
@@ -167,7 +167,7 @@ def variance(sizes):
         (peers.NUMPY,): (blas_limited(lambda: dense_pre.T @ dense_post, threads.count()), 1.0),
     }
     name = f"variance estimate, {sizes.n_samples:,} x (400 + {sizes.n_hidden})"
-    return xr.Dataset({"variance": array(interleave(contenders, sizes.n_rounds), ("contender",), name)})
+    return xr.Dataset({"variance": array(interleave(contenders, sizes.n_rounds, sizes.shortest), ("contender",), name)})
 
 
 def information(sizes):
@@ -195,7 +195,9 @@ def information(sizes):
         (peers.NUMPY,): (blas_limited(product, threads.count()), 1.0),
     }
     name = f"Fisher information matrix of a 13-70 RBM, {len(v):,} samples"
-    return xr.Dataset({"information": array(interleave(contenders, sizes.n_rounds), ("contender",), name)})
+    return xr.Dataset(
+        {"information": array(interleave(contenders, sizes.n_rounds, sizes.shortest), ("contender",), name)}
+    )
 
 
 def scaling(sizes):
@@ -209,7 +211,9 @@ def scaling(sizes):
         calls[f"PCD, {label}"] = partial(learner.run, sizes.n_updates, 1e-4, 0.5), sizes.n_updates
     contenders = {(name, n): (our_threads(n)(call), work) for name, (call, work) in calls.items() for n in counts}
     name = "time of a sweep of one chain, or of an update"
-    return xr.Dataset({"scaling": array(interleave(contenders, sizes.n_rounds), ("scaled", "n_threads"), name)})
+    return xr.Dataset(
+        {"scaling": array(interleave(contenders, sizes.n_rounds, sizes.shortest), ("scaled", "n_threads"), name)}
+    )
 
 
 def width(sizes):
@@ -229,7 +233,11 @@ def width(sizes):
         }
         for name, run in runs.items():
             contenders[n, name] = partial(run, n_sweeps), n_sweeps * sizes.n_width_chains
-    found = array(interleave(contenders, sizes.n_rounds), ("width", "contender"), "dense RBM, a sweep of one chain")
+    found = array(
+        interleave(contenders, sizes.n_rounds, sizes.shortest),
+        ("width", "contender"),
+        "dense RBM, a sweep of one chain",
+    )
     attrs = _named("share of the layer's units that are active", "1")
     return xr.Dataset({"wide": found, "wide_activity": (("width", "side"), activity, attrs)})
 

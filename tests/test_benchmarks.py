@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -158,6 +159,11 @@ def test_contenders_take_turns_after_a_warm_up(monkeypatch):
     contenders = {("all", k): (lambda k=k: order.append(k), 2.0) for k in "abc"}
     seconds = timing.interleave(contenders, 2)
     assert "".join(order) == 3 * "abc"
+    order.clear()
+    waits = {("case", "a"): (lambda: (order.append("a"), time.sleep(0.01)), 2.0)}
+    (found,) = timing.interleave(waits, 1, shortest=0.025)["case", "a"]
+    assert "".join(order) in ("aaaa", "aaa")  # a warm-up, then as often as 25 ms take
+    assert 0.005 <= found < 0.02
     found = timing.array(seconds | {("some", "a"): np.array([1.0, 2.0])}, ("case", "contender"), "x")
     assert found.dims == ("case", "contender", "round")
     assert (found.sel(case="some", contender="a") == [1.0, 2.0]).all()
