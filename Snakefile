@@ -122,7 +122,7 @@ rule compile:
     log: f"{OUT}logs/compile.log"
     threads: 1
     resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis compile --output {output} >{log} 2>&1"
+    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1"
 
 
 rule overproduce:
@@ -218,7 +218,7 @@ rule claim:
     resources: mem_mb=2000, runtime=30
     shell:
         "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q} -k python3 --cwd . --no-progress-bar"
-        " -p config {CONFIG:q} -p runs {RUNS:q} -p data {OUT}data -p figures {OUT}figures >{log.text:q} 2>&1"
+        " -p config {CONFIG:q} -p runs {RUNS:q} -p data {OUT:q}data -p figures {OUT:q}figures >{log.text:q} 2>&1"
         " && cp {log.notebook:q} {output.notebook:q}"
 
 
@@ -235,4 +235,4 @@ rule summary:
     benchmark: f"{OUT}logs/summary.tsv"
     threads: 1
     resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis summary --data {OUT}data --figures {OUT}figures >{log:q} 2>&1"
+    shell: "python -m analysis summary --data {OUT:q}data --figures {OUT:q}figures >{log:q} 2>&1"

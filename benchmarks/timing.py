@@ -19,7 +19,7 @@ _PAUSE = 0.05  # seconds; BLAS threads spin for some 25 ms after their last prod
 
 
 def interleave(contenders, n_rounds, shortest=0.0):
-    """{key: (call, amount of work)} -> {key: (n_rounds,) seconds for a unit of work}; a turn takes `shortest` or more."""
+    """{key: (call, amount of work)} -> {key: (n_rounds,) seconds for a unit of work}; turns of `shortest` seconds."""
     for call, _ in contenders.values():
         call()
     seconds = {key: np.empty(n_rounds) for key in contenders}
