@@ -1,6 +1,9 @@
 """Where the time of a workflow went: what Snakemake's benchmark files say, added up by rule.
 
-share = CPU seconds of a rule's jobs / CPU seconds of all jobs
+share = seconds of a rule's jobs / seconds of all jobs
+
+Seconds are those of the clock, from a job's start to its end: Snakemake looks at a job's CPU time every half a minute
+alone. As many jobs run at a time as there are cores.
 """
 
 from pathlib import Path
@@ -9,7 +12,7 @@ import pandas as pd
 
 
 def table(folder):
-    """Jobs, CPU seconds (sum, and of the longest job), share of all and largest memory by experiment and condition.
+    """Jobs, seconds (sum, and of the longest job), share of all and largest memory by experiment and condition.
 
     folder : where the workflow keeps its logs, <experiment>/<condition>/<seed>.tsv and <rule>.tsv.
     Returns a pandas.DataFrame, the costliest first. Raises ValueError where there are no benchmark files.
@@ -18,10 +21,9 @@ def table(folder):
     if not paths:
         raise ValueError(f"logs: found no benchmark files (*.tsv) in {folder}, expected those of a workflow that ran")
     jobs = pd.concat([pd.read_csv(path, sep="\t").assign(rule=_rule(path, folder)) for path in paths])
-    jobs["cpu_time"] = pd.to_numeric(jobs["cpu_time"], errors="coerce")
     jobs["max_rss"] = pd.to_numeric(jobs["max_rss"], errors="coerce")
     found = jobs.groupby("rule").agg(
-        jobs=("s", "size"), seconds=("cpu_time", "sum"), longest=("cpu_time", "max"), megabytes=("max_rss", "max")
+        jobs=("s", "size"), seconds=("s", "sum"), longest=("s", "max"), megabytes=("max_rss", "max")
     )
     found.insert(2, "share", found["seconds"] / found["seconds"].sum())
     return found.sort_values("seconds", ascending=False)
@@ -29,7 +31,7 @@ def table(folder):
 
 def text(found):
     """The table as Markdown, with its sums."""
-    lines = ["| rule | jobs | CPU s | share | longest job, CPU s | memory, MB |", "|---|---|---|---|---|---|"]
+    lines = ["| rule | jobs | seconds, sum | share | longest job, s | memory, MB |", "|---|---|---|---|---|---|"]
     for rule, row in found.iterrows():
         numbers = f"{row.jobs:.0f} | {row.seconds:.0f} | {row.share:.0%} | {row.longest:.0f} | {row.megabytes:.0f}"
         lines.append(f"| {rule} | {numbers} |")

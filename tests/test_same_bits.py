@@ -30,7 +30,7 @@ FILES = ("Snakefile", "Makefile", "pyproject.toml", "requirements.txt", "README.
 THREADS = ("overproduce=4", "run=2", "control=4", "proxy=2")
 ENVIRONMENT = ("versions", "package_version")  # attributes
 # An x86-64 of 2004 as far as numba, NumPy, BLAS (NumPy's and SciPy's) and the C library's exp and log can tell. fma
-# alone may use the processor's own: it is exact in software too, but makes training forty times slower.
+# alone may use the processor's own: it is exact in software too, but makes training ten times slower.
 OLD_PROCESSOR = {
     "NUMBA_CPU_NAME": "generic",
     "NUMBA_CPU_FEATURES": "",
