@@ -11,6 +11,7 @@ import xarray as xr
 from threadpoolctl import threadpool_info
 
 from analysis import provenance, threads
+from analysis.config import ROOT
 from benchmarks import fresh, peers, work
 from benchmarks.machines import QUICK, Sizes
 
@@ -56,9 +57,13 @@ def attributes(sizes):
         f"more, {sizes.n_rounds} rounds after a warm-up; ratio: median over rounds of the peer's time in units of ours "
         "in the same round."
     )
-    config = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(sizes).items()}
+    config = {k: _relative(v) if isinstance(v, Path) else v for k, v in asdict(sizes).items()}
     more = {"title": "speed against peers", "description": description, "processor": processor, "n_threads": n}
     return provenance.attributes(config, **more, blas=sorted(blas), peers=json.dumps(found))
+
+
+def _relative(path):
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name)
 
 
 def _processor():
