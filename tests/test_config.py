@@ -10,7 +10,8 @@ import yaml
 from analysis import config, data, protocol, pruning
 from analysis.__main__ import main
 
-CONFIGS = sorted(path.name for path in config.SCHEMA.parent.glob("*.yaml") if path != config.SCHEMA)
+OTHERS = {"schema.yaml", "data.yaml"}  # no protocols: what a config may say, and where data files come from
+CONFIGS = sorted({path.name for path in config.SCHEMA.parent.glob("*.yaml")} - OTHERS)
 
 
 def changed(place, value):
