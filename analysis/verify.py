@@ -2,7 +2,7 @@
 
     moved(variable) = max |rebuilt - committed|
 
-With the locked versions every file should come out byte for byte, and every output of a notebook. Other versions of the
+With the locked versions every file should come out byte for byte, and whatever a notebook prints. Other versions of the
 libraries write other bytes for the same content: datasets are then compared by their values, pictures not at all.
 """
 
@@ -54,7 +54,7 @@ def _compare(path, committed, pictures_too):
         return False, "missing"
     rebuilt = path.read_bytes()
     if is_notebook:
-        return _compare_notebooks(rebuilt, committed, pictures_too)
+        return _compare_notebooks(rebuilt, committed)
     if rebuilt == committed:
         return True, ""
     if path.suffix == ".nc":
@@ -64,24 +64,31 @@ def _compare(path, committed, pictures_too):
     return False, "other bytes"
 
 
-def _compare_notebooks(rebuilt, committed, pictures_too):
-    """By the outputs of their cells; the workflow adds a cell of parameters, and numbers them."""
-    a, b = (_outputs(content, pictures_too) for content in (rebuilt, committed))
+def _compare_notebooks(rebuilt, committed):
+    """By what their cells print and show, but for pictures (those are in figures/) and notices on stderr.
+
+    The workflow adds a cell of parameters, and numbers cells; a kernel cuts what is printed into pieces as it comes.
+    """
+    a, b = (_outputs(content) for content in (rebuilt, committed))
     if len(a) != len(b):
         return False, f"{len(a)} cells of code, committed {len(b)}"
     moved = [str(k + 1) for k, (x, y) in enumerate(zip(a, b)) if x != y]
     return (False, f"other outputs of cells of code {', '.join(moved)}") if moved else (True, "")
 
 
-def _outputs(content, pictures_too):
+def _outputs(content):
     cells = [cell for cell in json.loads(content)["cells"] if cell["cell_type"] == "code"]
     cells = [cell for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", [])]
-    return [[_shown(output, pictures_too) for output in cell["outputs"]] for cell in cells]
+    return [(_printed(cell["outputs"]), _shown(cell["outputs"])) for cell in cells]
 
 
-def _shown(output, pictures_too):
-    data = {kind: _text(value) for kind, value in output.get("data", {}).items() if pictures_too or "image" not in kind}
-    return output["output_type"], _text(output.get("text", "")), data
+def _printed(outputs):
+    return "".join(_text(output["text"]) for output in outputs if output.get("name") == "stdout")
+
+
+def _shown(outputs):
+    data = (output.get("data", {}) for output in outputs)
+    return [{kind: _text(value) for kind, value in one.items() if "image" not in kind} for one in data if one]
 
 
 def _text(lines):
