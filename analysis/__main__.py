@@ -8,6 +8,7 @@ import errno
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -139,6 +140,9 @@ def _parser():
             kind, text = _OPTIONS[option]
             command.add_argument(f"--{option}", required=True, type=kind, help=text)
         command.add_argument("--output", required=True, help="the file to write")
+        if function in (run, control):
+            text = "keep the sessions so far as often, for the same command to go on from (default: %(default)s)"
+            command.add_argument("--save-every", type=_seconds, default=30.0, metavar="SECONDS", help=text)
     command = commands.add_parser("summary", help=summary.__doc__, description=summary.__doc__)
     command.set_defaults(command=summary)
     command.add_argument("--data", default="data", help="folder of the claim datasets (default: %(default)s)")
@@ -155,6 +159,16 @@ def _seed(text):
     if not text.isdecimal() or int(text) >= 2**64:
         raise argparse.ArgumentTypeError(f"found {text}, expected an integer from 0 to 2^64 - 1")
     return int(text)
+
+
+def _seconds(text):
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {text}, expected a number of seconds, 0 or more")
+    return seconds
 
 
 _OPTIONS = {
@@ -232,7 +246,7 @@ def _read(path, options=None, *names):
 
 
 def _run_by_sessions(function, arguments, options, title):
-    """Run, keeping the sessions so far beside the output: after a kill the same command goes on from there."""
+    """Run, keeping the sessions so far beside the output now and then: after a kill the same command goes on."""
     kept, made_by = (
         Path(options.output).with_name(f".{Path(options.output).name}.sessions"),
         _attributes(options, title),
@@ -248,8 +262,13 @@ def _run_by_sessions(function, arguments, options, title):
     elif done is not None:
         _LOG.info("going on after session %d, found in %s", done["session"][-1], kept)
 
-    def save(dataset):
-        provenance.write(dataset.assign_attrs(made_by), kept, level=0)
+    last = time.monotonic()
+
+    def save(run):
+        nonlocal last
+        if time.monotonic() - last >= options.save_every:
+            provenance.write(run.dataset().assign_attrs(made_by), kept, level=0)
+            last = time.monotonic()
 
     _write(function(*arguments, progress=True, done=done, save=save), options, title)
     kept.unlink(missing_ok=True)

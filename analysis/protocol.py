@@ -36,8 +36,8 @@ def overproduce(settings, seed, progress=False):
 def prune_run(settings, name, seed, overproduced, progress=False, done=None, save=None):
     """Sessions of (score, prune, retrain) of an over-produced machine by one criterion: the run dataset.
 
-    save : called with the dataset of the sessions so far after each of them; done : such a dataset to go on from,
-    which gives the same bits as a run without a break, since every random number is a function of seed and position
+    save : called with the record.Run so far after each session; done : a dataset that it gave, to go on from, which
+    gives the same bits as a run without a break, since every random number is a function of seed and position
     """
     score, patterns = pruning.criterion(name), data.load(settings["dataset"])
     original = BoltzmannMachine.from_dataset(overproduced)
@@ -63,7 +63,7 @@ def prune_run(settings, name, seed, overproduced, progress=False, done=None, sav
         importance = score(machine, states, derive(seed, name, session))
         run.add(session, pruned.machine, machine, kept, pruned_states, states, importance, causes)
         if save is not None:
-            save(run.dataset())
+            save(run)
     return run.dataset()
 
 
@@ -86,7 +86,7 @@ def control_run(settings, name, seed, reference, progress=False, done=None, save
         states = spontaneous(settings, machine, derive(sub_seed, "sleep"), "n_measure_chains")
         run.add_control(session, machine, states)
         if save is not None:
-            save(run.dataset())
+            save(run)
     return run.dataset()
 
 
