@@ -117,7 +117,7 @@ rule runs:
 
 rule compile:
     message: "Compiling the kernels, once a machine"
-    input: [f"analysis/{name}.py" for name in ("jit", "simd", "lanes", "kernels", "rbm", "words", "spectrum")]
+    input: [f"analysis/{name}.py" for name in ("jit", "simd", "lanes", "kernels", "learning", "rbm", "words", "spectrum")]
     output: f"{RUNS}/kernels.txt"
     log: f"{OUT}logs/compile.log"
     threads: 1

@@ -60,12 +60,17 @@ def build(machine):
     )
 
 
+def has_panels(mask):
+    """Whether the synapses of two layers are dense enough for panels, and the layers neither too narrow nor too wide."""
+    return mask.mean() >= DENSE and min(mask.shape) >= NARROWEST and max(mask.shape) <= _WIDEST
+
+
 def _panels(machine):
     """Weights of dense pairs of layers in both directions: (panel, panels_below, panels_above)."""
     below, above = (np.full(len(machine.biases), -1, dtype=np.int64) for _ in range(2))
     blocks, size = [np.zeros(0, dtype=np.float32)], 0
     for k, (weight, mask) in enumerate(zip(machine.weights, machine.masks)):
-        if mask.mean() >= DENSE and min(mask.shape) >= NARROWEST and max(mask.shape) <= _WIDEST:
+        if has_panels(mask):
             for place, layer, matrix in ((below, k + 1, weight), (above, k, weight.T)):
                 place[layer] = size
                 blocks.append(_blocks(matrix))
@@ -82,14 +87,25 @@ def _blocks(weights):
     return whole.reshape(n_neighbours + 1, -1, PANEL).transpose(1, 0, 2).ravel()
 
 
+def _from_blocks(blocks, shape):
+    """Inverse of `_blocks`."""
+    whole = blocks.reshape(-1, shape[0] + 1, PANEL).transpose(1, 0, 2)
+    return whole[:-1].reshape(shape[0], -1)[:, : shape[1]]
+
+
 def to_machine(graph, masks):
-    """The BoltzmannMachine of a graph with these masks, inverse of `build`."""
+    """The BoltzmannMachine of a graph with these masks, inverse of `build`; where there are panels, they count."""
     layer = graph.layer
     unit = np.repeat(np.arange(len(graph.bias)), np.diff(graph.start))
     upwards = graph.neighbour > unit
     pre, post, weight = unit[upwards], graph.neighbour[upwards], graph.weight[upwards]
     weights = []
     for k, mask in enumerate(masks):
+        place = graph.panels_below[k + 1]
+        if place >= 0:
+            size = (mask.shape[0] + 1) * -(-mask.shape[1] // PANEL) * PANEL
+            weights.append(_from_blocks(graph.panel[place : place + size], mask.shape))
+            continue
         dense = np.zeros(mask.shape, dtype=np.float32)
         here = (pre >= layer[k]) & (pre < layer[k + 1])
         dense[pre[here] - layer[k], post[here] - layer[k + 1]] = weight[here]

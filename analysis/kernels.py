@@ -3,14 +3,13 @@
     uniform      r = Philox4x32-7(counter = (unit / 4, step, chain, stream), key = seed)[unit % 4]
     input        z_u = b_u + factor * (sum_k w_uk x_k over neighbours below + the same above)
     unit         x_u = 1 with probability sigmoid(z_u), that is where r (1 + exp(-z_u)) < 1
-    learning     dw <- momentum dw + rate (<x_i x_j>_data - <x_i x_j>_model),  w <- w + dw
 
 `factor` is 1 except in greedy pretraining. A machine arrives as a `graph.Graph`, binary states as words (n_tiles,
 n_units), one chain a bit, graded states as tiles (n_tiles, n_units, PATTERNS), one pattern a lane (see `lanes`). A draw
 depends on its position alone and every sum has a fixed order, so that neither threads nor instruction sets change a
 bit; threads share nothing but whole tiles or units: the first two arguments of a kernel name those it works on.
-Sources: Philox: Salmon et al. (2011) SC'11, doi:10.1145/2063384.2063405; block Gibbs, mean field and learning:
-Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hinton (2002), doi:10.1162/089976602760128018.
+Sources: Philox: Salmon et al. (2011) SC'11, doi:10.1145/2063384.2063405; block Gibbs and mean field: Salakhutdinov &
+Hinton (2009) AISTATS; contrastive divergence: Hinton (2002), doi:10.1162/089976602760128018.
 """
 
 from typing import NamedTuple
@@ -25,16 +24,13 @@ from analysis.lanes import (
     PANEL,
     PATTERNS,
     TWO,
-    both_on,
     draw_word,
     exp,
-    lane_dots,
     lane_sum,
     lane_sums,
     lowest_bit,
     panel_sum,
     panel_sum_across,
-    popcount,
     relax,
     row_sum,
     transpose,
@@ -47,7 +43,6 @@ _M0, _M1, _W0, _W1 = _u64(0xD2511F53), _u64(0xCD9E8D57), _u64(0x9E3779B9), _u64(
 _LOW, _HALF = _u64(0xFFFFFFFF), _u64(32)
 TILES_A_WORD = CHAINS // PATTERNS
 BLOCK = 32  # random numbers that one chain draws at a time
-DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats
 
 
 # ---- numbers -------------------------------------------------------------------------------------------------------
@@ -354,93 +349,3 @@ def mean_field(begin, end, states, graph, n_iterations, tolerance, n):
             change[t] = _f32(-1.0) if done else _f32(0.0)
             n_active += not done
         iteration += 1
-
-
-# ---- learning ------------------------------------------------------------------------------------------------------
-
-
-@kernel
-def learn(begin, end, graph, velocity, bias_velocity, positive, negative, words, counts, rate, momentum):
-    """dw <- momentum dw + rate (<x_i x_j>_data - <x_i x_j>_model), w <- w + dw, and so the biases.
-
-    positive: tiles of the data. The model: tiles `negative`, or, where these are none, words of binary states.
-    counts (2,): patterns and chains (other lanes and bits hold 0). Returns the number of parameters that are not
-    finite or exceed DIVERGED in size.
-    """
-    bias, start, middle, neighbour, weight, twin = graph[:6]
-    widest = 0
-    for i in range(begin, end):
-        widest = max(widest, start[i + 1] - middle[i])
-    data, model = np.empty(widest + GROUP, np.float32), np.empty(widest + GROUP, np.float32)
-    scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
-    n_diverged = 0
-    for i in range(begin, end):
-        row, n = middle[i], start[i + 1] - middle[i]
-        for k in range(0, n, GROUP):
-            lane_dots(data, k, positive, i, neighbour, row + k, row + n)
-            if len(negative):
-                lane_dots(model, k, negative, i, neighbour, row + k, row + n)
-            else:
-                both_on(model, k, words, i, neighbour, row + k, row + n)
-        for k in range(n):
-            gradient = data[k] * scale - model[k] * scale_model
-            velocity[row + k] = momentum * velocity[row + k] + rate * gradient
-            weight[row + k] += velocity[row + k]
-        for k in range(row, row + n):
-            weight[twin[k]] = weight[k]
-            n_diverged += not abs(weight[k]) < DIVERGED
-        total_model = lane_total(negative, i)
-        for t in range(len(words)):
-            total_model += _f32(popcount(words[t, i]))
-        gradient = lane_total(positive, i) * scale - total_model * scale_model
-        bias_velocity[i] = momentum * bias_velocity[i] + rate * gradient
-        bias[i] += bias_velocity[i]
-        n_diverged += not abs(bias[i]) < DIVERGED
-    return n_diverged
-
-
-@kernel
-def fill_panels(begin, end, graph):
-    """Copy the weights of units begin ... end - 1 into the panels of their neighbours, where they are a row."""
-    _, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
-    layer = 0
-    for u in range(begin, end):
-        while u >= layers[layer + 1]:
-            layer += 1
-        # Unsigned numbers: // and % by a power of two are one instruction.
-        row, size = _u64((u - layers[layer]) * PANEL), _u64((layers[layer + 1] - layers[layer] + 1) * PANEL)
-        if layer > 0 and panels_above[layer - 1] >= 0:
-            first, place = layers[layer - 1], _u64(panels_above[layer - 1]) + row
-            for k in range(start[u], middle[u]):
-                i = _u64(neighbour[k] - first)
-                panel[place + i // _u64(PANEL) * size + i % _u64(PANEL)] = weight[k]
-        if layer < layers.size - 2 and panels_below[layer + 1] >= 0:
-            first, place = layers[layer + 1], _u64(panels_below[layer + 1]) + row
-            for k in range(middle[u], start[u + 1]):
-                i = _u64(neighbour[k] - first)
-                panel[place + i // _u64(PANEL) * size + i % _u64(PANEL)] = weight[k]
-
-
-@kernel
-def lane_total(tiles, i):
-    """sum_t sum_c tiles[t, i, c], in ascending order."""
-    total = _f32(0.0)
-    for t in range(tiles.shape[0]):
-        for c in range(PATTERNS):
-            total += tiles[t, i, c]
-    return total
-
-
-@kernel
-def cap_norms(begin, end, graph, max_norm):
-    """Rescale the synapses from below of every unit to a Euclidean norm of at most max_norm."""
-    start, middle, weight, twin = graph.start, graph.above, graph.weight, graph.twin
-    for u in range(begin, end):
-        total = _f32(0.0)
-        for k in range(start[u], middle[u]):
-            total += weight[k] * weight[k]
-        if total > max_norm * max_norm:
-            scale = max_norm / np.sqrt(total)
-            for k in range(start[u], middle[u]):
-                weight[k] = weight[k] * scale
-                weight[twin[k]] = weight[k]

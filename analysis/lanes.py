@@ -4,7 +4,8 @@
     row_sum    total[c, u] = sum_k weight[row[c, k], u]                                 many synapses, few active units
     lane_sum   total[c]    = sum_k weight[k] state[neighbour[k], c]                     few synapses, graded states
     panel_sum  total[u, c] = sum_k weight[k, u] state[k, c]                             many synapses, graded states
-    lane_dot   sum_t sum_c a[t, i, c] b[t, j, c]                                        learning
+    lane_dot   sum_t sum_c a[t, i, c] b[t, j, c]                                        learning, few synapses
+    span_dot   sum_k a[k] b[k, j]                                                       learning, many synapses
 
 Binary states are words: bit c of a unit's uint64 is chain c. Graded states are tiles (n_units, PATTERNS), the patterns
 contiguous. Dense synapses also stand in panels (n_rows, PANEL): a row is one neighbour's weights to PANEL units.
@@ -25,6 +26,7 @@ CHAINS = 64  # binary states side by side: the bits of a word
 PANEL = 16  # units side by side in a panel
 GROUP = 8  # chains whose rows are added in turn, and units of a panel: enough sums to hide the latency of one
 AT_ONCE, TWO = 4, 2  # binary and graded tiles that share a read of the weights
+SPAN = GROUP * PANEL  # units side by side whose synapses with one unit are learnt in turn
 WIDTH = 5 * PANEL  # units side by side where whole rows are added: 70 units fill 80 lanes, 676 fill 720
 
 
@@ -436,6 +438,110 @@ def both_on(typing, total, place, words, i, neighbour, first, last):
             target = builder.gep(total_at, [builder.add(arguments[1], simd.int64(g))])
             builder.store(builder.sitofp(count, simd.FLOAT), target)
         return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def span_dots(typing, total, tiles, i, others, span, n):
+    """total[c] = sum_k tiles[k // PATTERNS, i, k % PATTERNS] others[span, k, c], k = 0 ... n - 1, c < SPAN.
+
+    total (SPAN,), tiles (n_tiles, n_units, PATTERNS), others (n_spans, n_patterns, SPAN) float32, C-contiguous.
+    """
+    signature = types.void(total, tiles, i, others, span, n)
+
+    def codegen(context, builder, signature, arguments):
+        total_at = simd.data(context, builder, signature.args[0], arguments[0])
+        array, table = (context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (1, 3))
+        tile_size = builder.mul(builder.extract_value(array.shape, 1), simd.int64(PATTERNS))
+        own_at = builder.gep(array.data, [simd.index(builder, (arguments[2], PATTERNS))])
+        rows = builder.mul(arguments[4], builder.extract_value(table.shape, 1))
+        others_at = builder.gep(table.data, [simd.index(builder, (rows, SPAN))])
+        shift, lane = PATTERNS.bit_length() - 1, PATTERNS - 1
+
+        def add_pattern(k, accumulators):
+            place = builder.mul(builder.lshr(k, simd.int64(shift)), tile_size)
+            place = builder.add(place, builder.and_(k, simd.int64(lane)))
+            own = simd.splat(builder, builder.load(builder.gep(own_at, [place])), PANEL)
+            row = simd.index(builder, (k, SPAN))
+            others = (
+                simd.load(builder, others_at, builder.add(row, simd.int64(PANEL * g)), PANEL) for g in range(GROUP)
+            )
+            return [simd.fused(builder, own, other, a) for other, a in zip(others, accumulators)]
+
+        results = simd.fold(builder, simd.int64(0), arguments[5], [simd.zeros(PANEL)] * GROUP, add_pattern)
+        for g, result in enumerate(results):
+            simd.store(builder, result, total_at, simd.int64(PANEL * g))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def span_counts(typing, total, words, i, others, span):
+    """total[c] = sum_t popcount(words[t, i] & others[span, t, c]), c < SPAN, as float32.
+
+    total (SPAN,) float32, words (n_tiles, n_units), others (n_spans, n_tiles, SPAN) uint64, C-contiguous.
+    """
+    signature = types.void(total, words, i, others, span)
+    vector = ir.VectorType(simd.INT64, PANEL)
+
+    def codegen(context, builder, signature, arguments):
+        total_at = simd.data(context, builder, signature.args[0], arguments[0])
+        array, table = (context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (1, 3))
+        n_tiles, n_units = builder.extract_value(array.shape, 0), builder.extract_value(array.shape, 1)
+        rows = builder.mul(arguments[4], n_tiles)
+        others_at = builder.gep(table.data, [simd.index(builder, (rows, SPAN))])
+        kind = ir.FunctionType(vector, [vector])
+        count = cgutils.get_or_insert_function(builder.module, kind, f"llvm.ctpop.v{PANEL}i64")
+
+        def add_tile(t, accumulators):
+            place = builder.add(builder.mul(t, n_units), arguments[2])
+            own, new = simd.splat(builder, builder.load(builder.gep(array.data, [place])), PANEL), []
+            for g, a in enumerate(accumulators):
+                at = builder.gep(others_at, [simd.index(builder, (t, SPAN), simd.int64(PANEL * g))])
+                other = builder.load(builder.bitcast(at, vector.as_pointer()), align=8)
+                new.append(builder.add(a, builder.call(count, [builder.and_(own, other)])))
+            return new
+
+        zeros = ir.Constant(vector, [0] * PANEL)
+        results = simd.fold(builder, simd.int64(0), n_tiles, [zeros] * GROUP, add_tile)
+        for g, result in enumerate(results):
+            small = builder.trunc(result, ir.VectorType(simd.INT32, PANEL))
+            simd.store(builder, builder.sitofp(small, simd.floats(PANEL)), total_at, simd.int64(PANEL * g))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def learn_row(typing, panel, velocity, present, place, data, model, at, scale, scale_model, momentum, rate):
+    """dw <- momentum dw + rate (scale data - scale_model model), w <- w + dw for a row of a panel, where present.
+
+    w, dw and present from `place` on in panel, velocity (n,) float32 and present (n,) uint8; data, model from `at` on
+    in (SPAN,) float32. Returns the largest |w| as the bits of its float32, int32, as `learn_lanes` does.
+    """
+    signature = types.int32(panel, velocity, present, place, data, model, at, scale, scale_model, momentum, rate)
+
+    def codegen(context, builder, signature, arguments):
+        panel_at, velocity_at, present_at, data_at, model_at = (
+            simd.data(context, builder, signature.args[k], arguments[k]) for k in (0, 1, 2, 4, 5)
+        )
+        place, at = arguments[3], arguments[6]
+        scale, scale_model, momentum, rate = (simd.splat(builder, x, PANEL) for x in arguments[7:])
+        bytes_at = builder.bitcast(builder.gep(present_at, [place]), ir.VectorType(ir.IntType(8), PANEL).as_pointer())
+        here = builder.load(bytes_at, align=1)
+        here = builder.icmp_unsigned("!=", here, ir.Constant(here.type, [0] * PANEL))
+        data = builder.fmul(simd.load(builder, data_at, at, PANEL), scale)
+        gradient = builder.fsub(data, builder.fmul(simd.load(builder, model_at, at, PANEL), scale_model))
+        change = builder.fmul(momentum, simd.load(builder, velocity_at, place, PANEL))
+        change = builder.fadd(change, builder.fmul(rate, gradient))
+        change = builder.select(here, change, simd.zeros(PANEL))
+        weight = builder.fadd(simd.load(builder, panel_at, place, PANEL), change)
+        simd.store(builder, change, velocity_at, place)
+        simd.store(builder, weight, panel_at, place)
+        bits = builder.bitcast(weight, ir.VectorType(simd.INT32, PANEL))
+        return simd.largest(builder, builder.and_(bits, simd.constant(bits, 0x7FFFFFFF)))
 
     return signature, codegen
 

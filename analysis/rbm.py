@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.jit import kernel
-from analysis.kernels import BLOCK, DIVERGED, random_bits
+from analysis.kernels import BLOCK, random_bits
 from analysis.lanes import (
     GROUP,
     PANEL,
@@ -25,9 +25,9 @@ from analysis.lanes import (
     odds_lanes,
     row_dots,
 )
+from analysis.learning import DIVERGED_BITS
 
 _NEVER = np.float32(-100.0)  # bias of the hidden units that fill up: P(h = 1) < 1e-34
-_DIVERGED_BITS = DIVERGED.view(np.int32)
 
 
 class DenseRBM(NamedTuple):
@@ -111,7 +111,7 @@ def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, 
             worst = max(worst, learn_panel(a, da, 0, i, v, rows, n, v_model, rows, n, scale, momentum, rate))
         for j in range(0, b.size, PANEL):
             worst = max(worst, learn_panel(b, db, 0, j, p, rows, n, p_model, rows, n, scale, momentum, rate))
-        if worst >= _DIVERGED_BITS:
+        if worst >= DIVERGED_BITS:
             return update
     return -1
 

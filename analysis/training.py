@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from analysis import kernels, rbm
+from analysis import kernels, learning, rbm
 from analysis.graph import DENSE, build, from_tiles, from_words, to_machine, to_tiles, to_words
 from analysis.lanes import PATTERNS
 from analysis.model import BoltzmannMachine, check_binary, check_count
@@ -158,7 +158,7 @@ def _train(machine, data, schedule, seed, factors, progress):
         if failed >= 0:
             raise DivergenceError(
                 f"training diverged at epoch {epoch}, update {failed}, learning rate {rate:g}: a parameter is beyond "
-                f"{kernels.DIVERGED:g} or not finite; lower learning_rates or momentum"
+                f"{learning.DIVERGED:g} or not finite; lower learning_rates or momentum"
             )
     return learner.machine()
 
@@ -194,7 +194,9 @@ class _Minibatches:
     def __init__(self, machine, data, schedule, seed, factors):
         self._masks, self._data, self._schedule = machine.masks, data, schedule
         self._graph = build(machine)
-        self._velocity = np.zeros_like(self._graph.weight), np.zeros_like(self._graph.bias)
+        self._velocity = tuple(np.zeros_like(x) for x in (self._graph.weight, self._graph.panel, self._graph.bias))
+        ones = BoltzmannMachine(machine.biases, tuple(m.astype(np.float32) for m in machine.masks), machine.masks)
+        self._present = build(ones).panel.astype(np.uint8)
         self._work = np.concatenate([[0], np.cumsum(1 + self._graph.start[1:] - self._graph.above)])
         self._states = _ALGORITHMS[schedule.algorithm](self._graph, data, schedule, seed, factors)
 
@@ -203,13 +205,12 @@ class _Minibatches:
         size, max_norm = self._schedule.batch_size, self._schedule.max_norm
         for n, first in enumerate(range(0, len(order), size)):
             batch = self._data[order[first : first + size]]
-            step = self._graph, *self._velocity, *self._states(batch, first_update + n), rate, momentum
-            if any(share(self._work, kernels.learn, *step)):
+            states = self._states(batch, first_update + n)
+            step = self._graph, self._velocity, self._present, *states, rate, momentum
+            if any(share(self._work, learning.learn, *step)):
                 return first_update + n
             if max_norm is not None:
-                share(self._work, kernels.cap_norms, self._graph, np.float32(max_norm))
-            if len(self._graph.panel):
-                share(self._work, kernels.fill_panels, self._graph)
+                share(self._work, learning.cap_norms, self._graph, np.float32(max_norm))
         return -1
 
     def machine(self):

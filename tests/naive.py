@@ -237,7 +237,8 @@ def learn(machine, positive, negative, rate, momentum):
         return (of(x, layer) * scale for x, scale in zip((positive, negative), scales))
 
     for layer, mask in enumerate(machine.masks):
-        data, model = means(lambda x, l: lane_dot(x[l][:, :, None], x[l + 1][:, None, :]), layer)
+        total = lane_sum if graph.has_panels(mask) else lane_dot
+        data, model = means(lambda x, l: total(x[l][:, :, None], x[l + 1][:, None, :]), layer)
         _step(machine.weights[layer], machine.velocity[layer], np.where(mask, data - model, f32(0)), rate, momentum)
     for layer, bias in enumerate(machine.biases):
         data, model = means(lambda x, l: lane_sum(np.ones(len(x[l])), x[l]), layer)

@@ -15,7 +15,7 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import graph, kernels, lanes, spectrum, threads, training
+from analysis import graph, kernels, lanes, learning, spectrum, threads, training
 from analysis.jit import kernel
 from analysis.lanes import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, WIDTH
 from analysis.model import BoltzmannMachine
@@ -569,7 +569,7 @@ def test_the_order_of_a_sum_shows_in_its_bits():
 
 def test_lane_total_adds_in_ascending_order():
     tiles = rough(np.random.default_rng(3), 3, 2, PATTERNS)
-    assert kernels.lane_total(tiles, 1) == naive.lane_sum(np.ones(3 * PATTERNS), tiles[:, 1].ravel())
+    assert learning.lane_total(tiles, 1) == naive.lane_sum(np.ones(3 * PATTERNS), tiles[:, 1].ravel())
 
 
 # ---- states --------------------------------------------------------------------------------------------------------
@@ -669,8 +669,17 @@ def test_contrastive_divergence_has_the_bits_of_its_twin(n_units, n, n_steps, fa
         assert not tiles[-1, :, (n - 1) % PATTERNS + 1 :].any()
 
 
+def velocity_of(built):
+    return tuple(np.zeros_like(x) for x in (built.weight, built.panel, built.bias))
+
+
+def present_of(machine):
+    ones = [m.astype(np.float32) for m in machine.masks]
+    return graph.build(BoltzmannMachine(machine.biases, ones, machine.masks)).panel.astype(np.uint8)
+
+
 @cache
-def twin_of_learn(n_units, n, n_chains, binary):
+def twin_of_learn(n_units, n, n_chains, binary, form):
     machine = sparse_machine(n_units)
     twin = naive.learner(machine)
     for rate in (0.3, 0.1):
@@ -681,11 +690,12 @@ def twin_of_learn(n_units, n, n_chains, binary):
 
 @pytest.mark.parametrize("binary", [False, True], ids=["tiles", "words"])
 @pytest.mark.parametrize(("n", "n_chains"), [(1, 1), (PATTERNS, 2 * CHAINS + 5), (2 * PATTERNS + 5, 5)])
-@pytest.mark.parametrize("n_units", SHAPES, ids=str)
-def test_learn_has_the_bits_of_its_twin(n_units, n, n_chains, binary, n_threads):
+@pytest.mark.parametrize("n_units", [*SHAPES, (17, 150, 3)], ids=str)
+def test_learn_has_the_bits_of_its_twin(n_units, n, n_chains, binary, form, n_threads):
     """The states of the model are tiles or words."""
     machine = sparse_machine(n_units)
-    built, velocity = graph.build(machine), [np.zeros(2 * sum(machine.n_synapses), "f4"), np.zeros(sum(n_units), "f4")]
+    built = graph.build(machine)
+    moving = velocity_of(built), present_of(machine)
     negative, words = np.zeros((0, sum(n_units), PATTERNS), np.float32), np.zeros((0, sum(n_units)), np.uint64)
     if binary:
         words = graph.to_words(states_of(machine, n_chains), sum(n_units))
@@ -693,49 +703,40 @@ def test_learn_has_the_bits_of_its_twin(n_units, n, n_chains, binary, n_threads)
         negative = tiles_of(states_of(machine, n_chains, np.float32))
     states = tiles_of(states_of(machine, n, np.float32)), negative, words, np.array([n, n_chains])
     for rate in (0.3, 0.1):
-        arguments = built, *velocity, *states, np.float32(rate), np.float32(0.9)
-        assert sum(threads.share(len(built.bias), kernels.learn, *arguments)) == 0
-    found, twin = graph.to_machine(built, machine.masks), twin_of_learn(n_units, n, n_chains, binary)
+        arguments = built, *moving, *states, np.float32(rate), np.float32(0.9)
+        assert sum(threads.share(len(built.bias), learning.learn, *arguments)) == 0
+    found, twin = graph.to_machine(built, machine.masks), twin_of_learn(n_units, n, n_chains, binary, form)
     assert_same_bits([*found.biases, *found.weights], [*twin.biases, *twin.weights])
     assert (built.weight == built.weight[built.twin]).all()
+    np.testing.assert_array_equal(built.panel, graph.build(found).panel)
 
 
 @pytest.mark.parametrize("value", [999.9, 1000.0, -1001.0, np.inf, -np.inf, np.nan], ids=str)
-def test_learn_counts_the_parameters_that_left_the_range(value):
+def test_learn_counts_the_parameters_that_left_the_range(value, form):
     machine = naive.machine_of((3, 2), density=1.1)
     for place in ("bias", "weight"):
         built = graph.build(machine)
-        tiles, zeros = np.zeros((1, 5, PATTERNS), np.float32), (np.zeros_like(built.weight), np.zeros_like(built.bias))
+        tiles = np.zeros((1, 5, PATTERNS), np.float32)
         if place == "bias":
             built.bias[4] = value
         else:
-            built.weight[0] = value
-        words, counts = np.zeros((0, 5), np.uint64), np.array([1, 1])
-        arguments = built, *zeros, tiles, tiles, words, counts, np.float32(1), np.float32(0)
-        assert kernels.learn(0, 5, *arguments) == (not abs(value) < 1000)
-
-
-@pytest.mark.parametrize("n_units", SHAPES, ids=str)
-def test_filled_panels_are_those_of_the_machine_with_the_new_weights(n_units, form, n_threads):
-    machine = sparse_machine(n_units)
-    built, rng = graph.build(machine), np.random.default_rng(5)
-    new = BoltzmannMachine(machine.biases, [rng.normal(size=w.shape) for w in machine.weights], machine.masks)
-    built.weight[:] = graph.build(new).weight
-    threads.share(len(built.bias), kernels.fill_panels, built)
-    np.testing.assert_array_equal(built.panel, graph.build(new).panel)
-    assert (built.panels_below[1:] >= 0).tolist() == [mask.mean() >= form for mask in machine.masks]
+            (built.panel if len(built.panel) else built.weight)[0] = value
+        states = tiles, tiles, np.zeros((0, 5), np.uint64), np.array([1, 1])
+        arguments = built, velocity_of(built), present_of(machine), *states, np.float32(1), np.float32(0)
+        assert learning.learn(0, 5, *arguments) == (not abs(value) < 1000)
 
 
 @pytest.mark.parametrize("max_norm", [0.5, 1.5])
 @pytest.mark.parametrize("n_units", SHAPES, ids=str)
-def test_cap_norms_has_the_bits_of_its_twin(n_units, max_norm, n_threads):
+def test_cap_norms_has_the_bits_of_its_twin(n_units, max_norm, form, n_threads):
     machine = sparse_machine(n_units)
     built, twin = graph.build(machine), naive.learner(machine)
-    threads.share(len(built.bias), kernels.cap_norms, built, np.float32(max_norm))
+    threads.share(len(built.bias), learning.cap_norms, built, np.float32(max_norm))
     naive.cap_norms(twin, max_norm)
     found = graph.to_machine(built, machine.masks)
     assert_same_bits(found.weights, twin.weights)
     assert (built.weight == built.weight[built.twin]).all()
+    np.testing.assert_array_equal(built.panel, graph.build(found).panel)
     for before, after in zip(machine.weights, found.weights):
         norms = np.linalg.norm(before, axis=0), np.linalg.norm(after, axis=0)
         np.testing.assert_allclose(norms[1], np.minimum(norms[0], max_norm), rtol=1e-6)
