@@ -61,7 +61,7 @@ def build(machine):
 
 
 def has_panels(mask):
-    """Whether the synapses of two layers are dense enough for panels, and the layers neither too narrow nor too wide."""
+    """Whether the synapses of two layers are dense enough for panels, and the layers neither too narrow nor wide."""
     return mask.mean() >= DENSE and min(mask.shape) >= NARROWEST and max(mask.shape) <= _WIDEST
 
 

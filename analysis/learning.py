@@ -121,7 +121,7 @@ def states_by_pattern(tiles, first, last):
 
 @kernel
 def words_by_tile(words, first, last):
-    """x[s, t, c] = word of unit first + SPAN s + c in tile t, 0 from unit `last` on: (n_spans, n_tiles, SPAN) uint64."""
+    """x[s, t, c] = word of unit first + SPAN s + c in tile t, 0 from unit `last` on: (n_spans, n, SPAN) uint64."""
     out = np.zeros((-(-(last - first) // SPAN), len(words), SPAN), np.uint64)
     for t in range(len(words)):
         for u in range(last - first):

@@ -7,6 +7,7 @@ float64, and tolerances that follow from a sample's size.
 """
 
 import itertools
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -233,16 +234,23 @@ def learn(machine, positive, negative, rate, momentum):
     """dw <- momentum dw + rate (<x_i x_j>_positive - <x_i x_j>_negative), w <- w + dw, and so the biases; in place."""
     scales = [f32(1) / f32(len(states[0])) for states in (positive, negative)]
 
-    def means(of, layer):
-        return (of(x, layer) * scale for x, scale in zip((positive, negative), scales))
+    def means(of):
+        return (of(states) * scale for states, scale in zip((positive, negative), scales))
 
     for layer, mask in enumerate(machine.masks):
-        total = lane_sum if graph.has_panels(mask) else lane_dot
-        data, model = means(lambda x, l: total(x[l][:, :, None], x[l + 1][:, None, :]), layer)
+        data, model = means(partial(_products, layer, lane_sum if graph.has_panels(mask) else lane_dot))
         _step(machine.weights[layer], machine.velocity[layer], np.where(mask, data - model, f32(0)), rate, momentum)
     for layer, bias in enumerate(machine.biases):
-        data, model = means(lambda x, l: lane_sum(np.ones(len(x[l])), x[l]), layer)
+        data, model = means(partial(_states, layer))
         _step(bias, machine.bias_velocity[layer], data - model, rate, momentum)
+
+
+def _products(layer, total, states):
+    return total(states[layer][:, :, None], states[layer + 1][:, None, :])
+
+
+def _states(layer, states):
+    return lane_sum(np.ones(len(states[layer])), states[layer])
 
 
 def learn_dense(machine, positive, negative, rate, momentum):

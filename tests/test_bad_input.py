@@ -174,6 +174,10 @@ MACHINES = {
 OPTIONS = {
     "seed -1": ({"seed": "-1"}, "run: argument --seed: found -1, expected an integer from 0 to 2^64 - 1; see"),
     "seed 2^64": ({"seed": str(2**64)}, "argument --seed: found 18446744073709551616, expected"),
+    "save every -1 s": (
+        {"save-every": "-1"},
+        "run: argument --save-every: found -1, expected a number of seconds, 0 or",
+    ),
     "seed 1.5": ({"seed": "1.5"}, "run: argument --seed: found 1.5, expected an integer"),
     "unknown experiment": ({"experiment": "patch"}, "experiment: found 'patch', expected one of patches, digits"),
     "unknown condition": ({"condition": "w"}, "criterion: found 'w', expected one of variance_fi,"),

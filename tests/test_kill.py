@@ -78,7 +78,7 @@ def single(tmp_path_factory):
 
 def run(output):
     options = {"config": "config.yaml", "experiment": "patches", "seed": "0", "condition": "weight"}
-    options |= {"machine": "machine.nc", "output": output}
+    options |= {"machine": "machine.nc", "output": output, "save-every": "0"}
     return ["analysis", "run", *(text for key, value in options.items() for text in (f"--{key}", value))]
 
 

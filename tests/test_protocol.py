@@ -190,7 +190,7 @@ def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, n
     """Through a file, as after a kill; sessions that are done are not repeated."""
     settings, start, whole = runs[name]
     arguments, kept = (settings, settings["reference"], 0, start), []
-    again = protocol.prune_run(*arguments, save=kept.append)
+    again = protocol.prune_run(*arguments, save=lambda run: kept.append(run.dataset()))
     xr.testing.assert_identical(again, whole)
     assert [part.sizes["session"] for part in kept] == [*range(2, whole.sizes["session"] + 1)]
     for k, part in enumerate(kept):
@@ -206,6 +206,6 @@ def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, n
 def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break(runs, name):
     settings, _, reference = runs[name]
     arguments, kept = (settings, "reinitialised", 0, reference), []
-    whole = protocol.control_run(*arguments, save=kept.append)
+    whole = protocol.control_run(*arguments, save=lambda run: kept.append(run.dataset()))
     for done in kept:
         xr.testing.assert_identical(protocol.control_run(*arguments, done=done), whole)
