@@ -15,10 +15,12 @@ hypothesis.settings.register_profile("project", derandomize=True, database=None,
 hypothesis.settings.load_profile("project")
 
 
-@pytest.fixture(autouse=True)
-def panels_of_any_width(monkeypatch):
+@pytest.fixture(autouse=True, scope="session")
+def panels_of_any_width():
     """Narrow layers too have panels where they are dense: tests are about small machines."""
-    monkeypatch.setattr(graph, "NARROWEST", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph, "NARROWEST", 1)
+        yield
 
 
 @pytest.fixture(params=[1, 2, 3], ids="{} threads".format)
