@@ -160,7 +160,7 @@ def test_one_legend_names_everything_once(parts):
         plotting.units_left(parts(2, experiment), 1, ax)
     style.legend(figure)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert len(labels) == len(set(labels)) == 7
+    assert len(labels) == len(set(labels)) == 8
     plt.close(figure)
 
 
