@@ -37,6 +37,8 @@ NAMES = {
     "sampled_first_eigenvector": "sampled first eigenvector",
     "stiff_eigenvectors": "stiff eigenvectors",
     "deletion_damage": "damage by deletion",
+    "first_order_damage": "damage to first order",
+    "second_order_damage": "damage to second order",
     "relative_error": "relative error",
     "diagonal_correlation": "rank correlation",
     "kl": "KL divergence",

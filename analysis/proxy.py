@@ -5,8 +5,11 @@
     stiff_eigenvectors      sum_m lambda_m u_mk^2 over the fewest eigenvectors that hold 90 % of the trace
     deletion_damage         KL(data || model without synapse k) - KL(data || model), nothing retrained
 
+And why damage is what it is, from its expansion in the weight that goes: w (<v h>_data - <v h>_model) to first order,
+which is 0 in a machine that training took to its optimum, and w^2 Var(v h) / 2 more to second.
+
 For restricted machines that can be enumerated. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458;
-the last two targets are ours.
+the last two targets and the expansion are ours.
 """
 
 import numpy as np
@@ -21,15 +24,15 @@ from analysis.statistics import spearman
 LOCAL = ("variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi")  # the criteria's functions
 TARGETS = ("exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage")
 ESTIMATES = ("variance_fi", "heuristic_fi", "online_fi", "equilibrium")
-UNITS = {"weight": "nats", "deletion_damage": "nats"}
+NATS = ("weight", "deletion_damage", "first_order_damage", "second_order_damage")
 
 
 def proxy_run(settings, seed, reference):
     """Local estimates and exact targets for the machine after every session of the reference run.
 
-    Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL, heuristic_fi_w2, TARGETS and
-    sampled_first_eigenvector; spectra (session, parameter), descending, of the parameters that exist; those of
-    `samples_needed`; information_matrix_exact of session 0 for seed 0.
+    Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL, heuristic_fi_w2, TARGETS,
+    sampled_first_eigenvector, first_order_damage and second_order_damage; spectra (session, parameter), descending, of
+    the parameters that exist; those of `samples_needed`; information_matrix_exact of session 0 for seed 0.
     """
     patterns = data.load(settings["dataset"])["train"].values
     shape = tuple(reference.sizes[f"unit_{layer}"] for layer in (0, 1))
@@ -84,6 +87,21 @@ def samples_needed(settings, seed, machine):
     return xr.Dataset(variables, {"estimate": list(ESTIMATES), "n_samples": sizes})
 
 
+def expand_damage(patterns, machine):
+    """w (<v_i h_j>_data - <v_i h_j>_model), and that plus w^2 p (1 - p) / 2 with p = <v_i h_j>_model: (n_0, n_1), nats.
+
+    The damage of deleting w_ij to first order, and to second with the Fisher information of the paper for curvature,
+    which counts hidden units as observed. Both are sums of what a synapse meets, awake and asleep. patterns : binary.
+    """
+    distinct, counts = exact.distinct_patterns(patterns)
+    weights = machine.weights[0].astype(np.float64)
+    hidden = exact.sigmoid(machine.biases[1] + distinct @ weights)
+    awake = (distinct * counts[:, None]).T @ hidden / counts.sum()
+    _, (asleep,) = exact.moments(machine)
+    first = weights * (awake - asleep)
+    return first, first + weights**2 / 2 * asleep * (1.0 - asleep)
+
+
 def draw_exactly(machine, n, seed):
     """n independent samples of P(v, h), by enumeration of P(v): visible and hidden states, uint8.
 
@@ -101,6 +119,7 @@ def _compare(machine, states, patterns, kept, shape, seed):
     maps = {name: pruning.CRITERIA[name](machine, states, seed)[0] for name in LOCAL}
     maps["heuristic_fi_w2"] = maps["heuristic_fi"] * machine.weights[0].astype(np.float64) ** 2
     maps["deletion_damage"] = exact.deletion_damage(patterns, machine)
+    maps["first_order_damage"], maps["second_order_damage"] = expand_damage(patterns, machine)
     exists = np.concatenate([np.ones(n_biases, dtype=bool), mask.ravel()])
     matrices = {"exact": exact.fisher_information(machine), "sampled": fisher.information_matrix(*states)}
     matrices = {name: matrix[np.ix_(exists, exists)] for name, matrix in matrices.items()}
@@ -114,7 +133,7 @@ def _compare(machine, states, patterns, kept, shape, seed):
     for name, values in maps.items():
         whole = np.full(shape, np.nan, dtype=np.float32)
         whole[np.ix_(*kept)] = np.where(mask, record.stable(values), np.nan)
-        attrs = {"long_name": name.replace("_", " "), "units": UNITS.get(name, "1")}
+        attrs = {"long_name": name.replace("_", " "), "units": "nats" if name in NATS else "1"}
         variables[name] = (("unit_0", "unit_1"), whole, attrs)
     spectra = {f"spectrum_{name}": _spectrum(matrix, name, shape) for name, matrix in matrices.items()}
     return xr.Dataset(variables | spectra)

@@ -82,6 +82,7 @@ def proxy_run(settings, seed):
     exact = np.where(exists, 0.25 * rng.random((n_sessions, n, m)), np.nan)
     local = ["variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi"]
     local += ["exact_first_eigenvector", "sampled_first_eigenvector", "stiff_eigenvectors", "deletion_damage"]
+    local += ["first_order_damage", "second_order_damage"]
     found = {name: (("session", "unit_0", "unit_1"), exact * rng.uniform(0.8, 1.2, exact.shape)) for name in local}
     found["exact_diagonal"] = (("session", "unit_0", "unit_1"), exact)
     for name in ("spectrum_exact", "spectrum_sampled"):

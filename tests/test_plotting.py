@@ -42,6 +42,7 @@ PANELS = {
     "spectrum": (3, "patches", ("last",)),
     "proxy_against_exact": (3, "patches", ("variance_fi", "exact_diagonal")),
     "rank_correlations": (3, "patches", ("exact_first_eigenvector",)),
+    "samples_needed": (3, "patches", ("relative_error",)),
     "class_shares": (3, "digits", ("random", "retrained")),
     "diversity": (3, "digits", ("retrained",)),
     "activity": (4, "digits", (1,)),
