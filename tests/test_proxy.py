@@ -101,7 +101,7 @@ def test_errors_are_those_of_their_definition(made):
 def test_the_expansion_is_the_damage_of_weak_synapses():
     """Halving the weights halves the first order's error relative to it; data that are not the model's own."""
     patterns, errors = naive.patterns_of(200, 4), []
-    for weight_std in (0.02, 0.01):
+    for weight_std in (0.002, 0.001):
         machine = naive.machine_of((4, 3), weight_std=weight_std, density=1.1)
         damage, (first, _) = exact.deletion_damage(patterns, machine), proxy.expand_damage(patterns, machine)
         errors.append(np.abs(damage - first).max() / np.abs(damage).max())
