@@ -77,10 +77,10 @@ def control(options):
 
 def proxy(options):
     """Compare local estimates with the exact Fisher information along a run."""
-    from analysis import protocol
+    from analysis.proxy import proxy_run
 
     settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
-    dataset = protocol.proxy_run(settings, options.seed, reference)
+    dataset = proxy_run(settings, options.seed, reference)
     _write(dataset, options, f"{options.experiment}, local estimates and exact Fisher information")
 
 

@@ -21,7 +21,7 @@ CLAIMS = {
     "04_neuron_loss": "Neurons compete for activity, and only the important, selective ones stay",
 }
 N_FISHER_UNITS = 16  # hidden units whose block of the Fisher information matrix goes into the claim dataset
-MANTISSA_BITS = 11  # kept of the measures of single units: relative error below 1/2000, half the file
+MANTISSA_BITS = 11  # kept of the measures of single units and synapses: relative error below 1/2000, half the file
 
 
 def collect(claim, runs, config):
@@ -87,7 +87,8 @@ def _fisher_proxy(folder, settings):
     found.append(_constants(folder, settings, _REFERENCES))
     if settings["proxy"]:
         proxies = _gather(folder, settings, "file", ["fisher"], [*_PROXIES, *_SPECTRA]).isel(file=0, drop=True)
-        found += [proxies[_PROXIES], _first_and_last(proxies[_SPECTRA]), _information_matrix(folder)]
+        found += [_round_mantissa(proxies[_PROXIES]), _first_and_last(proxies[_SPECTRA]), _information_matrix(folder)]
+        found.append(_gather(folder, settings, "file", ["fisher"], _SAMPLES_NEEDED).isel(file=0, drop=True))
         machines = _gather(folder, settings, "file", [settings["reference"]], _MACHINE, n_seeds=1)
         found.append(_first_and_last(machines.isel(file=0, seed=0, drop=True)))
     return _join(*found)
@@ -114,8 +115,10 @@ _LOSSES = ["kl", "encoding_error"]
 _MEASURES = ["activity", "fisher", "input_information", "digit_information"]
 _REFERENCES = ["raw_pixel_error", "digit_quality_test", "digit_quality_random", "test_class_share"]
 _REFERENCES += ["data_rank_probability"]
-_PROXIES = ["exact_diagonal", "variance_fi", "heuristic_fi", "weight", "exact_first_eigenvector"]
-_PROXIES += ["sampled_first_eigenvector"]
+_PROXIES = ["exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage"]
+_PROXIES += ["variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi"]
+_PROXIES += ["sampled_first_eigenvector", "first_order_damage", "second_order_damage"]
+_SAMPLES_NEEDED = ["relative_error", "diagonal_correlation"]
 _MACHINE = ["bias_0", "bias_1", "weight_1", "mask_1"]
 _SPECTRA = ["spectrum_exact", "spectrum_sampled"]
 

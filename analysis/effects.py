@@ -14,6 +14,8 @@ import numpy as np
 import xarray as xr
 from scipy.stats import rankdata
 
+from analysis.statistics import spearman
+
 NAMES = {
     "variance_fi": "variance FI",
     "variance_fi_w2": "variance FI × w²",
@@ -22,6 +24,9 @@ NAMES = {
     "weight": "|w|",
     "random": "random",
     "anti_fi": "anti-FI",
+    "online_fi": "online FI",
+    "heuristic_fi_w2": "heuristic FI × w²",
+    "equilibrium": "variance FI, exact draws",
     "pruned": "pruned from large",
     "born_small_units": "born small, as many units",
     "born_small_synapses": "born small, as many synapses",
@@ -30,6 +35,12 @@ NAMES = {
     "exact_diagonal": "exact diagonal",
     "exact_first_eigenvector": "exact first eigenvector",
     "sampled_first_eigenvector": "sampled first eigenvector",
+    "stiff_eigenvectors": "stiff eigenvectors",
+    "deletion_damage": "damage by deletion",
+    "first_order_damage": "damage to first order",
+    "second_order_damage": "damage to second order",
+    "relative_error": "relative error",
+    "diagonal_correlation": "rank correlation",
     "kl": "KL divergence",
     "encoding_error": "encoding error",
     "digit_quality": "digit quality",
@@ -88,9 +99,25 @@ def pruned_in_common(parts, spec):
     yield from _of_proxies(parts, spec, share_in_common, "{} prunes the synapses that the {} prunes, {}")
 
 
+def saliency_rank_correlation(parts, spec):
+    """As `rank_correlation`, of estimates times w^2, which are in the units of damage."""
+    yield from rank_correlation(parts, spec)
+
+
+def saliency_pruned_in_common(parts, spec):
+    """As `pruned_in_common`, of estimates times w^2."""
+    yield from pruned_in_common(parts, spec)
+
+
 def loss_minus_reference(parts, spec):
     """loss(criterion) - loss(reference) at equal synapses."""
     yield from _of_criteria(parts, spec, 1.0, "{} has the larger {} than {}, {}, {}")
+
+
+def loss_minus_online(parts, spec):
+    """loss(criterion) - loss(online FI) at equal synapses."""
+    parts = {name: part.assign_attrs(reference="online_fi") for name, part in parts.items()}
+    yield from loss_minus_reference(parts, spec)
 
 
 def reference_minus_quality(parts, spec):
@@ -138,7 +165,10 @@ PREDICTIONS = {
         weight_minus_reference,
         rank_correlation,
         pruned_in_common,
+        saliency_rank_correlation,
+        saliency_pruned_in_common,
         loss_minus_reference,
+        loss_minus_online,
         reference_minus_quality,
         survivors_above_lost,
         axonal_share,
@@ -186,13 +216,6 @@ def survival(part, measure, layer):
     found = [(probability_above(v[c == 0], v[c > 0]), (c > 0).sum()) for c, v in zip(cause, value)]
     found = [(p, n) for p, n in found if not np.isnan(p)]
     return float(sum(p * n for p, n in found) / sum(n for _, n in found)) if found else np.nan
-
-
-def spearman(x, y):
-    """Correlation of ranks; NaN where either is constant."""
-    x, y = (rankdata(z) - (len(z) + 1) / 2 for z in (x, y))
-    norm = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / norm) if norm > 0 else np.nan
 
 
 def share_in_common(x, y):

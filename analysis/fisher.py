@@ -110,8 +110,29 @@ def first_eigenvector(matrix):
 
     Raises ValueError unless the matrix is square and finite.
     """
+    matrix = _check_square(matrix)
+    start = 0.5 + uniform(0, 0, len(matrix))  # no special direction, so orthogonal to none that matters
+    return np.abs(power_iteration(matrix, start, 2000, 1e-10)[1])
+
+
+def stiff_importance(matrix, share=0.9):
+    """sum_m lambda_m u_mk^2 over the stiff eigenvectors u_m: (n,), the part of the diagonal that they hold.
+
+    Stiff are the eigenvectors of the largest eigenvalues, as few as hold `share` of the trace. Over all of them the
+    sum is the diagonal itself. For measures alone: LAPACK's last bits differ between machines. Raises ValueError as
+    `first_eigenvector`, and for a share outside (0, 1].
+    """
+    if not 0.0 < share <= 1.0:
+        raise ValueError(f"share: found {share!r}, expected a number above 0, at most 1")
+    eigenvalues, vectors = np.linalg.eigh(_check_square(matrix))
+    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
+    held = np.cumsum(eigenvalues)
+    n_stiff = int(np.searchsorted(held, share * held[-1])) + 1
+    return (vectors[:, :n_stiff] ** 2 * eigenvalues[:n_stiff]).sum(axis=1)
+
+
+def _check_square(matrix):
     matrix = np.ascontiguousarray(check_numbers("matrix", matrix), dtype=np.float64)
     if matrix.ndim != 2 or matrix.size == 0 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
         raise ValueError(f"matrix: found shape {matrix.shape}, expected a square matrix of finite numbers")
-    start = 0.5 + uniform(0, 0, len(matrix))  # no special direction, so orthogonal to none that matters
-    return np.abs(power_iteration(matrix, start, 2000, 1e-10)[1])
+    return matrix

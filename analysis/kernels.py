@@ -230,13 +230,41 @@ def gibbs(begin, end, words, graph, key, first_step, n_steps, n_chains):
 
     words (n_tiles, n_units) uint64; key (3,) uint64: seed (two words), stream. Bits beyond n_chains stay 0.
     """
-    space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
+    space = workspace(graph)
     for t in range(begin, end, AT_ONCE):
-        last = min(t + AT_ONCE, end)
         for step in range(first_step, first_step + n_steps):
-            for parity in (1, 0):
-                for layer in range(parity, graph.layer.size - 1, 2):
-                    sample_layer(t, last, words, no_p, graph, layer, _f32(1.0), key, step, n_chains, space)
+            sweep(t, min(t + AT_ONCE, end), words, graph, key, step, n_chains, space)
+
+
+@kernel
+def sweep(begin, end, words, graph, key, step, n_chains, space):
+    """One sweep of at most AT_ONCE tiles."""
+    no_p = np.empty((0, 0, 0), np.float32)
+    for parity in (1, 0):
+        for layer in range(parity, graph.layer.size - 1, 2):
+            sample_layer(begin, end, words, no_p, graph, layer, _f32(1.0), key, step, n_chains, space)
+
+
+@kernel
+def dream(words, graph, key, first_step, n_steps, memory, rate, joint):
+    """n_steps sweeps of one network in place, and the averages r <- r + (x - r) / min(t, memory) after sweep t.
+
+    words (1, n_units): the network is bit 0. rate (n_units,) float32, x = x_u; joint (2 S,) float32, in the rows of the
+    graph, x = x_u x_k for the neighbours k above u alone. Sweeps are counted from 1, first_step of them are done.
+    """
+    space, start, middle, neighbour = workspace(graph), graph.start, graph.above, graph.neighbour
+    for step in range(first_step, first_step + n_steps):
+        sweep(0, 1, words, graph, key, step, 1, space)
+        share = _f32(1.0) / _f32(min(step + 1, memory))
+        for u in range(rate.size):
+            on = words[0, u] != 0
+            rate[u] += (_f32(on) - rate[u]) * share
+            if on:
+                for k in range(middle[u], start[u + 1]):
+                    joint[k] += (_f32(words[0, neighbour[k]]) - joint[k]) * share
+            else:
+                for k in range(middle[u], start[u + 1]):
+                    joint[k] -= joint[k] * share
 
 
 @kernel

@@ -130,13 +130,28 @@ def proxy_against_exact(part, proxy, target, ax):
 
 
 def rank_correlations(part, target, ax):
-    """Spearman's rho of the local estimates with the exact matrix, session by session."""
-    for proxy in ("variance_fi", "heuristic_fi", "sampled_first_eigenvector", "weight"):
+    """Spearman's rho of the local estimates, and the sampled eigenvector, with an exact target, session by session."""
+    local = "variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi"
+    for proxy in (*local, "sampled_first_eigenvector"):
         rho = effects.of_synapses(effects.spearman, part, proxy, target).transpose("seed", "session")
         line(part["session"].values, rho.values, proxy, ax)
     ax.set(xlabel="session", ylabel="rank correlation", xticks=part["session"].values, ylim=(-1.02, 1.02))
     ax.axhline(0, color="black", lw=0.5)
     ax.set_title(f"with the {NAMES[target]}")
+    return tidy(ax)
+
+
+def samples_needed(part, measure, ax):
+    """Error of estimates of the exact diagonal against the number of samples; hollow: sizes that few seeds have."""
+    for name in part["estimate"].values:
+        values, n = part[measure].sel(estimate=name).transpose("seed", "n_samples").values, part["n_samples"].values
+        known, (colour, marker, _) = np.isfinite(values).all(axis=0), STYLE[name]
+        line(n[known], values[:, known], name, ax)
+        if not known.all():
+            ax.plot(n[~known], np.nanmean(values[:, ~known], axis=0), marker, color=colour, mfc="white")
+    ax.set(xscale="log", xlabel="samples (online: sweeps)", ylabel=NAMES[measure])
+    if measure == "relative_error":
+        ax.set_yscale("log")
     return tidy(ax)
 
 

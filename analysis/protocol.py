@@ -3,16 +3,14 @@
     overproduce    the large machine, trained
     prune_run      what a criterion leaves of it, session by session
     control_run    machines of the sizes that pruning reached, trained from scratch with as many parameter updates
-    proxy_run      the local estimates of Fisher information beside the exact matrix (small machines)
 
 Every function returns one xarray.Dataset, a pure function of (settings, seed) and of the runs that it starts from.
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, protocols for image patches and for digits.
 """
 
 import numpy as np
-import xarray as xr
 
-from analysis import data, exact, fisher, pruning, record
+from analysis import data, pruning, record
 from analysis.model import BoltzmannMachine
 from analysis.random import choice, derive
 from analysis.sampling import sample
@@ -212,55 +210,3 @@ def machine_of(run, session):
         tuple(w[np.ix_(*pair)] for w, pair in zip(weights, zip(kept, kept[1:]))),
         masks_of(run, session),
     )
-
-
-def proxy_run(settings, seed, reference):
-    """Local estimates and exact Fisher information of the machine after every session of the reference run.
-
-    Variables (session, unit_0, unit_1), NaN where there is no synapse: exact_diagonal, variance_fi, heuristic_fi,
-    weight, exact_first_eigenvector, sampled_first_eigenvector; spectra (session, parameter), descending, of the
-    parameters that exist; information_matrix_exact of session 0 for seed 0.
-    """
-    sessions = [
-        _compare(settings, machine_of(reference, s), kept_units(reference, s), derive(seed, "proxy", s), reference)
-        for s in reference["session"].values
-    ]
-    dataset = xr.concat(sessions, xr.Variable("session", reference["session"].values))
-    if seed == 0:
-        matrix = exact.fisher_information(machine_of(reference, 0)).astype(np.float32)
-        attrs = {"long_name": "exact Fisher information matrix of the over-produced machine", "units": "1"}
-        dataset["information_matrix_exact"] = (("parameter", "parameter_2"), matrix, attrs)
-    return dataset
-
-
-def _compare(settings, machine, kept, seed, reference):
-    visible, hidden = spontaneous(settings, machine, seed)
-    mask, n_biases = machine.masks[0], sum(machine.n_units)
-    exists = np.concatenate([np.ones(n_biases, dtype=bool), mask.ravel()])
-    matrices = {"exact": exact.fisher_information(machine), "sampled": fisher.information_matrix(visible, hidden)}
-    matrices = {name: matrix[np.ix_(exists, exists)] for name, matrix in matrices.items()}
-    diagonal = np.zeros(mask.shape)
-    diagonal[mask] = np.diag(matrices["exact"])[n_biases:]
-    local = {
-        "exact_diagonal": diagonal,
-        "variance_fi": fisher.variance_estimate(visible, hidden),
-        "heuristic_fi": fisher.heuristic_estimate(visible, hidden, machine.weights[0]),
-        "weight": np.abs(machine.weights[0]),
-    }
-    shape = tuple(reference.sizes[f"unit_{layer}"] for layer in (0, 1))
-    spectra, n_parameters = {}, sum(shape) + shape[0] * shape[1]
-    for name, matrix in matrices.items():
-        local[f"{name}_first_eigenvector"] = np.zeros(mask.shape)
-        local[f"{name}_first_eigenvector"][mask] = fisher.first_eigenvector(matrix)[n_biases:]
-        spectrum = np.full(n_parameters, np.nan)
-        # LAPACK's errors are absolute, 1e-15; adding 0 makes the zero that they may leave a positive one.
-        spectrum[: len(matrix)] = np.round(np.linalg.eigvalsh(matrix)[::-1], 9) + 0.0
-        attrs = {"long_name": f"eigenvalues of the {name} Fisher information matrix", "units": "1"}
-        spectra[f"spectrum_{name}"] = ("parameter", spectrum, attrs)
-    variables = {}
-    for name, values in local.items():
-        whole = np.full(shape, np.nan, dtype=np.float32)
-        whole[np.ix_(*kept)] = np.where(mask, record.stable(values), np.nan)
-        attrs = {"long_name": name.replace("_", " "), "units": "nats" if name == "weight" else "1"}
-        variables[name] = (("unit_0", "unit_1"), whole, attrs)
-    return xr.Dataset(variables | spectra)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis import fisher
+from analysis import fisher, online
 from analysis.model import BoltzmannMachine, check_binary, check_numbers
 from analysis.random import bits, derive
 
@@ -72,7 +72,16 @@ def anti_fi(machine, states, seed):
     return [1.0 - f for f in variance_fi(machine, states, seed)]
 
 
-CRITERIA = {f.__name__: f for f in (variance_fi, variance_fi_w2, heuristic_fi, eigenvector, weight, random, anti_fi)}
+def online_fi(machine, states, seed):
+    """p (1 - p) from running averages of one network, which dreams on from the first of the samples (see `online`)."""
+    states, n_sweeps = [x[0] for x in _check_states(machine, states)], online.N_SWEEPS
+    _, averages = online.dream(machine, states, n_sweeps, n_sweeps, seed)
+    return online.importance(averages, n_sweeps)
+
+
+CRITERIA = {
+    f.__name__: f for f in (variance_fi, variance_fi_w2, heuristic_fi, eigenvector, weight, random, anti_fi, online_fi)
+}
 
 
 def criterion(name):

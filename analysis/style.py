@@ -25,6 +25,8 @@ STYLE = {  # colour, marker, line
     "weight": (VERMILION, "X", (0, (3, 1, 1, 1, 1, 1))),
     "random": (GREY, "v", ":"),
     "anti_fi": (PURPLE, "P", "--"),
+    "online_fi": (ORANGE, "p", (0, (4, 1, 1, 1))),
+    "equilibrium": (BLUE, "s", ":"),
     "pruned": (BLUE, "o", "-"),
     "born_small_units": (ORANGE, "^", "--"),
     "born_small_synapses": (VERMILION, "v", "-."),

@@ -80,7 +80,9 @@ def proxy_run(settings, seed):
     n_sessions, n_parameters = settings["pruning"]["n_sessions"] + 1, n + m + n * m
     exists = np.cumsum(rng.random((n_sessions, n, m)) < 0.2, axis=0) <= 1
     exact = np.where(exists, 0.25 * rng.random((n_sessions, n, m)), np.nan)
-    local = ["variance_fi", "heuristic_fi", "weight", "exact_first_eigenvector", "sampled_first_eigenvector"]
+    local = ["variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi"]
+    local += ["exact_first_eigenvector", "sampled_first_eigenvector", "stiff_eigenvectors", "deletion_damage"]
+    local += ["first_order_damage", "second_order_damage"]
     found = {name: (("session", "unit_0", "unit_1"), exact * rng.uniform(0.8, 1.2, exact.shape)) for name in local}
     found["exact_diagonal"] = (("session", "unit_0", "unit_1"), exact)
     for name in ("spectrum_exact", "spectrum_sampled"):
@@ -88,7 +90,14 @@ def proxy_run(settings, seed):
         found[name] = (("session", "parameter"), spectrum)
     if seed == 0:
         found["information_matrix_exact"] = (("parameter", "parameter_2"), np.diag(np.full(n_parameters, 0.2)))
-    return xr.Dataset(found, {"session": np.arange(n_sessions)})
+    sizes, estimates = (
+        [100, 1000, 10000][: 3 if seed == 0 else 2],
+        ["variance_fi", "heuristic_fi", "online_fi", "equilibrium"],
+    )
+    for name in ("relative_error", "diagonal_correlation"):
+        found[name] = (("estimate", "n_samples"), rng.random((len(estimates), len(sizes))))
+    coords = {"session": np.arange(n_sessions), "estimate": estimates, "n_samples": sizes}
+    return xr.Dataset(found, coords)
 
 
 def _session(experiment, rng, machine, kept, n_units, causes, worse):

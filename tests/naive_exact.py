@@ -69,3 +69,22 @@ def fisher_information(machine):
         t = np.array([*v, *h, *(i * j for i in v for j in h)], dtype=float)
         mean, second = mean + p * t, second + p * np.outer(t, t)
     return second - np.outer(mean, mean)
+
+
+def kl_divergence(patterns, machine):
+    """sum_v p(v) (log p(v) - log P(v)) over the different patterns."""
+    model, shares = visible_probabilities(machine), {}
+    for pattern in patterns.tolist():
+        shares[tuple(pattern)] = shares.get(tuple(pattern), 0.0) + 1 / len(patterns)
+    return math.fsum(p * (math.log(p) - math.log(model[v])) for v, p in shares.items())
+
+
+def deletion_damage(patterns, machine):
+    """A machine without the synapse, for each of them in turn."""
+    damage, before = np.zeros(machine.weights[0].shape), kl_divergence(patterns, machine)
+    for i, j in np.argwhere(machine.masks[0]):
+        mask = machine.masks[0].copy()
+        mask[i, j] = False
+        smaller = type(machine)(machine.biases, machine.weights, (mask,))
+        damage[i, j] = kl_divergence(patterns, smaller) - before
+    return damage

@@ -131,6 +131,34 @@ def test_diagonal_of_fisher_information_is_p_times_1_minus_p_of_the_moments():
     np.testing.assert_allclose(np.diag(exact.fisher_information(machine)), p * (1 - p), atol=1e-12)
 
 
+@pytest.mark.parametrize("n_units", RBMS, ids=str)
+def test_deletion_damage_is_that_of_a_machine_rebuilt_without_the_synapse(n_units, chunk):
+    machine = machine_of(n_units)
+    patterns = patterns_of(machine)
+    expected = naive_exact.deletion_damage(patterns, machine)
+    np.testing.assert_allclose(exact.deletion_damage(patterns, machine), expected, atol=1e-12)
+
+
+def test_deleting_a_synapse_may_bring_the_model_nearer_to_the_data():
+    machine = BoltzmannMachine(([0.0, 0.0], [0.0]), ([[3.0], [3.0]],))
+    patterns = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])  # independent pixels: every coupling is too much
+    assert (exact.deletion_damage(patterns, machine) < 0).all()
+
+
+def test_deletion_damage_of_weak_synapses_is_half_their_fisher_information_times_the_squared_weight():
+    """Where the data are the model's own: KL = w^2 F / 2 + O(w^3)."""
+    machine = BoltzmannMachine(([0.3, -0.2], [0.1]), ([[0.01], [-0.02]],))
+    p = np.exp(exact.visible_log_probabilities(machine))
+    patterns = np.repeat(exact.states(2), np.round(p * 10**6).astype(int), axis=0)
+    fisher = np.zeros((2, 1))
+    for i in range(2):  # of the visible marginal: what the hidden unit's noise hides does no harm
+        score = exact.states(2)[:, i] * exact.sigmoid(0.1 + exact.states(2) @ machine.weights[0][:, 0])
+        fisher[i] = p @ score**2 - (p @ score) ** 2
+    np.testing.assert_allclose(
+        exact.deletion_damage(patterns, machine), machine.weights[0] ** 2 * fisher / 2, rtol=0.05
+    )
+
+
 def test_enumeration_survives_weights_that_overflow_exp():
     machine = BoltzmannMachine((np.full(2, -800.0), [900.0]), (np.full((2, 1), 700.0),))
     assert exact.log_partition(machine) == pytest.approx(900.0)  # v = (0, 0), h = 1 outweighs (1, 1) at 700
@@ -165,6 +193,13 @@ def test_patterns_that_do_not_fit_the_machine_are_refused():
         exact.kl_divergence(np.zeros((2, 4)), machine_of((3, 2)))
     with pytest.raises(ValueError, match="patterns: found values other than 0 and 1"):
         exact.log_likelihood(np.full((2, 3), 0.5), machine_of((3, 2)))
+
+
+def test_deletion_damage_of_deep_and_of_large_machines_is_refused():
+    with pytest.raises(ValueError, match="deletion_damage: found 3 layers, expected 2"):
+        exact.deletion_damage(np.zeros((2, 2)), machine_of((2, 2, 2)))
+    with pytest.raises(ValueError, match=r"30-23 units, which needs 2\^23 states"):
+        exact.deletion_damage(np.zeros((2, 30)), BoltzmannMachine.random((30, 23), 0))
 
 
 def test_fisher_information_of_a_deep_machine_is_refused():

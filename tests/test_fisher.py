@@ -174,6 +174,24 @@ def test_first_eigenvector_of_small_matrices(matrix, expected):
     np.testing.assert_allclose(fisher.first_eigenvector(matrix), expected, atol=1e-8)
 
 
+def test_over_all_eigenvectors_stiff_importance_is_the_diagonal():
+    states = sampling.sample(naive.machine_of((4, 3), density=1.1), 5000, 20, 0)
+    matrix = fisher.information_matrix(*states)
+    np.testing.assert_allclose(fisher.stiff_importance(matrix, 1.0), np.diag(matrix), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.5, [0, 6, 0]), (0.6, [0, 6, 0]), (0.61, [0, 6, 3]), (0.9, [0, 6, 3]), (1.0, [1, 6, 3])]
+)
+def test_stiff_are_the_fewest_eigenvectors_that_hold_the_share_of_the_trace(share, expected):
+    np.testing.assert_allclose(fisher.stiff_importance(np.diag([1.0, 6.0, 3.0]), share), expected)
+
+
+def test_stiff_importance_of_correlated_parameters_by_hand():
+    """Eigenvalues 3 and 1 along (1, 1) and (1, -1): the first alone has three quarters of the trace."""
+    np.testing.assert_allclose(fisher.stiff_importance([[2.0, 1.0], [1.0, 2.0]], 0.7), [1.5, 1.5])
+
+
 def test_exponential_of_a_matrix_is_elementwise():
     x = np.array([[0.0, 1.0], [-1.0, 5.0]], np.float32)
     np.testing.assert_allclose(kernels.exponential(x), np.exp(x), rtol=3e-6)
@@ -234,3 +252,11 @@ def test_an_eigenvector_of_anything_but_a_finite_square_matrix_is_refused(matrix
     shape = re.escape(str(np.shape(matrix)))
     with pytest.raises(ValueError, match=rf"^matrix: found shape {shape}, expected a square matrix of finite numbers$"):
         fisher.first_eigenvector(matrix)
+    with pytest.raises(ValueError, match=rf"^matrix: found shape {shape}"):
+        fisher.stiff_importance(matrix)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5])
+def test_a_share_of_the_trace_is_a_fraction(share):
+    with pytest.raises(ValueError, match=r"^share: found"):
+        fisher.stiff_importance(np.eye(2), share)

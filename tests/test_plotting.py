@@ -42,6 +42,7 @@ PANELS = {
     "spectrum": (3, "patches", ("last",)),
     "proxy_against_exact": (3, "patches", ("variance_fi", "exact_diagonal")),
     "rank_correlations": (3, "patches", ("exact_first_eigenvector",)),
+    "samples_needed": (3, "patches", ("relative_error",)),
     "class_shares": (3, "digits", ("random", "retrained")),
     "diversity": (3, "digits", ("retrained",)),
     "activity": (4, "digits", (1,)),
@@ -160,7 +161,7 @@ def test_one_legend_names_everything_once(parts):
         plotting.units_left(parts(2, experiment), 1, ax)
     style.legend(figure)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert len(labels) == len(set(labels)) == 7
+    assert len(labels) == len(set(labels)) == 8
     plt.close(figure)
 
 

@@ -155,21 +155,6 @@ def test_visible_biases_start_at_the_logit_of_the_data():
     assert np.isfinite(machine.biases[0]).all()
 
 
-def test_the_proxy_run_agrees_with_its_own_exact_matrix(runs):
-    settings, _, run = runs["patches"]
-    settings = {**settings, "samples": {"n_chains": 20000, "n_steps": 50, "n_measure_chains": 100}}
-    found = protocol.proxy_run(settings, 0, run)
-    assert list(found["session"]) == list(run["session"])
-    exists = np.isfinite(found["variance_fi"].values)
-    assert (exists == run["mask_1"].values.astype(bool)).all()
-    error = (found["variance_fi"] - found["exact_diagonal"]).values[exists]
-    assert np.abs(error).max() < 6 * 0.25 / np.sqrt(20000)  # the sample variance's own error is below 1/4 / sqrt(n)
-    spectrum = found["spectrum_exact"].isel(session=0).values
-    assert (np.diff(spectrum[np.isfinite(spectrum)]) <= 1e-12).all()
-    matrix = found["information_matrix_exact"].values
-    assert spectrum[np.isfinite(spectrum)].sum() == pytest.approx(np.trace(matrix), rel=1e-5)
-
-
 def test_unknown_conditions_are_refused_with_the_known_ones(runs):
     settings, start, run = runs["patches"]
     with pytest.raises(ValueError, match=r"^criterion: found 'weights', expected one of variance_fi,"):

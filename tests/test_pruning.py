@@ -108,8 +108,8 @@ def test_every_criterion_gives_a_finite_number_a_synapse(name):
     prune(machine, [importance], 0.2)
 
 
-def test_the_registry_holds_the_criteria_of_the_paper():
-    names = "variance_fi variance_fi_w2 heuristic_fi eigenvector weight random anti_fi"
+def test_the_registry_holds_the_criteria_of_the_paper_and_the_online_rule():
+    names = "variance_fi variance_fi_w2 heuristic_fi eigenvector weight random anti_fi online_fi"
     assert list(CRITERIA) == names.split()
 
 
@@ -294,7 +294,7 @@ def test_pruning_to_nothing_is_refused(n_units):
 def test_an_unknown_criterion_is_refused_with_the_known_ones():
     message = (
         "criterion: found 'magnitude', expected one of variance_fi, variance_fi_w2, heuristic_fi, eigenvector, weight, "
-        "random, anti_fi"
+        "random, anti_fi, online_fi"
     )
     with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
         pruning.criterion("magnitude")

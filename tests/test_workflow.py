@@ -118,13 +118,13 @@ def other_output(text):
     [
         ("analysis/plotting.py", lambda text: text + "\n# changed\n", {"claim": 4, "summary": 1}),
         ("config/smoke.yaml", judged_otherwise, {"claim": 4, "summary": 1}),
-        ("config/smoke.yaml", retrained_longer, {"run": 12, "control": 8, "claim": 4, "summary": 1}),
+        ("config/smoke.yaml", retrained_longer, {"run": 14, "control": 8, "claim": 4, "summary": 1}),
         ("notebooks/02_weight_pruning.ipynb", other_source, {"claim": 1, "summary": 1}),
         ("notebooks/02_weight_pruning.ipynb", other_output, {}),
         (
             "analysis/pruning.py",
             lambda text: text + "\n# changed\n",
-            {"overproduce": 4, "run": 24, "control": 16, "proxy": 2, "claim": 4, "summary": 1},
+            {"overproduce": 4, "run": 28, "control": 16, "proxy": 2, "claim": 4, "summary": 1},
         ),
     ],
     ids=["drawing", "how claims are judged", "one experiment's protocol", "a notebook", "stored outputs", "simulation"],

@@ -1,0 +1,148 @@
+"""The online rule: running averages equal a twin's, converge to the exact diagonal, and prune while dreaming."""
+
+import naive
+import numpy as np
+import pytest
+
+from analysis import exact, graph, online, pruning
+from analysis.model import BoltzmannMachine
+from analysis.random import derive
+from analysis.sampling import sample
+
+f32 = np.float32
+SHAPES = [(4, 3), (5, 4, 3), (3, 4, 2, 3)]
+
+
+def start_of(machine, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.integers(0, 2, n).astype(np.uint8) for n in machine.n_units]
+
+
+def naive_dream(machine, state, n_sweeps, memory, seed):
+    """One sweep, one unit, one synapse at a time, in float32."""
+    states = [np.array(x)[None] for x in state]
+    rates = [np.zeros(n, f32) for n in machine.n_units]
+    joint = [np.zeros(m.shape, f32) for m in machine.masks]
+    for sweep in range(n_sweeps):
+        states = naive.gibbs(machine, states, derive(seed, "dream"), sweep, 1)
+        share = f32(1) / f32(min(sweep + 1, memory))
+        for rate, x in zip(rates, states):
+            for u in range(len(rate)):
+                rate[u] = rate[u] + (f32(x[0, u]) - rate[u]) * share
+        for r, mask, x, y in zip(joint, machine.masks, states, states[1:]):
+            for i, j in np.argwhere(mask):
+                r[i, j] = r[i, j] + (f32(x[0, i]) * f32(y[0, j]) - r[i, j]) * share
+    return [x[0] for x in states], rates, joint
+
+
+@pytest.mark.parametrize("density", [0.5, 1.1])
+@pytest.mark.parametrize("memory", [7, 40])
+@pytest.mark.parametrize("n_units", SHAPES, ids=str)
+def test_averages_are_those_of_a_twin_that_goes_synapse_by_synapse(n_units, memory, density):
+    machine = naive.machine_of(n_units, density=density)
+    state, averages = online.dream(machine, start_of(machine), 40, memory, 3)
+    expected, rates, joint = naive_dream(machine, start_of(machine), 40, memory, 3)
+    for found, twin in ((state, expected), (averages.rates, rates), (averages.joint, joint)):
+        for a, b in zip(found, twin, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_with_a_memory_as_long_as_the_dream_averages_are_plain_means():
+    machine = naive.machine_of((4, 3), density=1.1)
+    state, averages, means = start_of(machine), None, np.zeros((4, 3))
+    for _ in range(60):
+        state, averages = online.dream(machine, state, 1, 60, 5, averages)
+        means += np.outer(*state) / 60
+    np.testing.assert_allclose(averages.joint[0], means, atol=1e-6)
+
+
+def test_a_dream_in_pieces_is_the_whole_dream(n_threads):
+    machine = naive.machine_of((6, 5, 4))
+    whole = online.dream(machine, start_of(machine), 50, 20, 1)
+    state, averages = online.dream(machine, start_of(machine), 13, 20, 1)
+    pieces = online.dream(machine, state, 37, 20, 1, averages)
+    for a, b in zip(
+        [*whole[0], *whole[1].rates, *whole[1].joint], [*pieces[0], *pieces[1].rates, *pieces[1].joint], strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_criterion_is_the_same_for_any_number_of_threads(monkeypatch):
+    machine = naive.machine_of((70, 40, 30))
+    states, found = sample(machine, 100, 2, 0), []
+    for n_threads in ("1", "3"):
+        monkeypatch.setenv("NUMBA_NUM_THREADS", n_threads)
+        found.append(pruning.online_fi(machine, states, 7))
+    for a, b in zip(*found):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_it_converges_to_the_exact_diagonal():
+    """Weak weights: sweeps are nearly independent, so that the error is that of as many samples, within a factor."""
+    machine = naive.machine_of((4, 3), weight_std=0.5, density=1.1)
+    _, (p,) = exact.moments(machine)
+    n = 200_000
+    _, averages = online.dream(machine, start_of(machine), n, n, 0)
+    error_of_p = np.sqrt(p * (1 - p) / n)
+    naive.assert_within_error(averages.joint[0], p, 2 * error_of_p)
+    (found,) = online.importance(averages, n)
+    naive.assert_within_error(found, p * (1 - p), 2 * error_of_p + 2 / n)
+
+
+def test_importance_of_a_hand_computed_case():
+    """Three sweeps: (3 r + r_i r_j) / 4, also where the two units were never on together."""
+    averages = online.Averages((f32([0.5]), f32([0.5, 0.25])), (f32([[0.5, 0.0]]),), 3)
+    p = np.array([[(3 * 0.5 + 0.25) / 4, 0.125 / 4]])
+    np.testing.assert_allclose(online.importance(averages, 100)[0], p * (1 - p))
+    np.testing.assert_allclose(online.importance(averages, 1)[0][0, 1], 0.0625 * (1 - 0.0625))
+
+
+def test_units_that_never_or_always_fire_have_synapses_of_no_importance():
+    never, always = -30.0, 30.0
+    machine = BoltzmannMachine(([0.0, always], [never, always, 0.0]), (np.zeros((2, 3)),))
+    scores = pruning.online_fi(machine, [np.ones((1, n), dtype=np.uint8) for n in (2, 3)], 0)[0]
+    assert (scores[:, 0] == 0).all()
+    assert scores[1, 1] == pytest.approx(0, abs=1e-6)
+    assert scores[1, 2] == pytest.approx(0.25, abs=0.01)
+    assert scores[0, 1] == pytest.approx(0.25, abs=0.01)
+
+
+def test_continuous_pruning_removes_one_at_a_time_the_least_important_of_its_own_dream():
+    machine, state = naive.machine_of((5, 4), density=1.1), None
+    masks = online.prune_continuously(machine, start_of(machine), 15, 3, 50, 2)
+    state, averages, twin = *online.dream(machine, start_of(machine), 50, 50, 2), machine
+    for _ in range(5):
+        scores = np.where(twin.masks[0], online.importance(averages, 50)[0], np.inf)
+        mask = twin.masks[0].copy()
+        mask[np.unravel_index(np.argmin(scores), mask.shape)] = False
+        twin = BoltzmannMachine(twin.biases, twin.weights, (mask,))
+        state, averages = online.dream(twin, state, 3, 50, 2, averages)
+    np.testing.assert_array_equal(masks[0], twin.masks[0])
+    pruning.remove_stranded(machine, masks)
+
+
+def test_continuous_pruning_leaves_the_wanted_number_over_all_layers():
+    machine = naive.machine_of((6, 5, 4))
+    masks = online.prune_continuously(machine, start_of(machine), 12, 2, 20, 0)
+    assert sum(m.sum() for m in masks) == 12
+    assert all((new <= old).all() for new, old in zip(masks, machine.masks))
+
+
+def test_what_does_not_fit_is_refused():
+    machine = naive.machine_of((4, 3))
+    with pytest.raises(ValueError, match="state: found 1 layers, expected 2"):
+        online.dream(machine, [np.zeros(4)], 3, 3, 0)
+    with pytest.raises(ValueError, match=r"state\[1\]: found shape \(1, 2\), expected \(n, 3\)"):
+        online.dream(machine, [np.zeros(4), np.zeros(2)], 3, 3, 0)
+    with pytest.raises(ValueError, match="memory: found 0, expected a count"):
+        online.dream(machine, start_of(machine), 3, 0, 0)
+    with pytest.raises(ValueError, match="n_synapses: found 13, expected at most the machine's"):
+        online.prune_continuously(machine, start_of(machine), 13, 3, 3, 0)
+
+
+def test_the_rows_of_the_graph_hold_the_synapses_layer_by_layer():
+    machine = naive.machine_of((4, 3, 2))
+    numbers = [np.arange(m.size, dtype=f32).reshape(m.shape) * m for m in machine.masks]
+    joint, places = online._to_rows(graph.build(machine), machine, numbers)
+    for matrix, place, mask in zip(numbers, places, machine.masks):
+        np.testing.assert_array_equal(online._to_matrix(joint, place, mask), matrix)

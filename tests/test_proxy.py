@@ -1,0 +1,138 @@
+"""Local estimates beside exact targets: each map against its definition, and the error against the sample's size."""
+
+import naive
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis import config, data, exact, protocol, proxy, pruning
+from analysis.random import derive
+
+SETTINGS = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["patches"]
+SAMPLES = {"n_chains": 20000, "n_steps": 50, "n_measure_chains": 100}
+DAMAGE = ("first_order_damage", "second_order_damage")
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A reference run on few patterns, the proxy run of seed 1 and the settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        load = data.load
+        patch.setattr(data, "load", lambda name: load(name).isel(pattern=slice(0, 320), test_pattern=slice(0, 200)))
+        short = SETTINGS | {"samples": SAMPLES | {"n_chains": 300}}
+        run = protocol.prune_run(short, "variance_fi", 1, protocol.overproduce(short, 1))
+        settings = SETTINGS | {"samples": SAMPLES}
+        yield settings, run, proxy.proxy_run(settings, 1, run)
+
+
+def test_the_variance_estimate_is_the_exact_diagonal_within_sampling_error(made):
+    _, run, found = made
+    assert list(found["session"]) == list(run["session"])
+    exists = np.isfinite(found["variance_fi"].values)
+    assert (exists == run["mask_1"].values.astype(bool)).all()
+    error = (found["variance_fi"] - found["exact_diagonal"]).values[exists]
+    assert np.abs(error).max() < 6 * 0.25 / np.sqrt(20000)  # the sample variance's own error is below 1/4 / sqrt(n)
+    spectrum = found["spectrum_exact"].isel(session=0).values
+    assert (np.diff(spectrum[np.isfinite(spectrum)]) <= 1e-12).all()
+
+
+def test_every_map_is_finite_just_where_there_is_a_synapse(made):
+    _, run, found = made
+    for name in (*proxy.LOCAL, *proxy.TARGETS, "heuristic_fi_w2", "sampled_first_eigenvector", *DAMAGE):
+        np.testing.assert_array_equal(np.isfinite(found[name].values), run["mask_1"].values.astype(bool))
+
+
+def test_stiff_directions_hold_ninety_percent_of_what_the_diagonal_holds(made):
+    """Of the whole trace, biases included; no synapse can have more than its diagonal entry."""
+    _, _, found = made
+    stiff, diagonal = (found[name].values for name in ("stiff_eigenvectors", "exact_diagonal"))
+    exists = np.isfinite(stiff)
+    assert (stiff[exists] <= diagonal[exists] * (1 + 1e-5) + 1e-7).all()
+    assert np.nansum(stiff) > 0.7 * np.nansum(diagonal)
+
+
+def test_saliency_is_fisher_information_times_the_squared_weight(made):
+    _, _, found = made
+    for name in ("variance_fi", "heuristic_fi"):
+        np.testing.assert_allclose(found[f"{name}_w2"], found[name] * found["weight"] ** 2, rtol=1e-5, atol=1e-12)
+
+
+def test_damage_is_that_of_the_machine_of_its_session(made):
+    settings, run, found = made
+    patterns = data.load(settings["dataset"])["train"].values
+    machine, kept = protocol.machine_of(run, 1), protocol.kept_units(run, 1)
+    expected = exact.deletion_damage(patterns, machine)[machine.masks[0]]
+    values = found["deletion_damage"].sel(session=1).values[np.ix_(*kept)][machine.masks[0]]
+    np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-9)
+
+
+def test_maps_of_pruned_machines_stand_in_the_indices_of_the_overproduced_one(made):
+    _, run, found = made
+    np.testing.assert_allclose(found["weight"].fillna(0), np.abs(run["weight_1"]), rtol=1e-6)
+
+
+def test_the_error_of_exact_draws_falls_with_the_root_of_their_number(made):
+    _, _, found = made
+    assert found["n_samples"].values.tolist() == [100, 1000, 10000, 100000]
+    error = found["relative_error"].sel(estimate="equilibrium").values
+    slope = stats.linregress(np.log(found["n_samples"]), np.log(error)).slope
+    assert slope == pytest.approx(-0.5, abs=0.15)
+
+
+@pytest.mark.parametrize("estimate", ["variance_fi", "online_fi", "equilibrium"])
+def test_estimates_of_the_diagonal_come_near_it_with_many_samples(made, estimate):
+    found = made[2].sel(estimate=estimate)
+    assert found["relative_error"].values[-1] < 0.3 * found["relative_error"].values[0]
+    assert found["diagonal_correlation"].values[-1] > 0.98
+
+
+def test_errors_are_those_of_their_definition(made):
+    _, run, found = made
+    machine = protocol.machine_of(run, 0)
+    diagonal = np.diag(exact.fisher_information(machine))[sum(machine.n_units) :]
+    states = [x[:1000] for x in proxy.draw_exactly(machine, 10**5, derive(1, "draws"))]
+    x = pruning.variance_fi(machine, states, 0)[0].ravel()
+    found = found.sel(estimate="equilibrium", n_samples=1000)
+    expected = np.sqrt(np.mean((x - diagonal) ** 2) / np.mean(diagonal**2))
+    assert float(found["relative_error"]) == pytest.approx(expected, rel=1e-5)
+    assert float(found["diagonal_correlation"]) == pytest.approx(stats.spearmanr(x, diagonal).statistic, rel=1e-5)
+
+
+def test_the_expansion_is_the_damage_of_weak_synapses():
+    """Halving the weights halves the first order's error relative to it; data that are not the model's own."""
+    patterns, errors = naive.patterns_of(200, 4), []
+    for weight_std in (0.002, 0.001):
+        machine = naive.machine_of((4, 3), weight_std=weight_std, density=1.1)
+        damage, (first, _) = exact.deletion_damage(patterns, machine), proxy.expand_damage(patterns, machine)
+        errors.append(np.abs(damage - first).max() / np.abs(damage).max())
+    assert errors[0] < 0.1
+    assert errors[1] == pytest.approx(errors[0] / 2, rel=0.2)
+
+
+def test_the_second_order_adds_half_the_saliency():
+    machine, patterns = naive.machine_of((4, 3), density=1.1), naive.patterns_of(50, 4)
+    first, second = proxy.expand_damage(patterns, machine)
+    diagonal = np.diag(exact.fisher_information(machine))[7:].reshape(4, 3)
+    np.testing.assert_allclose(second - first, machine.weights[0] ** 2 * diagonal / 2, atol=1e-9)
+
+
+def test_exact_draws_have_the_moments_of_the_model():
+    machine = naive.machine_of((5, 4), weight_std=2.0, density=1.1)
+    means, (both,) = exact.moments(machine)
+    n = 20000
+    visible, hidden = proxy.draw_exactly(machine, n, 0)
+    found = visible.T.astype(float) @ hidden / n
+    naive.assert_within_error(found, both, np.sqrt(both * (1 - both) / n))
+    for x, mean in zip((visible, hidden), means):
+        naive.assert_within_error(x.mean(axis=0), mean, np.sqrt(mean * (1 - mean) / n))
+
+
+def test_only_seed_0_goes_to_the_largest_number_and_has_the_matrix(made):
+    settings, run, found = made
+    few = settings | {"samples": SAMPLES | {"n_chains": 200, "n_steps": 5}}
+    first = proxy.proxy_run(few, 0, run)
+    assert first["n_samples"].values.tolist() == [100, 1000, 10000]
+    assert "information_matrix_exact" not in found
+    spectrum = first["spectrum_exact"].isel(session=0).values
+    trace = np.trace(first["information_matrix_exact"].values)
+    assert spectrum[np.isfinite(spectrum)].sum() == pytest.approx(trace, rel=1e-5)
