@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis import fisher, sampling, training
+from analysis import fisher, likelihood, sampling, training
 from analysis.model import BoltzmannMachine
 
 
@@ -21,3 +21,4 @@ def compile_all():
     visible, hidden = sampling.sample(rbm, 20, 2, 0)
     fisher.heuristic_estimate(visible, hidden, rbm.weights[0])
     fisher.first_eigenvector(fisher.information_matrix(visible, hidden))
+    likelihood.log_partition(dbm, 2, 2, 0)
