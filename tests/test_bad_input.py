@@ -214,6 +214,7 @@ WANTED = {
     "run": ("experiment", "condition", "seed", "machine"),
     "control": ("experiment", "condition", "seed", "reference"),
     "proxy": ("experiment", "seed", "reference"),
+    "quality": ("experiment", "seed", "reference"),
 }
 
 
