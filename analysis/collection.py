@@ -129,7 +129,7 @@ _REFERENCES += ["data_rank_probability"]
 _PROXIES = ["exact_diagonal", "variance_fi", "heuristic_fi", "weight", "exact_first_eigenvector"]
 _PROXIES += ["sampled_first_eigenvector"]
 _QUALITY = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kind", "r_hat", "two_start_r_hat"]
-_QUALITY += ["autocorrelation_time", "rank_correlation", "in_common", "activity"]
+_QUALITY += ["autocorrelation_time", "rank_correlation", "in_common", "activity", "activity_exact"]
 _MACHINE = ["bias_0", "bias_1", "weight_1", "mask_1"]
 _SPECTRA = ["spectrum_exact", "spectrum_sampled"]
 

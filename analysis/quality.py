@@ -17,6 +17,7 @@ from analysis.training import mean_field
 
 SAMPLES = ("repeat", "data", "long")  # what the protocol's samples are compared with
 LONGER = 10  # times as many sweeps in the samples "long"
+N_PATTERNS = 1000  # of each split, at most, whose likelihood is measured
 _ENUMERABLE = 16  # units of the smaller of the even and the odd layers
 _NATS = {"units": "nats"}
 
@@ -31,13 +32,14 @@ def quality_run(settings, seed, reference):
     rank_correlation, in_common (session, sample, synapse_layer): Spearman's rho of the reference's importance, and the
     share of the pruned synapses that are the same, between samples taken as in the protocol and others: by other random
     numbers (repeat), from chains that started from the data (data), and those after 10 times as many sweeps (long).
-    activity (session, taken, layer): mean activity in the protocol's samples and in these.
+    activity (session, taken, layer): mean activity in the protocol's samples and in these; activity_exact (session,
+    layer) by enumeration, where it can be.
     """
     patterns, sessions = data.load(settings["dataset"]), settings["quality"]["sessions"]
     found = [_of(settings, machine_of(reference, s), patterns, derive(seed, "quality", s)) for s in sessions]
     dataset = xr.concat(found, xr.Variable("session", sessions), join="outer")
     rates = patterns["train"].values.mean(axis=0)
-    base = [_base_rate(patterns[split].values, rates) for split in ("train", "test")]
+    base = [_base_rate(_some(patterns[split].values), rates) for split in ("train", "test")]
     dataset["base_rate"] = ("split", stable(base), {"long_name": "log P(v) of independent pixels"} | _NATS)
     return dataset
 
@@ -46,16 +48,24 @@ def _of(settings, machine, patterns, seed):
     """The dataset of one machine."""
     wanted, n_steps = settings["quality"], settings["samples"]["n_steps"]
     train = patterns["train"].values
-    base = [x.mean(axis=0, dtype=np.float64) for x in mean_field(machine, train[:: -(-len(train) // 4000)])]
+    some = {split: _some(patterns[split].values) for split in ("train", "test")}
+    base = [x.mean(axis=0, dtype=np.float64) for x in mean_field(machine, some["train"])]
     counts = wanted["n_chains"], wanted["n_temperatures"]
     log_z, error = likelihood.log_partition(machine, *counts, derive(seed, "annealing"), base)
     sides = sum(machine.n_units[0::2]), sum(machine.n_units[1::2])
-    exactly = exact.log_partition(machine) if min(sides) <= _ENUMERABLE else np.nan
-    bound = [likelihood.variational_bound(machine, patterns[split].values, log_z) for split in ("train", "test")]
+    exactly, rates = np.nan, np.full(len(machine.n_units), np.nan)
+    if min(sides) <= _ENUMERABLE:
+        exactly, rates = exact.log_partition(machine), [x.mean() for x in exact.moments(machine)[0]]
+    bound = [likelihood.variational_bound(machine, part, log_z) for part in some.values()]
     found = {
         "log_z": ((), stable(log_z), {"long_name": "log Z by annealed importance sampling"} | _NATS),
         "log_z_error": ((), stable(error), {"long_name": "standard error of log Z"} | _NATS),
         "log_z_exact": ((), stable(exactly), {"long_name": "log Z by enumeration"} | _NATS),
+        "activity_exact": (
+            "layer",
+            stable(rates),
+            {"long_name": "mean activity by enumeration", "units": "probability"},
+        ),
         "bound": ("split", stable(bound), {"long_name": "variational bound on log P(v)"} | _NATS),
     }
     counts = wanted["n_followed"], n_steps, n_steps, wanted["n_moments"]
@@ -109,6 +119,11 @@ def _layers(importance, name, machine):
 def _compare(x, y, fraction):
     """Spearman's rho, and the share of the lowest `fraction` that is the same."""
     return evaluation.spearman(x, y), evaluation.share_in_common(x, y, fraction)
+
+
+def _some(patterns):
+    """At most N_PATTERNS of the patterns, evenly spaced."""
+    return patterns[:: -(-len(patterns) // N_PATTERNS)]
 
 
 def _base_rate(patterns, rates):

@@ -110,6 +110,7 @@ def quality_run(experiment, settings, seed):
         "rank_correlation": (("session", "sample", "synapse_layer"), 0.95 + 0.04 * rng.random((n, 3, n_layers - 1))),
         "in_common": (("session", "sample", "synapse_layer"), 0.9 + 0.1 * rng.random((n, 3, n_layers - 1))),
         "activity": (("session", "taken", "layer"), rng.random((n, 4, n_layers))),
+        "activity_exact": (("session", "layer"), rng.random((n, n_layers))),
     }
     found["log_z_exact"] = ("session", found["log_z"][1] + 0.05 if experiment == "patches" else np.full(n, np.nan))
     coordinates = {"session": sessions, "sample": ["repeat", "data", "long"], "split": ["train", "test"]}
