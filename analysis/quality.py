@@ -10,7 +10,7 @@ import xarray as xr
 
 from analysis import convergence, data, evaluation, exact, likelihood, pruning
 from analysis.protocol import machine_of
-from analysis.random import derive
+from analysis.random import choice, derive
 from analysis.record import stable
 from analysis.sampling import awake, sample
 from analysis.training import mean_field
@@ -122,8 +122,8 @@ def _compare(x, y, fraction):
 
 
 def _some(patterns):
-    """At most N_PATTERNS of the patterns, evenly spaced."""
-    return patterns[:: -(-len(patterns) // N_PATTERNS)]
+    """At most N_PATTERNS of the patterns, always the same ones, drawn at random: data sets come in cycles of classes."""
+    return patterns[np.sort(choice(0, len(patterns), min(N_PATTERNS, len(patterns))))]
 
 
 def _base_rate(patterns, rates):

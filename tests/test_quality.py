@@ -57,3 +57,11 @@ def test_sessions_beyond_the_run_are_refused():
     made["experiments"]["patches"]["quality"]["sessions"] = [0, 9]
     with pytest.raises(ValueError, match=r"quality/sessions: found .*, expected sessions up to 2"):
         config.check(made)
+
+
+def test_patterns_in_cycles_of_classes_are_drawn_from_all_of_them():
+    patterns = np.tile(np.eye(10, dtype=np.uint8), (400, 1))
+    some = quality._some(patterns)
+    assert some.shape == (1000, 10)
+    np.testing.assert_allclose(some.mean(axis=0), 0.1, atol=0.04)
+    assert len(quality._some(patterns[:50])) == 50
