@@ -122,7 +122,7 @@ def _compare(x, y, fraction):
 
 
 def _some(patterns):
-    """At most N_PATTERNS of the patterns, always the same ones, drawn at random: data sets come in cycles of classes."""
+    """At most N_PATTERNS of the patterns, drawn at random, always the same: data sets come in cycles of classes."""
     return patterns[np.sort(choice(0, len(patterns), min(N_PATTERNS, len(patterns))))]
 
 
