@@ -33,6 +33,7 @@ check({key: value for key, value in config.items() if key != "out"}, CONFIG)
 
 RUNS = f"{OUT}data/runs"
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
+CHECKS = ["05_model_quality"]  # of what the claims rest on
 # What a run depends on: the code that simulates and measures, and the part of the config that it reads.
 CODE = [str(p) for p in sorted(Path("analysis").glob("*.py"))]
 RUN_CODE = [path for path in CODE if Path(path).stem not in READERS]
@@ -86,6 +87,10 @@ def life_of_controls(wildcards):
     return settings(wildcards.experiment, LIFE + ["control_sessions"])
 
 
+def life_and_quality(wildcards):
+    return settings(wildcards.experiment, LIFE + ["reference", "quality"])
+
+
 def settings(experiment, keys):
     return json.dumps({key: EXPERIMENTS[experiment][key] for key in keys}, sort_keys=True)
 
@@ -98,6 +103,7 @@ def reference_run(wildcards):
 def all_runs():
     for name, experiment in EXPERIMENTS.items():
         conditions = experiment["criteria"] + experiment["controls"] + ["fisher"] * experiment["proxy"]
+        conditions += ["quality"] * (experiment["quality"] is not None)
         yield from expand(f"{RUNS}/{name}/{{c}}/{{seed}}.nc", c=conditions, seed=range(experiment["n_seeds"]))
 
 
@@ -107,6 +113,7 @@ rule all:
         f"{OUT}figures/claims.md",
         f"{OUT}figures/claims.svg",
         f"{OUT}data/claims.nc",
+        expand(f"{OUT}data/{{check}}.nc", check=CHECKS),
         list(all_runs()),  # a fresh clone has claims but no runs, and is to make both
 
 
@@ -196,6 +203,23 @@ rule proxy:
         " --reference {input.reference:q} --output {output:q} >{log:q} 2>&1"
 
 
+rule quality:
+    message: "{wildcards.experiment}, seed {wildcards.seed}: likelihood and convergence"
+    input:
+        code=RUN_CODE,
+        reference=reference_run,
+    output: f"{RUNS}/{{experiment}}/quality/{{seed}}.nc"
+    params: settings=life_and_quality
+    log: f"{OUT}logs/{{experiment}}/quality/{{seed}}.log"
+    benchmark: f"{OUT}logs/{{experiment}}/quality/{{seed}}.tsv"
+    threads: 1
+    resources: mem_mb=2000, runtime=60
+    shell:
+        "NUMBA_NUM_THREADS={threads} python -m analysis quality --config {CONFIG:q}"
+        " --experiment {wildcards.experiment} --seed {wildcards.seed}"
+        " --reference {input.reference:q} --output {output:q} >{log:q} 2>&1"
+
+
 rule claim:
     message: "Notebook {wildcards.claim}"
     input:
@@ -206,7 +230,7 @@ rule claim:
         dataset=f"{OUT}data/{{claim}}.nc",
         figures=directory(f"{OUT}figures/{{claim}}"),
         notebook=f"{OUT}results/notebooks/{{claim}}.ipynb",
-    wildcard_constraints: claim="0[1-4]_[a-z_]+"
+    wildcard_constraints: claim="|".join(CLAIMS + CHECKS)
     params:
         source=notebook_source,  # its code alone: stored outputs make nothing stale
         config=json.dumps(config, sort_keys=True),

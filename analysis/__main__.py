@@ -84,6 +84,17 @@ def proxy(options):
     _write(dataset, options, f"{options.experiment}, local estimates and exact Fisher information")
 
 
+def quality(options):
+    """Measure likelihood and convergence of machines along a run."""
+    from analysis import quality
+
+    settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
+    if settings["quality"] is None:
+        raise ValueError(f"quality: found null in the config for {options.experiment}, expected settings")
+    dataset = quality.quality_run(settings, options.seed, reference)
+    _write(dataset, options, f"{options.experiment}, likelihood and convergence")
+
+
 def compile_kernels(options):
     """Compile the kernels once, before jobs run side by side."""
     from analysis import warmup
@@ -131,6 +142,7 @@ def _parser():
         ("run", run, ("experiment", "condition", "seed", "machine")),
         ("control", control, ("experiment", "condition", "seed", "reference")),
         ("proxy", proxy, ("experiment", "seed", "reference")),
+        ("quality", quality, ("experiment", "seed", "reference")),
         ("compile", compile_kernels, ()),
     ):
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)

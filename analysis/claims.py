@@ -17,7 +17,7 @@ import xarray as xr
 
 from analysis import config as configuration
 from analysis import effects, provenance
-from analysis.collection import CLAIMS, collect  # noqa: F401 (users write claims.collect)
+from analysis.collection import CHECKS, CLAIMS, NOTEBOOKS, collect  # noqa: F401 (users write claims.collect)
 from analysis.effects import NAMES
 from analysis.statistics import interval
 
@@ -269,5 +269,5 @@ def _read(path):
 
 
 def _check_claim(claim):
-    if claim not in CLAIMS:
-        raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(CLAIMS)}")
+    if claim not in NOTEBOOKS:
+        raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(NOTEBOOKS)}")

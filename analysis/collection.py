@@ -20,6 +20,10 @@ CLAIMS = {
     "03_fisher_proxy": "A local proxy of Fisher information tells important synapses and neurons from unimportant ones",
     "04_neuron_loss": "Neurons compete for activity, and only the important, selective ones stay",
 }
+CHECKS = {
+    "05_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"
+}  # not the paper's
+NOTEBOOKS = CLAIMS | CHECKS
 N_FISHER_UNITS = 16  # hidden units whose block of the Fisher information matrix goes into the claim dataset
 MANTISSA_BITS = 11  # kept of the measures of single units and synapses: relative error below 1/2000, half the file
 
@@ -27,12 +31,12 @@ MANTISSA_BITS = 11  # kept of the measures of single units and synapses: relativ
 def collect(claim, runs, config):
     """The claim dataset: runs concatenated over criterion (or condition) and seed, what the notebook needs.
 
-    claim : name, one of CLAIMS. runs : folder of <experiment>/<condition>/<seed>.nc. config : path of the config.
+    claim : name, one of NOTEBOOKS. runs : folder of <experiment>/<condition>/<seed>.nc. config : path of the config.
     Variables, dimensions and coordinates of an experiment begin with its name: `patches_kl`, `digits_seed`.
     Raises ValueError for an unknown claim and where a run is missing.
     """
-    if claim not in CLAIMS:
-        raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(CLAIMS)}")
+    if claim not in NOTEBOOKS:
+        raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(NOTEBOOKS)}")
     config = configuration.load(config)
     parts, sources, codes = [], {}, set()
     for experiment, settings in config["experiments"].items():
@@ -42,7 +46,7 @@ def collect(claim, runs, config):
         sources[experiment] = made[0].get("data", "")
         codes |= {attrs.get("code_fingerprint", "") for attrs in made}
         parts.append(part.rename({name: f"{experiment}_{name}" for name in {*part.variables, *part.dims}}))
-    attrs = provenance.attributes(config, claim=claim, title=CLAIMS[claim], data=sources, runs_code=sorted(codes))
+    attrs = provenance.attributes(config, claim=claim, title=NOTEBOOKS[claim], data=sources, runs_code=sorted(codes))
     dataset = _compact(_join(*parts))
     dataset.attrs = attrs
     return dataset
@@ -51,6 +55,7 @@ def collect(claim, runs, config):
 def _runs(settings):
     """(condition, seed) of every run that the config asks for."""
     names = [*settings["criteria"], *settings["controls"], *["fisher"] * settings["proxy"]]
+    names += ["quality"] * (settings["quality"] is not None)
     return [(name, seed) for name in names for seed in range(settings["n_seeds"])]
 
 
@@ -110,7 +115,14 @@ def _neuron_loss(folder, settings):
     return _join(sizes, units, _constants(folder, settings, ["unit_entropy_0"]))
 
 
-_COLLECT = dict(zip(CLAIMS, (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss)))
+def _model_quality(folder, settings):
+    """Likelihood, convergence, and agreement of samples, along the reference runs."""
+    if settings["quality"] is None:
+        return xr.Dataset()
+    return _gather(folder, settings, "file", ["quality"], _QUALITY).isel(file=0, drop=True)
+
+
+_COLLECT = dict(zip(NOTEBOOKS, (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _model_quality)))
 _LOSSES = ["kl", "encoding_error"]
 _MEASURES = ["activity", "fisher", "input_information", "digit_information"]
 _REFERENCES = ["raw_pixel_error", "digit_quality_test", "digit_quality_random", "test_class_share"]
@@ -119,6 +131,8 @@ _PROXIES = ["exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "
 _PROXIES += ["variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi"]
 _PROXIES += ["sampled_first_eigenvector", "first_order_damage", "second_order_damage"]
 _SAMPLES_NEEDED = ["relative_error", "diagonal_correlation"]
+_QUALITY = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kind", "r_hat", "two_start_r_hat"]
+_QUALITY += ["autocorrelation_time", "rank_correlation", "in_common", "activity", "activity_exact"]
 _MACHINE = ["bias_0", "bias_1", "weight_1", "mask_1"]
 _SPECTRA = ["spectrum_exact", "spectrum_sampled"]
 

@@ -77,6 +77,8 @@ def _contradictions(settings):
         yield "reference", settings["reference"], f"one of {', '.join(criteria)}"
     if max(settings["control_sessions"], default=0) > n_sessions:
         yield "control_sessions", settings["control_sessions"], f"sessions up to {n_sessions}, as pruning/n_sessions"
+    if settings["quality"] is not None and max(settings["quality"]["sessions"]) > n_sessions:
+        yield "quality/sessions", settings["quality"]["sessions"], f"sessions up to {n_sessions}, as pruning/n_sessions"
     if len(settings["pretraining"]) not in (0, depth):
         yield "pretraining", settings["pretraining"], f"no schedules or {depth}, one a hidden layer"
     for place in ("training", "retraining"):

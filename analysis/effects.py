@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import rankdata
 
-from analysis.statistics import spearman
+from analysis.evaluation import share_in_common, spearman
 
 NAMES = {
     "variance_fi": "variance FI",
@@ -216,13 +216,6 @@ def survival(part, measure, layer):
     found = [(probability_above(v[c == 0], v[c > 0]), (c > 0).sum()) for c, v in zip(cause, value)]
     found = [(p, n) for p, n in found if not np.isnan(p)]
     return float(sum(p * n for p, n in found) / sum(n for _, n in found)) if found else np.nan
-
-
-def share_in_common(x, y):
-    """|low half by x and low half by y| / half; ties by position, as in pruning."""
-    half = len(x) // 2
-    lowest = (set(np.argsort(z, kind="stable")[:half].tolist()) for z in (x, y))
-    return len(set.intersection(*lowest)) / half if half else np.nan
 
 
 def of_synapses(statistic, part, proxy, target):

@@ -7,6 +7,7 @@ Information is in nats. Source: Cover & Thomas (2006), Elements of Information T
 """
 
 import numpy as np
+from scipy.stats import rankdata
 
 from analysis.exact import distinct_patterns, entropy
 from analysis.model import check_binary
@@ -98,6 +99,20 @@ def label_information(p, labels):
     classes, counts = np.unique(labels, return_counts=True)
     given_class = sum(n * entropy(p[labels == c].mean(axis=0)) for c, n in zip(classes, counts)) / len(p)
     return np.maximum(entropy(p.mean(axis=0)) - given_class, 0.0)
+
+
+def spearman(x, y):
+    """Correlation of ranks; NaN where either is constant."""
+    x, y = (rankdata(z) - (len(z) + 1) / 2 for z in (x, y))
+    norm = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / norm) if norm > 0 else np.nan
+
+
+def share_in_common(x, y, fraction=0.5):
+    """|lowest by x and lowest by y| / n, n = the `fraction` of all; NaN for none. Ties by position, as in pruning."""
+    n = int(fraction * len(x))
+    lowest = (set(np.argsort(z, kind="stable")[:n].tolist()) for z in (x, y))
+    return len(set.intersection(*lowest)) / n if n else np.nan
 
 
 def _check_ranks(ranks):

@@ -174,30 +174,45 @@ def sum_synapses(sums, words, begin, end, first, last, start, stop, neighbour, w
 
 
 @kernel
+def list_neighbours(begin, end, words, graph, layer, space):
+    """The active units of the layers next to this one, where their weights stand in panels (see list_active)."""
+    layers, first, last = graph.layer, graph.layer[layer], graph.layer[layer + 1]
+    if graph.panels_below[layer] >= 0:
+        list_active(space.rows_below, space.longest_below, words, begin, end, layers[layer - 1], first)
+    if graph.panels_above[layer] >= 0:
+        list_active(space.rows_above, space.longest_above, words, begin, end, last, layers[layer + 2])
+
+
+@kernel
+def add_inputs(begin, end, words, graph, layer, first, last, space):
+    """space.below, space.above [PANEL t + u - first, c] = input of unit u, first ... last - 1, in tile begin + t."""
+    below, above, by_chain, _, rows_below, rows_above, longest_below, longest_above = space
+    _, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
+    first_unit, last_unit, stop = layers[layer], layers[layer + 1], start[1:]
+    if panels_below[layer] >= 0:
+        place = panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
+        sum_active(below, by_chain, panel, place, rows_below, longest_below, end - begin)
+    else:
+        sum_synapses(below, words, begin, end, first, last, start, middle, neighbour, weight)
+    if panels_above[layer] >= 0:
+        place = panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
+        sum_active(above, by_chain, panel, place, rows_above, longest_above, end - begin)
+    else:
+        sum_synapses(above, words, begin, end, first, last, middle, stop, neighbour, weight)
+
+
+@kernel
 def sample_layer(begin, end, words, p, graph, layer, factor, key, step, n_chains, space):
     """Draw a layer of at most AT_ONCE tiles given its neighbours, a block of units for all tiles at a time.
 
     Where p (n_tiles, n_units, PATTERNS) has tiles, they take P(x_u = 1).
     """
-    below, above, by_chain, bits, rows_below, rows_above, longest_below, longest_above = space
-    bias, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
-    first_unit, last_unit, stop = layers[layer], layers[layer + 1], start[1:]
-    if panels_below[layer] >= 0:
-        list_active(rows_below, longest_below, words, begin, end, layers[layer - 1], first_unit)
-    if panels_above[layer] >= 0:
-        list_active(rows_above, longest_above, words, begin, end, last_unit, layers[layer + 2])
+    below, above, bits = space.below, space.above, space.bits
+    bias, first_unit, last_unit = graph.bias, graph.layer[layer], graph.layer[layer + 1]
+    list_neighbours(begin, end, words, graph, layer, space)
     for first in range(first_unit, last_unit, PANEL):
         last = min(first + PANEL, last_unit)
-        if panels_below[layer] >= 0:
-            place = panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
-            sum_active(below, by_chain, panel, place, rows_below, longest_below, end - begin)
-        else:
-            sum_synapses(below, words, begin, end, first, last, start, middle, neighbour, weight)
-        if panels_above[layer] >= 0:
-            place = panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
-            sum_active(above, by_chain, panel, place, rows_above, longest_above, end - begin)
-        else:
-            sum_synapses(above, words, begin, end, first, last, middle, stop, neighbour, weight)
+        add_inputs(begin, end, words, graph, layer, first, last, space)
         for t in range(begin, end):
             n = min(CHAINS, n_chains - t * CHAINS)
             random_chains(bits, first, last, key, step, t * CHAINS)
@@ -265,6 +280,47 @@ def dream(words, graph, key, first_step, n_steps, memory, rate, joint):
             else:
                 for k in range(middle[u], start[u + 1]):
                     joint[k] -= joint[k] * share
+
+
+@kernel
+def anneal(begin, end, log_w, words, graph, biases, betas, n_chains):
+    """log_w[c] += log f_1(x) - log f_0(x), the step of annealed importance sampling at the even layers x.
+
+    f_k(x) = exp(sum_u b_ku x_u) prod_j (1 + exp(b_kj + beta_k sum_u w_uj x_u)), u in even and j in odd layers; b_k =
+    biases[k]. As log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), no z is too large, and a block takes one logarithm.
+    log_w (n_chains,) float64; biases (2, n_units) and betas (2,) float32.
+    """
+    space, layers = workspace(graph), graph.layer
+    even = np.empty(layers[-1], np.int32)
+    n_even = 0
+    for layer in range(0, layers.size - 1, 2):
+        for u in range(layers[layer], layers[layer + 1]):
+            even[n_even] = u
+            n_even += 1
+    change, of_biases = np.empty(n_even, np.float32), np.empty((1, CHAINS), np.float32)
+    for k in range(n_even):
+        change[k] = biases[1, even[k]] - biases[0, even[k]]
+    total, product = np.empty(CHAINS), np.empty(CHAINS)
+    for t in range(begin, end):
+        word_sum(of_biases, 0, words, t, 0, n_even, even, change)
+        for c in range(CHAINS):
+            total[c] = of_biases[0, c]
+        for layer in range(1, layers.size - 1, 2):
+            list_neighbours(t, t + 1, words, graph, layer, space)
+            for first in range(layers[layer], layers[layer + 1], PANEL):
+                last = min(first + PANEL, layers[layer + 1])
+                add_inputs(t, t + 1, words, graph, layer, first, last, space)
+                product[:] = 1.0
+                for u in range(first, last):
+                    for c in range(CHAINS):
+                        z = space.below[u - first, c] + space.above[u - first, c]
+                        z, following = biases[0, u] + betas[0] * z, biases[1, u] + betas[1] * z
+                        total[c] += np.float64(max(following, _f32(0.0))) - np.float64(max(z, _f32(0.0)))
+                        product[c] *= (1.0 + np.float64(exp(-abs(following)))) / (1.0 + np.float64(exp(-abs(z))))
+                for c in range(CHAINS):
+                    total[c] += np.log(product[c])
+        for c in range(min(CHAINS, n_chains - t * CHAINS)):
+            log_w[t * CHAINS + c] += total[c]
 
 
 @kernel

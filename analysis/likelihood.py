@@ -10,16 +10,18 @@ Salakhutdinov & Hinton (2009), AISTATS, section 2 and appendix.
 import numpy as np
 
 from analysis import kernels
-from analysis.exact import entropy, sides, softplus
-from analysis.graph import build, from_words
+from analysis.exact import entropy, softplus
+from analysis.graph import build
 from analysis.model import check_binary
 from analysis.random import derive, key
 from analysis.sampling import start_words
 from analysis.threads import share
 from analysis.training import mean_field
 
+_RAREST = 0.02  # a base-rate unit on, or off, less often than this would hardly ever try
 
-def log_partition(machine, n_chains, n_temperatures, seed):
+
+def log_partition(machine, n_chains, n_temperatures, seed, base=None):
     """log Z = log Z_0 + log <w>, w = prod_k f_k(x_k-1) / f_k-1(x_k-1): annealed importance sampling, in nats.
 
     Parameters
@@ -27,34 +29,45 @@ def log_partition(machine, n_chains, n_temperatures, seed):
     n_chains : independent runs, at least 2
     n_temperatures : inverse temperatures from 0 to 1, evenly spaced, both ends counted, at least 2
     seed : governs every draw
+    base : mean activity of each unit in the base-rate machine, one array (n_l,) a layer; default: sigmoid(bias)
 
     Returns
     -------
     estimate, standard_error : the error is sd(w) / (<w> sqrt(n_chains)) (delta method)
 
-    Raises ValueError for counts below 2.
+    Raises ValueError for counts below 2 and a base that does not fit.
 
     Notes
     -----
-    Machine k has the biases and beta_k times the weights, so machine 0, the base-rate machine, is factorial. f_k(x) is
-    the sum of exp(-E_k) over the odd layers, x the even ones; one sweep of block Gibbs sampling moves x. <w> is
-    unbiased; with too few temperatures a rare large w is missed, log Z comes out low and the error too small.
+    Machine k has beta_k times the weights and biases (1 - beta_k) a + beta_k b, so machine 0, the base-rate machine of
+    biases a = logit(base), is factorial. f_k(x) is the sum of exp(-E_k) over the odd layers, x the even ones; one sweep
+    of block Gibbs sampling moves x. <w> is unbiased; with too few temperatures a rare large w is missed, log Z comes
+    out low and the error too small. A base that resembles the machine's own activity needs far fewer of them
+    (Salakhutdinov & Murray 2008, section 4.1); the mean field of the data serves for a trained machine.
     """
     for name, value in (("n_chains", n_chains), ("n_temperatures", n_temperatures)):
         if value < 2:
             raise ValueError(f"{name}: found {value}, expected at least 2")
-    even_bias, odd_bias, weights = sides(machine)
-    log_z_0 = softplus(even_bias).sum() + softplus(odd_bias).sum()
-    betas = np.linspace(0.0, 1.0, n_temperatures)
     graph, log_w = build(machine), np.zeros(n_chains)
-    words, draws = start_words(graph, n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
-    for k, (beta, following) in enumerate(zip(betas, betas[1:])):
-        tempered = graph._replace(weight=np.float32(beta) * graph.weight, panel=np.float32(beta) * graph.panel)
+    start = graph.bias if base is None else _base_biases(machine, base)
+    words, draws = start_words(graph._replace(bias=start), n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
+    betas = np.linspace(0, 1, n_temperatures, dtype=np.float32)[:, None]
+    for k in range(n_temperatures - 1):
+        pair = betas[k : k + 2]
+        biases = (1 - pair) * start + pair * graph.bias
+        tempered = graph._replace(bias=biases[0], weight=pair[0] * graph.weight, panel=pair[0] * graph.panel)
         share(len(words), kernels.gibbs, words, tempered, draws, k, 1, n_chains)
-        states = from_words(words, graph.layer, n_chains)
-        field = np.concatenate(states[0::2], axis=1) @ weights
-        log_w += (softplus(odd_bias + following * field) - softplus(odd_bias + beta * field)).sum(axis=1)
-    return _log_mean(log_z_0 + log_w)
+        share(len(words), kernels.anneal, log_w, words, graph, biases, pair[:, 0], n_chains)
+    return _log_mean(softplus(start.astype(np.float64)).sum() + log_w)
+
+
+def _base_biases(machine, base):
+    """logit of the base's activities, (n,) float32."""
+    if [np.shape(rates) for rates in base] != [(n,) for n in machine.n_units]:
+        found = [np.shape(rates) for rates in base]
+        raise ValueError(f"base: found shapes {found}, expected one value for each of {machine.n_units} units")
+    rates = np.clip(np.concatenate(base).astype(np.float64), _RAREST, 1 - _RAREST)
+    return np.round(np.log(rates / (1 - rates)), 6).astype(np.float32)  # the logarithm's last bits are the C library's
 
 
 def variational_bound(machine, patterns, log_z):

@@ -9,7 +9,7 @@ from analysis import kernels
 from analysis.graph import build, from_words, to_words
 from analysis.lanes import CHAINS
 from analysis.model import check_binary, check_count, check_memory
-from analysis.random import derive, key
+from analysis.random import choice, derive, key
 from analysis.threads import share
 
 
@@ -26,12 +26,41 @@ def sample(machine, n_chains, n_steps, seed, initial=None):
     ------
     ValueError : counts below 1, initial states that do not fit or are not binary
     """
-    for name, value in (("n_chains", n_chains), ("n_steps", n_steps)):
+    check_count("n_steps", n_steps)
+    (states,) = trajectory(machine, n_chains, 1, seed, initial, n_steps)
+    return states
+
+
+def trajectory(machine, n_chains, n_records, seed, initial=None, stride=1):
+    """The states of `sample` after every `stride` sweeps, n_records times: yields its arrays, one a layer.
+
+    Arguments and errors as for `sample`, whose states these are, draw by draw.
+    """
+    for name, value in (("n_chains", n_chains), ("n_records", n_records), ("stride", stride)):
         check_count(name, value)
     check_memory("n_chains", f"{n_chains:,} chains", n_chains * sum(machine.n_units) * 9 // 8)  # a byte and a bit
-    graph = build(machine)
+    graph, draws = build(machine), key(derive(seed, "gibbs"))
     words = start_words(graph, n_chains, seed) if initial is None else _initial_words(machine, n_chains, initial)
-    share(len(words), kernels.gibbs, words, graph, key(derive(seed, "gibbs")), 0, n_steps, n_chains)
+    for k in range(n_records):
+        share(len(words), kernels.gibbs, words, graph, draws, k * stride, stride, n_chains)
+        yield from_words(words, graph.layer, n_chains)
+
+
+def awake(machine, patterns, n_chains, seed):
+    """States with the data in the visible layer, one uint8 array (n_chains, n_l) a layer, to start `sample` from.
+
+    Patterns are drawn without replacement, and again where there are more chains; hidden layers in one pass upwards,
+    x_l ~ sigmoid(b_l + 2 x_l-1^T W_l), the last one without the 2, which stands for the input from above.
+
+    patterns : (n_patterns, n_0), values in {0, 1}. Raises ValueError for patterns that do not fit, n_chains below 1.
+    """
+    check_count("n_chains", n_chains)
+    patterns, graph = check_binary("patterns", patterns, machine.n_units[0]), build(machine)
+    order = choice(derive(seed, "patterns"), len(patterns), min(n_chains, len(patterns)))
+    words, last = to_words([patterns[np.resize(order, n_chains)]], sum(machine.n_units)), len(machine.weights)
+    for layer in range(1, last + 1):
+        factor, draws = np.float32(2 if layer < last else 1), key(derive(seed, "awake", layer))
+        share(len(words), kernels.draw_layer, words, graph, layer, factor, draws, n_chains)
     return from_words(words, graph.layer, n_chains)
 
 

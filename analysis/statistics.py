@@ -1,4 +1,4 @@
-"""Intervals over seeds, and the correlation of ranks.
+"""Intervals over seeds.
 
     [low, high] = the 2.5 % and 97.5 % quantiles of the mean of n seeds drawn with replacement from the n seeds
 
@@ -7,7 +7,7 @@ seeds it is coarse: for three its ends are the smallest and the largest seed.
 """
 
 import numpy as np
-from scipy.stats import bootstrap, rankdata
+from scipy.stats import bootstrap
 
 
 def interval(values, confidence=0.95, n_resamples=9999, seed=0):
@@ -21,10 +21,3 @@ def interval(values, confidence=0.95, n_resamples=9999, seed=0):
     options = {"confidence_level": confidence, "n_resamples": n_resamples, "method": "percentile"}
     result = bootstrap((values,), np.mean, axis=0, rng=np.random.default_rng(seed), **options)
     return np.array(result.confidence_interval)
-
-
-def spearman(x, y):
-    """Correlation of ranks; NaN where either is constant."""
-    x, y = (rankdata(z) - (len(z) + 1) / 2 for z in (x, y))
-    norm = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / norm) if norm > 0 else np.nan

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis import fisher, online, sampling, training
+from analysis import fisher, likelihood, online, sampling, training
 from analysis.model import BoltzmannMachine
 
 
@@ -22,3 +22,4 @@ def compile_all():
     fisher.heuristic_estimate(visible, hidden, rbm.weights[0])
     fisher.first_eigenvector(fisher.information_matrix(visible, hidden))
     online.dream(rbm, [x[0] for x in (visible, hidden)], 2, 2, 0)
+    likelihood.log_partition(dbm, 2, 2, 0)

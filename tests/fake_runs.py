@@ -25,6 +25,7 @@ def config(n_seeds=3):
         settings["machine"] |= {"hidden": HIDDEN[name]}
         settings["pruning"] |= {"n_sessions": 3}
         settings |= {"control_sessions": [1, 3], "n_seeds": n_seeds}
+        settings["quality"] |= {"sessions": [0, 3]}
     return made
 
 
@@ -39,6 +40,8 @@ def write(folder, made):
                 _save(run, folder, experiment, name, seed)
             if settings["proxy"]:
                 _save(proxy_run(settings, seed), folder, experiment, "fisher", seed)
+            if settings["quality"] is not None:
+                _save(quality_run(experiment, settings, seed), folder, experiment, "quality", seed)
 
 
 def criterion_run(experiment, settings, seed, worse):
@@ -98,6 +101,30 @@ def proxy_run(settings, seed):
         found[name] = (("estimate", "n_samples"), rng.random((len(estimates), len(sizes))))
     coords = {"session": np.arange(n_sessions), "estimate": estimates, "n_samples": sizes}
     return xr.Dataset(found, coords)
+
+
+def quality_run(experiment, settings, seed):
+    """Machines and samples with which all is well."""
+    rng, sessions, n_layers = np.random.default_rng(seed), settings["quality"]["sessions"], len(HIDDEN[experiment]) + 1
+    n, n_moments = len(sessions), 10
+    found = {
+        "log_z": ("session", 10 + rng.random(n)),
+        "log_z_error": ("session", np.full(n, 0.1)),
+        "bound": (("session", "split"), -100 - rng.random((n, 2))),
+        "base_rate": ("split", [-200.0, -201.0]),
+        "kind": ("moment", np.arange(n_moments) % 4.0),
+        "r_hat": (("session", "moment"), 1 + 0.01 * rng.random((n, n_moments))),
+        "two_start_r_hat": (("session", "moment"), 1 + 0.01 * rng.random((n, n_moments))),
+        "autocorrelation_time": (("session", "moment"), 1 + rng.random((n, n_moments))),
+        "rank_correlation": (("session", "sample", "synapse_layer"), 0.95 + 0.04 * rng.random((n, 3, n_layers - 1))),
+        "in_common": (("session", "sample", "synapse_layer"), 0.9 + 0.1 * rng.random((n, 3, n_layers - 1))),
+        "activity": (("session", "taken", "layer"), rng.random((n, 4, n_layers))),
+        "activity_exact": (("session", "layer"), rng.random((n, n_layers))),
+    }
+    found["log_z_exact"] = ("session", found["log_z"][1] + 0.05 if experiment == "patches" else np.full(n, np.nan))
+    coordinates = {"session": sessions, "sample": ["repeat", "data", "long"], "split": ["train", "test"]}
+    coordinates |= {"taken": ["protocol", "repeat", "data", "long"], "layer": np.arange(n_layers)}
+    return xr.Dataset(found, coordinates | {"synapse_layer": np.arange(1, n_layers)})
 
 
 def _session(experiment, rng, machine, kept, n_units, causes, worse):

@@ -218,6 +218,7 @@ WANTED = {
     "run": ("experiment", "condition", "seed", "machine"),
     "control": ("experiment", "condition", "seed", "reference"),
     "proxy": ("experiment", "seed", "reference"),
+    "quality": ("experiment", "seed", "reference"),
 }
 
 

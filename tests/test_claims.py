@@ -292,7 +292,7 @@ def test_a_claim_dataset_survives_the_file_and_can_be_judged(claim, made_up_runs
     assert set(table["verdict"]) <= {"reproduced", "mixed", "not reproduced"}
 
 
-@pytest.mark.parametrize("claim", claims.CLAIMS)
+@pytest.mark.parametrize("claim", claims.NOTEBOOKS)
 def test_a_claim_dataset_is_float32_with_prefixed_names_and_carries_its_config(claim, made_up_runs):
     dataset = claims.collect(claim, made_up_runs, made_up_runs / "config.yaml")
     assert all(v.dtype == np.float32 for v in dataset.data_vars.values() if v.dtype.kind == "f")
@@ -300,7 +300,7 @@ def test_a_claim_dataset_is_float32_with_prefixed_names_and_carries_its_config(c
     assert claims.settings(dataset) == yaml.safe_load((made_up_runs / "config.yaml").read_text())
 
 
-@pytest.mark.parametrize("claim", claims.CLAIMS)
+@pytest.mark.parametrize("claim", claims.NOTEBOOKS)
 def test_the_same_runs_give_the_same_bytes(claim, made_up_runs, tmp_path):
     for name in ("a.nc", "b.nc"):
         claims.save(claims.collect(claim, made_up_runs, made_up_runs / "config.yaml"), tmp_path / name)
@@ -380,10 +380,10 @@ def test_a_missing_claim_dataset_is_named(tmp_path):
 
 
 def test_an_unknown_claim_is_refused(made_up_runs):
-    with pytest.raises(ValueError, match=r"claim: found '05_x', expected one of 01_overproduction"):
-        claims.collect("05_x", made_up_runs, made_up_runs / "config.yaml")
-    with pytest.raises(ValueError, match="claim: found '05_x'"):
-        claims.load("05_x")
+    with pytest.raises(ValueError, match=r"claim: found '06_x', expected one of 01_overproduction"):
+        claims.collect("06_x", made_up_runs, made_up_runs / "config.yaml")
+    with pytest.raises(ValueError, match="claim: found '06_x'"):
+        claims.load("06_x")
 
 
 def test_root_is_found_from_a_folder_below(monkeypatch):

@@ -94,5 +94,5 @@ def test_every_command_explains_itself():
     found = subprocess.run(
         [sys.executable, "-m", "analysis", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for name in ("overproduce", "run", "control", "proxy", "compile", "summary"):
+    for name in ("overproduce", "run", "control", "proxy", "quality", "compile", "summary"):
         assert name in found

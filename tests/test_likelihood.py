@@ -1,9 +1,10 @@
 """Annealed importance sampling and the variational bound agree with enumeration."""
 
+import naive
 import numpy as np
 import pytest
 
-from analysis import exact, likelihood
+from analysis import exact, graph, kernels, likelihood
 from analysis.model import BoltzmannMachine
 from analysis.training import mean_field
 
@@ -37,6 +38,47 @@ def test_annealing_corrects_what_the_base_rate_machine_misses():
     estimate, error = likelihood.log_partition(machine, N_CHAINS, N_TEMPERATURES, 0)
     assert abs(exact.log_partition(machine) - base_rate) > 20 * error
     assert abs(estimate - exact.log_partition(machine)) < 4 * error
+
+
+@pytest.mark.parametrize("n_units", [(8, 6), (6, 4, 5), (3, 6, 4, 3)], ids=str)
+def test_annealing_from_any_base_rate_machine_matches_enumeration(n_units):
+    machine, rng = machine_of(n_units), np.random.default_rng(3)
+    base = [rng.random(n) for n in n_units]
+    results = [likelihood.log_partition(machine, N_CHAINS, N_TEMPERATURES, seed, base) for seed in range(8)]
+    estimates, errors = np.array(results).T
+    assert abs(estimates.mean() - exact.log_partition(machine)) < 4 * np.sqrt((errors**2).sum()) / len(errors)
+
+
+def test_a_base_with_the_activity_of_the_machine_takes_fewer_temperatures():
+    machine = machine_of((8, 6))
+    base, _ = exact.moments(machine)
+    errors = [likelihood.log_partition(machine, 200, 10, 0, b)[1] for b in (None, base)]
+    assert errors[1] < 0.7 * errors[0]
+
+
+def test_a_step_of_annealing_is_the_ratio_of_the_machines_that_it_joins():
+    """Fields of up to 300 nats too, beyond what the exponential function of the kernels takes."""
+    for scale in (1.0, 100.0):
+        machine = naive.machine_of((4, 20, 5), 2, weight_std=scale)
+        states = [naive.patterns_of(70, n, n) for n in machine.n_units]
+        built, rng = graph.build(machine), np.random.default_rng(0)
+        biases, betas = rng.normal(size=(2, 29)).astype(np.float32), np.array([0.3, 0.4], dtype=np.float32)
+        found = np.zeros(70)
+        kernels.anneal(0, 2, found, graph.to_words(states, 29), built, biases, betas, 70)
+        even, field = np.concatenate(states[0::2], axis=1), states[0] @ machine.weights[0].astype(float)
+        field += states[2] @ machine.weights[1].T.astype(float)
+        log_f = [
+            even @ np.delete(b, range(4, 24)).astype(float) + exact.softplus(b[4:24] + beta * field).sum(axis=1)
+            for b, beta in zip(biases, betas.astype(float))
+        ]
+        np.testing.assert_allclose(found, log_f[1] - log_f[0], atol=1e-5 * scale)
+
+
+def test_a_base_that_does_not_fit_is_refused():
+    with pytest.raises(
+        ValueError, match=r"base: found shapes \[\(2,\), \(2,\)\], expected one value for each of \(3, 2\)"
+    ):
+        likelihood.log_partition(machine_of((3, 2)), 2, 2, 0, [np.zeros(2), np.zeros(2)])
 
 
 def test_a_machine_without_weights_needs_no_annealing():

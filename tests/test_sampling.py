@@ -11,7 +11,7 @@ from analysis import graph, kernels
 from analysis.lanes import CHAINS, PATTERNS
 from analysis.model import BoltzmannMachine
 from analysis.random import key
-from analysis.sampling import sample, start_words
+from analysis.sampling import awake, sample, start_words, trajectory
 
 MACHINES = {
     "RBM": naive.machine_of((4, 3), 0),
@@ -193,3 +193,23 @@ def test_initial_states_that_do_not_fit_are_refused(initial, message):
 def test_a_seed_that_is_no_count_is_refused(seed):
     with pytest.raises(ValueError, match=rf"^seed: found {seed}, expected an integer from 0 to 2\^64 - 1$"):
         sample(MACHINES["RBM"], 2, 1, seed)
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_a_trajectory_passes_through_the_states_of_sample(stride):
+    machine, start = naive.machine_of((3, 4, 3), 1), None
+    for k, states in enumerate(trajectory(machine, 70, 3, 2, start, stride), start=1):
+        for found, expected in zip(states, sample(machine, 70, k * stride, 2)):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_awake_chains_show_the_data_and_hidden_units_driven_by_it():
+    machine = naive.machine_of((4, 3, 2), 1)
+    patterns = naive.patterns_of(5, 4)
+    visible, h1, h2 = awake(machine, patterns, 60_000, 0)
+    assert {tuple(v) for v in visible} == {tuple(v) for v in patterns}
+    for below, above, layer, factor in ((visible, h1, 0, 2), (h1, h2, 1, 1)):
+        p = 1 / (1 + np.exp(-(machine.biases[layer + 1] + factor * below @ machine.weights[layer].astype(float))))
+        naive.assert_within_error(above.mean(axis=0), p.mean(axis=0), np.sqrt((p * (1 - p)).mean(axis=0) / len(p)))
+    few = awake(machine, np.eye(4, dtype=np.uint8), 3, 0)[0]
+    assert len({tuple(v) for v in few}) == 3  # without replacement

@@ -17,6 +17,7 @@ from analysis.config import ROOT
 pytestmark = pytest.mark.slow
 
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
+NOTEBOOKS = [*CLAIMS, "05_model_quality"]
 FOLDERS = ("analysis", "config", "notebooks", "profiles")
 
 
@@ -74,7 +75,7 @@ def test_the_whole_workflow_makes_claims_figures_datasets_and_executed_notebooks
     assert (built / "smoke/figures/claims.svg").stat().st_size > 1000
     table = xr.load_dataset(built / "smoke/data/claims.nc", engine="h5netcdf")
     assert len(set(table["claim"].values)) == len(CLAIMS)
-    for claim in CLAIMS:
+    for claim in NOTEBOOKS:
         assert xr.load_dataset(built / f"smoke/data/{claim}.nc", engine="h5netcdf").attrs["claim"] == claim
         pictures = list((built / "smoke/figures" / claim).glob("[!.]*"))
         assert {path.suffix for path in pictures} == {".png", ".svg"}
@@ -116,15 +117,15 @@ def other_output(text):
 @pytest.mark.parametrize(
     ("name", "function", "expected"),
     [
-        ("analysis/plotting.py", lambda text: text + "\n# changed\n", {"claim": 4, "summary": 1}),
-        ("config/smoke.yaml", judged_otherwise, {"claim": 4, "summary": 1}),
-        ("config/smoke.yaml", retrained_longer, {"run": 14, "control": 8, "claim": 4, "summary": 1}),
+        ("analysis/plotting.py", lambda text: text + "\n# changed\n", {"claim": 5, "summary": 1}),
+        ("config/smoke.yaml", judged_otherwise, {"claim": 5, "summary": 1}),
+        ("config/smoke.yaml", retrained_longer, {"run": 14, "control": 8, "quality": 2, "claim": 5, "summary": 1}),
         ("notebooks/02_weight_pruning.ipynb", other_source, {"claim": 1, "summary": 1}),
         ("notebooks/02_weight_pruning.ipynb", other_output, {}),
         (
             "analysis/pruning.py",
             lambda text: text + "\n# changed\n",
-            {"overproduce": 4, "run": 28, "control": 16, "proxy": 2, "claim": 4, "summary": 1},
+            {"overproduce": 4, "run": 28, "control": 16, "proxy": 2, "quality": 4, "claim": 5, "summary": 1},
         ),
     ],
     ids=["drawing", "how claims are judged", "one experiment's protocol", "a notebook", "stored outputs", "simulation"],

@@ -1,0 +1,82 @@
+"""Checks of machines and samples are passed within their limits in every seed, and fail where one seed is outside."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from analysis import checks, claims
+
+mpl.use("Agg")
+CHECK = "05_model_quality"
+
+
+@pytest.fixture
+def dataset(made_up_runs):
+    return claims.collect(CHECK, made_up_runs, made_up_runs / "config.yaml")
+
+
+def row(dataset, check, experiment, session):
+    table = checks.table(dataset)
+    (found,) = table[
+        (table["check"] == checks.NAMES[check]) & (table["experiment"] == experiment) & (table["session"] == session)
+    ].to_dict("records")
+    return found
+
+
+def test_made_up_runs_that_are_good_pass_every_check(dataset):
+    table = checks.table(dataset)
+    assert table["passed"].all()
+    assert set(table["n_seeds"]) == {3}
+    assert set(table["experiment"]) == {"patches", "digits"}
+    assert not ((table["check"] == checks.NAMES["log_z_bias"]) & (table["experiment"] == "digits")).any()
+
+
+@pytest.mark.parametrize(
+    ("check", "where", "bad"),
+    [
+        ("log_z_error", {}, 1.5),
+        ("log_z_bias", {}, 7.0),
+        ("r_hat", {"moment": 3}, 1.2),
+        ("two_start_r_hat", {"moment": 3}, 1.2),
+        ("rank_correlation", {"sample": 2, "synapse_layer": 0}, 0.5),
+    ],
+)
+def test_one_bad_moment_of_one_seed_fails_the_check_of_its_machine_alone(dataset, check, where, bad):
+    variable = dataset["patches_log_z" if check == "log_z_bias" else f"patches_{check}"]
+    place = {f"patches_{name}": k for name, k in {"seed": 1, "session": 1, **where}.items()}
+    variable[place] = bad
+    sessions = dataset["patches_session"].values
+    found = row(dataset, check, "patches", sessions[1])
+    assert not found["passed"]
+    assert found["worst"] == pytest.approx(bad, rel=1e-5) or check == "log_z_bias"
+    assert checks.table(dataset)["passed"].sum() == len(checks.table(dataset)) - 1
+    assert "**failed**" in checks.markdown(checks.table(dataset))
+
+
+def test_worst_and_mean_are_over_seeds(dataset):
+    dataset["patches_log_z_error"][:] = 0.1
+    dataset["patches_log_z_error"][{"patches_seed": 0}] = 0.4
+    found = row(dataset, "log_z_error", "patches", dataset["patches_session"].values[0])
+    assert found["worst"] == pytest.approx(0.4)
+    assert found["mean"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("panel", "arguments"),
+    [("likelihood", ()), ("annealing", ()), ("converged", ("r_hat", 1.05)), ("agreement", (1, 0.9))],
+)
+def test_panels_draw_the_numbers_of_the_dataset(dataset, panel, arguments):
+    figure, ax = plt.subplots()
+    part = claims.parts(dataset)["patches"]
+    getattr(checks, panel)(part, *arguments, ax)
+    drawn = np.concatenate([line.get_ydata() for line in ax.lines])
+    expected = {
+        "likelihood": part["bound"].mean("seed").values,
+        "annealing": (part["log_z"] - part["log_z_exact"]).values,
+        "converged": [1.0],
+        "agreement": part["rank_correlation"].sel(synapse_layer=1).mean("seed").values,
+    }[panel]
+    for value in np.ravel(expected):
+        assert np.isclose(drawn.astype(float), value).any()
+    plt.close(figure)

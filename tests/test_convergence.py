@@ -1,0 +1,121 @@
+"""Convergence: chains that mix give 1, chains that can't are found out, and tau is that of the transition matrix."""
+
+import naive
+import numpy as np
+import pytest
+
+from analysis import convergence as c
+from analysis.model import BoltzmannMachine
+from analysis.sampling import sample, trajectory
+
+RNG = np.random.default_rng(0)
+TWO_MODES = BoltzmannMachine(([-5.0] * 4, [-5.0] * 4), (np.full((4, 4), 2.5),))  # all on, or all off
+
+
+def autoregressive(rho, n_chains, n):
+    x = RNG.normal(size=(n_chains, n, 1))
+    for t in range(1, n):
+        x[:, t] = rho * x[:, t - 1] + np.sqrt(1 - rho**2) * x[:, t]
+    return x
+
+
+def transition_matrix(machine):
+    """P(x' | x) of a sweep of an RBM: hidden given visible, then visible given hidden; and P(x)."""
+    (v, h), p = naive.enumerate_states(machine)
+    (b, c_), (w,) = machine.biases, machine.weights
+    up, down = (1 / (1 + np.exp(-z)) for z in (c_ + v @ w, b + h @ w.T))
+    to_hidden = np.prod(np.where(h[None], up[:, None], 1 - up[:, None]), axis=2)
+    to_visible = np.prod(np.where(v, down, 1 - down), axis=1)  # of a state's v given its own h
+    return to_hidden * to_visible, p
+
+
+def test_independent_draws_have_r_hat_and_autocorrelation_time_of_1():
+    traces = RNG.integers(0, 2, (400, 60, 20)).astype(float)
+    np.testing.assert_allclose(c.r_hat(traces), 1, atol=5e-3)
+    np.testing.assert_allclose(c.two_start_r_hat(traces[:200, 0], traces[200:, 0]), 1, atol=0.04)
+    np.testing.assert_allclose(c.autocorrelation_time(traces), 1, atol=0.15)
+    np.testing.assert_allclose(c.effective_sample_size(traces), 400 * 60, rtol=0.15)
+
+
+def test_r_hat_is_the_formula_on_a_case_by_hand():
+    traces = np.array([[0.0, 1, 0, 1], [2, 3, 2, 3]])[:, :, None]  # halves: means 0.5, 2.5, 0.5, 2.5, variances 0.5
+    assert c.r_hat(traces)[0] == pytest.approx(np.sqrt((0.5 * 0.5 + 4 / 3) / 0.5))
+
+
+def test_two_starts_a_known_distance_apart():
+    x = RNG.normal(size=(100_000, 1))
+    assert c.two_start_r_hat(x, x[::-1] + 2)[0] == pytest.approx(np.sqrt(1 + 2), abs=0.02)  # s^2 = 2^2 / 2
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+def test_autocorrelation_time_of_an_autoregressive_process(rho):
+    expected = (1 + rho) / (1 - rho)
+    assert c.autocorrelation_time(autoregressive(rho, 500, 300))[0] == pytest.approx(expected, rel=0.08)
+
+
+def test_autocorrelation_time_of_gibbs_sampling_is_that_of_the_transition_matrix():
+    machine = naive.machine_of((3, 2), 3, weight_std=1.5, density=1.1)
+    matrix, p = transition_matrix(machine)
+    np.testing.assert_allclose(matrix.sum(axis=1), 1)
+    np.testing.assert_allclose(p @ matrix, p)
+    x = naive.enumerate_states(machine)[0][0][:, 0] - 0.0
+    x -= p @ x
+    moved, covariances = x, []
+    for _ in range(200):
+        covariances.append(p @ (x * moved))
+        moved = matrix @ moved
+    expected = 2 * np.sum(covariances) / covariances[0] - 1
+    start = sample(machine, 2000, 100, 0)
+    states = [s[0][:, :1] for s in trajectory(machine, 2000, 120, 1, start)]
+    found = c.autocorrelation_time(np.stack(states, axis=1).astype(float))
+    assert expected > 1.3
+    assert found[0] == pytest.approx(expected, rel=0.05)
+
+
+def test_a_machine_that_cannot_mix_is_found_out_by_chains_from_two_starts_and_by_r_hat():
+    patterns = np.ones((10, 4), dtype=np.uint8)
+    found = c.convergence(TWO_MODES, patterns, 100, 20, 20, 4, 0)
+    assert found.two_start_r_hat[found.kinds == 0].min() > 1.5
+    mixed = [x[::1] for x in sample(TWO_MODES, 100, 1, 0)]
+    for x in mixed:
+        x[:50], x[50:] = 0, 1  # chains in both modes
+    states = trajectory(TWO_MODES, 100, 20, 0, mixed)
+    traces = np.stack([s[0] for s in states], axis=1).astype(float)
+    assert c.r_hat(traces).min() > 1.5
+    assert c.autocorrelation_time(traces).min() > 10
+
+
+def test_a_machine_that_mixes_passes_and_the_same_seed_gives_the_same():
+    machine = BoltzmannMachine.random((6, 5, 4), 0)
+    patterns = naive.patterns_of(30, 6)
+    first, again = (c.convergence(machine, patterns, 500, 20, 40, 8, 1) for _ in range(2))
+    assert max(first.r_hat.max(), first.two_start_r_hat.max()) < 1.05
+    assert first.kinds.tolist() == [0] * 8 + [1] * 8 + [2] * 3 + [3]
+    for x, y in zip(first, again):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_moments_are_those_of_the_states():
+    machine = naive.machine_of((4, 3, 2), 1)
+    moments, states = c.choose(machine, 100, 0), sample(machine, 5, 3, 0)
+    found = c.values(machine, moments, states)
+    n = sum(machine.n_synapses)
+    every = np.concatenate(states, axis=1)
+    np.testing.assert_array_equal(found[:, :9], every)
+    pairs = np.stack(
+        [a[:, i] * b[:, j] for a, b, m in zip(states, states[1:], machine.masks) for i, j in np.argwhere(m)]
+    )
+    np.testing.assert_array_equal(found[:, 9 : 9 + n], pairs.T)
+    np.testing.assert_allclose(found[:, 9 + n : -1], np.stack([x.mean(axis=1) for x in states], axis=1), rtol=1e-6)
+    np.testing.assert_allclose(found[:, -1], machine.energy(states), rtol=1e-6)
+
+
+def test_a_constant_moment_counts_as_converged():
+    traces = np.ones((5, 8, 1))
+    assert (c.r_hat(traces), c.two_start_r_hat(traces[:, 0], traces[:, 0]), c.autocorrelation_time(traces)) == (1, 1, 1)
+    assert c.two_start_r_hat(traces[:, 0], 0 * traces[:, 0]) == np.inf
+
+
+def test_too_short_chains_are_refused():
+    with pytest.raises(ValueError, match="n_sweeps: found 3, expected at least 4"):
+        c.convergence(TWO_MODES, np.ones((2, 4)), 10, 5, 3, 4, 0)

@@ -1,0 +1,67 @@
+"""Quality runs: log Z as enumeration says, and samples that agree only where chains mix."""
+
+import numpy as np
+import pytest
+
+from analysis import config, data, quality
+from analysis.model import BoltzmannMachine
+
+SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["patches"]
+
+
+def run(machine, monkeypatch, **samples):
+    """The quality run of one machine on few patterns."""
+    load = data.load
+    monkeypatch.setattr(data, "load", lambda name: load(name).isel(pattern=slice(0, 300), test_pattern=slice(0, 100)))
+    monkeypatch.setattr(quality, "machine_of", lambda reference, session: machine)
+    settings = {**SMOKE, "samples": {"n_chains": 2000, "n_steps": 20, "n_measure_chains": 100} | samples}
+    wanted = {"sessions": [0], "n_chains": 200, "n_temperatures": 200, "n_followed": 200, "n_moments": 16}
+    settings["quality"] = wanted | {"n_samples": 2000}
+    return quality.quality_run(settings, 3, None).isel(session=0)
+
+
+def test_a_machine_that_mixes_has_exact_log_z_and_samples_that_agree(monkeypatch):
+    found = run(BoltzmannMachine.random((13, 5), 1, weight_std=0.5), monkeypatch)
+    assert abs(found["log_z"] - found["log_z_exact"]) < 5 * found["log_z_error"] + 1e-3
+    assert found["two_start_r_hat"].max() < 1.05
+    assert found["rank_correlation"].min() > 0.95
+    rates = found["activity"].values
+    np.testing.assert_allclose(rates, np.broadcast_to(found["activity_exact"], rates.shape), atol=0.02)
+    assert (found["bound"] < 0).all()
+    assert (found["base_rate"] < 0).all()
+
+
+def test_chains_that_stay_where_they_started_are_found_out(monkeypatch):
+    weights = np.full((13, 5), 1.5)
+    machine = BoltzmannMachine(([-3.75] * 13, [-9.75] * 5), (weights,))  # all dark or all bright, as likely
+    found = run(machine, monkeypatch)
+    assert found["two_start_r_hat"].max() > 1.1
+    protocol_rate, data_rate = found["activity"].sel(taken=["protocol", "data"], layer=0).values
+    assert data_rate - protocol_rate > 0.1
+
+
+def test_the_same_seed_gives_the_same_run(monkeypatch):
+    machine = BoltzmannMachine.random((13, 5), 1, weight_std=0.5)
+    first = run(machine, monkeypatch)
+    assert first.identical(run(machine, monkeypatch))
+
+
+def test_independent_pixels_have_the_entropy_of_their_rates():
+    patterns = np.array([[0, 1], [1, 1], [1, 1], [1, 1]], dtype=np.uint8)
+    expected = 0.75 * np.log(0.75) + 0.25 * np.log(0.25) + np.log(1 - 1e-3)
+    assert quality._base_rate(patterns, patterns.mean(axis=0)) == pytest.approx(expected)
+
+
+def test_sessions_beyond_the_run_are_refused():
+    made = config.load(config.ROOT / "config" / "smoke.yaml")
+    made["experiments"]["patches"]["quality"]["sessions"] = [0, 9]
+    with pytest.raises(ValueError, match=r"quality/sessions: found .*, expected sessions up to 2"):
+        config.check(made)
+
+
+def test_patterns_in_cycles_of_classes_are_drawn_from_all_of_them():
+    patterns = np.tile(np.eye(10, dtype=np.uint8), (400, 1))
+    some = quality._some(patterns)
+    assert some.shape == (1000, 10)
+    np.testing.assert_allclose(some.mean(axis=0), 0.1, atol=0.04)
+    assert len(quality._some(patterns[:50])) == 50
