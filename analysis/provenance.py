@@ -17,7 +17,8 @@ _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "
 
 
 # Modules that read runs: no number of a run depends on them.
-READERS = ("claims", "collection", "effects", "pictures", "plotting", "statistics", "style", "times", "verify")
+READERS = ("agreement", "claims", "collection", "effects", "fates", "pictures", "plotting", "statistics", "style")
+READERS += ("survival", "times", "verify")
 
 
 def sources():
