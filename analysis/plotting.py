@@ -84,23 +84,20 @@ def cost_at_equal_function(part, measure, margin, ax):
         ax.errorbar(x, y, y_error, x_error, color=colour, marker=marker, ms=5, lw=1, ls="none", label=NAMES[name])
     start = [float(n.isel(session=0).mean()) for n in sizes]
     ax.plot(*start, color="black", marker="*", mfc="white", ms=9, ls="none", label="over-produced", zorder=0)
-    ax.set(xscale="log", yscale="log", xlabel="synapses needed", ylabel="hidden units needed")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}" if x < 1000 else f"{x / 1000:g}k"))
-        axis.set_minor_formatter(mpl.ticker.NullFormatter())
+    ax.set(ylabel="hidden units needed", ylim=(0, 1.05 * start[1]))
     ax.set_title(part.attrs["experiment"])
-    return tidy(ax)
+    shrinking(ax).set_xlabel("synapses needed")
+    return ax
 
 
 def rank_agreement(part, against, layer, ax):
     """Synapses by their ranks, |w| and Fisher information, in units of what independent ranks give; mean over seeds."""
     shares = part[f"rank_histogram_{layer}"].sel(against=against).mean("seed").transpose("rank_fisher", "rank_weight")
     ratio = np.maximum(shares.values * shares.size, 1e-9)
-    norm = mpl.colors.LogNorm(0.1, 10)
+    norm = mpl.colors.LogNorm(0.2, 5)
     image = ax.imshow(ratio, norm=norm, cmap="RdBu_r", origin="lower", extent=(0, 1, 0, 1), interpolation="nearest")
-    bar = ax.figure.colorbar(image, ax=ax, ticks=[0.1, 1, 10], extend="both")
-    bar.ax.set_yticklabels(["0.1", "1", "10"])
+    bar = ax.figure.colorbar(image, ax=ax, ticks=[0.2, 1, 5], extend="both")
+    bar.ax.set_yticklabels(["0.2", "1", "5"])
     bar.ax.minorticks_off()
     ax.set(xlabel=f"rank by {NAMES['weight']}", ylabel=f"rank by {NAMES[against]}")
     ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
