@@ -107,6 +107,11 @@ def all_runs():
         yield from expand(f"{RUNS}/{name}/{{c}}/{{seed}}.nc", c=conditions, seed=range(experiment["n_seeds"]))
 
 
+def all_machines():
+    for name, experiment in EXPERIMENTS.items():
+        yield from expand(f"{RUNS}/{name}/overproduced/{{seed}}.nc", seed=range(experiment["n_seeds"]))
+
+
 rule all:
     message: "Done: the claims are in {input[0]}"
     input:
@@ -225,6 +230,7 @@ rule claim:
     input:
         code=CODE,
         runs=list(all_runs()),
+        machines=list(all_machines()),
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
         dataset=f"{OUT}data/{{claim}}.nc",

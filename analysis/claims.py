@@ -19,7 +19,7 @@ from analysis import config as configuration
 from analysis import effects, provenance
 from analysis.collection import CHECKS, CLAIMS, NOTEBOOKS, collect  # noqa: F401 (users write claims.collect)
 from analysis.effects import NAMES
-from analysis.statistics import interval
+from analysis.statistics import holm, interval, p_value
 
 REPRODUCED, MIXED, NOT_REPRODUCED = "reproduced", "mixed", "not reproduced"
 
@@ -118,11 +118,12 @@ def runs_markdown(dataset):
 
 
 def evaluate(dataset):
-    """One row a prediction: claim, prediction, effect, low, high, units, threshold, n_seeds, verdict.
+    """One row a prediction: claim, prediction, effect, low, high, units, threshold, n_seeds, p, p_holm, verdict.
 
     effect is the mean over seeds, [low, high] its bootstrap interval (analysis.statistics). Row rule: reproduced
     if the whole interval lies above the threshold, not reproduced if the whole interval lies at or below it, else
-    mixed; mixed too where fewer than two seeds can tell.
+    mixed; mixed too where fewer than two seeds can tell. p is that of the effect being the threshold, p_holm the same
+    adjusted for all the rows of the claim; the verdict does not look at them.
     """
     claim, judged = dataset.attrs["claim"], settings(dataset)["claims"]
     rows, machines = [], parts(dataset)
@@ -132,9 +133,12 @@ def evaluate(dataset):
             low, high = interval(known, **judged["interval"])
             mean = known.mean() if len(known) else np.nan
             found = row_verdict(low, high, effect.threshold)
-            rows.append([claim, effect.prediction, mean, low, high, effect.units, effect.threshold, len(known), found])
-    columns = ["claim", "prediction", "effect", "low", "high", "units", "threshold", "n_seeds", "verdict"]
-    return pd.DataFrame(rows, columns=columns)
+            row = [claim, effect.prediction, mean, low, high, effect.units, effect.threshold, len(known)]
+            rows.append([*row, p_value(known, effect.threshold), found])
+    columns = ["claim", "prediction", "effect", "low", "high", "units", "threshold", "n_seeds", "p", "verdict"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.insert(len(columns) - 1, "p_holm", holm(table["p"]))
+    return table
 
 
 def row_verdict(low, high, threshold):
@@ -191,12 +195,19 @@ def sizes_markdown(part):
 
 
 def table_markdown(table):
-    """The rows of `evaluate` as a Markdown table."""
-    lines = ["| prediction | effect [95 % interval] | holds above | seeds | verdict |", "|---|---|---|---|---|"]
+    """The rows of `evaluate` as a Markdown table, and how many comparisons their p was adjusted for."""
+    lines = ["| prediction | effect [95 % interval] | holds above | seeds | p (Holm) | verdict |", "|---" * 6 + "|"]
     for row in table.itertuples():
         prediction, effect = row.prediction.replace("|", "\\|"), quote(row.effect, row.low, row.high, row.units)
-        lines.append(f"| {prediction} | {effect} | {row.threshold:g} | {row.n_seeds} | {row.verdict} |")
-    return "\n".join(lines)
+        cells = [prediction, effect, f"{row.threshold:g}", row.n_seeds, _quote_p(row.p_holm), row.verdict]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    n_tests = int(np.isfinite(table["p"]).sum())
+    note = "p: two-sided t test over seeds that the effect is the number that it has to be above, adjusted by Holm's "
+    return "\n".join([*lines, "", f"{note}method for {n_tests} comparisons. Verdicts go by the intervals alone."])
+
+
+def _quote_p(p):
+    return "?" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def quote(mean, low, high, units):
@@ -250,6 +261,8 @@ def summary_dataset(table, like):
         "units": ("unit of effect, low, high and threshold", "1"),
         "threshold": ("the prediction holds above", "see variable units"),
         "n_seeds": ("seeds that can tell", "counts"),
+        "p": ("p of the effect being the threshold, two-sided t test over seeds", "probability"),
+        "p_holm": ("p adjusted for the predictions of the claim by Holm's method", "probability"),
         "verdict": ("verdict", "1"),
     }
     variables = {}

@@ -11,8 +11,10 @@ import h5netcdf
 import numpy as np
 import xarray as xr
 
+from analysis import agreement, provenance
 from analysis import config as configuration
-from analysis import provenance
+from analysis.model import BoltzmannMachine
+from analysis.survival import competition
 
 CLAIMS = {
     "01_overproduction": "Activity-dependent pruning needs an over-populated network to start from",
@@ -70,9 +72,11 @@ def _overproduction(folder, settings):
 
 
 def _weight_pruning(folder, settings):
-    """Sizes by every criterion; by |w| and the reference the synapses of each unit, importance and weights."""
+    """Sizes and loss by every criterion; by |w| and the reference the synapses of each unit, importance and weights;
+    where both disagree in the over-produced machines."""
     pair, layers = [settings["reference"], "weight"], _hidden_layers(settings)
-    found = [_gather(folder, settings, "criterion", settings["criteria"], ["n_units", "n_synapses"])]
+    found = [_gather(folder, settings, "criterion", settings["criteria"], ["n_units", "n_synapses", *_LOSSES])]
+    found.append(_agreement(folder, settings))
     degrees = _gather(folder, settings, "compared", pair, [f"unit_degree_{k}" for k in layers])
     found.append(degrees.isel(session=-1, drop=True))
     if "importance" in settings["measures"]:
@@ -100,17 +104,21 @@ def _fisher_proxy(folder, settings):
 
 
 def _neuron_loss(folder, settings):
-    """Each unit of the reference runs before each pruning, and its fate in it; activity by every criterion."""
+    """Each unit of the reference runs before each pruning, its fate in it and its activity right after; activity by
+    every criterion."""
     layers, reference = _hidden_layers(settings), [settings["reference"]]
     measured = [f"unit_{measure}_{k}" for k in layers for measure in _MEASURES]
     fates = [f"loss_cause_{k}" for k in layers]
-    runs = _gather(folder, settings, "file", reference, [*measured, *fates, "unit_degree_0"]).isel(file=0, drop=True)
+    pruned = [f"unit_activity_pruned_{k}" for k in layers]
+    wanted = [*measured, *fates, *pruned, "unit_degree_0"]
+    runs = _gather(folder, settings, "file", reference, wanted).isel(file=0, drop=True)
     after = runs.isel(session=slice(1, None))
     measured = [name for name in measured if name in runs]
     before = _round_mantissa(runs[measured].isel(session=slice(0, -1))).assign_coords(session=after["session"])
     connected = (after["unit_degree_0"] > 0).astype(np.uint8)
     connected.attrs = {"long_name": "pixel has a synapse after the pruning", "units": "1"}
-    units = before.merge(after[fates]).assign(connected_0=connected).rename(session="pruning")
+    right_after = _round_mantissa(after[pruned].merge(_competition(folder, settings, after["session"])))
+    units = before.merge(after[fates]).merge(right_after).assign(connected_0=connected).rename(session="pruning")
     sizes = _gather(folder, settings, "criterion", settings["criteria"], ["activity", "n_synapses"])
     return _join(sizes, units, _constants(folder, settings, ["unit_entropy_0"]))
 
@@ -124,7 +132,7 @@ def _model_quality(folder, settings):
 
 _COLLECT = dict(zip(NOTEBOOKS, (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _model_quality)))
 _LOSSES = ["kl", "encoding_error"]
-_MEASURES = ["activity", "fisher", "input_information", "digit_information"]
+_MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning", "degree"]
 _REFERENCES = ["raw_pixel_error", "digit_quality_test", "digit_quality_random", "test_class_share"]
 _REFERENCES += ["data_rank_probability"]
 _PROXIES = ["exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage"]
@@ -153,6 +161,30 @@ def _information_matrix(folder):
         "n_hidden": len(units),
     }
     return xr.Dataset({"information_matrix": (("parameter_row", "parameter_column"), matrix, attrs)})
+
+
+def _agreement(folder, settings):
+    """|w| beside the Fisher information of synapses in the over-produced machines, over seed."""
+    against, seeds = list(dict.fromkeys(["variance_fi", settings["reference"]])), range(settings["n_seeds"])
+    found = []
+    for seed in seeds:
+        stored = _read_whole(folder / "overproduced" / f"{seed}.nc")
+        machine = BoltzmannMachine.from_dataset(stored)
+        states = [stored[f"state_{k}"].values for k in range(len(machine.n_units))]
+        found.append(agreement.compare(machine, states, against, settings["pruning"]["fraction"]))
+    return xr.concat(found, xr.Variable("seed", list(seeds)))
+
+
+def _competition(folder, settings, sessions):
+    """Of each hidden unit, the share of its competitors that a session removes, and what its own lost synapses do."""
+    layers, found = [0, *_hidden_layers(settings)], []
+    names = [f"unit_activity_{k}" for k in layers] + [f"loss_cause_{k}" for k in layers]
+    names += [f"{name}_{k}" for name in ("weight", "mask") for k in layers[1:]]
+    for seed in range(settings["n_seeds"]):
+        run = _read(folder / settings["reference"] / f"{seed}.nc", names)
+        pairs = [(run.sel(session=s - 1), run.sel(session=s)) for s in sessions.values]
+        found.append(xr.concat([competition(*pair, layers) for pair in pairs], sessions))
+    return xr.concat(found, xr.Variable("seed", np.arange(settings["n_seeds"])))
 
 
 def _gather(folder, settings, dim, names, wanted, n_seeds=None):
@@ -194,6 +226,13 @@ def _read(path, wanted):
         dims = {dim for variable in data.values() for dim in variable.dims}
         coords = {dim: _variable(run[dim]) for dim in sorted(dims) if dim in run.variables}
         return xr.Dataset(data, coords, dict(run.attrs))
+
+
+def _read_whole(path):
+    if not path.is_file():
+        raise ValueError(f"run: found no file {path}, expected one written by python -m analysis")
+    with xr.open_dataset(path, engine="h5netcdf") as stored:
+        return stored.load()
 
 
 def _variable(stored):

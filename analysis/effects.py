@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy.stats import rankdata
 
 from analysis.evaluation import share_in_common, spearman
+from analysis.survival import logistic, probability_above, rise, survival
 
 NAMES = {
     "variance_fi": "variance FI",
@@ -48,6 +48,9 @@ NAMES = {
     "fisher": "Fisher information",
     "input_information": "information on the input",
     "digit_information": "information on the digit",
+    "sparseness": "lifetime sparseness",
+    "pixel_tuning": "tuning to a pixel",
+    "degree": "number of synapses",
     "first": "full machine",
     "last": "last session",
     "mean": "all sessions",
@@ -87,6 +90,17 @@ def weight_minus_reference(parts, spec):
             for session in spec["sessions"]:
                 text = f"{experiment}: |w| leaves more {what} than {NAMES[part.attrs['reference']]}, {NAMES[session]}"
                 yield Effect(text, _at(difference, session), "units", spec["threshold"])
+
+
+def units_at_equal_function(parts, spec):
+    """n_units(|w|) - n_units(reference), each at the last session whose retrained loss is within the margin."""
+    for experiment, part in _named(parts, spec["measure"]):
+        measure, margin = spec["measure"][experiment], spec["margin"][experiment]
+        units = at_equal_function(part, hidden_units(part, "all"), measure, margin)
+        weight, reference = (units.sel(criterion=name).values for name in _pair(part, "weight"))
+        other = NAMES[part.attrs["reference"]]
+        text = f"{experiment}: |w| needs more hidden units than {other} for equal {NAMES[measure]}"
+        yield Effect(text, weight - reference, "units", spec["threshold"])
 
 
 def rank_correlation(parts, spec):
@@ -135,6 +149,25 @@ def survivors_above_lost(parts, spec):
                 yield Effect(text, np.array(by_seed) - 0.5, "probability", spec["threshold"])
 
 
+def survival_coefficient(parts, spec):
+    """b of a measure in logit P(survives) = a_s + sum_m b_m z_m, see survival.logistic; reference criterion."""
+    for experiment, part in _named(parts, spec["layers"]):
+        for layer in spec["layers"][experiment]:
+            by_seed = coefficients(part, spec, layer)
+            for measure in spec["measures"]:
+                text = f"{experiment}: {NAMES[measure]} by itself raises the odds of survival in layer {layer}"
+                yield Effect(text, by_seed.sel(regressor=measure).values, "log odds a s.d.", spec["threshold"])
+
+
+def neighbours_rise(parts, spec):
+    """Partial rank correlation of a survivor's rise in activity with the share of competitors lost; reference."""
+    for experiment, part in _named(parts, spec["layers"]):
+        for layer in spec["layers"][experiment]:
+            text = f"{experiment}: units in layer {layer} rise where more of their competitors are lost"
+            by_seed = [rise(part.isel(seed=k), layer) for k in range(part.sizes["seed"])]
+            yield Effect(text, np.array(by_seed), "rho", spec["threshold"])
+
+
 def axonal_share(parts, spec):
     """n(lost their outputs alone) / n(lost), all sessions; reference criterion."""
     for experiment, part in _named(parts, spec["layers"]):
@@ -163,6 +196,7 @@ PREDICTIONS = {
     for f in (
         control_minus_pruned,
         weight_minus_reference,
+        units_at_equal_function,
         rank_correlation,
         pruned_in_common,
         saliency_rank_correlation,
@@ -171,6 +205,8 @@ PREDICTIONS = {
         loss_minus_online,
         reference_minus_quality,
         survivors_above_lost,
+        survival_coefficient,
+        neighbours_rise,
         axonal_share,
         connected_above_disconnected,
     )
@@ -202,20 +238,23 @@ def at_equal_synapses(part, values, criterion):
     return xr.DataArray(np.subtract(first, second), {"session": part["session"]}, ("seed", "session"))
 
 
-def probability_above(x, y):
-    """P(x > y) + P(x = y) / 2 for one value drawn from each; NaN where either is empty."""
-    if len(x) == 0 or len(y) == 0:
-        return np.nan
-    ranks = rankdata(np.concatenate([x, y]))
-    return float((ranks[: len(x)].sum() - len(x) * (len(x) + 1) / 2) / (len(x) * len(y)))
+def at_equal_function(part, sizes, measure, margin):
+    """sizes (criterion, seed) at the last session whose retrained loss is at most loss(over-produced) + margin.
+
+    The last such session, whether or not an earlier one was beyond the margin; nothing is interpolated. Session 0 is
+    within by definition, so a criterion that never is again costs what it started with. One that still is at the last
+    session might have gone on: its cost is an upper bound.
+    """
+    loss = part[measure].sel(stage="retrained")
+    within = loss <= loss.isel(session=0) + margin
+    return sizes.sel(session=part["session"].where(within).max("session").astype(int))
 
 
-def survival(part, measure, layer):
-    """Mean over the lost units of P(survivor of its session > it), by the measure before that session; one seed."""
-    cause, value = part[f"loss_cause_{layer}"].values, part[f"unit_{measure}_{layer}"].values
-    found = [(probability_above(v[c == 0], v[c > 0]), (c > 0).sum()) for c, v in zip(cause, value)]
-    found = [(p, n) for p, n in found if not np.isnan(p)]
-    return float(sum(p * n for p, n in found) / sum(n for _, n in found)) if found else np.nan
+def coefficients(part, spec, layer):
+    """Those of the logistic model of survival of an entry `survival_coefficient`: (seed, regressor)."""
+    seeds, regressors = part["seed"].values, spec["regressors"]
+    b = [logistic(part.isel(seed=k), regressors, layer, spec["ridge"]) for k in range(len(seeds))]
+    return xr.DataArray(b, {"seed": seeds, "regressor": regressors}, ("seed", "regressor"))
 
 
 def of_synapses(statistic, part, proxy, target):

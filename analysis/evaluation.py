@@ -2,6 +2,7 @@
 
     I(x; s) = H(<p>) - <H(p)>,   p = P(x = 1 | s)
     error = share of patterns whose class a classifier gets wrong
+    S = (1 - <p>^2 / <p^2>) / (1 - 1 / n)
 
 Information is in nats. Source: Cover & Thomas (2006), Elements of Information Theory, eq. 2.40 (I = H - H(.|.)).
 """
@@ -99,6 +100,40 @@ def label_information(p, labels):
     classes, counts = np.unique(labels, return_counts=True)
     given_class = sum(n * entropy(p[labels == c].mean(axis=0)) for c, n in zip(classes, counts)) / len(p)
     return np.maximum(entropy(p.mean(axis=0)) - given_class, 0.0)
+
+
+def lifetime_sparseness(p):
+    """S = (1 - <p>^2 / <p^2>) / (1 - 1 / n), means over n patterns: how rarely, and then how strongly, a unit responds.
+
+    p : (n_patterns, n_units), response of each unit to each pattern, here P(h = 1 | v). Returns (n_units,), from 0
+    (the same response to all patterns) to 1 (to one pattern alone); 0 for a unit that never responds. Raises
+    ValueError for fewer than two patterns. Source: Vinje & Gallant (2000), doi:10.1126/science.287.5456.1273, after
+    Treves & Rolls (1991), doi:10.1088/0954-898X_2_4_004, whose a is <p>^2 / <p^2>.
+    """
+    p = _check_probabilities(p)
+    if len(p) < 2:
+        raise ValueError(f"p: found {len(p)} pattern, expected two or more: sparseness compares patterns")
+    mean, square = p.mean(axis=0), (p * p).mean(axis=0)
+    ratio = np.divide(mean * mean, square, out=np.ones_like(mean), where=square > 0)
+    return np.clip((1.0 - ratio) / (1.0 - 1.0 / len(p)), 0.0, 1.0)
+
+
+def pixel_tuning(p, patterns):
+    """T_j = max_i |Corr(p_j, v_i)| over patterns: how well one pixel alone predicts a unit's response.
+
+    p : (n_patterns, n_units), P(h = 1 | v); patterns : (n_patterns, n_pixels), values in {0, 1}. Returns (n_units,),
+    from 0 to 1; a unit or pixel that never changes has correlation 0. p is rounded to multiples of 2^-24: sums of
+    these are exact in float64, so that no order of adding changes a bit. Raises ValueError for patterns that are not
+    binary or not as many.
+    """
+    p, v = np.round(_check_probabilities(p) * 2.0**24), check_binary("patterns", patterns).astype(np.float64)
+    if len(v) != len(p):
+        raise ValueError(f"patterns: found {len(v)}, expected {len(p)}, one a row of p")
+    n = len(p)
+    covariance = p.T @ v / n - np.outer(p.mean(axis=0), v.mean(axis=0))
+    spread = np.outer(p.std(axis=0), v.std(axis=0))
+    correlation = np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 0)
+    return np.minimum(np.abs(correlation).max(axis=1), 1.0)
 
 
 def spearman(x, y):

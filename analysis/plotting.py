@@ -1,7 +1,7 @@
 """One function a panel: Dataset in, Axes out.
 
 Datasets are the parts of a claim dataset (claims.part). The look is in analysis.style; panels of single machines are in
-analysis.pictures.
+analysis.pictures, panels of units and their fates in analysis.fates.
 """
 
 import matplotlib as mpl
@@ -13,8 +13,6 @@ from analysis import effects
 from analysis.effects import NAMES
 from analysis.statistics import interval
 from analysis.style import (
-    CAUSES,
-    FATES,
     ORANGE,
     PAGE,
     STYLE,
@@ -34,6 +32,8 @@ QUANTITIES = {
     "fisher": "Fisher information",
     "input_information": "I(unit; input) (nats)",
     "digit_information": "I(unit; digit) (nats)",
+    "sparseness": "lifetime sparseness",
+    "pixel_tuning": "largest |corr.| with a pixel",
 }
 
 
@@ -72,6 +72,50 @@ def units_left(part, layer, ax):
     ax.set_ylabel("units left")
     ax.set_ylim(bottom=0)
     return shrinking(ax)
+
+
+def cost_at_equal_function(part, measure, margin, ax):
+    """Synapses and hidden units that each criterion needs for the over-produced machine's loss plus a margin."""
+    sizes = part["n_synapses"].sum("synapse_layer"), effects.hidden_units(part, "all")
+    for name in part["criterion"].values:
+        cost = [effects.at_equal_function(part, n, measure, margin).sel(criterion=name).values for n in sizes]
+        (x, y), (x_error, y_error) = zip(*[(n.mean(), np.abs(interval(n) - n.mean())[:, None]) for n in cost])
+        colour, marker, _ = STYLE[name]
+        ax.errorbar(x, y, y_error, x_error, color=colour, marker=marker, ms=5, lw=1, ls="none", label=NAMES[name])
+    start = [float(n.isel(session=0).mean()) for n in sizes]
+    ax.plot(*start, color="black", marker="*", mfc="white", ms=9, ls="none", label="over-produced", zorder=0)
+    ax.set(ylabel="hidden units needed", ylim=(0, 1.05 * start[1]))
+    ax.set_title(part.attrs["experiment"])
+    shrinking(ax).set_xlabel("synapses needed")
+    return ax
+
+
+def rank_agreement(part, against, layer, ax):
+    """Synapses by their ranks, |w| and Fisher information, in units of what independent ranks give; mean over seeds."""
+    shares = part[f"rank_histogram_{layer}"].sel(against=against).mean("seed").transpose("rank_fisher", "rank_weight")
+    ratio = np.maximum(shares.values * shares.size, 1e-9)
+    norm = mpl.colors.LogNorm(0.2, 5)
+    image = ax.imshow(ratio, norm=norm, cmap="RdBu_r", origin="lower", extent=(0, 1, 0, 1), interpolation="nearest")
+    bar = ax.figure.colorbar(image, ax=ax, ticks=[0.2, 1, 5], extend="both")
+    bar.ax.set_yticklabels(["0.2", "1", "5"])
+    bar.ax.minorticks_off()
+    ax.set(xlabel=f"rank by {NAMES['weight']}", ylabel=f"rank by {NAMES[against]}")
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return ax
+
+
+def pruned_by_one_only(part, against, layer, ax, n_bins=8):
+    """Share of a unit's inputs that one criterion alone would prune, by the unit's activity (equal parts of units)."""
+    rate = part[f"unit_rate_{layer}"].transpose("seed", f"unit_{layer}").values
+    bins = np.array_split(np.argsort(rate, axis=1, kind="stable"), n_bins, axis=1)
+    x = [np.take_along_axis(rate, units, 1).mean() for units in bins]
+    for only, name in (("weight", "weight"), ("fisher", against)):
+        share = part[f"unit_only_{layer}"].sel(against=against, only=only).transpose("seed", ...).values
+        means = np.stack([np.take_along_axis(share, units, 1).mean(axis=1) for units in bins], axis=1)
+        line(x, means, name, ax, label=f"by {NAMES[name]} alone")
+    ax.set(xlabel="activity of the unit (probability)", ylabel="share of its inputs pruned", ylim=(0, None))
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return tidy(ax)
 
 
 def synapses_a_unit(part, layer, ax):
@@ -190,42 +234,6 @@ def activity(part, layer, ax):
     ax.set_title(f"{part.attrs['experiment']}, layer {layer}{' (visible)' if layer == 0 else ''}")
     ax.set_ylabel(QUANTITIES["activity"])
     return shrinking(ax)
-
-
-def survivors_and_lost(part, measure, layer, ax):
-    """Distribution of a measure over survivors and lost units, before the loss; all sessions and seeds."""
-    cause, value = part[f"loss_cause_{layer}"].values, part[f"unit_{measure}_{layer}"].values
-    groups = {"survives": value[cause == 0], "is lost": value[cause > 0]}
-    for (fate, colour), dashes in zip(FATES.items(), ("-", "--")):
-        x = np.sort(groups[fate])
-        ax.step(x, np.arange(1, len(x) + 1) / max(len(x), 1), where="post", color=colour, linestyle=dashes, label=fate)
-    ax.set(xlabel=QUANTITIES[measure], ylabel="share of units ≤ x", ylim=(0, 1.02))
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
-    return tidy(ax)
-
-
-def what_units_tell(part, x, y, layer, ax):
-    """Each unit before each session of the first seed: two measures, coloured by what the session does to it."""
-    cause = part[f"loss_cause_{layer}"].isel(seed=0).values
-    values = [part[f"unit_{name}_{layer}"].isel(seed=0).values for name in (x, y)]
-    for (fate, colour), chosen, marker in zip(FATES.items(), (cause == 0, cause > 0), ("o", "x")):
-        ax.scatter(*(v[chosen] for v in values), s=6, color=colour, marker=marker, lw=0.7, alpha=0.6, label=fate)
-    ax.set(xlabel=QUANTITIES[x], ylabel=QUANTITIES[y])
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
-    return tidy(ax)
-
-
-def causes_of_loss(part, layer, ax):
-    """Units lost in each session, by what they lost; mean over seeds."""
-    cause, bottom = part[f"loss_cause_{layer}"], 0.0
-    for code, (label, colour) in CAUSES.items():
-        counts = (cause == code).sum(f"unit_{layer}").mean("seed").values
-        ax.bar(part["pruning"].values, counts, bottom=bottom, color=colour, label=label, width=0.8, lw=0.4, ec="black")
-        bottom = bottom + counts
-    ax.set(xlabel="session", ylabel="units lost")
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
-    return tidy(ax)
 
 
 def forest(table, ax):

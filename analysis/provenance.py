@@ -17,18 +17,8 @@ _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "
 
 
 # Modules that read runs: no number of a run depends on them.
-READERS = (
-    "checks",
-    "claims",
-    "collection",
-    "effects",
-    "pictures",
-    "plotting",
-    "statistics",
-    "style",
-    "times",
-    "verify",
-)
+READERS = ("agreement", "checks", "claims", "collection", "effects", "fates", "pictures", "plotting", "statistics")
+READERS += ("style", "survival", "times", "verify")
 
 
 def sources():

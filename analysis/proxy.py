@@ -16,10 +16,10 @@ import numpy as np
 import xarray as xr
 
 from analysis import data, exact, fisher, online, pruning, record
+from analysis.evaluation import spearman
 from analysis.protocol import kept_units, machine_of, spontaneous
 from analysis.random import derive, uniform
 from analysis.sampling import sample
-from analysis.evaluation import spearman
 
 LOCAL = ("variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi")  # the criteria's functions
 TARGETS = ("exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage")

@@ -61,6 +61,7 @@ class Run:
         stages.append(stages[0] if retrained is pruned else self._measures(retrained, states))
         dataset = xr.concat(stages, xr.Variable("stage", STAGES))
         dataset = dataset.merge(_sizes(retrained)).merge(self._units(retrained, kept, states, causes))
+        dataset = dataset.merge(self._activity_after_pruning(kept, pruned_states))
         self._append(session, dataset.merge(self._machine(retrained, kept, importance)))
 
     def add_control(self, session, machine, states):
@@ -175,6 +176,14 @@ class Run:
         found["n_connected_visible"] = ((), connected, _text("visible units with a synapse", units="counts"))
         return xr.Dataset(found)
 
+    def _activity_after_pruning(self, kept, states):
+        """Activity of each unit left, before any retraining: what the loss of the others does to it."""
+        text, found = _text("mean spontaneous activity right after the pruning", **_PROBABILITY), {}
+        for k, x in enumerate(states):
+            whole = _embed(x.mean(axis=0), kept[k], self._original.n_units[k])
+            found[f"unit_activity_pruned_{k}"] = (f"unit_{k}", whole, text)
+        return xr.Dataset(found)
+
     def _update_causes(self, causes):
         """Loss of each unit in this session, in original indices: 0 kept, 1-3 why, -1 lost earlier."""
         if causes is None:
@@ -187,19 +196,21 @@ class Run:
 
     def _selectivity(self, machine, kept):
         d, found = self._patterns, {}
-        for k, p in enumerate(self._mean_field(machine, d["test"].values)):
+        patterns = d["test"].values
+        for k, p in enumerate(self._mean_field(machine, patterns)):
             measures = {}
             if k > 0:
-                measures["input_information"] = (evaluation.input_information(p), "what the unit tells of its input")
+                measures = {
+                    "input_information": (evaluation.input_information(p), "what the unit tells of its input", "nats"),
+                    "sparseness": (evaluation.lifetime_sparseness(p), "lifetime sparseness over test patterns", "1"),
+                    "pixel_tuning": (evaluation.pixel_tuning(p, patterns), "largest |correlation| with a pixel", "1"),
+                }
                 if self._classifier is not None:
-                    labels = d["test_label"].values
-                    measures["digit_information"] = (
-                        evaluation.label_information(p, labels),
-                        "what it tells of the digit",
-                    )
-            for name, (values, text) in measures.items():
+                    information = evaluation.label_information(p, d["test_label"].values)
+                    measures["digit_information"] = (information, "what it tells of the digit", "nats")
+            for name, (values, text, units) in measures.items():
                 whole = _embed(values, kept[k], self._original.n_units[k])
-                found[f"unit_{name}_{k}"] = (f"unit_{k}", whole, _text(text, **_NATS))
+                found[f"unit_{name}_{k}"] = (f"unit_{k}", whole, _text(text, units=units))
         return found
 
     def _machine(self, machine, kept, importance):

@@ -1,13 +1,14 @@
-"""Intervals over seeds.
+"""Intervals and tests over seeds.
 
     [low, high] = the 2.5 % and 97.5 % quantiles of the mean of n seeds drawn with replacement from the n seeds
+    p = P(|T| >= |mean - null| / (sd / sqrt(n))),   T ~ Student's t with n - 1 degrees of freedom
 
 The percentile bootstrap; source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. With few
 seeds it is coarse: for three its ends are the smallest and the largest seed.
 """
 
 import numpy as np
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, t
 
 
 def interval(values, confidence=0.95, n_resamples=9999, seed=0):
@@ -21,3 +22,34 @@ def interval(values, confidence=0.95, n_resamples=9999, seed=0):
     options = {"confidence_level": confidence, "n_resamples": n_resamples, "method": "percentile"}
     result = bootstrap((values,), np.mean, axis=0, rng=np.random.default_rng(seed), **options)
     return np.array(result.confidence_interval)
+
+
+def p_value(values, null=0.0):
+    """p of the two-sided one-sample t test that the mean over seeds is `null`: a number, NaN for fewer than two seeds.
+
+    values : (n_seeds,). Why not the exact sign-flip test: its smallest p is 2^(1 - n_seeds), 0.06 for five seeds, so
+    it can never speak. The t test can, at the price of taking differences between seeds as normal; effects are means
+    over thousands of synapses or over units, and seeds are independent. Seeds that all agree give 0, or 1 at `null`.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) < 2:
+        return np.nan
+    distance, error = np.abs(values.mean() - null), values.std(ddof=1) / np.sqrt(len(values))
+    if error == 0:
+        return float(distance == 0)
+    return float(2 * t.sf(distance / error, len(values) - 1))
+
+
+def holm(p):
+    """max over j <= i of min(1, (m - j + 1) p_(j)), p_(1) <= ... <= p_(m): p values for m tests judged together.
+
+    p : (n_tests,). Whatever the dependence between tests, the chance of one false finding or more among them is at
+    most alpha where those with an adjusted p below alpha are called findings. NaN is no test and stays NaN. Source:
+    Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Statist. 6:65-70.
+    """
+    p = np.asarray(p, dtype=np.float64)
+    adjusted, order = np.full(p.shape, np.nan), np.argsort(p)
+    order = order[np.isfinite(p[order])]
+    factors = len(order) - np.arange(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
+    return adjusted

@@ -12,9 +12,12 @@ import yaml
 from analysis import pruning
 from analysis.claims import root
 from analysis.model import BoltzmannMachine
+from analysis.sampling import sample
 
 HIDDEN = {"patches": [12], "digits": [16, 10]}
 N_VISIBLE = {"patches": 13, "digits": 400}
+MEASURES = ["activity", "activity_pruned", "fisher", "input_information", "digit_information", "sparseness"]
+MEASURES += ["pixel_tuning"]
 RANKS = [1, 2, 10, 100, 1000, 8192]
 
 
@@ -33,6 +36,7 @@ def write(folder, made):
     """All runs of the config: folder/<experiment>/<condition>/<seed>.nc."""
     for experiment, settings in made["experiments"].items():
         for seed in range(settings["n_seeds"]):
+            _save(overproduced(experiment, 100 * seed), folder, experiment, "overproduced", seed)
             for k, name in enumerate(settings["criteria"]):
                 _save(criterion_run(experiment, settings, 100 * seed + k, 0.1 * k), folder, experiment, name, seed)
             for k, name in enumerate(settings["controls"]):
@@ -42,6 +46,13 @@ def write(folder, made):
                 _save(proxy_run(settings, seed), folder, experiment, "fisher", seed)
             if settings["quality"] is not None:
                 _save(quality_run(experiment, settings, seed), folder, experiment, "quality", seed)
+
+
+def overproduced(experiment, seed):
+    """The machine that all runs of the seed start from, with samples."""
+    machine = BoltzmannMachine.random((N_VISIBLE[experiment], *HIDDEN[experiment]), seed)
+    states = sample(machine, 100, 2, seed)
+    return machine.to_dataset().assign({f"state_{k}": (("chain", f"unit_{k}"), x) for k, x in enumerate(states)})
 
 
 def criterion_run(experiment, settings, seed, worse):
@@ -146,7 +157,7 @@ def _session(experiment, rng, machine, kept, n_units, causes, worse):
     for layer, (units, n) in enumerate(zip(kept, n_units)):
         found[f"loss_cause_{layer}"] = (f"unit_{layer}", causes[layer].copy())
         degree = np.zeros(n) + sum(_degrees(machine, layer, units, n))
-        for name in ("activity", "fisher", "input_information", "digit_information"):
+        for name in MEASURES:
             values = np.full(n, np.nan)
             values[units] = rng.random(len(units))
             found[f"unit_{name}_{layer}"] = (f"unit_{layer}", values)

@@ -94,7 +94,40 @@ def losses_data(shift, noise):
     return "04_neuron_loss", {"digits": xr.Dataset(found, {"seed": SEEDS, "pruning": [1, 2, 3]})}, spec
 
 
-MADE = (controls_data, sizes_data, proxies_data, function_data, losses_data)
+def cost_data(shift, noise):
+    """|w| is within the margin as long as the reference is, and has more units there by 10 times `shift`."""
+    claim, parts, _ = sizes_data(shift, noise)
+    part = parts["patches"]
+    part["n_units"] = part["n_units"] + np.array([9, 6, 3, 0])[:, None]
+    loss = np.zeros((2, 6, 4, 2)) + np.array([0.3, 0.2, 0.35, 0.36])[:, None]
+    part["kl"] = (("criterion", "seed", "session", "stage"), loss, {"units": "nats"})
+    part = part.assign_coords(stage=["pruned", "retrained"])
+    how = {"measure": {"patches": "kl"}, "margin": {"patches": 0.055}, "threshold": 0.0}
+    return claim, {"patches": part}, {"units_at_equal_function": how}
+
+
+def competition_data(shift, noise):
+    """Active units survive and rise where competitors went (shift 1), the other way round (-1), or either by seed (0).
+
+    Fates are noisy, so that the logistic model has something to weigh.
+    """
+    rng = np.random.default_rng(0)
+    sign, shape = np.sign(shift + noise)[:, None, None], (6, 2, 200)
+    activity, degree, share, drive = rng.random((4, *shape))
+    lost = rng.random(shape) < 1 / (1 + np.exp(8 * sign * (activity - 0.5)))
+    after = activity + 0.1 * sign * share + 0.05 * drive
+    columns = {"activity": activity, "degree": degree, "activity_pruned": after}
+    columns |= {"competitors_lost": share, "own_drive": drive}
+    dims = ("seed", "pruning", "unit_1")
+    found = {f"unit_{name}_1": (dims, values) for name, values in columns.items()}
+    part = xr.Dataset(found | {"loss_cause_1": (dims, lost.astype(np.int8))}, {"seed": SEEDS, "pruning": [1, 2]})
+    how = {"layers": {"digits": [1]}, "threshold": 0.0}
+    model = {"regressors": ["activity", "degree"], "measures": ["activity"], "ridge": 1.0}
+    spec = {"survival_coefficient": how | model, "neighbours_rise": how}
+    return "04_neuron_loss", {"digits": part}, spec
+
+
+MADE = (controls_data, sizes_data, cost_data, proxies_data, function_data, losses_data, competition_data)
 
 
 def claim_dataset(claim, parts, spec):
@@ -190,6 +223,54 @@ def test_row_rule(low, high, expected):
 )
 def test_claim_rule(rows, expected):
     assert claims.verdict({"verdict": rows}) == expected
+
+
+def test_cost_is_read_at_the_last_session_within_the_margin():
+    _, parts, _ = cost_data(0.0, np.zeros(6))
+    units, loss = effects.hidden_units(parts["patches"], "all").isel(criterion=0, seed=0), parts["patches"]["kl"]
+    np.testing.assert_array_equal(units, [59, 56, 53, 50])
+    loss[1, 0] = np.array([0.3, 0.5, 0.4, 0.39])[:, None]  # |w| in seed 0: never within the margin again
+    for margin, expected in ((0.01, 56), (0.055, 53), (0.07, 50)):
+        cost = effects.at_equal_function(parts["patches"], effects.hidden_units(parts["patches"], "all"), "kl", margin)
+        assert (cost.sel(criterion="variance_fi") == expected).all()
+        assert cost.sel(criterion="weight", seed=0) == 59
+
+
+def test_p_is_that_of_scipys_t_test():
+    values = np.random.default_rng(0).normal(0.3, 1, 7)
+    assert statistics.p_value(values, 0.1) == pytest.approx(stats.ttest_1samp(values, 0.1).pvalue)
+
+
+def test_p_of_seeds_that_agree_is_0_or_1_and_of_one_seed_unknown():
+    assert statistics.p_value([2.0, 2.0, 2.0]) == 0
+    assert statistics.p_value([2.0, 2.0, 2.0], 2.0) == 1
+    assert np.isnan(statistics.p_value([2.0]))
+
+
+def test_p_is_uniform_where_there_is_no_effect():
+    rng = np.random.default_rng(0)
+    p = [statistics.p_value(values) for values in rng.normal(size=(2000, 5))]
+    assert abs(np.mean(np.array(p) < 0.05) - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 2000)
+
+
+def test_holm_by_hand():
+    np.testing.assert_allclose(statistics.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])  # Holm's example
+    np.testing.assert_allclose(statistics.holm([0.5, np.nan, 0.02]), [0.5, np.nan, 0.04])
+    np.testing.assert_allclose(statistics.holm([0.9, 0.8]), [1, 1])
+    assert statistics.holm([]).shape == (0,)
+
+
+def test_holm_finds_something_by_chance_in_one_of_twenty_families_at_most():
+    p = np.random.default_rng(0).random((4000, 10))
+    found = np.mean([(statistics.holm(row) < 0.05).any() for row in p])
+    assert found < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 4000)
+
+
+def test_the_table_adjusts_for_all_predictions_of_the_claim():
+    table = claims.evaluate(claim_dataset(*controls_data(0.5, np.linspace(-0.4, 0.4, 6))))
+    np.testing.assert_allclose(table["p_holm"], np.minimum(4 * table["p"].min(), 1))  # four rows, all alike
+    text = claims.table_markdown(table)
+    assert "for 4 comparisons" in text.splitlines()[-1]
 
 
 def test_interval_of_three_seeds_spans_the_smallest_and_the_largest():
@@ -424,5 +505,5 @@ def test_quote_has_three_digits(numbers, expected):
 
 def test_a_bar_in_a_prediction_does_not_break_the_table():
     table = claims.evaluate(claim_dataset(*sizes_data(0.5, np.zeros(6))))
-    rows = claims.table_markdown(table).splitlines()[2:]
-    assert all(row.replace("\\|", "").count("|") == 6 for row in rows)
+    rows = claims.table_markdown(table).split("\n\n")[0].splitlines()
+    assert all(row.replace("\\|", "").count("|") == 7 for row in rows)

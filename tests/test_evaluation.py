@@ -155,6 +155,51 @@ def test_label_information_of_chance_is_as_small_as_its_docstring_says():
     assert abs(found - ratio * 9 / 2000) < ratio * (4 * math.sqrt(2 * 9) / 2000 / math.sqrt(2000) + 1e-4)
 
 
+def test_sparseness_is_0_for_a_constant_response_and_1_for_a_response_to_one_pattern():
+    p = np.array([[0.3, 1, 1, 0], [0.3, 0, 1, 0], [0.3, 0, 0, 0], [0.3, 0, 0, 0]])
+    by_hand = (1 - (2 / 4) ** 2 / (2 / 4)) / (1 - 1 / 4)
+    np.testing.assert_allclose(evaluation.lifetime_sparseness(p), [0, 1, by_hand, 0], atol=1e-15)
+
+
+def test_sparseness_follows_its_definition_and_knows_no_scale():
+    p = np.random.default_rng(0).random((50, 4))
+    by_hand = [(1 - np.mean(r) ** 2 / np.mean(r**2)) / (1 - 1 / 50) for r in p.T]
+    np.testing.assert_allclose(evaluation.lifetime_sparseness(p), by_hand)
+    np.testing.assert_allclose(evaluation.lifetime_sparseness(p / 8), by_hand)
+
+
+def test_sparseness_of_one_pattern_is_refused():
+    with pytest.raises(ValueError, match="p: found 1 pattern, expected two or more"):
+        evaluation.lifetime_sparseness([[0.5]])
+
+
+def test_tuning_is_the_largest_correlation_with_a_pixel():
+    rng = np.random.default_rng(0)
+    p, v = rng.random((80, 6)), rng.integers(0, 2, (80, 5))
+    v[:, 4] = 1  # a pixel that never changes tells nothing
+    by_hand = [max(abs(np.corrcoef(x, pixel)[0, 1]) for pixel in v.T[:4]) for x in p.T]
+    np.testing.assert_allclose(evaluation.pixel_tuning(p, v), by_hand, rtol=1e-6)
+
+
+def test_a_unit_that_follows_or_avoids_a_pixel_is_tuned_and_a_constant_one_is_not():
+    v = np.array([[0, 1], [1, 1], [0, 0], [1, 0]])
+    p = np.stack([0.2 + 0.5 * v[:, 0], 0.9 - 0.1 * v[:, 1], np.full(4, 0.37)], axis=1)
+    np.testing.assert_allclose(evaluation.pixel_tuning(p, v), [1, 1, 0], rtol=1e-6)
+
+
+def test_tuning_has_the_same_bits_in_any_order_of_the_patterns():
+    rng = np.random.default_rng(0)
+    p, v = rng.random((1000, 20)), rng.integers(0, 2, (1000, 30))
+    order = rng.permutation(1000)
+    found = [evaluation.pixel_tuning(p[o], v[o]) for o in (slice(None), order)]
+    np.testing.assert_array_equal(found[0].astype(np.float32), found[1].astype(np.float32))
+
+
+def test_patterns_that_do_not_fit_the_responses_are_refused():
+    with pytest.raises(ValueError, match="patterns: found 2, expected 3, one a row of p"):
+        evaluation.pixel_tuning(np.full((3, 1), 0.5), np.zeros((2, 4), dtype=int))
+
+
 @pytest.mark.parametrize("p", [[[1.5]], [[np.nan]], [0.5], np.zeros((0, 3))])
 def test_information_of_what_is_no_probability_is_refused(p):
     with pytest.raises(ValueError, match=r"p: found .*, expected .n_patterns, n_units. of probabilities"):

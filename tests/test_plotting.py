@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from analysis import claims, effects, pictures, plotting, statistics, style
+from analysis import claims, effects, fates, pictures, plotting, statistics, style
 
 mpl.use("Agg")
 
@@ -46,10 +46,21 @@ PANELS = {
     "class_shares": (3, "digits", ("random", "retrained")),
     "diversity": (3, "digits", ("retrained",)),
     "activity": (4, "digits", (1,)),
-    "survivors_and_lost": (4, "digits", ("activity", 1)),
-    "what_units_tell": (4, "digits", ("input_information", "digit_information", 2)),
-    "causes_of_loss": (4, "digits", (1,)),
+    "cost_at_equal_function": (2, "digits", ("encoding_error", 0.02)),
+    "rank_agreement": (2, "digits", ("variance_fi", 2)),
+    "pruned_by_one_only": (2, "patches", ("variance_fi", 1)),
 }
+SPEC = {"layers": {"digits": [1, 2]}, "regressors": ["activity", "degree"], "ridge": 1.0}
+OF_UNITS = {
+    "trajectories": ("digits", ("activity", 1)),
+    "survivors_and_lost": ("digits", ("activity", 1)),
+    "what_units_tell": ("digits", ("input_information", "digit_information", 2)),
+    "causes_of_loss": ("digits", (1,)),
+    "survival_coefficients": ("digits", (SPEC,)),
+    "neighbours": ("patches", (1,)),
+    "disconnected_by_entropy": ("digits", ()),
+}
+MODULES = (plotting, fates, pictures)
 PICTURES = {
     "information_matrix": (3, "patches", ()),
     "importance_map": (2, "patches", ("weight", 1)),
@@ -69,6 +80,15 @@ def test_panel_returns_its_axes_with_data_and_labels(name, parts, ax):
     assert ax.get_ylabel()
 
 
+@pytest.mark.parametrize("name", OF_UNITS)
+def test_panel_of_units_returns_its_axes_with_data_and_labels(name, parts, ax):
+    experiment, arguments = OF_UNITS[name]
+    assert getattr(fates, name)(parts(4, experiment), *arguments, ax) is ax
+    assert ax.has_data()
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_picture_returns_its_axes_with_an_image(name, parts, ax):
     number, experiment, arguments = PICTURES[name]
@@ -78,8 +98,8 @@ def test_picture_returns_its_axes_with_an_image(name, parts, ax):
 
 
 def test_every_panel_has_a_test():
-    defined = {name for module in (plotting, pictures) for name, f in vars(module).items() if _is_panel(module, f)}
-    assert defined == {*PANELS, *PICTURES, "forest"}
+    defined = {name for module in MODULES for name, f in vars(module).items() if _is_panel(module, f)}
+    assert defined == {*PANELS, *OF_UNITS, *PICTURES, "forest"}
 
 
 def _is_panel(module, thing):
@@ -117,7 +137,7 @@ def test_machines_shrink_to_the_right(parts, ax):
 
 def test_bars_add_up_to_the_units_lost(parts, ax):
     part = parts(4, "digits")
-    plotting.causes_of_loss(part, 1, ax)
+    fates.causes_of_loss(part, 1, ax)
     lost = (part["loss_cause_1"] > 0).sum("unit_1").mean("seed")
     tops = [max(bar.get_y() + bar.get_height() for bar in bars) for bars in zip(*ax.containers)]
     np.testing.assert_allclose(tops, lost)

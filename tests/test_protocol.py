@@ -76,6 +76,27 @@ def test_a_unit_has_a_cause_in_the_session_of_its_loss_and_is_gone_ever_after(ru
 
 
 @pytest.mark.parametrize("name", SMOKE)
+def test_units_are_measured_right_after_pruning_and_their_mean_is_that_of_the_layer(runs, name):
+    _, _, run = runs[name]
+    for layer in range(run.sizes["layer"]):
+        units, kept = run[f"unit_activity_pruned_{layer}"], run[f"loss_cause_{layer}"] == pruning.KEPT
+        assert (np.isfinite(units) == kept).all()
+        expected = run["activity"].sel(stage="pruned", layer=layer)
+        np.testing.assert_allclose(units.mean(f"unit_{layer}"), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_units_have_a_sparseness_and_a_tuning_between_0_and_1(runs, name):
+    _, _, run = runs[name]
+    for layer in range(1, run.sizes["layer"]):
+        kept = run[f"loss_cause_{layer}"] == pruning.KEPT
+        for measure in ("sparseness", "pixel_tuning"):
+            values = run[f"unit_{measure}_{layer}"]
+            assert (np.isfinite(values) == kept).all()
+            assert 0 <= float(values.min()) <= float(values.max()) <= 1
+
+
+@pytest.mark.parametrize("name", SMOKE)
 def test_every_survivor_has_an_input_and_below_the_last_layer_an_output(runs, name):
     _, _, run = runs[name]
     last = run.sizes["layer"] - 1
