@@ -167,7 +167,7 @@ rule control:
         code=RUN_CODE,
         reference=reference_run,
     output: f"{RUNS}/{{experiment}}/{{condition}}/{{seed}}.nc"
-    wildcard_constraints: condition="born_small_units|born_small_synapses|random_sparse|reinitialised"
+    wildcard_constraints: condition="|".join(sorted({c for e in EXPERIMENTS.values() for c in e["controls"]}) or ["none"])
     params: settings=life_of_controls
     log: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.log"
     benchmark: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.tsv"

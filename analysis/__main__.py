@@ -63,15 +63,15 @@ def run(options):
 
 
 def control(options):
-    """Train machines from scratch at the sizes that a run reached."""
-    from analysis import protocol
+    """Train machines of the sizes that a run reached by other ways."""
+    from analysis import controls
 
     settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
     missing = sorted(set(settings["control_sessions"]) - set(reference["session"].values.tolist()))
     if missing:
         raise ValueError(f"dataset: found no sessions {missing} in {options.reference}, expected a run by this config")
     arguments = settings, options.condition, options.seed, reference
-    _run_by_sessions(protocol.control_run, arguments, options, f"{options.experiment}, control {options.condition}")
+    _run_by_sessions(controls.control_run, arguments, options, f"{options.experiment}, control {options.condition}")
 
 
 def proxy(options):

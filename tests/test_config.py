@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from analysis import config, data, protocol, pruning
+from analysis import config, controls, data, pruning
 from analysis.__main__ import main
 
 OTHERS = {"schema.yaml", "data.yaml"}  # no protocols: what a config may say, and where data files come from
@@ -27,7 +27,7 @@ def changed(place, value):
 def test_every_config_is_valid_and_names_what_exists(name):
     for settings in config.load(config.SCHEMA.parent / name)["experiments"].values():
         assert set(settings["criteria"]) <= set(pruning.CRITERIA)
-        assert set(settings["controls"]) <= set(protocol.CONTROLS)
+        assert set(settings["controls"]) <= set(controls.CONTROLS)
         assert settings["dataset"] in data.DATASETS
         assert max(settings["control_sessions"], default=0) <= settings["pruning"]["n_sessions"]
 
