@@ -95,6 +95,11 @@ def reference_run(wildcards):
     return f"{RUNS}/{wildcards.experiment}/{reference}/{wildcards.seed}.nc"
 
 
+def maps_of(wildcards):
+    """What `make maps` made, which the first notebook shows where it is there."""
+    return [path for path in [f"{OUT}data/maps.nc"] if wildcards.claim.startswith("01") and Path(path).is_file()]
+
+
 def all_runs():
     for name, experiment in EXPERIMENTS.items():
         conditions = experiment["criteria"] + experiment["controls"] + ["fisher"] * experiment["proxy"]
@@ -201,6 +206,7 @@ rule claim:
     input:
         code=CODE,
         runs=list(all_runs()),
+        maps=maps_of,
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
         dataset=f"{OUT}data/{{claim}}.nc",

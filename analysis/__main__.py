@@ -83,6 +83,29 @@ def proxy(options):
     _write(dataset, options, f"{options.experiment}, local estimates and exact Fisher information")
 
 
+def map_cells(options):
+    """Make the cells of one job of a map: start large and prune, or be born small."""
+    from analysis import maps
+
+    described, protocol = config.load_maps(options.config)
+    if options.map not in described["maps"]:
+        raise ValueError(f"map: found {options.map!r}, expected one of {', '.join(described['maps'])}")
+    of = described["maps"][options.map]
+    settings = config.experiment(protocol, of["experiment"])
+    dataset = maps.run(of, settings, options.job, options.seed, progress=True)
+    more = {"title": f"map {options.map}", "map": options.map, "job": options.job, "seed": options.seed}
+    more |= {"settings": settings, "data": dict(_provenance(of["dataset"]))}
+    provenance.write(dataset.assign_attrs(provenance.attributes(described, **more)), options.output)
+    _LOG.info("wrote %s", options.output)
+
+
+def collect_maps(options):
+    """Put the jobs of all maps together: data/maps.nc."""
+    from analysis import atlas
+
+    provenance.write(atlas.collect(options.runs, options.config), options.output)
+
+
 def compile_kernels(options):
     """Compile the kernels once, before jobs run side by side."""
     from analysis import warmup
@@ -130,11 +153,14 @@ def _parser():
         ("run", run, ("experiment", "condition", "seed", "machine")),
         ("control", control, ("experiment", "condition", "seed", "reference")),
         ("proxy", proxy, ("experiment", "seed", "reference")),
+        ("map", map_cells, ("map", "job", "seed")),
+        ("maps", collect_maps, ("runs",)),
         ("compile", compile_kernels, ()),
     ):
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         command.set_defaults(command=function)
-        command.add_argument("--config", default="config/default.yaml", help="the config (default: %(default)s)")
+        default = "config/maps.yaml" if name.startswith("map") else "config/default.yaml"
+        command.add_argument("--config", default=default, help="the config (default: %(default)s)")
         for option in wanted:
             kind, text = _OPTIONS[option]
             command.add_argument(f"--{option}", required=True, type=kind, help=text)
@@ -160,6 +186,9 @@ def _seed(text):
 _OPTIONS = {
     "experiment": (str, "name of an experiment in the config"),
     "condition": (str, "name of a criterion (run) or of a control (control)"),
+    "map": (str, "name of a map in the config"),
+    "job": (str, "all, or a start size where the map has one job a start size"),
+    "runs": (str, "folder of the maps' jobs"),
     "seed": (_seed, "0, 1, ...: governs every random number"),
     "machine": (str, "dataset of the over-produced machine"),
     "reference": (str, "dataset of the reference criterion's run with the same seed"),

@@ -10,7 +10,8 @@ import yaml
 from analysis import config, controls, data, pruning
 from analysis.__main__ import main
 
-OTHERS = {"schema.yaml", "data.yaml"}  # no protocols: what a config may say, and where data files come from
+# No protocols: what a config may say, where data files come from, and maps (tests/test_maps.py).
+OTHERS = {"schema.yaml", "data.yaml", "maps.yaml", "maps_smoke.yaml", "maps_schema.yaml"}
 CONFIGS = sorted({path.name for path in config.SCHEMA.parent.glob("*.yaml")} - OTHERS)
 
 
