@@ -57,6 +57,7 @@ def collect(folder, config):
         name: protocol["experiments"][name] for name in {m["experiment"] for m in described["maps"].values()}
     }
     more = {"title": described["title"], "protocol": experiments, "data": sources, "runs_code": sorted(codes)}
+    more["order"] = list(described["maps"])
     dataset.attrs = provenance.attributes(described, **more)
     return dataset.drop_encoding()
 
@@ -99,8 +100,8 @@ def part(dataset, name):
 
 
 def parts(dataset):
-    """{name: map}."""
-    return {name: part(dataset, name) for name in described(dataset)["maps"]}
+    """{name: map} in the order of the config."""
+    return {name: part(dataset, name) for name in json.loads(dataset.attrs["order"])}
 
 
 def stale(dataset, config):
@@ -194,51 +195,3 @@ def _row(name, spec, budget, place, values, of, part):
     row |= {"low": low, "high": high, "units": part["loss"].attrs["units"], "n_seeds": len(known)}
     row |= {"verdict": claims.row_verdict(low, high, 0.0), "p": paired_p(known)}
     return row | {"detectable": detectable(sd, len(known), **of["power"])}
-
-
-def counts_markdown(table):
-    """How the cells of each prediction came out, as a Markdown table; with Holm's correction in brackets."""
-    lines = ["| prediction | map | budget | cells | effects | reproduced | mixed | not reproduced |", "|---" * 8 + "|"]
-    for (prediction, name, budget), rows in table.groupby(["prediction", "map", "budget"], sort=False):
-        units = rows["units"].iloc[0]
-        span = claims.quote(rows["effect"].mean(), rows["effect"].min(), rows["effect"].max(), units)
-        cells = [f"{(rows['verdict'] == v).sum()}{_surviving(rows, v)}" for v in _VERDICTS]
-        lines.append(f"| {prediction} | {name} | {BUDGET_NAMES[budget]} | {len(rows)} | {span} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-_VERDICTS = [claims.REPRODUCED, claims.MIXED, claims.NOT_REPRODUCED]
-
-
-def _surviving(rows, verdict):
-    if verdict == claims.MIXED or not (rows["verdict"] == verdict).any():
-        return ""
-    return f" ({((rows['verdict'] == verdict) & (rows['p_holm'] < 0.05)).sum()})"
-
-
-def power_markdown(table, of):
-    """The smallest effects that so many seeds could have seen: median and largest over the rows of each map."""
-    sentences = []
-    for name, rows in table.groupby("map", sort=False):
-        units, found = rows["units"].iloc[0], rows["detectable"]
-        sentences.append(
-            f"- {name}: {rows['n_seeds'].max()} seeds see an effect of {found.median():.2g} {units} in the median row "
-            f"and of {found.max():.2g} {units} in the noisiest one."
-        )
-    power, alpha = of["power"]["power"], of["power"]["alpha"]
-    lead = f"With power {power:.0%} in a two-sided paired t-test at {alpha:g}, for one comparison:"
-    return "\n".join([lead, "", *sentences])
-
-
-def lessons_markdown(table):
-    """One sentence a map and prediction of a difference: in how many cells it came out which way, with both budgets."""
-    sentences = []
-    for (name, prediction), rows in table[table["growth"].notna() & table["sessions"].notna()].groupby(
-        ["map", "prediction"], sort=False
-    ):
-        parts = []
-        for budget, some in rows.groupby("budget", sort=False):
-            n = [(some["verdict"] == v).sum() for v in _VERDICTS]
-            parts.append(f"{BUDGET_NAMES[budget]} in {n[0]} of {len(some)} cells (contradicted in {n[2]})")
-        sentences.append(f"- {name}: {prediction}: {'; '.join(parts)}.")
-    return "\n".join(sentences)

@@ -9,11 +9,11 @@ from analysis.statistics import interval
 from analysis.style import line, tidy
 
 
-def gain_map(part, control, budget, ax, rows="final", limit=None):
+def gain_map(part, control, budget, ax, rows="final"):
     """loss(control) - loss(pruned) over growth and another axis, in colours; a dot where the interval excludes 0.
 
     The other two axes are at their values in the map's first cell. A number is the mean over seeds. Blue: starting
-    large is better. limit : of the colours, largest absolute value by default.
+    large is better. The colours end at the largest mean gain of either budget.
     """
     values = at_base(part, rows, "growth")
     gain = atlas.gain(values, control, maps.PRUNED, budget)
@@ -24,7 +24,8 @@ def gain_map(part, control, budget, ax, rows="final", limit=None):
         place = int(np.searchsorted(ys, y)), int(np.searchsorted(xs, x))
         low, high = interval(by_seed)
         table[place], sure[place] = by_seed.mean(), low > 0 or high < 0
-    limit = limit or np.nanmax(np.abs(table)) or 1.0
+    both = [atlas.gain(values, control, maps.PRUNED, name).mean("seed", skipna=False) for name in maps.BUDGETS]
+    limit = max(float(abs(mean).max()) for mean in both if mean.notnull().any())
     ax.imshow(table, cmap="RdBu", norm=TwoSlopeNorm(0, -limit, limit), origin="lower", aspect="auto")
     for (row, column), value in np.ndenumerate(table):
         if np.isfinite(value):
@@ -45,7 +46,7 @@ def loss_against_work(part, ax):
         one = one.isel(cell=np.isfinite(one["loss"].values).all(axis=1)).sortby("epochs")
         if one.sizes["cell"] > 1:
             line(one["synapse_updates"].mean("seed").values, one["loss"].values.T, str(name), ax)
-    first = values.isel(cell=0)
+    first = values.isel(cell=0)  # all have the same start and final size
     ax.set(xscale="log", yscale="log", xlabel="synapse-updates", ylabel=f"loss ({part['loss'].attrs['units']})")
     ax.set_title(f"{part.attrs['map']}, {float(first['start']):g} → {float(first['final']):g} units")
     return tidy(ax)
@@ -54,11 +55,11 @@ def loss_against_work(part, ax):
 def gain_along(part, axis, control, ax):
     """loss(control) - loss(pruned) along sessions or epochs, by budget; the other axes where most of its cells are."""
     values = along(part, axis)
-    for budget, style in zip(maps.BUDGETS, ("born_small_synapses", "born_small_units")):
+    for budget in maps.BUDGETS:
         gain = atlas.gain(values, control, maps.PRUNED, budget)
         gain = gain.isel(cell=np.isfinite(gain.values).all(axis=1)).sortby(axis)
         if gain.sizes["cell"] > 1:
-            line(gain[axis].values, gain.values.T, style, ax, label=atlas.BUDGET_NAMES[budget])
+            line(gain[axis].values, gain.values.T, budget, ax, label=atlas.BUDGET_NAMES[budget])
     ax.axhline(0, color="black", lw=0.5)
     ax.set(xlabel=atlas.AXIS_NAMES[axis], ylabel=f"gain ({part['loss'].attrs['units']})")
     ax.set_title(f"{part.attrs['map']}: {NAMES[control]}")

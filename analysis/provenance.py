@@ -23,6 +23,7 @@ READERS = (
     "claims",
     "collection",
     "effects",
+    "findings",
     "pictures",
     "plotting",
     "statistics",

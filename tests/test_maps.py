@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from matplotlib import pyplot as plt
 
-from analysis import atlas, charts, config, data, maps, provenance, style
+from analysis import atlas, charts, claims, config, data, findings, maps, provenance, style
 from analysis.__main__ import main
 from analysis.controls import CONTROLS
 
@@ -64,7 +64,7 @@ def made_up(gain, n_seeds=10, noise=0.0):
     coords = {"budget": maps.BUDGETS, "condition": conditions, "patches_seed": np.arange(n_seeds)}
     for axis in [*atlas.AXES, "start"]:
         coords[f"patches_{axis}"] = ("patches_cell", [float(getattr(c, axis)) for c in cells])
-    return xr.Dataset(found, coords, {"config": json.dumps(of)})
+    return xr.Dataset(found, coords, {"config": json.dumps(of), "order": '["patches"]'})
 
 
 @pytest.mark.parametrize("name", ["maps.yaml", "maps_smoke.yaml"])
@@ -228,10 +228,23 @@ def test_a_trend_is_the_gain_at_the_largest_less_that_at_the_smallest():
 def test_texts_count_what_the_table_says():
     made = made_up(lambda growth, epochs: 0.1 if growth > 2 else -0.1, noise=0.001)
     table = atlas.judge(made)
-    text = atlas.lessons_markdown(table)
-    assert "as many updates in 4 of 6 cells (contradicted in 2)" in text
-    assert "| 6 | 0.033 [-0.100, 0.100] nats | 4 (4) | 0 | 2 (2) |" in atlas.counts_markdown(table)
-    assert "10 seeds see an effect of" in atlas.power_markdown(table, atlas.described(made)["predictions"])
+    assert "| 6 | 0.033 [-0.100, 0.100] nats | 4 (4) | 0 | 2 (2) |" in findings.counts_markdown(table)
+    assert "10 seeds see an effect of" in findings.power_markdown(table, atlas.described(made)["predictions"])
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [(0.1, "in every cell"), (-0.1, "in no cell"), (None, "only in part, with as many updates: patches")],
+)
+def test_the_conclusion_follows_the_verdicts_in_at_most_ten_sentences(gain, words):
+    judged = atlas.judge(made_up(lambda growth, epochs: gain or growth - 4, noise=0.001))
+    rows = [[f"patches: control {k} has the larger KL divergence, last", v] for k, v in enumerate(findings._VERDICTS)]
+    table = claims.pd.DataFrame(rows, columns=["prediction", "verdict"])
+    text = findings.conclusion_markdown(table, judged)
+    assert f"starting large wins {words}" in text
+    assert "worse than the pruned machine: *control 0*; not told apart from the pruned machine: *control 1*;" in text
+    assert text.count(". ") < 10
+    assert "not there yet" in findings.conclusion_markdown(table)
 
 
 @pytest.fixture
