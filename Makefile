@@ -8,7 +8,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
 UV = uv==0.13.9
 
-.PHONY: help env figures verify notebooks test bench report lock clean
+.PHONY: help env figures maps verify notebooks test bench report lock clean
 
 help: ## list these targets
 	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -19,6 +19,9 @@ figures: env ## the main job: data, runs, notebooks, figures, table of claims
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
 	@if [ -n "$$(find logs -name "*.tsv" 2>/dev/null)" ]; then $(IN_VENV) python -m analysis times; fi
 	@cat figures/claims.md
+
+maps: env ## data/maps.nc: when starting large beats being born small, an hour on two cores; notebook 01 reads it
+	$(IN_VENV) python -m snakemake -s maps.smk --workflow-profile profiles/default
 
 verify: figures ## rebuild, then compare every dataset and figure with what is committed
 	@$(IN_VENV) python -m analysis verify

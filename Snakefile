@@ -100,6 +100,11 @@ def reference_run(wildcards):
     return f"{RUNS}/{wildcards.experiment}/{reference}/{wildcards.seed}.nc"
 
 
+def maps_of(wildcards):
+    """What `make maps` made, which the first notebook shows where it is there."""
+    return [path for path in [f"{OUT}data/maps.nc"] if wildcards.claim.startswith("01") and Path(path).is_file()]
+
+
 def all_runs():
     for name, experiment in EXPERIMENTS.items():
         conditions = experiment["criteria"] + experiment["controls"] + ["fisher"] * experiment["proxy"]
@@ -179,7 +184,7 @@ rule control:
         code=RUN_CODE,
         reference=reference_run,
     output: f"{RUNS}/{{experiment}}/{{condition}}/{{seed}}.nc"
-    wildcard_constraints: condition="born_small_units|born_small_synapses|random_sparse|reinitialised"
+    wildcard_constraints: condition="|".join(sorted({c for e in EXPERIMENTS.values() for c in e["controls"]}) or ["none"])
     params: settings=life_of_controls
     log: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.log"
     benchmark: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.tsv"
@@ -231,6 +236,7 @@ rule claim:
         code=CODE,
         runs=list(all_runs()),
         machines=list(all_machines()),
+        maps=maps_of,
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
         dataset=f"{OUT}data/{{claim}}.nc",

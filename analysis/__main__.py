@@ -64,15 +64,15 @@ def run(options):
 
 
 def control(options):
-    """Train machines from scratch at the sizes that a run reached."""
-    from analysis import protocol
+    """Train machines of the sizes that a run reached by other ways."""
+    from analysis import controls
 
     settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
     missing = sorted(set(settings["control_sessions"]) - set(reference["session"].values.tolist()))
     if missing:
         raise ValueError(f"dataset: found no sessions {missing} in {options.reference}, expected a run by this config")
     arguments = settings, options.condition, options.seed, reference
-    _run_by_sessions(protocol.control_run, arguments, options, f"{options.experiment}, control {options.condition}")
+    _run_by_sessions(controls.control_run, arguments, options, f"{options.experiment}, control {options.condition}")
 
 
 def proxy(options):
@@ -93,6 +93,29 @@ def quality(options):
         raise ValueError(f"quality: found null in the config for {options.experiment}, expected settings")
     dataset = quality.quality_run(settings, options.seed, reference)
     _write(dataset, options, f"{options.experiment}, likelihood and convergence")
+
+
+def map_cells(options):
+    """Make the cells of one job of a map: start large and prune, or be born small."""
+    from analysis import maps
+
+    described, protocol = config.load_maps(options.config)
+    if options.map not in described["maps"]:
+        raise ValueError(f"map: found {options.map!r}, expected one of {', '.join(described['maps'])}")
+    of = described["maps"][options.map]
+    settings = config.experiment(protocol, of["experiment"])
+    dataset = maps.run(of, settings, options.job, options.seed, progress=True)
+    more = {"title": f"map {options.map}", "map": options.map, "job": options.job, "seed": options.seed}
+    more |= {"settings": settings, "data": dict(_provenance(of["dataset"]))}
+    provenance.write(dataset.assign_attrs(provenance.attributes(described, **more)), options.output)
+    _LOG.info("wrote %s", options.output)
+
+
+def collect_maps(options):
+    """Put the jobs of all maps together: data/maps.nc."""
+    from analysis import atlas
+
+    provenance.write(atlas.collect(options.runs, options.config), options.output)
 
 
 def compile_kernels(options):
@@ -143,11 +166,14 @@ def _parser():
         ("control", control, ("experiment", "condition", "seed", "reference")),
         ("proxy", proxy, ("experiment", "seed", "reference")),
         ("quality", quality, ("experiment", "seed", "reference")),
+        ("map", map_cells, ("map", "job", "seed")),
+        ("maps", collect_maps, ("runs",)),
         ("compile", compile_kernels, ()),
     ):
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         command.set_defaults(command=function)
-        command.add_argument("--config", default="config/default.yaml", help="the config (default: %(default)s)")
+        default = "config/maps.yaml" if name.startswith("map") else "config/default.yaml"
+        command.add_argument("--config", default=default, help="the config (default: %(default)s)")
         for option in wanted:
             kind, text = _OPTIONS[option]
             command.add_argument(f"--{option}", required=True, type=kind, help=text)
@@ -186,6 +212,9 @@ def _seconds(text):
 _OPTIONS = {
     "experiment": (str, "name of an experiment in the config"),
     "condition": (str, "name of a criterion (run) or of a control (control)"),
+    "map": (str, "name of a map in the config"),
+    "job": (str, "all, or a start size where the map has one job a start size"),
+    "runs": (str, "folder of the maps' jobs"),
     "seed": (_seed, "0, 1, ...: governs every random number"),
     "machine": (str, "dataset of the over-produced machine"),
     "reference": (str, "dataset of the reference criterion's run with the same seed"),

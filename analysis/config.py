@@ -11,12 +11,29 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "config" / "schema.yaml"
+MAPS_SCHEMA = ROOT / "config" / "maps_schema.yaml"
 _COUNTS = re.compile("n_.+|batch_size|hidden|receptive_field|control_sessions|seed")  # JSON Schema takes 3.0 for one
 _DEEPEST = 10
 
 
 def load(path):
     """The config file as a dict. Raises ValueError: no such file, not YAML, or what the schema refuses, in one line."""
+    config = _read(path)
+    check(config, path)
+    return config
+
+
+def load_maps(path):
+    """The config of maps in that file, and that of the protocol which it names. Raises ValueError as `load`."""
+    maps = _read(path)
+    check_schema(maps, path, MAPS_SCHEMA)
+    protocol = load(ROOT / maps["protocol"])
+    for described in maps["maps"].values():
+        experiment(protocol, described["experiment"])
+    return maps, protocol
+
+
+def _read(path):
     path = Path(path)
     if not path.is_file():
         found = "a directory" if path.is_dir() else "no file"
@@ -30,15 +47,22 @@ def load(path):
         raise ValueError(
             f"config: found {path}, which is not YAML ({why}), expected one as config/default.yaml"
         ) from error
-    check(config, path)
     return config
 
 
 def check(config, name="config"):
     """Raise ValueError with the first place where the config departs from config/schema.yaml, or from itself."""
+    check_schema(config, name, SCHEMA)
+    for title, settings in config["experiments"].items():
+        for place, found, expected in _contradictions(settings):
+            raise ValueError(f"{name}: at experiments/{title}/{place}: found {_short(found)}, expected {expected}")
+
+
+def check_schema(config, name, schema):
+    """Raise ValueError with the first place where the config departs from the schema in that file."""
     for place, value, rule in _departures(config):
         raise ValueError(f"{name}: at {'/'.join(place)}: found {_short(value)}, it {rule}")
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema = yaml.safe_load(schema.read_text(encoding="utf-8"))
     try:
         fastjsonschema.validate(schema, config)
     except fastjsonschema.JsonSchemaValueException as error:
@@ -46,9 +70,6 @@ def check(config, name="config"):
         raise ValueError(
             f"{name}: at {place}: found {_short(error.value)}, it {error.message.partition(' ')[2]}"
         ) from error
-    for title, settings in config["experiments"].items():
-        for place, found, expected in _contradictions(settings):
-            raise ValueError(f"{name}: at experiments/{title}/{place}: found {_short(found)}, expected {expected}")
 
 
 def _departures(value, place=()):

@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import tarfile
 import zlib
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path, PurePosixPath
@@ -96,8 +96,10 @@ def digits():
     )
 
 
-def patches():
-    """x_i = [R + G + B > median of the image]: 13-pixel circular patches of two photographs, 90,000 to train.
+def patches(radius=PATCH_RADIUS):
+    """x_i = [R + G + B > median of the image]: circular patches of two photographs, 90,000 to train.
+
+    radius, pixels: 2.1 gives 13 pixels, 2.3 gives 21.
 
     Notes
     -----
@@ -110,7 +112,7 @@ def patches():
     names = ("china.jpg", "flower.jpg")
     images = [np.asarray(Image.open(_shipped("sklearn", f"datasets/images/{name}"))) for name in names]
     found = _sha256("scikit-learn's photographs", images)  # not checked: decoders of JPEG may differ by a level
-    y, x = _disc(PATCH_RADIUS)
+    y, x = _disc(radius)
     candidates = [_patches_of(_binary_at_median(image), y, x) for image in images]
     candidates = np.concatenate(candidates)
     drawn = choice(PATCHES_SEED, len(candidates), N_PATCHES_TRAIN + N_PATCHES_TEST)
@@ -118,7 +120,7 @@ def patches():
         candidates[drawn[:N_PATCHES_TRAIN]],
         candidates[drawn[N_PATCHES_TRAIN:]],
         (y, x),
-        title="circular 13-pixel patches of two photographs, binary",
+        title=f"circular {len(y)}-pixel patches of two photographs, binary",
         source="sklearn.datasets.load_sample_images: china.jpg by danielbuechele, flower.jpg by vultilion",
         licence="CC BY 2.0",
         sha256=found,
@@ -222,6 +224,7 @@ def cifar10():
 DATASETS = {
     "digits": digits,
     "patches": patches,
+    "patches21": partial(patches, 2.3),
     "mnist": mnist,
     "cifar10": cifar10,
 }

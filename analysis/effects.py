@@ -32,6 +32,8 @@ NAMES = {
     "born_small_synapses": "born small, as many synapses",
     "random_sparse": "random sparse",
     "reinitialised": "pruned, re-initialised",
+    "original_weights": "pruned, original weights",
+    "pruned_once": "pruned once, at the end",
     "exact_diagonal": "exact diagonal",
     "exact_first_eigenvector": "exact first eigenvector",
     "sampled_first_eigenvector": "sampled first eigenvector",
@@ -74,7 +76,7 @@ def control_minus_pruned(parts, spec):
     for experiment, part in _named(parts, spec["measure"]):
         measure = spec["measure"][experiment]
         loss = part[measure]
-        for control in loss["condition"].values[1:]:
+        for control in [name for name in spec["controls"] if name in loss["condition"]]:
             difference = loss.sel(condition=control) - loss.sel(condition="pruned")
             for session in spec["sessions"]:
                 text = f"{experiment}: {NAMES[control]} has the larger {NAMES[measure]}, {NAMES[session]}"

@@ -1,8 +1,7 @@
-"""Over-produce, then (score, prune, retrain) session by session; and the controls that were born small.
+"""Over-produce, then (score, prune, retrain) session by session.
 
     overproduce    the large machine, trained
     prune_run      what a criterion leaves of it, session by session
-    control_run    machines of the sizes that pruning reached, trained from scratch with as many parameter updates
 
 Every function returns one xarray.Dataset, a pure function of (settings, seed) and of the runs that it starts from.
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, protocols for image patches and for digits.
@@ -12,18 +11,15 @@ import numpy as np
 
 from analysis import data, pruning, record
 from analysis.model import BoltzmannMachine
-from analysis.random import choice, derive
+from analysis.random import derive
 from analysis.sampling import sample
 from analysis.training import Schedule, pretrain_greedily, train
-
-CONTROLS = {}
 
 
 def overproduce(settings, seed, progress=False):
     """The large machine of an experiment, trained, and samples of its activity: the start of every run of this seed."""
     patterns = data.load(settings["dataset"])["train"].values
-    n_units, masks = (patterns.shape[1], *settings["machine"]["hidden"]), initial_masks(settings, patterns.shape[1])
-    machine = new_machine(settings, n_units, masks, patterns, derive(seed, "overproduced"))
+    machine = initial_machine(settings, patterns, seed)
     machine = develop(settings, machine, patterns, 0, derive(seed, "development"), progress)
     states = spontaneous(settings, machine, derive(seed, "sleep", 0))
     attrs = {"long_name": "spontaneous activity", "units": "1"}
@@ -65,27 +61,10 @@ def prune_run(settings, name, seed, overproduced, progress=False, done=None, sav
     return run.dataset()
 
 
-def control_run(settings, name, seed, reference, progress=False, done=None, save=None):
-    """Machines of the reference run's sizes, session by session, trained from scratch with as many updates.
-
-    save and done as in `prune_run`.
-    """
-    if name not in CONTROLS:
-        raise ValueError(f"control: found {name!r}, expected one of {', '.join(CONTROLS)}")
-    patterns = data.load(settings["dataset"])
-    train_patterns, run = patterns["train"].values, record.Run(settings, None, patterns, done)
-    n_done = 0 if done is None else done.sizes["session"]
-    for session in settings["control_sessions"][n_done:]:
-        sub_seed = derive(seed, name, session)
-        masks = CONTROLS[name](settings, masks_of(reference, session), kept_units(reference, session), sub_seed)
-        n_units = (masks[0].shape[0], *(m.shape[1] for m in masks))
-        machine = new_machine(settings, n_units, masks, train_patterns, sub_seed)
-        machine = develop(settings, machine, train_patterns, session, derive(sub_seed, "development"), progress)
-        states = spontaneous(settings, machine, derive(sub_seed, "sleep"), "n_measure_chains")
-        run.add_control(session, machine, states)
-        if save is not None:
-            save(run)
-    return run.dataset()
+def initial_machine(settings, patterns, seed):
+    """The large machine of an experiment before it learns anything."""
+    n_units, masks = (patterns.shape[1], *settings["machine"]["hidden"]), initial_masks(settings, patterns.shape[1])
+    return new_machine(settings, n_units, masks, patterns, derive(seed, "overproduced"))
 
 
 def new_machine(settings, n_units, masks, patterns, seed):
@@ -140,51 +119,6 @@ def initial_masks(settings, n_visible):
         y, x = np.divmod(np.arange(n_visible), columns)
         near = [np.abs(z[:, None] - z[None, :]) <= side // 2 for z in (y, x)]
         masks[0] = near[0] & near[1]
-    return masks
-
-
-def control(function):
-    """Enter a control: (settings, pruned masks, kept units, seed) -> the masks of the machine to train."""
-    CONTROLS[function.__name__] = function
-    return function
-
-
-@control
-def born_small_units(settings, masks, kept, seed):
-    """As many units as pruning left, with all the synapses they were born with."""
-    born = initial_masks(settings, len(kept[0]))
-    return [mask[np.ix_(*pair)] for mask, pair in zip(born, zip(kept, kept[1:]))]
-
-
-@control
-def born_small_synapses(settings, masks, kept, seed):
-    """As many synapses as pruning left, dense: so few units that all their synapses are that many."""
-    born = initial_masks(settings, len(kept[0]))
-    units = [kept[0]]
-    for layer, (pruned, full) in enumerate(zip(masks, born)):
-        order = choice(derive(seed, "units", layer), full.shape[1], full.shape[1])
-        n_synapses = np.cumsum(full[np.ix_(units[-1], order)].sum(axis=0))
-        n_units = int(np.argmin(np.abs(n_synapses - pruned.sum()))) + 1
-        units.append(np.sort(order[:n_units]))
-    return [mask[np.ix_(*pair)] for mask, pair in zip(born, zip(units, units[1:]))]
-
-
-@control
-def random_sparse(settings, masks, kept, seed):
-    """The units and synapses that pruning left, but each unit's inputs drawn at random among those it was born with."""
-    born, sparse = born_small_units(settings, masks, kept, seed), []
-    for layer, (pruned, full) in enumerate(zip(masks, born)):
-        mask = np.zeros_like(full)
-        for unit, degree in enumerate(pruned.sum(axis=0)):
-            inputs = np.flatnonzero(full[:, unit])
-            mask[inputs[choice(derive(seed, "inputs", layer, unit), len(inputs), int(degree))], unit] = True
-        sparse.append(mask)
-    return sparse
-
-
-@control
-def reinitialised(settings, masks, kept, seed):
-    """The very architecture that pruning left, with new initial weights."""
     return masks
 
 

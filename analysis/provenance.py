@@ -17,8 +17,8 @@ _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "
 
 
 # Modules that read runs: no number of a run depends on them.
-READERS = ("agreement", "checks", "claims", "collection", "effects", "fates", "pictures", "plotting", "statistics")
-READERS += ("style", "survival", "times", "verify")
+READERS = ("agreement", "atlas", "charts", "checks", "claims", "collection", "effects", "fates", "findings", "pictures")
+READERS += ("plotting", "statistics", "style", "survival", "times", "verify")
 
 
 def sources():

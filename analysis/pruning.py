@@ -117,8 +117,33 @@ def prune(machine, importance, fraction):
     if not isinstance(fraction, (int, float, np.number)) or not 0.0 < fraction < 1.0:
         raise ValueError(f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded")
     _check_importance(machine, importance)
-    masks = [_keep_most_important(m, x, fraction) for m, x in zip(machine.masks, importance)]
+    masks = []
+    for mask, values in zip(machine.masks, importance):
+        n_pruned = max(1, int(np.floor(fraction * mask.sum() + 0.5)), int((np.asarray(values)[mask] == 0).sum()))
+        masks.append(_without_least_important(mask, values, n_pruned))
     return remove_stranded(machine, masks)
+
+
+def prune_to(machine, importance, n_synapses):
+    """The machine that keeps the n_synapses[l] most important synapses of layer l, ties broken as in `prune`.
+
+    Where that strands units, these go and the choice is made anew among the synapses of the others, until none is
+    stranded. So as many synapses are left as asked, or, where the others have fewer, all of theirs.
+    n_synapses : one count a layer. Raises ValueError as `prune`, and for a count that is not from 1 to the layer's.
+    """
+    _check_importance(machine, importance)
+    for layer, (n, existing) in enumerate(zip(n_synapses, machine.n_synapses, strict=True)):
+        if not 1 <= n <= existing:
+            raise ValueError(f"n_synapses[{layer}]: found {n}, expected 1 to {existing}, those that the machine has")
+    while True:
+        n_pruned = [max(0, before - int(n)) for before, n in zip(machine.n_synapses, n_synapses)]
+        masks = [_without_least_important(*layer) for layer in zip(machine.masks, importance, n_pruned)]
+        smaller = remove_stranded(machine, masks)
+        if smaller.machine.n_units == machine.n_units:
+            return smaller.machine
+        pairs = list(zip(smaller.kept, smaller.kept[1:]))
+        importance = [x[np.ix_(*pair)] for x, pair in zip(importance, pairs)]
+        machine = remove_units(machine, smaller.kept)
 
 
 def remove_stranded(machine, masks):
@@ -144,20 +169,24 @@ def remove_stranded(machine, masks):
     for layer, units in enumerate(kept):
         if len(units) == 0:
             raise ValueError(f"pruning: found no unit left in layer {layer}, expected one at least; lower the fraction")
-    pairs = list(zip(kept, kept[1:]))
-    smaller = BoltzmannMachine(
-        tuple(b[k] for b, k in zip(machine.biases, kept)),
-        tuple(w[np.ix_(*pair)] for w, pair in zip(machine.weights, pairs)),
-        tuple(m[np.ix_(*pair)] for m, pair in zip(masks, pairs)),
-    )
+    smaller = remove_units(BoltzmannMachine(machine.biases, machine.weights, masks), kept)
     return Pruned(smaller, kept, tuple(causes))
 
 
-def _keep_most_important(mask, importance, fraction):
-    """The mask without its least important synapses."""
+def remove_units(machine, kept):
+    """The machine with the units of these indices alone, one array a layer, and all the synapses between them."""
+    pairs = list(zip(kept, kept[1:]))
+    return BoltzmannMachine(
+        tuple(b[k] for b, k in zip(machine.biases, kept)),
+        tuple(w[np.ix_(*pair)] for w, pair in zip(machine.weights, pairs)),
+        tuple(m[np.ix_(*pair)] for m, pair in zip(machine.masks, pairs)),
+    )
+
+
+def _without_least_important(mask, importance, n_pruned):
+    """The mask without so many synapses."""
     synapses = np.flatnonzero(mask)
     values = np.asarray(importance, dtype=np.float64).ravel()[synapses]
-    n_pruned = max(1, int(np.floor(fraction * len(synapses) + 0.5)), int((values == 0).sum()))
     kept = mask.copy()
     kept.ravel()[synapses[np.argsort(values, kind="stable")[:n_pruned]]] = False
     return kept

@@ -22,6 +22,18 @@ def stable(value):
     return np.asarray(value, dtype=np.float32)
 
 
+def views(settings, machine, patterns):
+    """The machine's view of the patterns, one array a layer: mean field, relaxed as far as in its training."""
+    schedule = Schedule(**settings["retraining"])
+    return mean_field(machine, patterns, schedule.n_mean_field_steps, schedule.tolerance)
+
+
+def encoding_error(settings, machine, patterns):
+    """Error on the test patterns of a linear classifier that reads the last layer, fraction."""
+    train, test = (views(settings, machine, patterns[name].values)[-1] for name in ("train", "test"))
+    return evaluation.encoding_error(train, patterns["train_label"].values, test, patterns["test_label"].values)
+
+
 class Run:
     """Collects the sessions of one run; `dataset` puts them together, `done` is such a dataset to go on from."""
 
@@ -31,7 +43,7 @@ class Run:
         self._sessions, self._datasets = [], []
         self._constants = {}
         self._classifier = None
-        if "test_label" in patterns:
+        if "digits" in settings["measures"] and "test_label" in patterns:
             self._prepare_digits()
         elif "kl" in settings["measures"]:
             shares = evaluation.data_rank_probabilities(patterns["train"].values, RANKS)
@@ -97,11 +109,6 @@ class Run:
             found |= self._digit_measures(machine, states)
         return xr.Dataset(found)
 
-    def _mean_field(self, machine, patterns):
-        """The machine's view of the patterns: relaxed as far as in its training."""
-        schedule = Schedule(**self._settings["retraining"])
-        return mean_field(machine, patterns, schedule.n_mean_field_steps, schedule.tolerance)
-
     def _prepare_digits(self):
         d = self._patterns
         self._classifier = evaluation.raw_pixel_classifier(d["train"].values, d["train_label"].values)
@@ -125,10 +132,7 @@ class Run:
         }
 
     def _digit_measures(self, machine, states):
-        d = self._patterns
-        codes = [self._mean_field(machine, d[name].values)[-1] for name in ("train", "test")]
-        error = evaluation.encoding_error(codes[0], d["train_label"].values, codes[1], d["test_label"].values)
-        images = states[0]
+        error, images = encoding_error(self._settings, machine, self._patterns), states[0]
         quality, share = (
             evaluation.digit_quality(self._classifier, images),
             evaluation.class_share(self._classifier, images),
@@ -197,7 +201,7 @@ class Run:
     def _selectivity(self, machine, kept):
         d, found = self._patterns, {}
         patterns = d["test"].values
-        for k, p in enumerate(self._mean_field(machine, patterns)):
+        for k, p in enumerate(views(self._settings, machine, patterns)):
             measures = {}
             if k > 0:
                 measures = {

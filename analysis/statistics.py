@@ -1,4 +1,4 @@
-"""Intervals and tests over seeds.
+"""Intervals and tests over seeds, and what so many seeds can see.
 
     [low, high] = the 2.5 % and 97.5 % quantiles of the mean of n seeds drawn with replacement from the n seeds
     p = P(|T| >= |mean - null| / (sd / sqrt(n))),   T ~ Student's t with n - 1 degrees of freedom
@@ -8,7 +8,9 @@ seeds it is coarse: for three its ends are the smallest and the largest seed.
 """
 
 import numpy as np
-from scipy.stats import bootstrap, t
+from scipy.optimize import brentq
+from scipy.stats import bootstrap, chi2, norm
+from scipy.stats import t as student
 
 
 def interval(values, confidence=0.95, n_resamples=9999, seed=0):
@@ -37,7 +39,7 @@ def p_value(values, null=0.0):
     distance, error = np.abs(values.mean() - null), values.std(ddof=1) / np.sqrt(len(values))
     if error == 0:
         return float(distance == 0)
-    return float(2 * t.sf(distance / error, len(values) - 1))
+    return float(2 * student.sf(distance / error, len(values) - 1))
 
 
 def holm(p):
@@ -53,3 +55,27 @@ def holm(p):
     factors = len(order) - np.arange(len(order))
     adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
     return adjusted
+
+
+def detectable(sd, n_seeds, alpha=0.05, power=0.8):
+    """The smallest mean difference that a two-sided paired t-test of so many seeds sees with this power.
+
+    sd : standard deviation over seeds of the paired differences, in whose unit the answer is. NaN below two seeds.
+
+    Notes
+    -----
+    Given the ratio s of the sample's to the true standard deviation, (n - 1) s^2 ~ chi^2(n - 1), the test finds a shift
+    d = difference sqrt(n) / sd with probability Phi(d - c s) + Phi(-d - c s), c the critical t. This is averaged over
+    2,000 quantiles of s (scipy's noncentral t, the same function of d, fails far out). Source: Cohen (1988),
+    Statistical Power Analysis for the Behavioral Sciences, chapter 2.
+    """
+    if n_seeds < 2:
+        return np.nan
+    df = n_seeds - 1
+    ratio = np.sqrt(chi2.ppf((np.arange(2000) + 0.5) / 2000, df) / df)
+    reach = student.ppf(1 - alpha / 2, df) * ratio
+
+    def missing(shift):
+        return power - np.mean(norm.cdf(shift - reach) + norm.cdf(-shift - reach))
+
+    return sd * brentq(missing, 0.0, 2 * reach.max() + 20) / np.sqrt(n_seeds)

@@ -32,6 +32,10 @@ STYLE = {  # colour, marker, line
     "born_small_synapses": (VERMILION, "v", "-."),
     "random_sparse": (GREY, "X", ":"),
     "reinitialised": (GREEN, "D", (0, (5, 1))),
+    "original_weights": (PURPLE, "P", (0, (3, 1, 1, 1))),
+    "pruned_once": (BLACK, "s", (0, (1, 1))),
+    "updates": (VERMILION, "v", "-."),
+    "synapse_updates": (BLACK, "D", ":"),
     "sampled_first_eigenvector": (GREEN, "D", "-."),
 }
 VERDICTS = {"reproduced": (BLUE, "o"), "mixed": (GREY, "s"), "not reproduced": (VERMILION, "X")}

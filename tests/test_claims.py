@@ -28,7 +28,8 @@ def controls_data(shift, noise):
     loss[1:, :, 0] = np.nan  # controls have no session 0
     coords = {"condition": ["pruned", "born_small_units", "reinitialised"], "seed": SEEDS, "session": SESSIONS}
     part = xr.Dataset({"kl": (tuple(coords), loss, {"units": "nats"})}, coords)
-    spec = {"control_minus_pruned": {"measure": {"patches": "kl"}, "sessions": ["last", "mean"], "threshold": 0.0}}
+    how = {"controls": coords["condition"][1:], "measure": {"patches": "kl"}, "sessions": ["last", "mean"]}
+    spec = {"control_minus_pruned": how | {"threshold": 0.0}}
     return "01_overproduction", {"patches": part}, spec
 
 

@@ -7,10 +7,11 @@ import sys
 import pytest
 import yaml
 
-from analysis import config, data, protocol, pruning
+from analysis import config, controls, data, pruning
 from analysis.__main__ import main
 
-OTHERS = {"schema.yaml", "data.yaml"}  # no protocols: what a config may say, and where data files come from
+# No protocols: what a config may say, where data files come from, and maps (tests/test_maps.py).
+OTHERS = {"schema.yaml", "data.yaml", "maps.yaml", "maps_smoke.yaml", "maps_schema.yaml"}
 CONFIGS = sorted({path.name for path in config.SCHEMA.parent.glob("*.yaml")} - OTHERS)
 
 
@@ -27,7 +28,7 @@ def changed(place, value):
 def test_every_config_is_valid_and_names_what_exists(name):
     for settings in config.load(config.SCHEMA.parent / name)["experiments"].values():
         assert set(settings["criteria"]) <= set(pruning.CRITERIA)
-        assert set(settings["controls"]) <= set(protocol.CONTROLS)
+        assert set(settings["controls"]) <= set(controls.CONTROLS)
         assert settings["dataset"] in data.DATASETS
         assert max(settings["control_sessions"], default=0) <= settings["pruning"]["n_sessions"]
 

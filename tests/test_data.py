@@ -103,6 +103,13 @@ def test_patches_are_thresholded_discs_of_the_photographs(patches):
     assert len(set(drawn.tolist())) == 100_000  # train and test share no position
 
 
+def test_larger_patches_have_21_pixels():
+    larger = data.load("patches21")
+    assert larger.sizes["pixel"] == 21
+    offsets = {(int(y) - 2, int(x) - 2) for y, x in zip(larger["pixel_y"], larger["pixel_x"])}
+    assert offsets == {(y, x) for y in range(-2, 3) for x in range(-2, 3) if y * y + x * x <= 5}
+
+
 def test_patch_layout_is_a_disc_of_radius_2_1(patches):
     assert patches.attrs["rows"] == patches.attrs["columns"] == 5
     layout = np.zeros((5, 5), int)
@@ -129,7 +136,9 @@ def test_a_data_set_says_where_it_comes_from_and_can_be_saved(name, request, tmp
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"^data set: found 'digit', expected one of digits, patches, mnist, cifar10$"):
+    with pytest.raises(
+        ValueError, match=r"^data set: found 'digit', expected one of digits, patches, patches21, mnist, cifar10$"
+    ):
         data.load("digit")
 
 

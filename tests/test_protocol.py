@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis import config, data, exact, protocol, provenance, pruning
+from analysis import config, controls, data, exact, protocol, provenance, pruning
 from analysis.model import BoltzmannMachine
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]
@@ -123,17 +123,17 @@ def test_the_recorded_kl_is_that_of_the_recorded_machine(runs):
 
 
 @pytest.mark.parametrize("name", SMOKE)
-@pytest.mark.parametrize("control", protocol.CONTROLS)
+@pytest.mark.parametrize("control", controls.CONTROLS)
 def test_a_control_has_the_size_that_it_promises(runs, name, control):
     settings, _, run = runs[name]
     sessions = settings["control_sessions"]
     masks = {s: protocol.masks_of(run, s) for s in sessions}
-    found = protocol.control_run(small(name, control_sessions=sessions), control, 0, run)
+    found = controls.control_run(small(name, control_sessions=sessions), control, 0, run)
     for session in sessions:
         units, synapses = (found[k].sel(session=session).values for k in ("n_units", "n_synapses"))
-        if control in ("random_sparse", "reinitialised", "born_small_units"):
+        if control in ("random_sparse", "reinitialised", "original_weights", "born_small_units"):
             assert (units == run["n_units"].sel(session=session)).all()
-        if control in ("random_sparse", "reinitialised"):
+        if control in ("random_sparse", "reinitialised", "original_weights", "pruned_once"):
             assert (synapses == [m.sum() for m in masks[session]]).all()
         if control == "born_small_units":
             assert (synapses >= [m.sum() for m in masks[session]]).all()
@@ -146,10 +146,59 @@ def test_a_control_has_the_size_that_it_promises(runs, name, control):
 def test_random_sparse_keeps_the_number_of_inputs_of_each_unit_and_draws_them_anew(runs):
     settings, _, run = runs["patches"]
     masks, kept = protocol.masks_of(run, 1), protocol.kept_units(run, 1)
-    (drawn,) = protocol.random_sparse(settings, masks, kept, 0)
+    (drawn,) = controls.random_sparse(settings, masks, kept, 0)
     assert (drawn.sum(axis=0) == masks[0].sum(axis=0)).all()
     assert (drawn != masks[0]).any()
-    assert (drawn != protocol.random_sparse(settings, masks, kept, 1)[0]).any()
+    assert (drawn != controls.random_sparse(settings, masks, kept, 1)[0]).any()
+
+
+@pytest.fixture
+def lessons(monkeypatch):
+    """(machine, n_updates) of every training, which learns nothing, in the order in which they happen."""
+    found = []
+
+    def train(machine, patterns, schedule, seed, progress=False):
+        found.append((machine, schedule.n_updates(len(patterns))))
+        return machine
+
+    monkeypatch.setattr(protocol, "train", train)
+    return found
+
+
+@pytest.mark.parametrize("name", SMOKE)
+@pytest.mark.parametrize("control", controls.CONTROLS)
+def test_a_control_has_as_many_updates_as_the_run_up_to_its_session(runs, lessons, name, control):
+    """Pruned once: the training of the over-produced machine is counted, though its result is taken from the run."""
+    settings, _, run = runs[name]
+    patterns = data.load(settings["dataset"])["train"].values
+    trained = controls.CONTROLS[control](settings, patterns, run, 2, 0)
+    updates = [n for _, n in lessons]
+    if control == "pruned_once":
+        assert [m.n_synapses for m, _ in lessons] == [protocol.machine_of(run, 0).n_synapses, trained.n_synapses]
+        updates.insert(0, protocol.Schedule(**settings["training"]).n_updates(len(patterns)))
+    schedules = [protocol.Schedule(**settings[key]) for key in ("training", "retraining", "retraining")]
+    assert updates == [schedule.n_updates(len(patterns)) for schedule in schedules]
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_original_weights_are_those_of_the_large_machine_before_it_learned(runs, lessons, name):
+    settings, _, run = runs[name]
+    patterns = data.load(settings["dataset"])["train"].values
+    large = protocol.initial_machine(settings, patterns, 0)
+    found = controls.CONTROLS["original_weights"](settings, patterns, run, 1, 0)
+    for layer, (lower, upper) in enumerate(zip(protocol.kept_units(run, 1), protocol.kept_units(run, 1)[1:])):
+        mask = run[f"mask_{layer + 1}"].sel(session=1).values
+        for i, row in enumerate(lower):
+            expected = [large.weights[layer][row, column] * mask[row, column] for column in upper]
+            assert found.weights[layer][i].tolist() == expected
+        assert found.biases[layer + 1].tolist() == [large.biases[layer + 1][unit] for unit in upper]
+
+
+def test_an_overproduced_machine_starts_from_the_initial_machine(lessons):
+    settings = small("patches")
+    start = BoltzmannMachine.from_dataset(protocol.overproduce(settings, 3))
+    initial = protocol.initial_machine(settings, data.load("patches")["train"].values, 3)
+    assert (start.weights[0] == initial.weights[0]).all()
 
 
 def test_receptive_fields_are_squares_clipped_at_the_border():
@@ -181,7 +230,7 @@ def test_unknown_conditions_are_refused_with_the_known_ones(runs):
     with pytest.raises(ValueError, match=r"^criterion: found 'weights', expected one of variance_fi,"):
         protocol.prune_run(settings, "weights", 0, start)
     with pytest.raises(ValueError, match=r"^control: found 'born', expected one of born_small_units,"):
-        protocol.control_run(settings, "born", 0, run)
+        controls.control_run(settings, "born", 0, run)
 
 
 def test_an_overproduced_machine_comes_back_from_its_file(runs):
@@ -212,6 +261,6 @@ def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, n
 def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break(runs, name):
     settings, _, reference = runs[name]
     arguments, kept = (settings, "reinitialised", 0, reference), []
-    whole = protocol.control_run(*arguments, save=lambda run: kept.append(run.dataset()))
+    whole = controls.control_run(*arguments, save=lambda run: kept.append(run.dataset()))
     for done in kept:
-        xr.testing.assert_identical(protocol.control_run(*arguments, done=done), whole)
+        xr.testing.assert_identical(controls.control_run(*arguments, done=done), whole)

@@ -1,0 +1,79 @@
+"""The maps: when does starting large and pruning beat being born small? One small dataset, which notebook 01 reads.
+
+    snakemake -s maps.smk --workflow-profile profiles/default                                       data/maps.nc
+    snakemake -s maps.smk --configfile config/maps_smoke.yaml --config out=results/smoke            every rule, small
+"""
+
+import json
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+from analysis.config import load_maps
+from analysis.maps import jobs
+from analysis.provenance import sources
+
+min_version("9.0")
+
+if "maps" not in config:
+
+    configfile: "config/maps.yaml"
+
+
+OUT = f"{config['out']}/" if "out" in config else ""
+CONFIG = Path(workflow.configfiles[-1]).resolve().relative_to(Path.cwd())
+MAPS, PROTOCOL = load_maps(CONFIG)
+RUNS = f"{OUT}data/runs/maps"
+RUN_CODE = [str(path.relative_to(Path.cwd())) for path in sources()]
+
+
+def settings(wildcards):
+    """What the jobs of a map obey: its part of the config, and the experiment that it names."""
+    described = MAPS["maps"][wildcards.map]
+    return json.dumps([described, PROTOCOL["experiments"][described["experiment"]]], sort_keys=True)
+
+
+def all_jobs():
+    for name, of in MAPS["maps"].items():
+        yield from expand(f"{RUNS}/{name}/{{job}}/{{seed}}.nc", job=jobs(of), seed=range(of["n_seeds"]))
+
+
+rule maps:
+    message: "Done: the maps are in {output[0]}"
+    input:
+        code=[f"analysis/{name}.py" for name in ("atlas", "claims", "statistics")],
+        jobs=list(all_jobs()),
+    output: f"{OUT}data/maps.nc"
+    params: predictions=json.dumps(MAPS["predictions"], sort_keys=True)
+    log: f"{OUT}logs/maps.log"
+    benchmark: f"{OUT}logs/maps.tsv"
+    threads: 1
+    resources: mem_mb=1000, runtime=5
+    shell: "python -m analysis maps --config {CONFIG:q} --runs {RUNS:q} --output {output:q} >{log:q} 2>&1"
+
+
+rule compile:
+    message: "Compiling the kernels, once a machine"
+    input: [f"analysis/{name}.py" for name in ("jit", "simd", "lanes", "kernels", "rbm", "words", "spectrum")]
+    output: f"{RUNS}/kernels.txt"
+    log: f"{OUT}logs/maps/compile.log"
+    threads: 1
+    resources: mem_mb=1000, runtime=5
+    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1"
+
+
+rule map:
+    message: "map {wildcards.map}, {wildcards.job}, seed {wildcards.seed}"
+    input:
+        code=RUN_CODE,
+        kernels=ancient(rules.compile.output),
+    output: f"{RUNS}/{{map}}/{{job}}/{{seed}}.nc"
+    wildcard_constraints: map="|".join(MAPS["maps"]), job=r"all|\d+", seed=r"\d+"
+    params: settings=settings
+    log: f"{OUT}logs/maps/{{map}}/{{job}}/{{seed}}.log"
+    benchmark: f"{OUT}logs/maps/{{map}}/{{job}}/{{seed}}.tsv"
+    threads: 1
+    resources: mem_mb=1500, runtime=120
+    shell:
+        "NUMBA_NUM_THREADS={threads} python -m analysis map --config {CONFIG:q} --map {wildcards.map}"
+        " --job {wildcards.job} --seed {wildcards.seed} --output {output:q} >{log:q} 2>&1"
