@@ -4,9 +4,11 @@
 
 `load` gives the training and test patterns of a data set with their layout and provenance. The embedded sets, `digits`
 and `patches`, come with installed packages and need no network; the official files of `mnist` and `cifar10` are
-fetched when they are first loaded (analysis/download.py). A new named set is one function that calls `patterns.dataset` and one line in DATASETS.
+fetched when they are first loaded (analysis/download.py); files of one's own are read where they lie
+(analysis/owndata.py). A new named set is one function that calls `patterns.dataset` and one line in DATASETS.
 """
 
+import json
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from analysis import download, patterns
+from analysis import download, owndata, patterns
 from analysis.formats import cifar10_brightness, idx
 from analysis.random import choice, derive
 
@@ -32,6 +34,9 @@ DIGITS_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50
 def load(name):
     """x_i = [pixel_i > threshold]: a data set as an xarray.Dataset of binary patterns.
 
+    name : one of DATASETS; or a dict as the config's `dataset:`, of a name and the numbers of patterns to take, or of a
+    path and the rule that makes patterns of the images there (`owndata.load`).
+
     Returns
     -------
     Dataset with `train` (pattern, pixel) and `test` (test_pattern, pixel), uint8, values in {0, 1};
@@ -45,14 +50,34 @@ def load(name):
     ValueError : unknown name, a source whose content is not the expected one, a file that can't be fetched or read
     OSError : a file or folder that this user may not read or write
     """
-    if name not in DATASETS:
-        raise ValueError(f"data set: found {name!r}, expected one of {', '.join(DATASETS)}")
-    return _load(name).copy(deep=True)
+    return _load(json.dumps(name, sort_keys=True)).copy(deep=True)
 
 
 @cache
-def _load(name):
-    return DATASETS[name]()
+def _load(text):
+    wanted = json.loads(text)
+    if isinstance(wanted, dict) and "path" in wanted:
+        return owndata.load(wanted)
+    counts = dict(wanted) if isinstance(wanted, dict) else {"name": wanted}
+    name = counts.pop("name", None)
+    if name not in DATASETS:
+        raise ValueError(f"data set: found {name!r}, expected one of {', '.join(DATASETS)}")
+    return _first(DATASETS[name](), name, **counts)
+
+
+def _first(dataset, name, n_train=None, n_test=None):
+    """The first n_train and n_test patterns, in the set's order; all of them where no number is given."""
+    for key, dim, n in (("n_train", "pattern", n_train), ("n_test", "test_pattern", n_test)):
+        if n is None:
+            continue
+        if not 1 <= n <= dataset.sizes[dim]:
+            raise ValueError(f"dataset/{key}: found {n:,}, expected 1 to {dataset.sizes[dim]:,} for {name}; lower it")
+        dataset = dataset.isel({dim: slice(n)})
+        kept = f"{dataset.attrs['split']}; of these the first {n:,} to {key[2:]}"
+        dataset = dataset.assign_attrs(split=kept)
+    if (n_train or n_test) and "train_label" in dataset:
+        patterns.check_classes(dataset["train_label"].values, dataset["test_label"].values)
+    return dataset
 
 
 def digits():

@@ -107,7 +107,7 @@ class Run:
         error = np.mean(self._classifier.predict(d["test"].values) != d["test_label"].values)
         noise = (bits(0, 0, d["test"].size) & 1).reshape(d["test"].shape)
         quality = evaluation.digit_quality
-        share = np.bincount(d["test_label"].values, minlength=10) / d.sizes["test_pattern"]
+        share = np.bincount(d["test_label"].values, minlength=len(self._classifier.classes_)) / d.sizes["test_pattern"]
         self._constants |= {
             "raw_pixel_error": ((), error, _text("error of the classifier on raw pixels", units="fraction")),
             "digit_quality_test": (

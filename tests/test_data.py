@@ -124,6 +124,17 @@ def test_what_a_caller_does_to_a_data_set_reaches_nobody_else():
     assert data.load("digits").train.max() == 1
 
 
+def test_the_first_patterns_of_a_set_are_a_set(digits):
+    few = data.load({"name": "digits", "n_train": 30, "n_test": 20})
+    np.testing.assert_array_equal(few.train, digits.train[:30])
+    np.testing.assert_array_equal(few.test_label, digits.test_label[:20])
+    assert few.attrs["split"].endswith("; of these the first 30 to train; of these the first 20 to test")
+    with pytest.raises(ValueError, match=r"^dataset/n_train: found 4,001, expected 1 to 4,000 for digits; lower it$"):
+        data.load({"name": "digits", "n_train": 4001})
+    with pytest.raises(ValueError, match=r"^labels: found no class 5 among the 5 patterns to train"):
+        data.load({"name": "digits", "n_train": 5})
+
+
 @pytest.mark.parametrize(("name", "variable", "expected"), PATTERNS_SHA256)
 def test_patterns_are_the_same_bits_everywhere(name, variable, expected, request):
     assert sha256(request.getfixturevalue(name)[variable]) == expected
