@@ -1,14 +1,18 @@
 """Images of one's own become the patterns that the rule says, whatever file holds them; or one line says why not."""
 
+import copy
 import hashlib
+import json
 import re
 
 import numpy as np
 import pytest
 import xarray as xr
+import yaml
 from PIL import Image
 
-from analysis import data, owndata
+from analysis import config, data, owndata, pictures
+from analysis.__main__ import main
 
 SPLIT = {"test_fraction": 0.25, "seed": 3}
 LEVELS = np.random.default_rng(0).integers(0, 256, (12, 7, 9), dtype=np.uint8)
@@ -248,3 +252,88 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
 def test_a_class_that_only_tests_is_refused(tmp_path):
     np.savez(tmp_path / "a.npz", pixels=LEVELS, words=np.arange(12))
     refused(rule(tmp_path / "a.npz", variable="pixels", labels="words"), "labels: found no class")
+
+
+# ---- all that follows -----------------------------------------------------------------------------------------------
+
+
+def a_config(folder, experiment, dataset, **machine):
+    """The smoke config with one experiment on these images, written to the folder."""
+    made = copy.deepcopy(config.load(config.ROOT / "config" / "smoke.yaml"))
+    settings = made["experiments"][experiment]
+    settings["dataset"] = dataset
+    settings["machine"] |= machine
+    made["experiments"] = {experiment: settings | {"control_sessions": [1]}}
+    (folder / "own.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    return settings
+
+
+def commands(folder, experiment, condition, control):
+    """Over-produce, run and control by the command line; the datasets of the last two."""
+    common = ["--config", str(folder / "own.yaml"), "--experiment", experiment, "--seed", "0", "--output"]
+    over, run, born = (str(folder / f"{name}.nc") for name in ("over", "run", "born"))
+    assert main(["overproduce", *common, over]) == 0
+    assert main(["run", *common, run, "--condition", condition, "--machine", over]) == 0
+    assert main(["control", *common, born, "--condition", control, "--reference", run]) == 0
+    return [xr.load_dataset(path, engine="h5netcdf") for path in (run, born)]
+
+
+def test_the_readme_s_images_with_classes_go_through_the_digits_protocol(tmp_path):
+    from sklearn.datasets import load_digits
+
+    (text,) = re.findall(r"```yaml\n(.*?)```", (config.ROOT / "README.md").read_text(), re.DOTALL)
+    source = load_digits()
+    np.savez(tmp_path / "digits.npz", images=source.images[:400], classes=source.target[:400])
+    dataset = yaml.safe_load(text)["dataset"] | {"path": str(tmp_path / "digits.npz")}
+    settings = a_config(tmp_path, "digits", dataset, hidden=[64, 16])
+    run, born = commands(tmp_path, "digits", settings["reference"], "born_small_units")
+    assert run.sizes["unit_0"] == 64
+    assert 0 < run["encoding_error"].max() <= 1
+    assert born["encoding_error"].notnull().all()
+    source = json.loads(run.attrs["data"])
+    assert source["source"] == "digits.npz"
+    assert source["sha256"] == hashlib.sha256((tmp_path / "digits.npz").read_bytes()).hexdigest()
+    part = xr.Dataset(attrs={"dataset": dataset})
+    assert pictures.layout(np.arange(64), part).shape == (8, 8)
+
+
+def test_classes_need_not_be_ten(tmp_path):
+    source = as_folders(tmp_path) | {"split": {"test_fraction": 0.25, "seed": 0}}
+    settings = a_config(tmp_path, "digits", source, hidden=[8, 4], receptive_field=None)
+    run, _ = commands(tmp_path, "digits", settings["reference"], "reinitialised")
+    assert run.sizes["digit"] == 3
+
+
+def test_photographs_go_through_the_patches_protocol(tmp_path):
+    from sklearn.datasets import load_sample_images
+
+    dataset = rule(put(tmp_path / "photographs", load_sample_images().images), grey="sum", binarise="image_median")
+    dataset |= {"patch": {"radius": 1.5, "n_train": 3000, "n_test": 500}, "split": {"seed": 0}}
+    settings = a_config(tmp_path, "patches", dataset)
+    run, _ = commands(tmp_path, "patches", settings["reference"], "random_sparse")
+    assert run.sizes["unit_0"] == 9
+    assert np.isfinite(run["kl"]).all()
+
+
+@pytest.mark.parametrize(
+    ("more", "machine", "message"),
+    [
+        ({}, {}, "at experiments/digits/measures: found .* expected no digits without dataset/labels"),
+        (
+            {"patch": {"radius": 4, "n_train": 9, "n_test": 1}, "split": {"seed": 0}},
+            {"receptive_field": 3},
+            "at experiments/digits/machine/receptive_field: found 3, expected null for circular patches",
+        ),
+        ({"crop": [0.0, 5, 0, 5]}, {}, "at experiments/digits/dataset/crop/0: found 0.0, it must be integer"),
+        ({"crop": [0, 5]}, {}, "at experiments/digits/dataset/crop: found"),
+    ],
+    ids=str,
+)
+def test_a_config_that_contradicts_its_data_set_is_refused(tmp_path, more, machine, message):
+    settings = a_config(tmp_path, "digits", rule("a.npy", **more), **machine)
+    if "patch" in more:
+        made = yaml.safe_load((tmp_path / "own.yaml").read_text())
+        made["experiments"]["digits"] = settings | {"measures": []}
+        (tmp_path / "own.yaml").write_text(yaml.safe_dump(made))
+    with pytest.raises(ValueError, match=message):
+        config.load(tmp_path / "own.yaml")
