@@ -6,7 +6,6 @@ of palettes become R, G and B, transparency is dropped. Nothing is unpickled.
 
 import hashlib
 import zipfile
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -27,7 +26,7 @@ def read(path, variable=None, labels=None):
     order of their sorted labels: (n_images,) int64, or None without labels. The SHA-256 is that of the file, or of the
     names and contents of a folder's pictures. Raises ValueError for what can't be read or is no set of images.
     """
-    path = ROOT / Path(path).expanduser()
+    path = ROOT / path
     if path.is_dir():
         images, classes, digest = _folder(path, labels)
     elif path.is_file():
