@@ -2,6 +2,7 @@
 
     snakemake                                                             the main job
     snakemake --configfile config/smoke.yaml --config out=results/smoke   every rule, small
+    snakemake --configfile config/paper.yaml                              the paper's own data and sizes: data/paper, ...
 """
 
 import contextlib
@@ -31,7 +32,11 @@ CONFIG = Path(workflow.configfiles[-1]).resolve().relative_to(Path.cwd())
 EXPERIMENTS = config["experiments"]
 check({key: value for key, value in config.items() if key != "out"}, CONFIG)
 
-RUNS = f"{OUT}data/runs"
+# Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ...
+DATA, FIGURES, LOGS, NOTEBOOKS = (
+    str(Path(OUT, name, config.get("folder", ""))) for name in ("data", "figures", "logs", "results/notebooks")
+)
+RUNS = f"{DATA}/runs"
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 CHECKS = ["05_model_quality"]  # of what the claims rest on
 # What a run depends on: the code that simulates and measures, and the part of the config that it reads.
@@ -95,6 +100,12 @@ def settings(experiment, keys):
     return json.dumps({key: EXPERIMENTS[experiment][key] for key in keys}, sort_keys=True)
 
 
+def own_images(wildcards):
+    """The file or folder of images of one's own that the experiment takes, if it does."""
+    dataset = EXPERIMENTS[wildcards.experiment]["dataset"]
+    return [dataset["path"]] if isinstance(dataset, dict) and "path" in dataset else []
+
+
 def reference_run(wildcards):
     reference = EXPERIMENTS[wildcards.experiment]["reference"]
     return f"{RUNS}/{wildcards.experiment}/{reference}/{wildcards.seed}.nc"
@@ -120,10 +131,10 @@ def all_machines():
 rule all:
     message: "Done: the claims are in {input[0]}"
     input:
-        f"{OUT}figures/claims.md",
-        f"{OUT}figures/claims.svg",
-        f"{OUT}data/claims.nc",
-        expand(f"{OUT}data/{{check}}.nc", check=CHECKS),
+        f"{FIGURES}/claims.md",
+        f"{FIGURES}/claims.svg",
+        f"{DATA}/claims.nc",
+        expand(f"{DATA}/{{check}}.nc", check=CHECKS),
         list(all_runs()),  # a fresh clone has claims but no runs, and is to make both
 
 
@@ -136,7 +147,7 @@ rule compile:
     message: "Compiling the kernels, once a machine"
     input: [f"analysis/{name}.py" for name in ("jit", "simd", "lanes", "kernels", "learning", "rbm", "words", "spectrum")]
     output: f"{RUNS}/kernels.txt"
-    log: f"{OUT}logs/compile.log"
+    log: f"{LOGS}/compile.log"
     threads: 1
     resources: mem_mb=1000, runtime=5
     shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1"
@@ -146,11 +157,12 @@ rule overproduce:
     message: "{wildcards.experiment}, seed {wildcards.seed}: training the over-produced machine"
     input:
         code=RUN_CODE,
+        images=own_images,
         kernels=ancient(rules.compile.output),
     output: f"{RUNS}/{{experiment}}/overproduced/{{seed}}.nc"
     params: settings=birth
-    log: f"{OUT}logs/{{experiment}}/overproduced/{{seed}}.log"
-    benchmark: f"{OUT}logs/{{experiment}}/overproduced/{{seed}}.tsv"
+    log: f"{LOGS}/{{experiment}}/overproduced/{{seed}}.log"
+    benchmark: f"{LOGS}/{{experiment}}/overproduced/{{seed}}.tsv"
     threads: 1
     priority: 20
     resources: mem_mb=1000, runtime=60
@@ -167,8 +179,8 @@ rule run:
     output: f"{RUNS}/{{experiment}}/{{condition}}/{{seed}}.nc"
     wildcard_constraints: condition="|".join(sorted({c for e in EXPERIMENTS.values() for c in e["criteria"]}))
     params: settings=life
-    log: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.log"
-    benchmark: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.tsv"
+    log: f"{LOGS}/{{experiment}}/{{condition}}/{{seed}}.log"
+    benchmark: f"{LOGS}/{{experiment}}/{{condition}}/{{seed}}.tsv"
     threads: 1
     priority: 10
     resources: mem_mb=1500, runtime=120
@@ -186,8 +198,8 @@ rule control:
     output: f"{RUNS}/{{experiment}}/{{condition}}/{{seed}}.nc"
     wildcard_constraints: condition="|".join(sorted({c for e in EXPERIMENTS.values() for c in e["controls"]}) or ["none"])
     params: settings=life_of_controls
-    log: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.log"
-    benchmark: f"{OUT}logs/{{experiment}}/{{condition}}/{{seed}}.tsv"
+    log: f"{LOGS}/{{experiment}}/{{condition}}/{{seed}}.log"
+    benchmark: f"{LOGS}/{{experiment}}/{{condition}}/{{seed}}.tsv"
     threads: 1
     resources: mem_mb=1500, runtime=120
     shell:
@@ -203,8 +215,8 @@ rule proxy:
         reference=reference_run,
     output: f"{RUNS}/{{experiment}}/fisher/{{seed}}.nc"
     params: settings=life
-    log: f"{OUT}logs/{{experiment}}/fisher/{{seed}}.log"
-    benchmark: f"{OUT}logs/{{experiment}}/fisher/{{seed}}.tsv"
+    log: f"{LOGS}/{{experiment}}/fisher/{{seed}}.log"
+    benchmark: f"{LOGS}/{{experiment}}/fisher/{{seed}}.tsv"
     threads: 1
     resources: mem_mb=2000, runtime=60
     shell:
@@ -220,8 +232,8 @@ rule quality:
         reference=reference_run,
     output: f"{RUNS}/{{experiment}}/quality/{{seed}}.nc"
     params: settings=life_and_quality
-    log: f"{OUT}logs/{{experiment}}/quality/{{seed}}.log"
-    benchmark: f"{OUT}logs/{{experiment}}/quality/{{seed}}.tsv"
+    log: f"{LOGS}/{{experiment}}/quality/{{seed}}.log"
+    benchmark: f"{LOGS}/{{experiment}}/quality/{{seed}}.tsv"
     threads: 1
     resources: mem_mb=2000, runtime=60
     shell:
@@ -239,22 +251,22 @@ rule claim:
         maps=maps_of,
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
-        dataset=f"{OUT}data/{{claim}}.nc",
-        figures=directory(f"{OUT}figures/{{claim}}"),
-        notebook=f"{OUT}results/notebooks/{{claim}}.ipynb",
+        dataset=f"{DATA}/{{claim}}.nc",
+        figures=directory(f"{FIGURES}/{{claim}}"),
+        notebook=f"{NOTEBOOKS}/{{claim}}.ipynb",
     wildcard_constraints: claim="|".join(CLAIMS + CHECKS)
     params:
         source=notebook_source,  # its code alone: stored outputs make nothing stale
         config=json.dumps(config, sort_keys=True),
     log:
-        text=f"{OUT}logs/{{claim}}.log",
-        notebook=f"{OUT}logs/{{claim}}.ipynb",
-    benchmark: f"{OUT}logs/{{claim}}.tsv"
+        text=f"{LOGS}/{{claim}}.log",
+        notebook=f"{LOGS}/{{claim}}.ipynb",
+    benchmark: f"{LOGS}/{{claim}}.tsv"
     threads: 1
     resources: mem_mb=2000, runtime=30
     shell:
         "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q} -k python3 --cwd . --no-progress-bar"
-        " -p config {CONFIG:q} -p runs {RUNS:q} -p data {OUT:q}data -p figures {OUT:q}figures >{log.text:q} 2>&1"
+        " -p config {CONFIG:q} -p runs {RUNS:q} -p data {DATA:q} -p figures {FIGURES:q} >{log.text:q} 2>&1"
         " && cp {log.notebook:q} {output.notebook:q}"
 
 
@@ -262,13 +274,13 @@ rule summary:
     message: "The table of claims"
     input:
         code=CODE,
-        datasets=expand(f"{OUT}data/{{claim}}.nc", claim=CLAIMS),
+        datasets=expand(f"{DATA}/{{claim}}.nc", claim=CLAIMS),
     output:
-        f"{OUT}figures/claims.md",
-        f"{OUT}figures/claims.svg",
-        f"{OUT}data/claims.nc",
-    log: f"{OUT}logs/summary.log"
-    benchmark: f"{OUT}logs/summary.tsv"
+        f"{FIGURES}/claims.md",
+        f"{FIGURES}/claims.svg",
+        f"{DATA}/claims.nc",
+    log: f"{LOGS}/summary.log"
+    benchmark: f"{LOGS}/summary.tsv"
     threads: 1
     resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis summary --data {OUT:q}data --figures {OUT:q}figures >{log:q} 2>&1"
+    shell: "python -m analysis summary --data {DATA:q} --figures {FIGURES:q} >{log:q} 2>&1"

@@ -54,7 +54,7 @@ rule maps:
 
 rule compile:
     message: "Compiling the kernels, once a machine"
-    input: [f"analysis/{name}.py" for name in ("jit", "simd", "lanes", "kernels", "rbm", "words", "spectrum")]
+    input: [f"analysis/{name}.py" for name in ("jit", "simd", "lanes", "kernels", "learning", "rbm", "words", "spectrum")]
     output: f"{RUNS}/kernels.txt"
     log: f"{OUT}logs/maps/compile.log"
     threads: 1

@@ -12,7 +12,8 @@ import yaml
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "config" / "schema.yaml"
 MAPS_SCHEMA = ROOT / "config" / "maps_schema.yaml"
-_COUNTS = re.compile("n_.+|batch_size|hidden|receptive_field|control_sessions|seed")  # JSON Schema takes 3.0 for one
+# JSON Schema takes 3.0 for a count
+_COUNTS = re.compile("n_.+|batch_size|hidden|receptive_field|control_sessions|seed|crop")
 _DEEPEST = 10
 
 
@@ -62,9 +63,24 @@ def check_schema(config, name, schema):
     """Raise ValueError with the first place where the config departs from the schema in that file."""
     for place, value, rule in _departures(config):
         raise ValueError(f"{name}: at {'/'.join(place)}: found {_short(value)}, it {rule}")
-    schema = yaml.safe_load(schema.read_text(encoding="utf-8"))
+    _validate(_schema(schema), config, name)
+
+
+def check_dataset(dataset):
+    """Raise ValueError where a `dataset:` departs from its part of config/schema.yaml, or from itself."""
+    of_dataset = {"$ref": "#/definitions/dataset", "definitions": _schema(SCHEMA)["definitions"]}
+    _validate(of_dataset, dataset, "dataset")
+    for place, found, expected in _faults_of_dataset(dataset):
+        raise ValueError(f"{place}: found {_short(found)}, expected {expected}")
+
+
+def _schema(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _validate(schema, value, name):
     try:
-        fastjsonschema.validate(schema, config)
+        fastjsonschema.validate(schema, value)
     except fastjsonschema.JsonSchemaValueException as error:
         place = "/".join(error.path[1:]) or "top level"
         raise ValueError(
@@ -92,6 +108,13 @@ def _departures(value, place=()):
 
 def _contradictions(settings):
     """(place, found, expected) of what an experiment's parts say against each other."""
+    dataset = settings["dataset"]
+    yield from _faults_of_dataset(dataset)
+    if isinstance(dataset, dict) and "path" in dataset:
+        if "digits" in settings["measures"] and "labels" not in dataset:
+            yield "measures", settings["measures"], "no digits without dataset/labels"
+        if "patch" in dataset and settings["machine"]["receptive_field"] is not None:
+            yield "machine/receptive_field", settings["machine"]["receptive_field"], "null for circular patches"
     depth, criteria = len(settings["machine"]["hidden"]), settings["criteria"]
     n_sessions = settings["pruning"]["n_sessions"]
     if settings["reference"] not in criteria:
@@ -113,6 +136,22 @@ def _contradictions(settings):
         momenta = schedule["momentum"]
         if isinstance(momenta, list) and len(momenta) != schedule["n_epochs"]:
             yield f"{place}/momentum", momenta, f"one value, or {schedule['n_epochs']}, one an epoch"
+
+
+def _faults_of_dataset(dataset):
+    """(place, found, expected) of what the entries of a `dataset:` say against each other."""
+    if isinstance(dataset, str):
+        return
+    keys, own = set(dataset), {"binarise", "split"}
+    if "path" not in keys:
+        if "name" not in keys or keys - {"name", "n_train", "n_test"}:
+            yield "dataset", sorted(keys), "name, n_train and n_test, or a path and its rule"
+    elif keys & {"name", "n_train", "n_test"} or not own <= keys:
+        yield "dataset", sorted(keys), "with path also binarise and split, and neither name nor numbers of patterns"
+    elif "patch" in keys and "labels" in keys:
+        yield "dataset/labels", dataset["labels"], "none with patch, for a patch has no class"
+    elif ("patch" in keys) == ("test_fraction" in dataset["split"]):
+        yield "dataset/split", dataset["split"], "test_fraction and seed for whole images, seed alone with patch"
 
 
 def _short(value):

@@ -4,8 +4,6 @@ Datasets are the parts of a claim dataset (claims.part), of its first seed; posi
 (data.load), which holds pixel_x and pixel_y.
 """
 
-from functools import cache
-
 import numpy as np
 from matplotlib.colors import SymLogNorm
 
@@ -95,7 +93,7 @@ def pixel_entropy(part, ax):
 
 def layout(values, part):
     """Values of the pixels of the part's data set (n_pixels,) as an image (rows, columns), NaN where there is none."""
-    dataset = _load(part.attrs["dataset"])
+    dataset = data.load(part.attrs["dataset"])
     image = np.full((dataset.attrs["rows"], dataset.attrs["columns"]), np.nan)
     image[dataset["pixel_y"], dataset["pixel_x"]] = values
     return image
@@ -110,8 +108,3 @@ def tiled(images, n_columns):
         y, x = divmod(k, n_columns)
         canvas[y * (rows + 1) : y * (rows + 1) + rows, x * (columns + 1) : x * (columns + 1) + columns] = image
     return canvas
-
-
-@cache
-def _load(name):
-    return data.load(name)

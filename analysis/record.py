@@ -43,10 +43,11 @@ class Run:
         self._sessions, self._datasets = [], []
         self._constants = {}
         self._classifier = None
+        self._ranks = RANKS[RANKS <= 2 ** min(patterns.sizes["pixel"], 13)]  # fewer pixels have fewer patterns
         if "digits" in settings["measures"] and "test_label" in patterns:
             self._prepare_digits()
         elif "kl" in settings["measures"]:
-            shares = evaluation.data_rank_probabilities(patterns["train"].values, RANKS)
+            shares = evaluation.data_rank_probabilities(patterns["train"].values, self._ranks)
             self._constants["data_rank_probability"] = (
                 "rank",
                 shares,
@@ -88,7 +89,7 @@ class Run:
         coordinates = {"layer": np.arange(dataset.sizes["layer"])}
         coordinates["synapse_layer"] = np.arange(1, dataset.sizes["layer"])
         if "rank" in dataset.dims:
-            coordinates["rank"] = RANKS
+            coordinates["rank"] = self._ranks
         return dataset.merge(constants).assign_coords(coordinates)
 
     def _append(self, session, dataset):
@@ -103,7 +104,7 @@ class Run:
             log_p = exact.visible_log_probabilities(machine)
             kl = exact.kl_divergence(self._patterns["train"].values, machine)
             found["kl"] = ((), stable(kl), _text("KL(data || model), exact", **_NATS))
-            p = stable(evaluation.rank_probabilities(log_p, RANKS))
+            p = stable(evaluation.rank_probabilities(log_p, self._ranks))
             found["rank_probability"] = ("rank", p, _text("pattern probability under the model, exact", **_PROBABILITY))
         if self._classifier is not None:
             found |= self._digit_measures(machine, states)
@@ -115,7 +116,7 @@ class Run:
         error = np.mean(self._classifier.predict(d["test"].values) != d["test_label"].values)
         noise = (bits(0, 0, d["test"].size) & 1).reshape(d["test"].shape)
         quality = evaluation.digit_quality
-        share = np.bincount(d["test_label"].values, minlength=10) / d.sizes["test_pattern"]
+        share = np.bincount(d["test_label"].values, minlength=len(self._classifier.classes_)) / d.sizes["test_pattern"]
         self._constants |= {
             "raw_pixel_error": ((), error, _text("error of the classifier on raw pixels", units="fraction")),
             "digit_quality_test": (

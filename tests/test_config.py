@@ -15,6 +15,12 @@ OTHERS = {"schema.yaml", "data.yaml", "maps.yaml", "maps_smoke.yaml", "maps_sche
 CONFIGS = sorted({path.name for path in config.SCHEMA.parent.glob("*.yaml")} - OTHERS)
 
 
+def dataset_name(settings):
+    """The named set that an experiment takes all or the first patterns of."""
+    dataset = settings["dataset"]
+    return dataset if isinstance(dataset, str) else dataset["name"]
+
+
 def changed(place, value):
     found = copy.deepcopy(config.load(config.ROOT / "config" / "smoke.yaml"))
     inner = found
@@ -29,7 +35,7 @@ def test_every_config_is_valid_and_names_what_exists(name):
     for settings in config.load(config.SCHEMA.parent / name)["experiments"].values():
         assert set(settings["criteria"]) <= set(pruning.CRITERIA)
         assert set(settings["controls"]) <= set(controls.CONTROLS)
-        assert settings["dataset"] in data.DATASETS
+        assert dataset_name(settings) in data.DATASETS
         assert max(settings["control_sessions"], default=0) <= settings["pruning"]["n_sessions"]
 
 

@@ -119,6 +119,29 @@ def test_patch_layout_is_a_disc_of_radius_2_1(patches):
     assert neighbours[6, 5] > neighbours[6, 4] > neighbours[4, 8]  # nearer pixels agree more: 1, 2 and 4 apart
 
 
+def test_large_patches_hold_the_small_ones_at_the_same_positions(patches):
+    large = data.load("patches21")
+    assert large.train.shape == (90_000, 21)
+    near = (large.pixel_x - 2) ** 2 + (large.pixel_y - 2) ** 2 <= 2.1**2
+    np.testing.assert_array_equal(large.train[:, near.values], patches.train)
+
+
+def test_what_a_caller_does_to_a_data_set_reaches_nobody_else():
+    data.load("digits").train.values[:] = 7
+    assert data.load("digits").train.max() == 1
+
+
+def test_the_first_patterns_of_a_set_are_a_set(digits):
+    few = data.load({"name": "digits", "n_train": 30, "n_test": 20})
+    np.testing.assert_array_equal(few.train, digits.train[:30])
+    np.testing.assert_array_equal(few.test_label, digits.test_label[:20])
+    assert few.attrs["split"].endswith("; of these the first 30 to train; of these the first 20 to test")
+    with pytest.raises(ValueError, match=r"^dataset/n_train: found 4,001, expected 1 to 4,000 for digits; lower it$"):
+        data.load({"name": "digits", "n_train": 4001})
+    with pytest.raises(ValueError, match=r"^labels: found no class 5 among the 5 patterns to train"):
+        data.load({"name": "digits", "n_train": 5})
+
+
 @pytest.mark.parametrize(("name", "variable", "expected"), PATTERNS_SHA256)
 def test_patterns_are_the_same_bits_everywhere(name, variable, expected, request):
     assert sha256(request.getfixturevalue(name)[variable]) == expected
@@ -136,9 +159,8 @@ def test_a_data_set_says_where_it_comes_from_and_can_be_saved(name, request, tmp
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(
-        ValueError, match=r"^data set: found 'digit', expected one of digits, patches, patches21, mnist, cifar10$"
-    ):
+    names = "digits, patches, patches21, mnist, cifar10"
+    with pytest.raises(ValueError, match=f"^data set: found 'digit', expected one of {names}$"):
         data.load("digit")
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
-from analysis import config, data, download
+from analysis import config, data, download, formats, patterns
 from analysis.random import bits
 
 BYTES = bits(7, 0, 50_000).tobytes()  # pixels to make up images
@@ -42,7 +42,7 @@ def mnist_files(**changes):
 
 
 RECORDS = [BYTES[k * 4 * 3073 : (k + 1) * 4 * 3073] for k in range(6)]  # four images each
-MEMBERS = dict(zip(data.CIFAR10_FILES, RECORDS)) | {"cifar-10-batches-bin/batches.meta.txt": b"airplane\n"}
+MEMBERS = dict(zip(formats.CIFAR10_FILES, RECORDS)) | {"cifar-10-batches-bin/batches.meta.txt": b"airplane\n"}
 
 
 def tar(members, link=None):
@@ -216,7 +216,7 @@ def test_cifar10_is_read_out_of_the_archive_as_discs_of_the_images_above_their_m
 
 @pytest.mark.parametrize("values", [[3, 1, 2], [4, 1, 2, 3], [0, 0, 765, 765], [7]])
 def test_the_median_by_counting_is_the_median(values):
-    assert data._median([np.array(values[:1], np.uint16), np.array(values[1:], np.uint16)]) == np.median(values)
+    assert patterns.median([np.array(values[:1], np.uint16), np.array(values[1:], np.uint16)], 765) == np.median(values)
 
 
 def test_both_sets_say_where_they_come_from_and_can_be_saved(server, folder, tmp_path):

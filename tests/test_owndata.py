@@ -1,0 +1,339 @@
+"""Images of one's own become the patterns that the rule says, whatever file holds them; or one line says why not."""
+
+import copy
+import hashlib
+import json
+import re
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from PIL import Image
+
+from analysis import config, data, owndata, pictures
+from analysis.__main__ import main
+
+SPLIT = {"test_fraction": 0.25, "seed": 3}
+LEVELS = np.random.default_rng(0).integers(0, 256, (12, 7, 9), dtype=np.uint8)
+COLOURS = np.random.default_rng(1).integers(0, 256, (8, 6, 6, 3), dtype=np.uint8)
+WORDS = np.array(["cat", "ant", "bee"] * 4)
+
+
+def rule(path, **more):
+    return {"path": str(path), "binarise": "mean", "split": SPLIT} | more
+
+
+def put(folder, images, folders=None):
+    """The images as PNG in a folder; in folders of these names."""
+    for k, image in enumerate(images):
+        place = folder / folders[k] if folders is not None else folder
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{k:03}.png")
+    return folder
+
+
+def all_patterns(dataset):
+    """Patterns to train and to test as one set of bytes."""
+    return sorted(row.tobytes() for name in ("train", "test") for row in dataset[name].values)
+
+
+def rows(binary):
+    return sorted(row.tobytes() for row in binary.reshape(len(binary), -1).astype(np.uint8))
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+def as_npy(path):
+    np.save(path / "a.npy", LEVELS)
+    return rule(path / "a.npy")
+
+
+def as_npz(path):
+    np.savez(path / "a.npz", pixels=LEVELS, words=WORDS)
+    return rule(path / "a.npz", variable="pixels", labels="words")
+
+
+def as_netcdf(path):
+    made = {"pixels": (("n", "y", "x"), LEVELS), "words": ("n", WORDS)}
+    xr.Dataset(made).to_netcdf(path / "a.nc", engine="h5netcdf")
+    return rule(path / "a.nc", variable="pixels", labels="words")
+
+
+def as_folder(path):
+    (put(path / "a", LEVELS) / ".hidden").write_text("no picture")
+    return rule(path / "a")
+
+
+def as_folders(path):
+    return rule(put(path / "a", LEVELS, WORDS), labels="folders")
+
+
+@pytest.mark.parametrize("make", [as_npy, as_npz, as_netcdf, as_folder, as_folders])
+def test_every_format_gives_the_same_patterns_and_labels(tmp_path, make):
+    wanted = make(tmp_path)
+    found = data.load(wanted)
+    assert found.sizes["pattern"] == 9
+    assert found.sizes["test_pattern"] == 3
+    assert all_patterns(found) == rows(LEVELS > LEVELS.mean())
+    if "labels" in wanted:
+        binary, names = (LEVELS > LEVELS.mean()).astype(np.uint8), ["ant", "bee", "cat"]
+        classes = {image.tobytes(): names.index(word) for image, word in zip(binary, WORDS)}
+        for name in ("train", "test"):
+            assert [classes[row.tobytes()] for row in found[name].values] == found[f"{name}_label"].values.tolist()
+    else:
+        assert "train_label" not in found
+    assert len(found.attrs["sha256"]) == 64
+    assert str(tmp_path) not in str(found.attrs)
+    found.to_netcdf(tmp_path / "saved.nc", engine="h5netcdf")
+
+
+def test_the_checksum_is_that_of_the_content(tmp_path):
+    wanted = as_npy(tmp_path)
+    assert owndata.load(wanted).attrs["sha256"] == hashlib.sha256((tmp_path / "a.npy").read_bytes()).hexdigest()
+    first = owndata.load(as_folder(tmp_path)).attrs["sha256"]
+    (tmp_path / "a" / "000.png").rename(tmp_path / "a" / "100.png")
+    assert owndata.load(rule(tmp_path / "a")).attrs["sha256"] != first
+
+
+# ---- the rule -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"binarise": "median"}, LEVELS > np.median(LEVELS)),
+        ({"binarise": 99.5}, LEVELS > 99.5),
+        ({"binarise": "image_median"}, np.array([k > np.median(k) for k in LEVELS])),
+        ({"crop": [1, 6, 2, 9]}, LEVELS[:, 1:6, 2:9] > LEVELS[:, 1:6, 2:9].mean()),
+    ],
+    ids=str,
+)
+def test_patterns_are_above_the_threshold_of_the_rule(tmp_path, more, expected):
+    found = data.load(as_npy(tmp_path) | more)
+    assert all_patterns(found) == rows(expected)
+    assert (found.attrs["rows"], found.attrs["columns"]) == expected.shape[1:]
+    image = np.zeros(expected.shape[1:], np.uint8)
+    image[found.pixel_y, found.pixel_x] = found.train.values[0]
+    np.testing.assert_array_equal(image.ravel(), found.train.values[0])
+
+
+@pytest.mark.parametrize(
+    ("grey", "values"), [("sum", COLOURS.astype(int).sum(3)), ("mean", COLOURS.mean(3)), (2, COLOURS[..., 2])]
+)
+@pytest.mark.parametrize("kind", ["uint8", "float64"])
+def test_colours_become_grey_by_the_rule(tmp_path, grey, values, kind):
+    np.save(tmp_path / "a.npy", COLOURS.astype(kind))
+    assert all_patterns(data.load(rule(tmp_path / "a.npy", grey=grey))) == rows(values > values.mean())
+
+
+def test_binary_images_stay_as_they_are(tmp_path):
+    np.save(tmp_path / "a.npy", LEVELS > 100)
+    assert all_patterns(data.load(rule(tmp_path / "a.npy", binarise="none"))) == rows(LEVELS > 100)
+
+
+@pytest.mark.parametrize("n_images", [1, 3])
+def test_patches_are_the_discs_of_the_images_each_position_at_most_once(tmp_path, n_images):
+    images = LEVELS[:n_images]
+    np.save(tmp_path / "a.npy", images)
+    n = n_images * 5 * 7
+    patch = {"radius": 1, "n_train": n - 5, "n_test": 5}
+    found = data.load(rule(tmp_path / "a.npy", patch=patch, split={"seed": 0}))
+    bright, offsets = images > images.mean(), [(-1, 0), (0, -1), (0, 0), (0, 1), (1, 0)]
+    discs = [[k[r + y, c + x] for y, x in offsets] for k in bright for r in range(1, 6) for c in range(1, 8)]
+    assert found.sizes["pattern"] == n - 5
+    assert all_patterns(found) == rows(np.array(discs))  # every position, once
+
+
+def test_the_split_is_a_function_of_its_seed(tmp_path):
+    wanted = as_npy(tmp_path)
+    again, other = owndata.load(wanted), owndata.load(wanted | {"split": SPLIT | {"seed": 4}})
+    assert owndata.load(wanted).identical(again)
+    assert not other.test.equals(again.test)
+
+
+# ---- what is refused ------------------------------------------------------------------------------------------------
+
+
+def refused(wanted, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        owndata.load(wanted)
+    assert "\n" not in str(caught.value)
+    assert re.search("found .*expected|found .*, it must", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"path": "absent.npy"}, "dataset/path: found nothing at .*absent.npy"),
+        ({"path": __file__}, "dataset/path: found a file test_owndata.py, expected .npy"),
+        ({"variable": "b"}, "dataset/variable: found 'b', expected one of a.npz's pixels, words"),
+        ({"labels": "b"}, "dataset/labels: found 'b'"),
+        ({"labels": "pixels", "variable": "pixels"}, r"dataset/labels: found \(12, 7, 9\) of uint8"),
+        ({"variable": "words"}, r"a.npz: found an array \(12,\) of <U3, expected numbers"),
+        ({"crop": [0, 8, 0, 9]}, r"dataset/crop: found \[0, 8, 0, 9\], expected .* y0 < y1 <= 7 and x0 < x1 <= 9"),
+        ({"crop": [3, 3, 0, 9]}, "dataset/crop: found"),
+        ({"grey": "sum"}, "dataset/grey: found 'sum', expected no rule for the grey images"),
+        ({"grey": "red"}, "dataset: at grey: found 'red'"),
+        ({"binarise": "otsu"}, "dataset: at binarise: found 'otsu'"),
+        ({"binarise": 255}, "dataset/binarise: found only 0 in the binary images"),
+        ({"binarise": -1}, "dataset/binarise: found only 1 in the binary images"),
+        ({"binarise": "none"}, "dataset/binarise: found values other than 0 and 1"),
+        ({"split": {"test_fraction": 0.01, "seed": 0}}, "dataset/split: found 12 images of which 0 test"),
+        ({"split": {"seed": 0}}, "dataset/split: found .* expected test_fraction and seed for whole images"),
+        ({"labels": "words", "patch": {"radius": 1, "n_train": 1, "n_test": 1}}, "dataset/labels: .* a patch has no"),
+        ({"n_train": 5}, "dataset: found .* expected with path also"),
+        ({"licence": "CC0"}, "dataset: at top level: .*'licence'"),
+    ],
+    ids=str,
+)
+def test_a_rule_that_the_images_do_not_fit_is_refused(tmp_path, more, message):
+    wanted = as_npz(tmp_path)
+    del wanted["labels"]
+    refused(wanted | more, message)
+
+
+@pytest.mark.parametrize(("radius", "n_train"), [(4, 1), (1, 12 * 35)])
+def test_patches_that_the_images_do_not_have_are_refused(tmp_path, radius, n_train):
+    patch = {"radius": radius, "n_train": n_train, "n_test": 1}
+    message = r"dataset/patch: found (0|420) positions of (9 x 9|3 x 3) pixels in 12 images of 7 x 9, expected"
+    refused(as_npy(tmp_path) | {"patch": patch, "split": {"seed": 0}}, message)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([[None]]), "found a file that can't be read .Object arrays cannot be loaded"),
+        (LEVELS[0], r"found an array \(7, 9\) of uint8, expected numbers \(images, rows, columns\)"),
+        (LEVELS[:0], r"found an array \(0, 7, 9\)"),
+        (LEVELS.astype(complex), "of complex128"),
+        (np.where(LEVELS == LEVELS[0, 0, 0], np.nan, LEVELS), "values that are NaN or infinite"),
+        (np.full((4, 5, 5), 7), "found only 0 in the binary images"),
+    ],
+    ids=["pickled", "one image", "none", "complex", "NaN", "constant"],
+)
+def test_an_array_that_is_no_set_of_images_is_refused(tmp_path, array, message):
+    np.save(tmp_path / "a.npy", array)
+    refused(rule(tmp_path / "a.npy"), message)
+
+
+def test_a_constant_image_has_no_median_to_be_above(tmp_path):
+    np.save(tmp_path / "a.npy", np.concatenate([LEVELS, np.full((1, 7, 9), 5, np.uint8)]))
+    refused(rule(tmp_path / "a.npy", binarise="image_median"), "found 1 images without a pixel above .* number 12")
+
+
+@pytest.mark.parametrize("make", [as_npy, as_npz, as_netcdf])
+def test_a_file_cut_short_is_refused(tmp_path, make):
+    path = tmp_path / make(tmp_path)["path"]
+    path.write_bytes(path.read_bytes()[:-200])
+    refused(rule(path), f"{path.name}: found a file that can't be read")
+    path.write_bytes(b"")
+    refused(rule(path), f"{path.name}: found a file that can't be read")
+
+
+def test_a_folder_of_other_things_is_refused(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    refused(rule(folder), "a: found no pictures in it")
+    put(folder, LEVELS)
+    refused(rule(folder, labels="folders"), "a: found no pictures in it")
+    refused(rule(folder, labels="words"), "dataset/labels: found 'words', expected folders")
+    Image.fromarray(LEVELS[0, :3]).save(folder / "small.png")
+    refused(rule(folder), "small.png: found 3x9 pixels, expected 7x9, as in 000.png")
+    (folder / "small.png").unlink()
+    (folder / "notes.txt").write_text("cats")
+    refused(rule(folder), "notes.txt: found a file that is no whole picture .no image format")
+    (folder / "notes.txt").unlink()
+    (folder / "003.png").write_bytes((folder / "003.png").read_bytes()[:60])
+    refused(rule(folder), "003.png: found a file that is no whole picture")
+
+
+def test_a_class_that_only_tests_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", pixels=LEVELS, words=np.arange(12))
+    refused(rule(tmp_path / "a.npz", variable="pixels", labels="words"), "labels: found no class")
+
+
+# ---- all that follows -----------------------------------------------------------------------------------------------
+
+
+def a_config(folder, experiment, dataset, **machine):
+    """The smoke config with one experiment on these images, written to the folder."""
+    made = copy.deepcopy(config.load(config.ROOT / "config" / "smoke.yaml"))
+    settings = made["experiments"][experiment]
+    settings["dataset"] = dataset
+    settings["machine"] |= machine
+    made["experiments"] = {experiment: settings | {"control_sessions": [1]}}
+    (folder / "own.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    return settings
+
+
+def commands(folder, experiment, condition, control):
+    """Over-produce, run and control by the command line; the datasets of the last two."""
+    common = ["--config", str(folder / "own.yaml"), "--experiment", experiment, "--seed", "0", "--output"]
+    over, run, born = (str(folder / f"{name}.nc") for name in ("over", "run", "born"))
+    assert main(["overproduce", *common, over]) == 0
+    assert main(["run", *common, run, "--condition", condition, "--machine", over]) == 0
+    assert main(["control", *common, born, "--condition", control, "--reference", run]) == 0
+    return [xr.load_dataset(path, engine="h5netcdf") for path in (run, born)]
+
+
+def test_the_readme_s_images_with_classes_go_through_the_digits_protocol(tmp_path):
+    from sklearn.datasets import load_digits
+
+    (text,) = re.findall(r"```yaml\n(.*?)```", (config.ROOT / "README.md").read_text(), re.DOTALL)
+    source = load_digits()
+    np.savez(tmp_path / "digits.npz", images=source.images[:400], classes=source.target[:400])
+    dataset = yaml.safe_load(text)["dataset"] | {"path": str(tmp_path / "digits.npz")}
+    settings = a_config(tmp_path, "digits", dataset, hidden=[64, 16])
+    run, born = commands(tmp_path, "digits", settings["reference"], "born_small_units")
+    assert run.sizes["unit_0"] == 64
+    assert 0 < run["encoding_error"].max() <= 1
+    assert born["encoding_error"].notnull().all()
+    source = json.loads(run.attrs["data"])
+    assert source["source"] == "digits.npz"
+    assert source["sha256"] == hashlib.sha256((tmp_path / "digits.npz").read_bytes()).hexdigest()
+    part = xr.Dataset(attrs={"dataset": dataset})
+    assert pictures.layout(np.arange(64), part).shape == (8, 8)
+
+
+def test_classes_need_not_be_ten(tmp_path):
+    source = as_folders(tmp_path) | {"split": {"test_fraction": 0.25, "seed": 0}}
+    settings = a_config(tmp_path, "digits", source, hidden=[8, 4], receptive_field=None)
+    run, _ = commands(tmp_path, "digits", settings["reference"], "reinitialised")
+    assert run.sizes["digit"] == 3
+
+
+def test_photographs_go_through_the_patches_protocol(tmp_path):
+    from sklearn.datasets import load_sample_images
+
+    dataset = rule(put(tmp_path / "photographs", load_sample_images().images), grey="sum", binarise="image_median")
+    dataset |= {"patch": {"radius": 1.5, "n_train": 3000, "n_test": 500}, "split": {"seed": 0}}
+    settings = a_config(tmp_path, "patches", dataset)
+    run, _ = commands(tmp_path, "patches", settings["reference"], "random_sparse")
+    assert run.sizes["unit_0"] == 9
+    assert np.isfinite(run["kl"]).all()
+
+
+@pytest.mark.parametrize(
+    ("more", "machine", "message"),
+    [
+        ({}, {}, "at experiments/digits/measures: found .* expected no digits without dataset/labels"),
+        (
+            {"patch": {"radius": 4, "n_train": 9, "n_test": 1}, "split": {"seed": 0}},
+            {"receptive_field": 3},
+            "at experiments/digits/machine/receptive_field: found 3, expected null for circular patches",
+        ),
+        ({"crop": [0.0, 5, 0, 5]}, {}, "at experiments/digits/dataset/crop/0: found 0.0, it must be integer"),
+        ({"crop": [0, 5]}, {}, "at experiments/digits/dataset/crop: found"),
+    ],
+    ids=str,
+)
+def test_a_config_that_contradicts_its_data_set_is_refused(tmp_path, more, machine, message):
+    settings = a_config(tmp_path, "digits", rule("a.npy", **more), **machine)
+    if "patch" in more:
+        made = yaml.safe_load((tmp_path / "own.yaml").read_text())
+        made["experiments"]["digits"] = settings | {"measures": []}
+        (tmp_path / "own.yaml").write_text(yaml.safe_dump(made))
+    with pytest.raises(ValueError, match=message):
+        config.load(tmp_path / "own.yaml")
