@@ -25,7 +25,10 @@ REPRODUCED, MIXED, NOT_REPRODUCED = "reproduced", "mixed", "not reproduced"
 
 
 def root():
-    """The project's folder: the nearest one upwards from here that holds pyproject.toml and analysis/."""
+    """The project's folder: the nearest one upwards from here that holds pyproject.toml and analysis/.
+
+    Raises ValueError where there is none.
+    """
     for folder in (Path.cwd(), *Path.cwd().parents):
         if (folder / "pyproject.toml").is_file() and (folder / "analysis").is_dir():
             return folder
@@ -211,7 +214,8 @@ def quote(mean, low, high, units):
 
 def over_seeds(values):
     """Mean and 95 % interval over the seeds of a DataArray (seed), as text."""
-    return quote(float(values.mean("seed")), *interval(values.values), values.attrs.get("units", "1"))
+    low, high = interval(values.values)
+    return quote(float(values.mean("seed")), low, high, values.attrs.get("units", "1"))
 
 
 def summary(folder, figures, data):
