@@ -8,7 +8,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
 UV = uv==0.13.9
 
-.PHONY: help env figures verify notebooks test bench report lock clean
+.PHONY: help env figures verify notebooks lint test bench report lock clean
 
 help: ## list these targets
 	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,11 @@ verify: figures ## rebuild, then compare every dataset and figure with what is c
 notebooks: env ## store the outputs that the committed datasets give in notebooks/
 	$(IN_VENV) python -m jupyter nbconvert --to notebook --execute --inplace \
 	    --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
+lint: env ## ruff (style, likely bugs) and mypy (types)
+	$(IN_VENV) python -m ruff check .
+	$(IN_VENV) python -m ruff format --check .
+	$(IN_VENV) python -m mypy
 
 test: env ## all tests, and the notebooks compared with their stored outputs
 	$(IN_VENV) python -m pytest --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)

@@ -157,7 +157,7 @@ def _seed(text):
     return int(text)
 
 
-_OPTIONS = {
+_OPTIONS: dict[str, tuple] = {
     "experiment": (str, "name of an experiment in the config"),
     "condition": (str, "name of a criterion (run) or of a control (control)"),
     "seed": (_seed, "0, 1, ...: governs every random number"),

@@ -230,7 +230,7 @@ DATASETS = {
 def _shipped(package, path):
     """Path of a file that an installed package ships; found without importing it, which would take seconds."""
     spec = find_spec(package)
-    file = Path(spec.origin).parent / path if spec else None
+    file = Path(spec.origin).parent / path if spec and spec.origin else None
     if file is None or not file.is_file():
         raise ValueError(
             f"{package}: found no {path}, expected the file that {package} ships; install the locked version"
@@ -276,7 +276,8 @@ def _cifar10_brightness(path, n_images):
         with tarfile.open(path, "r|gz") as archive:
             for member in archive:
                 if _is_expected(member, found, n_images):
-                    records = np.frombuffer(archive.extractfile(member).read(), dtype=np.uint8).reshape(n_images, -1)
+                    content = archive.extractfile(member).read()  # type: ignore[union-attr]  # it is a regular file
+                    records = np.frombuffer(content, dtype=np.uint8).reshape(n_images, -1)
                     colours = records[:, 1:].reshape(n_images, 3, 32, 32)  # a record is the label, then the colours
                     found[member.name] = colours.sum(axis=1, dtype=np.uint16)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -305,7 +306,7 @@ def _is_expected(member, found, n_images):
 
 def _median(images):
     """Median of whole numbers by counting them, exact: a whole number or a half."""
-    counts = sum(np.bincount(k.ravel(), minlength=3 * 255 + 1) for k in images)
+    counts = np.sum([np.bincount(k.ravel(), minlength=3 * 255 + 1) for k in images], axis=0)
     ranks, n = np.cumsum(counts), int(counts.sum())
     return (np.searchsorted(ranks, (n - 1) // 2, "right") + np.searchsorted(ranks, n // 2, "right")) / 2
 
