@@ -40,7 +40,8 @@ bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a
 
 report: figures ## results/report.html: figures, run times and provenance
 	mkdir -p results
-	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --report results/report.html
+	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --report results/report.html \
+	    --report-stylesheet report/style.css
 
 lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade takes the newest versions
 	.venv/bin/python -m venv --clear .cache/uv

@@ -18,12 +18,16 @@ from snakemake.utils import min_version
 
 from analysis.config import check, notebook_source
 from analysis.provenance import READERS
+from analysis.report import run_time
 
 min_version("9.0")
 
 if "experiments" not in config:
 
     configfile: "config/default.yaml"
+
+
+report: "report/workflow.rst"
 
 
 OUT = f"{config['out']}/" if "out" in config else ""
@@ -93,6 +97,15 @@ def settings(experiment, keys):
 def reference_run(wildcards):
     reference = EXPERIMENTS[wildcards.experiment]["reference"]
     return f"{RUNS}/{wildcards.experiment}/{reference}/{wildcards.seed}.nc"
+
+
+def chapter(wildcards):
+    return f"{int(wildcards.claim[:2])}. {wildcards.claim[3:].replace('_', ' ')}"
+
+
+def figure_labels(wildcards):
+    name = wildcards.name.replace("_", " ")
+    return {"figure": name, "run time of the notebook": run_time(f"{OUT}logs/{wildcards.claim}.log")}
 
 
 def all_runs():
@@ -204,7 +217,13 @@ rule claim:
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
         dataset=f"{OUT}data/{{claim}}.nc",
-        figures=directory(f"{OUT}figures/{{claim}}"),
+        figures=report(
+            directory(f"{OUT}figures/{{claim}}"),
+            patterns=["{name}.svg"],
+            caption="report/figure.rst",
+            category=chapter,
+            labels=figure_labels,
+        ),
         notebook=f"{OUT}results/notebooks/{{claim}}.ipynb",
     wildcard_constraints: claim="0[1-4]_[a-z_]+"
     params:
@@ -229,10 +248,13 @@ rule summary:
         datasets=expand(f"{OUT}data/{{claim}}.nc", claim=CLAIMS),
     output:
         f"{OUT}figures/claims.md",
-        f"{OUT}figures/claims.svg",
+        report(f"{OUT}figures/claims.svg", caption="report/claims.rst", category="0. claims"),
         f"{OUT}data/claims.nc",
+        report(f"{OUT}results/claims.html", caption="report/claims.rst", category="0. claims"),
     log: f"{OUT}logs/summary.log"
     benchmark: f"{OUT}logs/summary.tsv"
     threads: 1
     resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis summary --data {OUT:q}data --figures {OUT:q}figures >{log:q} 2>&1"
+    shell:
+        "python -m analysis summary --data {OUT:q}data --figures {OUT:q}figures --results {OUT:q}results"
+        " >{log:q} 2>&1"

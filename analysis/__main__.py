@@ -95,7 +95,7 @@ def summary(options):
     """Write the table of claims from the claim datasets."""
     from analysis import claims
 
-    claims.summary(options.data, options.figures, options.data)
+    claims.summary(options.data, options.figures, options.data, options.results)
     print((Path(options.figures) / "claims.md").read_text())
 
 
@@ -143,6 +143,7 @@ def _parser():
     command.set_defaults(command=summary)
     command.add_argument("--data", default="data", help="folder of the claim datasets (default: %(default)s)")
     command.add_argument("--figures", default="figures", help="folder for the table (default: %(default)s)")
+    command.add_argument("--results", default="results", help="folder for it as a page (default: %(default)s)")
     command = commands.add_parser("verify", help=verify.__doc__, description=verify.__doc__)
     command.set_defaults(command=verify)
     command = commands.add_parser("times", help=times.__doc__, description=times.__doc__)

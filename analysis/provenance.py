@@ -17,7 +17,19 @@ _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "
 
 
 # Modules that read runs: no number of a run depends on them.
-READERS = ("claims", "collection", "effects", "pictures", "plotting", "statistics", "style", "times", "verify")
+READERS = (
+    "claims",
+    "collection",
+    "effects",
+    "pictures",
+    "playground",
+    "plotting",
+    "report",
+    "statistics",
+    "style",
+    "times",
+    "verify",
+)
 
 
 def sources():
