@@ -25,7 +25,7 @@ verify: figures ## rebuild, then compare every dataset and figure with what is c
 
 notebooks: env ## store the outputs that the committed datasets give in notebooks/
 	$(IN_VENV) python -m jupyter nbconvert --to notebook --execute --inplace \
-	    --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	    --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 
 lint: env ## ruff (style, likely bugs) and mypy (types)
 	$(IN_VENV) python -m ruff check .

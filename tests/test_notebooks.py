@@ -40,8 +40,8 @@ def headings(notebook, level):
     return [line[level + 1 :] for line in lines if line.startswith("#" * level + " ")]
 
 
-def test_there_is_one_notebook_a_claim():
-    assert sorted(p.stem for p in (root() / "notebooks").glob("*.ipynb")) == sorted(CLAIMS)
+def test_there_is_one_notebook_a_claim_and_a_playground():
+    assert sorted(p.stem for p in (root() / "notebooks").glob("*.ipynb")) == sorted([*CLAIMS, "06_playground"])
 
 
 def test_notebook_is_valid_and_of_a_size_to_open(claim, notebook):

@@ -1,7 +1,7 @@
 """Whoever sees two colours of a figure as one, on paper or on screen, has another cue to tell the curves apart.
 
-Colour blindness by the matrices of Machado, Oliveira & Fernandes (2009), doi:10.1109/TVCG.2009.113, severity 1, on linear
-RGB; difference of colours as the Euclidean distance in CIE Lab (1976), in which 2.3 is just noticeable.
+Colour blindness by the matrices of Machado, Oliveira & Fernandes (2009), doi:10.1109/TVCG.2009.113, severity 1, on
+linear RGB; difference of colours as the Euclidean distance in CIE Lab (1976), in which 2.3 is just noticeable.
 """
 
 import itertools
