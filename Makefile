@@ -16,9 +16,11 @@ help: ## list these targets
 env: .venv/project ## make the virtual environment .venv from the hash-locked requirements.txt
 
 figures: env ## the main job: data, runs, notebooks, figures, table of claims
+	@echo "Runs, notebooks and figures follow; each job's log is in logs/. Stop with Ctrl-C: make figures goes on."
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
 	@if [ -n "$$(find logs -name "*.tsv" 2>/dev/null)" ]; then $(IN_VENV) python -m analysis times; fi
 	@cat figures/claims.md
+	@echo "Figures: figures/. Notebooks with their outputs: results/notebooks/. All on one page: make report"
 
 verify: figures ## rebuild, then compare every dataset and figure with what is committed
 	@$(IN_VENV) python -m analysis verify
@@ -42,6 +44,7 @@ report: figures ## results/report.html: figures, run times and provenance
 	mkdir -p results
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --report results/report.html \
 	    --report-stylesheet report/style.css
+	@echo "The report: $(CURDIR)/results/report.html"
 
 lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade takes the newest versions
 	.venv/bin/python -m venv --clear .cache/uv

@@ -123,7 +123,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser():
-    parser = _Parser(prog="python -m analysis", description=__doc__.splitlines()[0])
+    about = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    epilog = f"A run by hand, from the first command to the last:\n\n{_BY_HAND}\n\nThe whole paper: make figures"
+    parser = _Parser(prog="python -m analysis", description=__doc__.splitlines()[0], epilog=epilog, **about)
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
     for name, function, wanted in (
         ("overproduce", overproduce, ("experiment", "seed")),
@@ -132,7 +134,10 @@ def _parser():
         ("proxy", proxy, ("experiment", "seed", "reference")),
         ("compile", compile_kernels, ()),
     ):
-        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        example = f"example:\n{_EXAMPLES[name]}"
+        command = commands.add_parser(
+            name, help=function.__doc__, description=function.__doc__, epilog=example, **about
+        )
         command.set_defaults(command=function)
         command.add_argument("--config", default="config/default.yaml", help="the config (default: %(default)s)")
         for option in wanted:
@@ -150,6 +155,18 @@ def _parser():
     command.set_defaults(command=times)
     command.add_argument("--logs", default="logs", help="folder of the workflow's logs (default: %(default)s)")
     return parser
+
+
+_START = "  python -m analysis {} --config config/smoke.yaml --experiment patches --seed 0"
+_EXAMPLES = {
+    "overproduce": _START.format("overproduce") + " \\\n    --output results/machine.nc",
+    "run": _START.format("run") + " \\\n    --condition weight --machine results/machine.nc --output results/weight.nc",
+    "control": _START.format("control")
+    + " \\\n    --condition random_sparse --reference results/weight.nc --output results/random_sparse.nc",
+    "proxy": _START.format("proxy") + " \\\n    --reference results/weight.nc --output results/fisher.nc",
+    "compile": "  python -m analysis compile --output results/kernels.txt",
+}
+_BY_HAND = "\n".join(_EXAMPLES[name] for name in ("overproduce", "run", "control", "proxy"))
 
 
 def _seed(text):

@@ -96,3 +96,10 @@ def test_every_command_explains_itself():
     ).stdout
     for name in ("overproduce", "run", "control", "proxy", "compile", "summary"):
         assert name in found
+
+
+@pytest.mark.parametrize("name", __main__._EXAMPLES)
+def test_the_example_of_every_help_is_a_command(name):
+    arguments = shlex.split(__main__._EXAMPLES[name].replace("\\\n", " "))
+    assert arguments[:4] == ["python", "-m", "analysis", name]
+    assert __main__._parser().parse_args(arguments[3:]).name == name

@@ -54,6 +54,7 @@ def test_the_example_of_five_lines_makes_a_figure(tmp_path):
     assert (tmp_path / "pruned.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", blocks(RECIPES, "python"))
 def test_recipe_is_short_and_runs(title, tmp_path):
     code = blocks(RECIPES, "python")[title]
@@ -61,6 +62,7 @@ def test_recipe_is_short_and_runs(title, tmp_path):
     assert run([sys.executable, "-c", code], tmp_path).strip()
 
 
+@pytest.mark.slow
 def test_recipes_by_hand_run(tmp_path):
     ((_, commands),) = blocks(RECIPES, "sh").items()
     assert {"overproduce", "run", "proxy"} <= set(re.findall(r"-m analysis (\w+)", commands))
