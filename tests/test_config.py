@@ -1,13 +1,14 @@
 """Configs are whole, validated, and refused in one line that names the place; so is a wrong command line."""
 
 import copy
+import shlex
 import subprocess
 import sys
 
 import pytest
 import yaml
 
-from analysis import config, data, protocol, pruning
+from analysis import __main__, config, data, protocol, pruning
 from analysis.__main__ import main
 
 OTHERS = {"schema.yaml", "data.yaml"}  # no protocols: what a config may say, and where data files come from
