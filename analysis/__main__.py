@@ -117,15 +117,17 @@ def times(options):
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options):
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)  # examples keep their lines
+
     def error(self, message):
         """One line, as for every other error."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def _parser():
-    about = {"formatter_class": argparse.RawDescriptionHelpFormatter}
     epilog = f"A run by hand, from the first command to the last:\n\n{_BY_HAND}\n\nThe whole paper: make figures"
-    parser = _Parser(prog="python -m analysis", description=__doc__.splitlines()[0], epilog=epilog, **about)
+    parser = _Parser(prog="python -m analysis", description=__doc__.splitlines()[0], epilog=epilog)
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
     for name, function, wanted in (
         ("overproduce", overproduce, ("experiment", "seed")),
@@ -135,9 +137,7 @@ def _parser():
         ("compile", compile_kernels, ()),
     ):
         example = f"example:\n{_EXAMPLES[name]}"
-        command = commands.add_parser(
-            name, help=function.__doc__, description=function.__doc__, epilog=example, **about
-        )
+        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__, epilog=example)
         command.set_defaults(command=function)
         command.add_argument("--config", default="config/default.yaml", help="the config (default: %(default)s)")
         for option in wanted:
