@@ -8,7 +8,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
 UV = uv==0.13.9
 
-.PHONY: help env figures maps verify notebooks test bench report lock clean
+.PHONY: help env figures maps verify notebooks lint test bench report lock clean
 
 help: ## list these targets
 	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -16,9 +16,11 @@ help: ## list these targets
 env: .venv/project ## make the virtual environment .venv from the hash-locked requirements.txt
 
 figures: env ## the main job: data, runs, notebooks, figures, table of claims
+	@echo "Runs, notebooks and figures follow; each job's log is in logs/. Stop with Ctrl-C: make figures goes on."
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
 	@if [ -n "$$(find logs -name "*.tsv" 2>/dev/null)" ]; then $(IN_VENV) python -m analysis times; fi
 	@cat figures/claims.md
+	@echo "Figures: figures/. Notebooks with their outputs: results/notebooks/. All on one page: make report"
 
 maps: env ## data/maps.nc: when starting large beats being born small, an hour on two cores; notebook 01 reads it
 	$(IN_VENV) python -m snakemake -s maps.smk --workflow-profile profiles/default
@@ -28,7 +30,12 @@ verify: figures ## rebuild, then compare every dataset and figure with what is c
 
 notebooks: env ## store the outputs that the committed datasets give in notebooks/
 	$(IN_VENV) python -m jupyter nbconvert --to notebook --execute --inplace \
-	    --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	    --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
+
+lint: env ## ruff (style, likely bugs) and mypy (types)
+	$(IN_VENV) python -m ruff check .
+	$(IN_VENV) python -m ruff format --check .
+	$(IN_VENV) python -m mypy
 
 test: env ## all tests, and the notebooks compared with their stored outputs
 	$(IN_VENV) python -m pytest --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)
@@ -38,7 +45,9 @@ bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a
 
 report: figures ## results/report.html: figures, run times and provenance
 	mkdir -p results
-	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --report results/report.html
+	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --report results/report.html \
+	    --report-stylesheet report/style.css
+	@echo "The report: $(CURDIR)/results/report.html"
 
 lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade takes the newest versions
 	.venv/bin/python -m venv --clear .cache/uv

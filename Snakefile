@@ -19,12 +19,16 @@ from snakemake.utils import min_version
 
 from analysis.config import check, notebook_source
 from analysis.provenance import READERS
+from analysis.report import run_time
 
 min_version("9.0")
 
 if "experiments" not in config:
 
     configfile: "config/default.yaml"
+
+
+report: "report/workflow.rst"
 
 
 OUT = f"{config['out']}/" if "out" in config else ""
@@ -36,6 +40,7 @@ check({key: value for key, value in config.items() if key != "out"}, CONFIG)
 DATA, FIGURES, LOGS, NOTEBOOKS = (
     str(Path(OUT, name, config.get("folder", ""))) for name in ("data", "figures", "logs", "results/notebooks")
 )
+RESULTS = str(Path(OUT, "results", config.get("folder", "")))
 RUNS = f"{DATA}/runs"
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 CHECKS = ["05_model_quality"]  # of what the claims rest on
@@ -113,7 +118,16 @@ def reference_run(wildcards):
 
 def maps_of(wildcards):
     """What `make maps` made, which the first notebook shows where it is there."""
-    return [path for path in [f"{OUT}data/maps.nc"] if wildcards.claim.startswith("01") and Path(path).is_file()]
+    return [path for path in [f"{DATA}/maps.nc"] if wildcards.claim.startswith("01") and Path(path).is_file()]
+
+
+def chapter(wildcards):
+    return f"{int(wildcards.claim[:2])}. {wildcards.claim[3:].replace('_', ' ')}"
+
+
+def figure_labels(wildcards):
+    name = wildcards.name.replace("_", " ")
+    return {"figure": name, "run time of the notebook": run_time(f"{LOGS}/{wildcards.claim}.log")}
 
 
 def all_runs():
@@ -252,7 +266,13 @@ rule claim:
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
         dataset=f"{DATA}/{{claim}}.nc",
-        figures=directory(f"{FIGURES}/{{claim}}"),
+        figures=report(
+            directory(f"{FIGURES}/{{claim}}"),
+            patterns=["{name}.svg"],
+            caption="report/figure.rst",
+            category=chapter,
+            labels=figure_labels,
+        ),
         notebook=f"{NOTEBOOKS}/{{claim}}.ipynb",
     wildcard_constraints: claim="|".join(CLAIMS + CHECKS)
     params:
@@ -277,10 +297,13 @@ rule summary:
         datasets=expand(f"{DATA}/{{claim}}.nc", claim=CLAIMS),
     output:
         f"{FIGURES}/claims.md",
-        f"{FIGURES}/claims.svg",
+        report(f"{FIGURES}/claims.svg", caption="report/claims.rst", category="0. claims"),
         f"{DATA}/claims.nc",
+        report(f"{RESULTS}/claims.html", caption="report/claims.rst", category="0. claims"),
     log: f"{LOGS}/summary.log"
     benchmark: f"{LOGS}/summary.tsv"
     threads: 1
     resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis summary --data {DATA:q} --figures {FIGURES:q} >{log:q} 2>&1"
+    shell:
+        "python -m analysis summary --data {DATA:q} --figures {FIGURES:q} --results {RESULTS:q}"
+        " >{log:q} 2>&1"

@@ -130,7 +130,7 @@ def summary(options):
     """Write the table of claims from the claim datasets."""
     from analysis import claims
 
-    claims.summary(options.data, options.figures, options.data)
+    claims.summary(options.data, options.figures, options.data, options.results)
     print((Path(options.figures) / "claims.md").read_text())
 
 
@@ -152,13 +152,17 @@ def times(options):
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options):
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)  # examples keep their lines
+
     def error(self, message):
         """One line, as for every other error."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def _parser():
-    parser = _Parser(prog="python -m analysis", description=__doc__.splitlines()[0])
+    epilog = f"A run by hand, from the first command to the last:\n\n{_BY_HAND}\n\nThe whole paper: make figures"
+    parser = _Parser(prog="python -m analysis", description=__doc__.splitlines()[0], epilog=epilog)
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
     for name, function, wanted in (
         ("overproduce", overproduce, ("experiment", "seed")),
@@ -170,7 +174,8 @@ def _parser():
         ("maps", collect_maps, ("runs",)),
         ("compile", compile_kernels, ()),
     ):
-        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        example = f"example:\n{_EXAMPLES[name]}"
+        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__, epilog=example)
         command.set_defaults(command=function)
         default = "config/maps.yaml" if name.startswith("map") else "config/default.yaml"
         command.add_argument("--config", default=default, help="the config (default: %(default)s)")
@@ -185,12 +190,29 @@ def _parser():
     command.set_defaults(command=summary)
     command.add_argument("--data", default="data", help="folder of the claim datasets (default: %(default)s)")
     command.add_argument("--figures", default="figures", help="folder for the table (default: %(default)s)")
+    command.add_argument("--results", default="results", help="folder for it as a page (default: %(default)s)")
     command = commands.add_parser("verify", help=verify.__doc__, description=verify.__doc__)
     command.set_defaults(command=verify)
     command = commands.add_parser("times", help=times.__doc__, description=times.__doc__)
     command.set_defaults(command=times)
     command.add_argument("--logs", default="logs", help="folder of the workflow's logs (default: %(default)s)")
     return parser
+
+
+_START = "  python -m analysis {} --config config/smoke.yaml --experiment patches --seed 0"
+_EXAMPLES = {
+    "overproduce": _START.format("overproduce") + " \\\n    --output results/machine.nc",
+    "run": _START.format("run") + " \\\n    --condition weight --machine results/machine.nc --output results/weight.nc",
+    "control": _START.format("control")
+    + " \\\n    --condition random_sparse --reference results/weight.nc --output results/random_sparse.nc",
+    "proxy": _START.format("proxy") + " \\\n    --reference results/weight.nc --output results/fisher.nc",
+    "quality": _START.format("quality") + " \\\n    --reference results/weight.nc --output results/quality.nc",
+    "map": "  python -m analysis map --config config/maps_smoke.yaml --map patches --job all --seed 0"
+    " \\\n    --output results/map.nc",
+    "maps": "  python -m analysis maps --runs data/runs/maps --output results/maps.nc",
+    "compile": "  python -m analysis compile --output results/kernels.txt",
+}
+_BY_HAND = "\n".join(_EXAMPLES[name] for name in ("overproduce", "run", "control", "proxy"))
 
 
 def _seed(text):
@@ -209,7 +231,7 @@ def _seconds(text):
     return seconds
 
 
-_OPTIONS = {
+_OPTIONS: dict[str, tuple] = {
     "experiment": (str, "name of an experiment in the config"),
     "condition": (str, "name of a criterion (run) or of a control (control)"),
     "map": (str, "name of a map in the config"),

@@ -2,7 +2,7 @@
 
     collect    the run files of a claim -> one small dataset, which its notebook draws and judges
     evaluate   that dataset -> a table: prediction, effect, 95 % interval over seeds, verdict
-    summary    the tables of all claims -> figures/claims.md, figures/claims.svg, data/claims.nc
+    summary    the tables of all claims -> figures/claims.md, figures/claims.svg, data/claims.nc, results/claims.html
 
 Predictions, sessions and thresholds stand in the config's `claims:` section, which was fixed before the runs and which
 every claim dataset carries in its attributes. A verdict is computed; "not reproduced" is a result like the others.
@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from analysis import config as configuration
-from analysis import effects, provenance
+from analysis import effects, provenance, report
 from analysis.collection import CHECKS, CLAIMS, NOTEBOOKS, collect  # noqa: F401 (users write claims.collect)
 from analysis.effects import NAMES
 from analysis.statistics import holm, interval, p_value
@@ -25,7 +25,10 @@ REPRODUCED, MIXED, NOT_REPRODUCED = "reproduced", "mixed", "not reproduced"
 
 
 def root():
-    """The project's folder: the nearest one upwards from here that holds pyproject.toml and analysis/."""
+    """The project's folder: the nearest one upwards from here that holds pyproject.toml and analysis/.
+
+    Raises ValueError where there is none.
+    """
     for folder in (Path.cwd(), *Path.cwd().parents):
         if (folder / "pyproject.toml").is_file() and (folder / "analysis").is_dir():
             return folder
@@ -136,7 +139,7 @@ def evaluate(dataset):
             row = [claim, effect.prediction, mean, low, high, effect.units, effect.threshold, len(known)]
             rows.append([*row, p_value(known, effect.threshold), found])
     columns = ["claim", "prediction", "effect", "low", "high", "units", "threshold", "n_seeds", "p", "verdict"]
-    table = pd.DataFrame(rows, columns=columns)
+    table = report.Verdicts(rows, columns=columns)
     table.insert(len(columns) - 1, "p_holm", holm(table["p"]))
     return table
 
@@ -222,11 +225,15 @@ def quote(mean, low, high, units):
 
 def over_seeds(values):
     """Mean and 95 % interval over the seeds of a DataArray (seed), as text."""
-    return quote(float(values.mean("seed")), *interval(values.values), values.attrs.get("units", "1"))
+    low, high = interval(values.values)
+    return quote(float(values.mean("seed")), low, high, values.attrs.get("units", "1"))
 
 
-def summary(folder, figures, data):
-    """Judge every claim dataset in the folder: figures/claims.md and claims.svg, data/claims.nc. Returns the table."""
+def summary(folder, figures, data, results=None):
+    """Judge every claim dataset in the folder: figures/claims.md and claims.svg, data/claims.nc. Returns the table.
+
+    results : folder for claims.html, the same table as a page; None for no page
+    """
     from analysis import plotting, style
 
     datasets = [load(claim, folder) for claim in CLAIMS]
@@ -235,6 +242,9 @@ def summary(folder, figures, data):
     figures = Path(figures)
     with provenance.whole(figures / "claims.md") as temporary:
         temporary.write_text(all_markdown(tables), encoding="utf-8")
+    if results is not None:
+        with provenance.whole(Path(results) / "claims.html") as temporary:
+            temporary.write_text(all_html(tables, datasets[0].attrs), encoding="utf-8")
     style.save(plotting.claims_figure(table), figures / "claims")
     save(summary_dataset(table, datasets[0]), Path(data) / "claims.nc")
     return table
@@ -248,6 +258,13 @@ def all_markdown(tables):
     for claim, t in zip(claims, tables):
         lines += ["", f"## {int(claim[:2])}. {CLAIMS[claim]}", "", table_markdown(t)]
     return "\n".join(lines) + "\n"
+
+
+def all_html(tables, attrs):
+    """The same as a page of HTML; attrs: provenance, those of a claim dataset."""
+    claims = [t["claim"].iloc[0] for t in tables]
+    rows = [(int(c[:2]), CLAIMS[c], counts(t), verdict(t)) for c, t in zip(claims, tables)]
+    return report.page(rows, {f"{int(c[:2])}. {CLAIMS[c]}": t for c, t in zip(claims, tables)}, attrs)
 
 
 def summary_dataset(table, like):

@@ -189,7 +189,7 @@ def _competition(folder, settings, sessions):
 
 def _gather(folder, settings, dim, names, wanted, n_seeds=None):
     """Those of the wanted variables that runs have, over `dim` (names) and seed."""
-    options = {"join": "outer", "combine_attrs": "override", "coords": "minimal", "compat": "override"}
+    options: dict = {"join": "outer", "combine_attrs": "override", "coords": "minimal", "compat": "override"}
     seeds = xr.Variable("seed", np.arange(n_seeds or settings["n_seeds"]))
     runs = [
         xr.concat([_read(folder / name / f"{k}.nc", wanted) for k in seeds.values], seeds, data_vars="all", **options)

@@ -216,8 +216,9 @@ def _try(url, part, file):
             _get(url, part, start)
             fault = _fault(part.name, file)
         except HTTPError as error:
-            fault = f"HTTP status {error.response.status_code}"
-            if not (start and error.response.status_code == 416):  # 416: there is nothing from there on
+            status = error.response.status_code  # type: ignore[union-attr]  # an HTTPError has its response
+            fault = f"HTTP status {status}"
+            if not (start and status == 416):  # 416: there is nothing from there on
                 return fault
         except RequestException as error:
             return _reason(error)

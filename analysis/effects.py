@@ -321,6 +321,7 @@ def _pair(part, criterion):
 
 
 def hidden_units(part, layer):
+    """Units of a hidden layer (1 to L), or of all of them ("all"): counts over the other dims of n_units."""
     n_units = part["n_units"]
     return n_units.sel(layer=slice(1, None)).sum("layer") if layer == "all" else n_units.sel(layer=layer)
 

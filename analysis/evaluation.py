@@ -80,7 +80,8 @@ def class_share(classifier, images):
 def input_information(p):
     """I(h; v) = H(<p>) - <H(p)>, in nats a unit: what a binary unit tells about its input.
 
-    p : (n_patterns, n_units), P(h = 1 | v) for each pattern. Returns (n_units,), from 0 to log 2.
+    p : (n_patterns, n_units), P(h = 1 | v) for each pattern. Returns (n_units,), from 0 to log 2. Raises ValueError
+    for what is no table of probabilities.
     """
     p = _check_probabilities(p)
     return np.maximum(entropy(p.mean(axis=0)) - entropy(p).mean(axis=0), 0.0)
@@ -91,7 +92,8 @@ def label_information(p, labels):
 
     p : (n_patterns, n_units), P(h = 1 | v); labels : (n_patterns,). <p>_c is the mean over the patterns of class c,
     P(c) their share. Returns (n_units,). With n patterns and k classes, a unit that tells nothing has an expected
-    value of about (k - 1) / 2n times the variance of p over that of h (Miller 1955).
+    value of about (k - 1) / 2n times the variance of p over that of h (Miller 1955). Raises ValueError for what is no
+    table of probabilities and for another number of labels.
     """
     p = _check_probabilities(p)
     labels = np.asarray(labels)

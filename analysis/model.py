@@ -73,6 +73,15 @@ class BoltzmannMachine:
         possible = sum(m.size for m in self.masks)
         return f"BoltzmannMachine({layers} units, {sum(self.n_synapses):,} of {possible:,} synapses)"
 
+    def _repr_html_(self):
+        """What JupyterLab shows: units of each layer and its synapses with the layer below."""
+        head = "<tr><th>layer</th><th>units</th><th>synapses from below</th><th>of all possible</th></tr>"
+        rows = [f"<tr><td>0 (visible)</td><td>{self.n_units[0]:,}</td><td></td><td></td></tr>"]
+        for layer, (n, mask) in enumerate(zip(self.n_units[1:], self.masks), start=1):
+            cells = f"<td>{layer}</td><td>{n:,}</td><td>{mask.sum():,}</td><td>{mask.mean():.1%}</td>"
+            rows.append(f"<tr>{cells}</tr>")
+        return f"<table>{head}{''.join(rows)}</table>"
+
     def energy(self, states):
         """E(x) = - sum_l b_l . x_l - sum_l x_{l-1}^T W_l x_l, in nats.
 

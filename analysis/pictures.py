@@ -83,7 +83,7 @@ def lost_pixels(part, ax):
 
 
 def pixel_entropy(part, ax):
-    """Entropy of each pixel in the data."""
+    """Entropy of each pixel in the data, in nats."""
     image = ax.imshow(layout(part["unit_entropy_0"].values, part), cmap="cividis", vmin=0, interpolation="nearest")
     ax.figure.colorbar(image, ax=ax, label="entropy (nats)")
     ax.set(xticks=[], yticks=[])
@@ -100,7 +100,7 @@ def layout(values, part):
 
 
 def tiled(images, n_columns):
-    """Images of one shape as one image, row by row, a pixel of NaN between them."""
+    """Images (n_images, rows, columns) as one, row by row, n_columns a row, a pixel of NaN between them."""
     rows, columns = images[0].shape
     n_rows = -(-len(images) // n_columns)
     canvas = np.full((n_rows * (rows + 1) - 1, n_columns * (columns + 1) - 1), np.nan)

@@ -68,7 +68,10 @@ def initial_machine(settings, patterns, seed):
 
 
 def new_machine(settings, n_units, masks, patterns, seed):
-    """A machine with the experiment's initial values: weights ~ N(0, weight_std^2), biases as the config says."""
+    """A machine with the experiment's initial values: weights ~ N(0, weight_std^2), biases as the config says.
+
+    patterns : (n_patterns, n_units[0]), whose means give the visible biases where the config asks for it
+    """
     initial = settings["machine"]
     visible = initial["visible_bias"]
     if visible == "data":
@@ -78,7 +81,10 @@ def new_machine(settings, n_units, masks, patterns, seed):
 
 
 def develop(settings, machine, patterns, n_sessions, seed, progress=False):
-    """Greedy pretraining where the config has it, training, then the retraining of n_sessions sessions."""
+    """Greedy pretraining where the config has it, training, then the retraining of n_sessions sessions.
+
+    patterns : (n_patterns, n_visible), values in {0, 1}
+    """
     if settings["pretraining"]:
         schedules = [Schedule(**s) for s in settings["pretraining"]]
         machine = pretrain_greedily(machine, patterns, schedules, derive(seed, "pretraining"), progress)
@@ -89,7 +95,7 @@ def develop(settings, machine, patterns, n_sessions, seed, progress=False):
 
 
 def retrain(settings, machine, patterns, session, seed, progress=False):
-    """The training that follows a pruning session."""
+    """The training that follows a pruning session, on patterns (n_patterns, n_visible)."""
     sub_seed = derive(seed, "retraining", session)
     return train(machine, patterns, Schedule(**settings["retraining"]), sub_seed, progress)
 
@@ -105,7 +111,8 @@ def spontaneous(settings, machine, seed, chains="n_chains"):
 def initial_masks(settings, n_visible):
     """Masks before pruning: square receptive fields, clipped at the border, where the config has them; else full.
 
-    receptive_field k: the first hidden layer has one unit a pixel, which sees k x k pixels around it.
+    receptive_field k: the first hidden layer has one unit a pixel, which sees k x k pixels around it. Raises ValueError
+    where the image is not square or has another number of pixels.
     """
     n_units, side = (n_visible, *settings["machine"]["hidden"]), settings["machine"]["receptive_field"]
     masks = [np.ones(pair, dtype=bool) for pair in zip(n_units, n_units[1:])]

@@ -18,7 +18,7 @@ _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "
 
 # Modules that read runs: no number of a run depends on them.
 READERS = ("agreement", "atlas", "charts", "checks", "claims", "collection", "effects", "fates", "findings", "pictures")
-READERS += ("plotting", "statistics", "style", "survival", "times", "verify")
+READERS += ("playground", "plotting", "report", "statistics", "style", "survival", "times", "verify")
 
 
 def sources():

@@ -1,9 +1,10 @@
 """Which synapses matter, and the smaller machine without the others.
 
 Every criterion is a function (machine, states, seed) -> importance, one array (n_l, n_l+1) a layer of synapses, larger
-is more important; `states` are samples of the machine's spontaneous activity. `prune` removes the least important
-synapses of each layer, then the units that this leaves without input or output. Adding a criterion: write such a
-function and enter it in CRITERIA. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458.
+is more important; `states` are samples of the machine's spontaneous activity, one array (n_chains, n_l) a layer;
+those that do not fit raise ValueError. `prune` removes the least important synapses of each layer, then the units that
+this leaves without input or output. Adding a criterion: write such a function and enter it in CRITERIA. Source:
+Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458.
 """
 
 from typing import NamedTuple

@@ -29,7 +29,7 @@ def check_seed(seed):
 
 
 def key(seed, stream=0):
-    """(3,) uint64 for the kernels: low and high word of the seed, stream."""
+    """(3,) uint64 for the kernels: low and high word of the seed, stream. Raises ValueError as `derive`."""
     seed = check_seed(seed)
     return np.array([seed & 0xFFFFFFFF, seed >> 32, stream], dtype=np.uint64)
 

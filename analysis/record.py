@@ -69,7 +69,11 @@ class Run:
             self._causes = [sessions[f"loss_cause_{k}"].values[-1].copy() for k in layers]
 
     def add(self, session, pruned, retrained, kept, pruned_states, states, importance, causes):
-        """Measure a session: the machine after pruning and after retraining, and the units it lost."""
+        """Measure a session: the machine after pruning and after retraining, and the units it lost.
+
+        pruned_states, states : samples of both, one array (n_chains, n_l) a layer; kept and causes as in pruning.Pruned
+        importance : before the next pruning, one array (n_l, n_l+1) a layer
+        """
         stages = [self._measures(pruned, pruned_states)]
         stages.append(stages[0] if retrained is pruned else self._measures(retrained, states))
         dataset = xr.concat(stages, xr.Variable("stage", STAGES))
@@ -78,7 +82,7 @@ class Run:
         self._append(session, dataset.merge(self._machine(retrained, kept, importance)))
 
     def add_control(self, session, machine, states):
-        """Measure a machine that was trained from scratch."""
+        """Measure a machine that was trained from scratch; states: one array (n_chains, n_l) a layer."""
         measures = self._measures(machine, states).expand_dims(stage=["retrained"])
         self._append(session, measures.merge(_sizes(machine)))
 

@@ -20,14 +20,17 @@ ALIGN = 4  # numpy promises no more than the alignment of one float32
 
 
 def floats(n):
+    """The type of a vector of n float32."""
     return ir.VectorType(FLOAT, n)
 
 
 def data(context, builder, array_type, array):
+    """Pointer to the first element of an array."""
     return context.make_array(array_type)(context, builder, array).data
 
 
 def int64(value):
+    """The number as an i64 constant."""
     return ir.Constant(INT64, value)
 
 
@@ -60,10 +63,12 @@ def vector_at(builder, pointer, offset, n):
 
 
 def load(builder, pointer, offset, n):
+    """The n floats, `offset` floats behind the pointer."""
     return builder.load(vector_at(builder, pointer, offset, n), align=ALIGN)
 
 
 def store(builder, value, pointer, offset):
+    """Write the vector `offset` floats behind the pointer."""
     builder.store(value, vector_at(builder, pointer, offset, value.type.count), align=ALIGN)
 
 
@@ -93,6 +98,7 @@ def fused(builder, a, b, c):
 
 
 def zeros(n):
+    """A vector of n zeros."""
     return ir.Constant(floats(n), [0.0] * n)
 
 
@@ -189,4 +195,5 @@ def add_halves(builder, a, b, lanes, width):
 
 
 def shuffled(builder, a, b, lanes):
+    """The lanes, by number, of vectors a and b put side by side."""
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(lanes)), lanes))

@@ -16,7 +16,7 @@ from analysis.statistics import interval
 
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+BLUE, VERMILION, PURPLE, YELLOW, GREY = "#0072B2", "#D55E00", "#CC79A7", "#F0E442", "#505050"
 STYLE = {  # colour, marker, line
     "variance_fi": (BLUE, "o", "-"),
     "variance_fi_w2": (BLACK, "s", "-"),
@@ -40,7 +40,7 @@ STYLE = {  # colour, marker, line
 }
 VERDICTS = {"reproduced": (BLUE, "o"), "mixed": (GREY, "s"), "not reproduced": (VERMILION, "X")}
 FATES = {"survives": BLUE, "is lost": VERMILION}
-CAUSES = {1: ("lost its inputs", SKY), 2: ("lost its outputs", ORANGE), 3: ("lost both", PURPLE)}
+CAUSES = {1: ("lost its inputs", YELLOW), 2: ("lost its outputs", ORANGE), 3: ("lost both", VERMILION)}
 
 
 def theme():

@@ -12,7 +12,10 @@ import numpy as np
 
 
 def count():
-    """Threads in use: NUMBA_NUM_THREADS, default the processors that this process may use."""
+    """Threads in use: NUMBA_NUM_THREADS, default the processors that this process may use.
+
+    Raises ValueError where the variable is no count.
+    """
     text = os.environ.get("NUMBA_NUM_THREADS")
     if text is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

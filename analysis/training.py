@@ -9,6 +9,7 @@ Minibatches are the standard alternative to the paper's single patterns; the sch
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -48,7 +49,7 @@ class Schedule:
 
     algorithm: str
     n_epochs: int
-    learning_rates: tuple
+    learning_rates: tuple[float, float]
     momentum: tuple | float = 0.0
     batch_size: int = 1
     n_gibbs_steps: int = 1
@@ -65,7 +66,7 @@ class Schedule:
         rates = self.learning_rates
         if np.shape(rates) != (2,) or not all(_is_number(r) and 1e-9 <= r < np.inf for r in rates):
             raise ValueError(f"learning_rates: found {rates!r}, expected (first, last), both at least 1e-9")
-        momenta = [self.momentum] * self.n_epochs if np.ndim(self.momentum) == 0 else self.momentum
+        momenta: Any = [self.momentum] * self.n_epochs if np.ndim(self.momentum) == 0 else self.momentum
         if len(momenta) != self.n_epochs or not all(_is_number(m) and 0 <= m <= 0.9999 for m in momenta):
             raise ValueError(f"momentum: found {self.momentum!r}, expected one value in [0, 1), or one an epoch")
         if not _is_number(self.tolerance) or not self.tolerance >= 0:

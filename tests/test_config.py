@@ -1,13 +1,14 @@
 """Configs are whole, validated, and refused in one line that names the place; so is a wrong command line."""
 
 import copy
+import shlex
 import subprocess
 import sys
 
 import pytest
 import yaml
 
-from analysis import config, controls, data, pruning
+from analysis import __main__, config, controls, data, pruning
 from analysis.__main__ import main
 
 # No protocols: what a config may say, where data files come from, and maps (tests/test_maps.py).
@@ -103,3 +104,10 @@ def test_every_command_explains_itself():
     ).stdout
     for name in ("overproduce", "run", "control", "proxy", "quality", "compile", "summary"):
         assert name in found
+
+
+@pytest.mark.parametrize("name", __main__._EXAMPLES)
+def test_the_example_of_every_help_is_a_command(name):
+    arguments = shlex.split(__main__._EXAMPLES[name].replace("\\\n", " "))
+    assert arguments[:4] == ["python", "-m", "analysis", name]
+    assert __main__._parser().parse_args(arguments[3:]).name == name

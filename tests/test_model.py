@@ -58,6 +58,7 @@ def test_weights_without_a_synapse_are_forced_to_zero():
     assert machine.masks[0].dtype == bool
     assert (machine.n_units, machine.n_synapses) == ((2, 2), (2,))
     assert repr(machine) == "BoltzmannMachine(2-2 units, 2 of 4 synapses)"
+    assert "<td>1</td><td>2</td><td>2</td><td>50.0%</td>" in machine._repr_html_()
 
 
 def test_a_machine_without_masks_has_all_synapses():

@@ -41,8 +41,9 @@ def headings(notebook, level):
     return [line[level + 1 :] for line in lines if line.startswith("#" * level + " ")]
 
 
-def test_there_is_one_notebook_a_claim_and_one_of_checks():
-    assert sorted(p.stem for p in (root() / "notebooks").glob("*.ipynb")) == sorted(NOTEBOOKS)
+def test_there_is_one_notebook_a_claim_one_of_checks_and_a_playground():
+    found = sorted(p.stem for p in (root() / "notebooks").glob("*.ipynb"))
+    assert found == sorted([*NOTEBOOKS, "06_playground"])
 
 
 def test_notebook_is_valid_and_of_a_size_to_open(claim, notebook):

@@ -37,7 +37,8 @@ def dataset(values, **attrs):
 def checkout(tmp_path):
     """A git repository with a dataset, two pictures and a notebook, and the same as if rebuilt."""
     provenance.write(dataset([0.5, np.nan]), tmp_path / "data" / "claim.nc")
-    for name in ("figures/01_x/a.svg", "figures/claims.md", "notebooks/01_x.ipynb", "results/notebooks/01_x.ipynb"):
+    made = ("figures/01_x/a.svg", "figures/claims.md", "notebooks/01_x.ipynb", "results/notebooks/01_x.ipynb")
+    for name in (*made, "notebooks/06_playground.ipynb"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     (tmp_path / "notebooks/01_x.ipynb").write_text(notebook())

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import browser
 import pytest
 import xarray as xr
 import yaml
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 NOTEBOOKS = [*CLAIMS, "05_model_quality"]
-FOLDERS = ("analysis", "config", "notebooks", "profiles")
+FOLDERS = ("analysis", "config", "notebooks", "profiles", "report")
 
 
 def snakemake(folder, *arguments):
@@ -86,6 +87,23 @@ def test_the_whole_workflow_makes_claims_figures_datasets_and_executed_notebooks
 
 def test_nothing_is_left_to_do_afterwards(built):
     assert planned(built) == {}
+
+
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="needs Chromium or Chrome")
+def test_the_report_shows_the_claims_and_every_figure_and_fetches_nothing(built, tmp_path):
+    snakemake(built, "--report", str(tmp_path / "report.html"), "--report-stylesheet", "report/style.css")
+    seen = browser.look_at_report(tmp_path / "report.html", tmp_path)
+    assert seen["refused"] == []
+    for claim in CLAIMS:
+        assert f"{int(claim[:2])}. {claim[3:].replace('_', ' ')}" in seen["front"]
+    assert seen["front"].count("reproduced") > len(CLAIMS)
+    figures = sorted(path.relative_to(built).as_posix() for path in (built / "smoke/figures").rglob("[!.]*.svg"))
+    assert sorted(seen["pictures"]) == figures
+    for picture in seen["pictures"].values():
+        assert picture["width"] > 200
+        assert picture["colours"] > 10
+        assert "Dataset: " in picture["text"]
+        assert "Code: " in picture["text"]
 
 
 def retrained_longer(text):
