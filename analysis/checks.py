@@ -23,7 +23,7 @@ NAMES = {
 }
 SAMPLES = {
     "repeat": ("the same again", BLACK, "o"),
-    "data": ("chains from data", ORANGE, "^"),
+    "noise": ("chains from noise", ORANGE, "^"),
     "long": ("from data, 10 times as long", BLUE, "s"),
 }
 _SESSIONS = (BLACK, ORANGE, SKY, GREEN, VERMILION)

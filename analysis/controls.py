@@ -40,7 +40,7 @@ def control_run(settings, name, seed, reference, progress=False, done=None, save
     for session in settings["control_sessions"][n_done:]:
         machine = CONTROLS[name](settings, train_patterns, reference, session, seed, progress)
         sub_seed = derive(seed, name, session)
-        states = spontaneous(settings, machine, derive(sub_seed, "sleep"), "n_measure_chains")
+        states = spontaneous(settings, machine, train_patterns, derive(sub_seed, "sleep"), "n_measure_chains")
         run.add_control(session, machine, states)
         if save is not None:
             save(run)
@@ -129,7 +129,7 @@ def pruned_once(settings, patterns, reference, session, seed, progress=False):
     sub_seed, machine = derive(seed, "pruned_once"), machine_of(reference, 0)
     for earlier in range(1, session):
         machine = retrain(settings, machine, patterns, earlier, sub_seed, progress)
-    states = spontaneous(settings, machine, derive(sub_seed, "sleep", session))
+    states = spontaneous(settings, machine, patterns, derive(sub_seed, "sleep", session))
     score = pruning.criterion(settings["reference"])
     importance = score(machine, states, derive(sub_seed, "score", session))
     n_synapses = reference["n_synapses"].sel(session=session).values

@@ -12,7 +12,7 @@ import numpy as np
 from analysis import data, pruning, record
 from analysis.model import BoltzmannMachine
 from analysis.random import derive
-from analysis.sampling import sample
+from analysis.sampling import awake, sample
 from analysis.training import Schedule, pretrain_greedily, train
 
 
@@ -21,7 +21,7 @@ def overproduce(settings, seed, progress=False):
     patterns = data.load(settings["dataset"])["train"].values
     machine = initial_machine(settings, patterns, seed)
     machine = develop(settings, machine, patterns, 0, derive(seed, "development"), progress)
-    states = spontaneous(settings, machine, derive(seed, "sleep", 0))
+    states = spontaneous(settings, machine, patterns, derive(seed, "sleep", 0))
     attrs = {"long_name": "spontaneous activity", "units": "1"}
     samples = {f"state_{layer}": (("chain", f"unit_{layer}"), x, attrs) for layer, x in enumerate(states)}
     return machine.to_dataset().assign(samples)
@@ -34,6 +34,7 @@ def prune_run(settings, name, seed, overproduced, progress=False, done=None, sav
     gives the same bits as a run without a break, since every random number is a function of seed and position
     """
     score, patterns = pruning.criterion(name), data.load(settings["dataset"])
+    train_patterns = patterns["train"].values
     original = BoltzmannMachine.from_dataset(overproduced)
     run = record.Run(settings, original, patterns, done)
     if done is None:
@@ -44,16 +45,17 @@ def prune_run(settings, name, seed, overproduced, progress=False, done=None, sav
     if last == 0:
         states = [overproduced[f"state_{layer}"].values for layer in range(len(kept))]
     else:
-        states = spontaneous(settings, machine, derive(seed, "sleep", last))
+        states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", last))
     importance = score(machine, states, derive(seed, name, last))
     if done is None:
         run.add(0, machine, machine, kept, states, states, importance, None)
     for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
         pruned = pruning.prune(machine, importance, settings["pruning"]["fraction"])
         causes, kept = pruned.causes, tuple(k[new] for k, new in zip(kept, pruned.kept))
-        pruned_states = spontaneous(settings, pruned.machine, derive(seed, "sleep pruned", session), "n_measure_chains")
-        machine = retrain(settings, pruned.machine, patterns["train"].values, session, seed, progress)
-        states = spontaneous(settings, machine, derive(seed, "sleep", session))
+        sub_seed = derive(seed, "sleep pruned", session)
+        pruned_states = spontaneous(settings, pruned.machine, train_patterns, sub_seed, "n_measure_chains")
+        machine = retrain(settings, pruned.machine, train_patterns, session, seed, progress)
+        states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", session))
         importance = score(machine, states, derive(seed, name, session))
         run.add(session, pruned.machine, machine, kept, pruned_states, states, importance, causes)
         if save is not None:
@@ -100,12 +102,16 @@ def retrain(settings, machine, patterns, session, seed, progress=False):
     return train(machine, patterns, Schedule(**settings["retraining"]), sub_seed, progress)
 
 
-def spontaneous(settings, machine, seed, chains="n_chains"):
+def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
     """Samples of the machine's own activity ("sleep"): the only thing a criterion sees besides the weights.
 
-    Where no criterion looks, right after pruning and in controls, "n_measure_chains" are enough.
+    Chains fall asleep where the config's `start` says: awake, with a pattern each in the visible layer (data), or with
+    every unit by its bias alone (noise). Where no criterion looks, right after pruning and in controls,
+    "n_measure_chains" are enough.
     """
-    return sample(machine, settings["samples"][chains], settings["samples"]["n_steps"], seed)
+    samples = settings["samples"]
+    start = awake(machine, patterns, samples[chains], derive(seed, "awake")) if samples["start"] == "data" else None
+    return sample(machine, samples[chains], samples["n_steps"], seed, start)
 
 
 def initial_masks(settings, n_visible):

@@ -39,7 +39,7 @@ def proxy_run(settings, seed, reference):
     sessions = []
     for session in reference["session"].values:
         machine, kept = machine_of(reference, session), kept_units(reference, session)
-        states = spontaneous(settings, machine, derive(seed, "proxy", session))
+        states = spontaneous(settings, machine, patterns, derive(seed, "proxy", session))
         sessions.append(_compare(machine, states, patterns, kept, shape, derive(seed, "online", session)))
     dataset = xr.concat(sessions, xr.Variable("session", reference["session"].values))
     large = machine_of(reference, 0)
@@ -47,23 +47,24 @@ def proxy_run(settings, seed, reference):
         attrs = {"long_name": "exact Fisher information matrix of the over-produced machine", "units": "1"}
         matrix = exact.fisher_information(large).astype(np.float32)
         dataset["information_matrix_exact"] = (("parameter", "parameter_2"), matrix, attrs)
-    return dataset.merge(samples_needed(settings, seed, large))
+    return dataset.merge(samples_needed(settings, seed, large, patterns))
 
 
-def samples_needed(settings, seed, machine):
+def samples_needed(settings, seed, machine, patterns):
     """Error of local estimates of the exact diagonal against the number of samples.
 
     relative_error = sqrt(sum_k (x_k - F_kk)^2 / sum_k F_kk^2) and diagonal_correlation, Spearman's rho of x and F_kk,
-    over the synapses k: (estimate, n_samples). Estimates: variance_fi and heuristic_fi from as many chains, each from
-    independent units and asleep for the config's sweeps; online_fi from one network after as many sweeps; equilibrium,
+    over the synapses k: (estimate, n_samples). Estimates: variance_fi and heuristic_fi from as many chains, which start
+    from the patterns or from noise and sleep as long as the config says; online_fi from one network after as many sweeps; equilibrium,
     the variance of exact draws from the model, which has the error of the sampling without that of the mixing.
-    n_samples: powers of ten, to 5 times the config's n_chains, for seed 0 to 50 times, where a seed takes a minute.
+    n_samples: powers of ten, to 25 times the config's n_chains, for seed 0 to 250 times, which takes a minute or two.
     """
-    n_steps, largest = settings["samples"]["n_steps"], settings["samples"]["n_chains"] * (50 if seed == 0 else 5)
+    largest = settings["samples"]["n_chains"] * (250 if seed == 0 else 25)
     sizes = [10**k for k in range(2, 9) if 10**k <= largest] or [largest]
     mask = machine.masks[0]
     diagonal = np.diag(exact.fisher_information(machine))[sum(machine.n_units) :].reshape(mask.shape)
-    chains = sample(machine, sizes[-1], n_steps, derive(seed, "chains"))
+    many = settings | {"samples": settings["samples"] | {"n_chains": sizes[-1]}}
+    chains = spontaneous(many, machine, patterns, derive(seed, "chains"))
     draws = draw_exactly(machine, sizes[-1], derive(seed, "draws"))
     state, averages = [x[0] for x in chains], None
     errors = np.empty((2, len(ESTIMATES), len(sizes)), dtype=np.float32)

@@ -9,13 +9,13 @@ import numpy as np
 import xarray as xr
 
 from analysis import convergence, data, evaluation, exact, likelihood, pruning
-from analysis.protocol import machine_of
+from analysis.protocol import machine_of, spontaneous
 from analysis.random import choice, derive
 from analysis.record import stable
 from analysis.sampling import awake, sample
 from analysis.training import mean_field
 
-SAMPLES = ("repeat", "data", "long")  # what the protocol's samples are compared with
+SAMPLES = ("repeat", "noise", "long")  # what the protocol's samples are compared with
 LONGER = 10  # times as many sweeps in the samples "long"
 N_PATTERNS = 1000  # of each split, at most, whose likelihood is measured
 _ENUMERABLE = 16  # units of the smaller of the even and the odd layers
@@ -31,7 +31,8 @@ def quality_run(settings, seed, reference):
     autocorrelation_time (session, moment), kind (moment): see analysis.convergence.
     rank_correlation, in_common (session, sample, synapse_layer): Spearman's rho of the reference's importance, and the
     share of the pruned synapses that are the same, between samples taken as in the protocol and others: by other random
-    numbers (repeat), from chains that started from the data (data), and those after 10 times as many sweeps (long).
+    numbers (repeat), by chains from noise after `noise_steps` sweeps (noise), and by chains from the data after 10 times
+    the protocol's sweeps (long).
     activity (session, taken, layer): mean activity in the protocol's samples and in these; activity_exact (session,
     layer) by enumeration, where it can be.
     """
@@ -86,13 +87,14 @@ def _decisions(settings, machine, train, seed):
     """Would other samples prune other synapses?"""
     n_chains, n_steps = settings["samples"]["n_chains"], settings["samples"]["n_steps"]
     n_chains = min(n_chains, settings["quality"]["n_samples"])
+    few = settings | {"samples": settings["samples"] | {"n_chains": n_chains}}
     start = awake(machine, train, n_chains, derive(seed, "start"))
     samples = {
-        "protocol": sample(machine, n_chains, n_steps, derive(seed, "protocol")),
-        "repeat": sample(machine, n_chains, n_steps, derive(seed, "repeat")),
-        "data": sample(machine, n_chains, n_steps, derive(seed, "data"), start),
+        "protocol": spontaneous(few, machine, train, derive(seed, "protocol")),
+        "repeat": spontaneous(few, machine, train, derive(seed, "repeat")),
+        "noise": sample(machine, n_chains, settings["quality"]["noise_steps"], derive(seed, "noise")),
+        "long": sample(machine, n_chains, LONGER * n_steps, derive(seed, "long"), start),
     }
-    samples["long"] = sample(machine, n_chains, (LONGER - 1) * n_steps, derive(seed, "long"), samples["data"])
     score = pruning.criterion(settings["reference"])
     importance = {name: score(machine, states, derive(seed, "score")) for name, states in samples.items()}
     fraction = settings["pruning"]["fraction"]

@@ -133,8 +133,8 @@ def quality_run(experiment, settings, seed):
         "activity_exact": (("session", "layer"), rng.random((n, n_layers))),
     }
     found["log_z_exact"] = ("session", found["log_z"][1] + 0.05 if experiment == "patches" else np.full(n, np.nan))
-    coordinates = {"session": sessions, "sample": ["repeat", "data", "long"], "split": ["train", "test"]}
-    coordinates |= {"taken": ["protocol", "repeat", "data", "long"], "layer": np.arange(n_layers)}
+    coordinates = {"session": sessions, "sample": ["repeat", "noise", "long"], "split": ["train", "test"]}
+    coordinates |= {"taken": ["protocol", "repeat", "noise", "long"], "layer": np.arange(n_layers)}
     return xr.Dataset(found, coordinates | {"synapse_layer": np.arange(1, n_layers)})
 
 

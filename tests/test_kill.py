@@ -66,7 +66,7 @@ def readable(path):
 def single(tmp_path_factory):
     """A folder with a config of eight sessions, an over-produced machine and a run without a break."""
     folder = tmp_path_factory.mktemp("single")
-    samples = {"n_chains": 200, "n_steps": 5, "n_measure_chains": 100}
+    samples = {"start": "data", "n_chains": 200, "n_steps": 5, "n_measure_chains": 100}
     write_config(folder / "config.yaml", pruning={"n_sessions": 8, "fraction": 0.2}, samples=samples)
     common = ["--config", str(folder / "config.yaml"), "--experiment", "patches", "--seed", "0"]
     assert main(["overproduce", *common, "--output", str(folder / "machine.nc")]) == 0

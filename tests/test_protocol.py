@@ -23,7 +23,7 @@ def few_patterns(monkeypatch):
 
 def small(name, **changes):
     settings = {**SMOKE[name], **changes}
-    settings["samples"] = {"n_chains": 300, "n_steps": 5, "n_measure_chains": 100}
+    settings["samples"] = {"start": "data", "n_chains": 300, "n_steps": 5, "n_measure_chains": 100}
     if name == "digits":
         settings["machine"] = {**settings["machine"], "hidden": [400, 10]}
     return settings

@@ -9,7 +9,7 @@ from analysis import config, data, exact, protocol, proxy, pruning
 from analysis.random import derive
 
 SETTINGS = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["patches"]
-SAMPLES = {"n_chains": 20000, "n_steps": 50, "n_measure_chains": 100}
+SAMPLES = {"start": "noise", "n_chains": 20000, "n_steps": 50, "n_measure_chains": 100}
 DAMAGE = ("first_order_damage", "second_order_damage")
 
 

@@ -14,9 +14,12 @@ def run(machine, monkeypatch, **samples):
     load = data.load
     monkeypatch.setattr(data, "load", lambda name: load(name).isel(pattern=slice(0, 300), test_pattern=slice(0, 100)))
     monkeypatch.setattr(quality, "machine_of", lambda reference, session: machine)
-    settings = {**SMOKE, "samples": {"n_chains": 2000, "n_steps": 20, "n_measure_chains": 100} | samples}
+    settings = {
+        **SMOKE,
+        "samples": {"start": "data", "n_chains": 2000, "n_steps": 20, "n_measure_chains": 100} | samples,
+    }
     wanted = {"sessions": [0], "n_chains": 200, "n_temperatures": 200, "n_followed": 200, "n_moments": 16}
-    settings["quality"] = wanted | {"n_samples": 2000}
+    settings["quality"] = wanted | {"n_samples": 2000, "noise_steps": 20}
     return quality.quality_run(settings, 3, None).isel(session=0)
 
 
@@ -36,8 +39,8 @@ def test_chains_that_stay_where_they_started_are_found_out(monkeypatch):
     machine = BoltzmannMachine(([-3.75] * 13, [-9.75] * 5), (weights,))  # all dark or all bright, as likely
     found = run(machine, monkeypatch)
     assert found["two_start_r_hat"].max() > 1.1
-    protocol_rate, data_rate = found["activity"].sel(taken=["protocol", "data"], layer=0).values
-    assert data_rate - protocol_rate > 0.1
+    noise_rate, data_rate = found["activity"].sel(taken=["noise", "protocol"], layer=0).values
+    assert data_rate - noise_rate > 0.1
 
 
 def test_the_same_seed_gives_the_same_run(monkeypatch):
