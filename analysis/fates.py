@@ -6,6 +6,7 @@ and one line in all of them.
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from scipy.stats import rankdata
 
 from analysis import effects
 from analysis.effects import NAMES
@@ -97,13 +98,13 @@ def neighbours(part, layer, ax, n_bins=5):
     means = []
     for seed in range(part.sizes["seed"]):
         found = [(residual(y, drive), lost) for y, lost, drive in survivors(part.isel(seed=seed), layer)]
-        found = [(y, (effects.rankdata(lost) - 0.5) / len(lost)) for y, lost in found if np.ptp(lost) > 0]
+        found = [(y, (rankdata(lost) - 0.5) / len(lost)) for y, lost in found if np.ptp(lost) > 0]
         y, rank = (np.concatenate(x) for x in zip(*found)) if found else (np.zeros(0), np.zeros(0))
-        bins = [y[(rank * n_bins).astype(int) == k] for k in range(n_bins)]
+        bins = [y[np.asarray(rank * n_bins).astype(int) == k] for k in range(n_bins)]
         means.append([values.mean() if len(values) else np.nan for values in bins])
-    means, middle = np.array(means), (np.arange(n_bins) + 0.5) / n_bins
-    known = np.isfinite(means).all(axis=0)
-    line(middle[known], means[:, known], part.attrs["reference"], ax)
+    averages, middle = np.array(means), (np.arange(n_bins) + 0.5) / n_bins
+    known = np.isfinite(averages).all(axis=0)
+    line(middle[known], averages[:, known], part.attrs["reference"], ax)
     ax.axhline(0, color="black", lw=0.5)
     ax.set(xlabel="rank by share of competitors lost", ylabel="change of activity", xlim=(0, 1))
     ax.set_title(f"{part.attrs['experiment']}, layer {layer}")

@@ -103,8 +103,9 @@ def _picture(file):
     """(rows, columns) or (rows, columns, 3) of a picture's levels."""
     try:
         with Image.open(file) as picture:
-            if getattr(picture, "n_frames", 1) > 1:
-                raise ValueError(f"{picture.n_frames} frames")
+            n_frames = getattr(picture, "n_frames", 1)
+            if n_frames > 1:
+                raise ValueError(f"{n_frames} frames")
             return np.asarray(picture if picture.mode in _GREY_MODES else picture.convert(_colours(picture.mode)))
     except (UnidentifiedImageError, Image.DecompressionBombError, *_BROKEN) as error:
         why = "no image format" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())

@@ -62,9 +62,10 @@ def cells(described):
             controls = found.setdefault(place, {budget: [] for budget in BUDGETS})
             for budget in BUDGETS:
                 controls[budget] += [name for name in grid[budget] if name not in controls[budget]]
-    for place, controls in found.items():
-        _check_cell(Cell(*place, controls))
-    return [Cell(*place, controls) for place, controls in found.items()]
+    made = [Cell(final, growth, sessions, epochs, c) for (final, growth, sessions, epochs), c in found.items()]
+    for cell in made:
+        _check_cell(cell)
+    return made
 
 
 def jobs(described):

@@ -55,7 +55,8 @@ def samples_needed(settings, seed, machine, patterns):
 
     relative_error = sqrt(sum_k (x_k - F_kk)^2 / sum_k F_kk^2) and diagonal_correlation, Spearman's rho of x and F_kk,
     over the synapses k: (estimate, n_samples). Estimates: variance_fi and heuristic_fi from as many chains, which start
-    from the patterns or from noise and sleep as long as the config says; online_fi from one network after as many sweeps; equilibrium,
+    where the config says and sleep as long as it says;
+    online_fi from one network after as many sweeps; equilibrium,
     the variance of exact draws from the model, which has the error of the sampling without that of the mixing.
     n_samples: powers of ten, to 25 times the config's n_chains, for seed 0 to 250 times, which takes a minute or two.
     """
@@ -71,10 +72,10 @@ def samples_needed(settings, seed, machine, patterns):
     for k, n in enumerate(sizes):
         n_more = n - (sizes[k - 1] if k else 0)
         state, averages = online.dream(machine, state, n_more, largest, derive(seed, "online"), averages)
-        few, drawn = ([x[:n] for x in states] for states in (chains, draws))
+        (visible, hidden), drawn = ([x[:n] for x in states] for states in (chains, draws))
         found = {
-            "variance_fi": fisher.variance_estimate(*few),
-            "heuristic_fi": fisher.heuristic_estimate(*few, machine.weights[0]),
+            "variance_fi": fisher.variance_estimate(visible, hidden),
+            "heuristic_fi": fisher.heuristic_estimate(visible, hidden, machine.weights[0]),
             "online_fi": online.importance(averages, largest)[0],
             "equilibrium": fisher.variance_estimate(*drawn),
         }

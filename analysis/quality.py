@@ -31,8 +31,8 @@ def quality_run(settings, seed, reference):
     autocorrelation_time (session, moment), kind (moment): see analysis.convergence.
     rank_correlation, in_common (session, sample, synapse_layer): Spearman's rho of the reference's importance, and the
     share of the pruned synapses that are the same, between samples taken as in the protocol and others: by other random
-    numbers (repeat), by chains from noise after `noise_steps` sweeps (noise), and by chains from the data after 10 times
-    the protocol's sweeps (long).
+    numbers (repeat), by chains from noise after `noise_steps` sweeps (noise), and by chains from the data that slept 10
+    times as long (long).
     activity (session, taken, layer): mean activity in the protocol's samples and in these; activity_exact (session,
     layer) by enumeration, where it can be.
     """
@@ -69,8 +69,8 @@ def _of(settings, machine, patterns, seed):
         ),
         "bound": ("split", stable(bound), {"long_name": "variational bound on log P(v)"} | _NATS),
     }
-    counts = wanted["n_followed"], n_steps, n_steps, wanted["n_moments"]
-    chains = convergence.convergence(machine, train, *counts, derive(seed, "convergence"))
+    followed = wanted["n_followed"], n_steps, n_steps, wanted["n_moments"]
+    chains = convergence.convergence(machine, train, *followed, derive(seed, "convergence"))
     for name, text, units in (
         ("r_hat", "split R-hat of chains from noise", "1"),
         ("two_start_r_hat", "R-hat of chains from noise and from data", "1"),
@@ -98,7 +98,7 @@ def _decisions(settings, machine, train, seed):
     score = pruning.criterion(settings["reference"])
     importance = {name: score(machine, states, derive(seed, "score")) for name, states in samples.items()}
     fraction = settings["pruning"]["fraction"]
-    compared = [[_compare(*pair, fraction) for pair in _layers(importance, name, machine)] for name in SAMPLES]
+    compared = [[_compare(x, y, fraction) for x, y in _layers(importance, name, machine)] for name in SAMPLES]
     rates = [[x.mean() for x in states] for states in samples.values()]
     dims = ("sample", "synapse_layer")
     texts = "rank correlation of importance with the protocol's samples", "share of pruned synapses in common"
