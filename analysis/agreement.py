@@ -18,6 +18,8 @@ ONLY = ["weight", "fisher"]
 def compare(machine, states, against, fraction):
     """Ranks by |w| beside ranks by each criterion in `against`, and what one alone would prune: a Dataset.
 
+    states : one array a layer (n_chains, n_l), as for every criterion.
+
     Variables of each layer of synapses k: rank_histogram_k (against, rank_weight, rank_fisher), shares of synapses
     that sum to 1; share_of_only_k (against), share of synapses that |w| alone would prune, as many as the other alone;
     unit_only_k (against, only, unit_k), the same as a share of a unit's inputs, by |w| alone (only = weight) and by the

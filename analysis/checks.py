@@ -84,7 +84,7 @@ def summary_markdown(table):
 
 
 def likelihood(part, ax):
-    """Variational bound of training and test patterns by session, with independent pixels of the same means."""
+    """Variational bound of training and test patterns by session, nats, with independent pixels of the same means."""
     for split, colour, marker in (("train", BLUE, "o"), ("test", ORANGE, "^")):
         _with_interval(part["bound"].sel(split=split), ax, color=colour, marker=marker, label=f"{split} patterns")
     pixels = float(part["base_rate"].sel(split="test").mean())

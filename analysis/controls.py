@@ -3,8 +3,8 @@
     control_run   for sessions of a reference run a machine of what it had left, trained with as many parameter updates
 
 Every control in CONTROLS is a function (settings, patterns, reference, session, seed) -> the trained machine; reference
-is the run dataset of the same seed. Updates are counted as those of a run up to the session: pretraining, training and
-one retraining a session. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, and as stated below.
+is the run dataset of the same seed, patterns (n_patterns, n_0) are binary. Updates are counted as those of a run up to
+the session: pretraining, training and one retraining a session. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, and as stated below.
 """
 
 import numpy as np

@@ -112,7 +112,7 @@ def neighbours(part, layer, ax, n_bins=5):
 
 
 def disconnected_by_entropy(part, ax, n_bins=8):
-    """Share of pixels without a synapse after the last session, by their entropy in the data; equal parts of pixels."""
+    """Share of pixels without a synapse after the last session, by their entropy in the data, nats; equal parts."""
     entropy = part["unit_entropy_0"].values
     lost = 1.0 - part["connected_0"].isel(pruning=-1).transpose("seed", "unit_0").values
     bins = np.array_split(np.argsort(entropy, kind="stable"), n_bins)

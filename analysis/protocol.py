@@ -64,7 +64,7 @@ def prune_run(settings, name, seed, overproduced, progress=False, done=None, sav
 
 
 def initial_machine(settings, patterns, seed):
-    """The large machine of an experiment before it learns anything."""
+    """The large machine of an experiment before it learns anything. patterns : (n_patterns, n_0), binary."""
     n_units, masks = (patterns.shape[1], *settings["machine"]["hidden"]), initial_masks(settings, patterns.shape[1])
     return new_machine(settings, n_units, masks, patterns, derive(seed, "overproduced"))
 
@@ -106,8 +106,8 @@ def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
     """Samples of the machine's own activity ("sleep"): the only thing a criterion sees besides the weights.
 
     Chains fall asleep where the config's `start` says: awake, with a pattern each in the visible layer (data), or with
-    every unit by its bias alone (noise). Where no criterion looks, right after pruning and in controls,
-    "n_measure_chains" are enough.
+    every unit by its bias alone (noise). patterns : (n_patterns, n_0), binary. Returns one array a layer. Where no
+    criterion looks, right after pruning and in controls, "n_measure_chains" are enough.
     """
     samples = settings["samples"]
     start = awake(machine, patterns, samples[chains], derive(seed, "awake")) if samples["start"] == "data" else None

@@ -55,9 +55,9 @@ def samples_needed(settings, seed, machine, patterns):
 
     relative_error = sqrt(sum_k (x_k - F_kk)^2 / sum_k F_kk^2) and diagonal_correlation, Spearman's rho of x and F_kk,
     over the synapses k: (estimate, n_samples). Estimates: variance_fi and heuristic_fi from as many chains, which start
-    where the config says and sleep as long as it says;
-    online_fi from one network after as many sweeps; equilibrium,
-    the variance of exact draws from the model, which has the error of the sampling without that of the mixing.
+    where the config says (patterns : (n_patterns, n_0), binary) and sleep as long as it says; online_fi from one
+    network after as many sweeps; equilibrium, the variance of exact draws from the model, which has the error of the
+    sampling without that of the mixing.
     n_samples: powers of ten, to 25 times the config's n_chains, for seed 0 to 250 times, which takes a minute or two.
     """
     largest = settings["samples"]["n_chains"] * (250 if seed == 0 else 25)

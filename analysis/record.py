@@ -29,7 +29,10 @@ def views(settings, machine, patterns):
 
 
 def encoding_error(settings, machine, patterns):
-    """Error on the test patterns of a linear classifier that reads the last layer, fraction."""
+    """Error on the test patterns of a linear classifier that reads the last layer, fraction.
+
+    patterns : a data set with labels as `data.load` gives it, (n_patterns, n_0) in train and test.
+    """
     train, test = (views(settings, machine, patterns[name].values)[-1] for name in ("train", "test"))
     return evaluation.encoding_error(train, patterns["train_label"].values, test, patterns["test_label"].values)
 

@@ -34,7 +34,7 @@ def sample(machine, n_chains, n_steps, seed, initial=None):
 def trajectory(machine, n_chains, n_records, seed, initial=None, stride=1):
     """The states of `sample` after every `stride` sweeps, n_records times: yields its arrays, one a layer.
 
-    Arguments and errors as for `sample`, whose states these are, draw by draw.
+    Arguments as for `sample`, whose states these are, draw by draw. Raises ValueError as `sample`.
     """
     for name, value in (("n_chains", n_chains), ("n_records", n_records), ("stride", stride)):
         check_count(name, value)

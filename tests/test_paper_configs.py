@@ -43,6 +43,7 @@ def few_digits():
         schedule |= {"n_epochs": 1, "momentum": momentum if isinstance(momentum, float) else momentum[:1]}
     settings["samples"] |= {"n_chains": 200, "n_steps": 5, "n_measure_chains": 100}
     settings["pruning"]["n_sessions"], settings["control_sessions"] = 1, [1]
+    settings["quality"]["sessions"] = [1]
     return settings
 
 
