@@ -4,7 +4,8 @@
 
 Every control in CONTROLS is a function (settings, patterns, reference, session, seed) -> the trained machine; reference
 is the run dataset of the same seed, patterns (n_patterns, n_0) are binary. Updates are counted as those of a run up to
-the session: pretraining, training and one retraining a session. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, and as stated below.
+the session: pretraining, training and one retraining a session. Source: Scholl, Rule & Hennig (2021),
+doi:10.1371/journal.pcbi.1009458, and as stated below.
 """
 
 import numpy as np
