@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 import yaml
 
-from analysis import config, controls, data, fisher, protocol, provenance, proxy, pruning
+from analysis import config, controls, data, fisher, protocol, provenance, proxy, pruning, quality
 from analysis.__main__ import main
 from analysis.model import BoltzmannMachine
 from analysis.sampling import sample
@@ -306,7 +306,8 @@ def test_files_that_are_not_ours_are_refused(folder, capfd):
 
 def test_the_command_that_the_cases_change_is_right(folder, monkeypatch):
     """Or else they would fail for another reason than they say."""
-    made_up = (protocol, "overproduce"), (protocol, "prune_run"), (controls, "control_run"), (proxy, "proxy_run")
+    made_up = [(protocol, "overproduce"), (protocol, "prune_run"), (controls, "control_run"), (proxy, "proxy_run")]
+    made_up.append((quality, "quality_run"))
     for module, name in made_up:
         monkeypatch.setattr(module, name, lambda *_, **__: xr.Dataset())
     run = {"loss_cause_0": (("session", "unit_0"), np.zeros((3, 13)))}
