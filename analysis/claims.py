@@ -19,7 +19,7 @@ from analysis import config as configuration
 from analysis import effects, provenance, report
 from analysis.collection import CHECKS, CLAIMS, NOTEBOOKS, collect  # noqa: F401 (users write claims.collect)
 from analysis.effects import NAMES
-from analysis.statistics import holm, interval, p_value
+from analysis.statistics import detectable, holm, interval, p_value
 
 REPRODUCED, MIXED, NOT_REPRODUCED = "reproduced", "mixed", "not reproduced"
 
@@ -121,12 +121,14 @@ def runs_markdown(dataset):
 
 
 def evaluate(dataset):
-    """One row a prediction: claim, prediction, effect, low, high, units, threshold, n_seeds, p, p_holm, verdict.
+    """One row a prediction: claim, prediction, effect, low, high, units, threshold, n_seeds, p, p_holm, detectable,
+    verdict.
 
     effect is the mean over seeds, [low, high] its bootstrap interval (analysis.statistics). Row rule: reproduced
     if the whole interval lies above the threshold, not reproduced if the whole interval lies at or below it, else
     mixed; mixed too where fewer than two seeds can tell. p is that of the effect being the threshold, p_holm the same
-    adjusted for all the rows of the claim; the verdict does not look at them.
+    adjusted for all the rows of the claim, detectable the smallest distance from the threshold that so many seeds, as
+    far apart as these, show with 80 % power (statistics.detectable); the verdict looks at none of them.
     """
     claim, judged = dataset.attrs["claim"], settings(dataset)["claims"]
     rows, machines = [], parts(dataset)
@@ -137,10 +139,23 @@ def evaluate(dataset):
             mean = known.mean() if len(known) else np.nan
             found = row_verdict(low, high, effect.threshold)
             row = [claim, effect.prediction, mean, low, high, effect.units, effect.threshold, len(known)]
-            rows.append([*row, p_value(known, effect.threshold), found])
-    columns = ["claim", "prediction", "effect", "low", "high", "units", "threshold", "n_seeds", "p", "verdict"]
+            power = detectable(known.std(ddof=1), len(known)) if len(known) > 1 else np.nan
+            rows.append([*row, p_value(known, effect.threshold), power, found])
+    columns = [
+        "claim",
+        "prediction",
+        "effect",
+        "low",
+        "high",
+        "units",
+        "threshold",
+        "n_seeds",
+        "p",
+        "detectable",
+        "verdict",
+    ]
     table = report.Verdicts(rows, columns=columns)
-    table.insert(len(columns) - 1, "p_holm", holm(table["p"]))
+    table.insert(columns.index("detectable"), "p_holm", holm(table["p"]))
     return table
 
 
@@ -199,14 +214,21 @@ def sizes_markdown(part):
 
 def table_markdown(table):
     """The rows of `evaluate` as a Markdown table, and how many comparisons their p was adjusted for."""
-    lines = ["| prediction | effect [95 % interval] | holds above | seeds | p (Holm) | verdict |", "|---" * 6 + "|"]
+    lines = [
+        "| prediction | effect [95 % interval] | holds above | seeds | p (Holm) | visible | verdict |",
+        "|---" * 7 + "|",
+    ]
     for row in table.itertuples():
         prediction, effect = row.prediction.replace("|", "\\|"), quote(row.effect, row.low, row.high, row.units)
-        cells = [prediction, effect, f"{row.threshold:g}", row.n_seeds, _quote_p(row.p_holm), row.verdict]
+        cells = [prediction, effect, f"{row.threshold:g}", row.n_seeds, _quote_p(row.p_holm)]
+        cells += ["?" if np.isnan(row.detectable) else f"{row.detectable:.2g}", row.verdict]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     n_tests = int(np.isfinite(table["p"]).sum())
     note = "p: two-sided t test over seeds that the effect is the number that it has to be above, adjusted by Holm's "
-    return "\n".join([*lines, "", f"{note}method for {n_tests} comparisons. Verdicts go by the intervals alone."])
+    note += (
+        f"method for {n_tests} comparisons. Visible: the smallest distance from that number that these seeds show with "
+    )
+    return "\n".join([*lines, "", f"{note}80 % power, given how far they differ. Verdicts go by the intervals alone."])
 
 
 def _quote_p(p):
@@ -280,6 +302,7 @@ def summary_dataset(table, like):
         "n_seeds": ("seeds that can tell", "counts"),
         "p": ("p of the effect being the threshold, two-sided t test over seeds", "probability"),
         "p_holm": ("p adjusted for the predictions of the claim by Holm's method", "probability"),
+        "detectable": ("smallest distance from the threshold that these seeds show, 80 % power", "see variable units"),
         "verdict": ("verdict", "1"),
     }
     variables = {}

@@ -274,6 +274,14 @@ def test_the_table_adjusts_for_all_predictions_of_the_claim():
     assert "for 4 comparisons" in text.splitlines()[-1]
 
 
+def test_the_table_says_what_so_many_seeds_could_have_seen():
+    effects_of_seeds = np.linspace(-0.4, 0.4, 6)
+    table = claims.evaluate(claim_dataset(*controls_data(0.5, effects_of_seeds)))
+    expected = statistics.detectable(np.std(effects_of_seeds, ddof=1), 6)
+    np.testing.assert_allclose(table["detectable"], expected, rtol=1e-5)
+    assert f"| {expected:.2g} | {table['verdict'][0]} |" in claims.table_markdown(table)
+
+
 def test_interval_of_three_seeds_spans_the_smallest_and_the_largest():
     np.testing.assert_allclose(statistics.interval([0.3, 0.1, 0.7]), [0.1, 0.7])
 
