@@ -143,7 +143,7 @@ def other_output(text):
         (
             "analysis/pruning.py",
             lambda text: text + "\n# changed\n",
-            {"overproduce": 4, "run": 28, "control": 16, "proxy": 2, "quality": 4, "claim": 5, "summary": 1},
+            {"overproduce": 4, "run": 28, "control": 20, "proxy": 2, "quality": 4, "claim": 5, "summary": 1},
         ),
     ],
     ids=["drawing", "how claims are judged", "one experiment's protocol", "a notebook", "stored outputs", "simulation"],
