@@ -153,7 +153,7 @@ def test_a_full_disk_is_an_error_of_one_line_and_leaves_no_half_of_a_file(single
 def checkout(tmp_path_factory):
     """A copy of the checkout, with the runs of a small config done without a break in whole/."""
     folder = tmp_path_factory.mktemp("a checkout")
-    for name in ("analysis", "config", "notebooks", "profiles"):
+    for name in ("analysis", "config", "notebooks", "profiles", "report"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
     for name in ("Snakefile", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)

@@ -25,7 +25,7 @@ from analysis.config import ROOT
 
 pytestmark = pytest.mark.slow
 
-FOLDERS = ("analysis", "config", "notebooks", "profiles")
+FOLDERS = ("analysis", "config", "notebooks", "profiles", "report")
 FILES = ("Snakefile", "Makefile", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
 THREADS = ("overproduce=4", "run=2", "control=4", "proxy=2")
 ENVIRONMENT = ("versions", "package_version")  # attributes
