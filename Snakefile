@@ -31,6 +31,9 @@ if "experiments" not in config:
 report: "report/workflow.rst"
 
 
+if not os.access(".", os.W_OK):
+    raise WorkflowError(f"checkout: found no permission to write in {Path.cwd()}, expected a folder of one's own; copy it")
+
 OUT = f"{config['out']}/" if "out" in config else ""
 CONFIG = Path(workflow.configfiles[-1]).resolve().relative_to(Path.cwd())
 EXPERIMENTS = config["experiments"]

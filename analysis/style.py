@@ -64,12 +64,15 @@ def save(figure, path):
 
 
 def keeper(folder):
-    """A function (figure, name) that saves the figure into the folder, or does nothing where the folder is None.
+    """A function (figure, name) that saves the figure into the folder, where that is not None.
 
-    It returns nothing, so that a notebook whose cell ends with it shows the figure once.
+    It returns nothing, so that a notebook whose cell ends with it shows the figure once. The layout is found once, and
+    then stays: or else it would move with every drawing, and what a notebook shows depend on whether it saves.
     """
 
     def keep(figure, name):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         if folder is not None:
             save(figure, Path(folder) / name)
 

@@ -55,7 +55,7 @@ def _compare(path, committed, pictures_too):
         return False, "missing"
     rebuilt = path.read_bytes()
     if is_notebook:
-        return _compare_notebooks(rebuilt, committed)
+        return _compare_notebooks(rebuilt, committed, pictures_too)
     if rebuilt == committed:
         return True, ""
     if path.suffix == ".nc":
@@ -65,31 +65,35 @@ def _compare(path, committed, pictures_too):
     return False, "other bytes"
 
 
-def _compare_notebooks(rebuilt, committed):
-    """By what their cells print and show, but for pictures (those are in figures/) and notices on stderr.
+def _compare_notebooks(rebuilt, committed, pictures_too):
+    """By what their cells print and show, but for notices on stderr, and for pictures unless `pictures_too`.
 
     The workflow adds a cell of parameters, and numbers cells; a kernel cuts what is printed into pieces as it comes.
     """
-    a, b = (_outputs(content) for content in (rebuilt, committed))
+    a, b = (_outputs(content, pictures_too) for content in (rebuilt, committed))
     if len(a) != len(b):
         return False, f"{len(a)} cells of code, committed {len(b)}"
     moved = [str(k + 1) for k, (x, y) in enumerate(zip(a, b)) if x != y]
     return (False, f"other outputs of cells of code {', '.join(moved)}") if moved else (True, "")
 
 
-def _outputs(content):
+def _outputs(content, pictures_too):
     cells = [cell for cell in json.loads(content)["cells"] if cell["cell_type"] == "code"]
     cells = [cell for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", [])]
-    return [(_printed(cell["outputs"]), _shown(cell["outputs"])) for cell in cells]
+    return [(_printed(cell["outputs"]), _shown(cell["outputs"], pictures_too)) for cell in cells]
 
 
 def _printed(outputs):
     return "".join(_text(output["text"]) for output in outputs if output.get("name") == "stdout")
 
 
-def _shown(outputs):
+def _shown(outputs, pictures_too):
     data = (output.get("data", {}) for output in outputs)
-    return [{kind: _text(value) for kind, value in one.items() if "image" not in kind} for one in data if one]
+    return [
+        {kind: _text(value).strip() for kind, value in one.items() if pictures_too or "image" not in kind}
+        for one in data
+        if one
+    ]
 
 
 def _text(lines):

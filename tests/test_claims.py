@@ -515,4 +515,6 @@ def test_quote_has_three_digits(numbers, expected):
 def test_a_bar_in_a_prediction_does_not_break_the_table():
     table = claims.evaluate(claim_dataset(*sizes_data(0.5, np.zeros(6))))
     rows = claims.table_markdown(table).split("\n\n")[0].splitlines()
-    assert all(row.replace("\\|", "").count("|") == 7 for row in rows)
+    n_columns = rows[0].count("|") - 1
+    assert n_columns > 5
+    assert all(row.replace("\\|", "").count("|") == n_columns + 1 for row in rows)

@@ -23,7 +23,9 @@ pytestmark = pytest.mark.slow
 # Governs the moments of the kills.
 SEED = 20211018
 SMOKE = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())
-PATCHES = SMOKE["experiments"]["patches"] | {"n_seeds": 1, "proxy": False, "control_sessions": [1]}
+PATCHES = SMOKE["experiments"]["patches"] | {"n_seeds": 1, "proxy": False, "quality": None, "control_sessions": [1]}
+N_KILLS = 20
+NAMESPACE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]  # where a user may mount
 
 
 def write_config(path, **changes):
@@ -93,13 +95,14 @@ def test_a_run_killed_at_random_moments_ends_with_the_bytes_of_a_run_without_a_b
     def stamp():
         return kept.stat().st_mtime_ns if kept.exists() else 0
 
-    for k, moment in enumerate(np.random.default_rng(SEED).uniform(0, 1, 6)):
+    for k, moment in enumerate(np.random.default_rng(SEED).uniform(0, 1, N_KILLS)):
         before, process = stamp(), start(run("run.nc"), folder, log)
         if k % 2 == 0:
             wait(process, lambda before=before: stamp() != before, look=look)
         if wait(process, seconds=moment * (0.5, 3.0)[k % 2], look=look):
-            break
-        kill(process)
+            output.unlink()  # it was done before the moment came: once more
+        else:
+            kill(process)
         look()
         if kept.exists():
             assert readable(kept).sizes["session"] > 1
@@ -144,6 +147,24 @@ def test_a_full_disk_is_an_error_of_one_line_and_leaves_no_half_of_a_file(single
     left = sorted(path.name for path in single.glob(f".{output.name}*"))
     assert left in ([], [f".{output.name}.sessions"])
     assert all(readable(single / name).sizes["session"] > 1 for name in left)
+
+
+@pytest.mark.skipif(subprocess.run([*NAMESPACE, "true"]).returncode != 0, reason="no mounts for this user")
+def test_a_file_system_without_room_is_an_error_of_one_line_and_takes_no_half_of_a_file(single):
+    disk = single / "disk"
+    disk.mkdir()
+    script = 'mount -t tmpfs -o size=24k none disk && { "$@"; echo "$?"; ls -A disk; }'
+    done = subprocess.run(
+        [*NAMESPACE, script, "sh", sys.executable, "-m", *run("disk/run.nc")],
+        cwd=single,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in done.stderr
+    said = "found no room for disk/run.nc (No space left on device), expected room for it"
+    assert said in done.stderr.strip().splitlines()[-1]
+    assert done.stdout.split() in (["1"], ["1", ".run.nc.sessions"])
 
 
 # ---- the workflow --------------------------------------------------------------------------------------------------
@@ -203,18 +224,39 @@ def assert_same_as_whole(folder, out):
 
 
 def test_a_workflow_killed_at_random_moments_goes_on_and_repeats_no_finished_run(checkout):
-    done = {}
-    for moment in np.random.default_rng(SEED).uniform(0, 5, 3):
-        begun, process = has_begun_a_job(checkout, "killed"), workflow(checkout, "killed")
-        assert not wait(process, begun)
-        wait(process, seconds=moment)
+    """Soon after the start, between the jobs and within them; whenever all is done, from the beginning."""
+    done, n_whole = {}, 0
+    for moment in np.random.default_rng(SEED).uniform(0, 8, N_KILLS):
+        process = workflow(checkout, "killed")
+        if wait(process, seconds=moment):
+            assert process.returncode == 0
+            assert_same_as_whole(checkout, "killed")
+            shutil.rmtree(checkout / "killed")
+            done, n_whole = {}, n_whole + 1
+            continue
         kill(process)
         runs(checkout, "killed")  # each is readable
+        assert done == {path: path.stat().st_mtime_ns for path in done}
         done |= finished(checkout, "killed")
     complete(checkout, "killed")
-    assert done
+    assert done or n_whole
     assert done == {path: path.stat().st_mtime_ns for path in done}
     assert_same_as_whole(checkout, "killed")
+
+
+@pytest.mark.skipif(subprocess.run([*NAMESPACE, "true"]).returncode != 0, reason="no mounts for this user")
+def test_a_workflow_in_a_folder_to_read_only_is_refused(checkout):
+    script = 'mount --bind . . && mount -o remount,ro,bind . && cd "$PWD" && "$@"'
+    done = subprocess.run(
+        [*NAMESPACE, script, "sh", sys.executable, "-m", "snakemake", "--configfile", "config/small.yaml"],
+        cwd=checkout,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert f"checkout: found no permission to write in {checkout}, expected a folder of one's own" in done.stderr
 
 
 def test_a_second_workflow_is_refused_and_an_interrupted_one_says_how_to_go_on(checkout):

@@ -71,6 +71,7 @@ def test_a_rebuild_of_the_same_bytes_and_outputs_is_the_same(checkout):
         ("figures/01_x/a.svg", "another", "other bytes"),
         ("figures/claims.md", "another", "other bytes"),
         ("results/notebooks/01_x.ipynb", notebook("error 0.08"), "other outputs of cells of code 1"),
+        ("results/notebooks/01_x.ipynb", notebook(picture="BBBB"), "other outputs of cells of code 1"),
         ("results/notebooks/01_x.ipynb", json.dumps({"cells": []}), "0 cells of code, committed 1"),
     ],
 )
@@ -79,9 +80,9 @@ def test_another_picture_table_or_output_is_named(checkout, name, content, expec
     assert moved(checkout) == {name.removeprefix("results/"): expected}
 
 
-def test_pieces_notices_and_pictures_of_notebooks_are_no_difference(checkout):
+def test_pieces_and_notices_of_notebooks_are_no_difference(checkout):
     path = checkout / "results/notebooks/01_x.ipynb"
-    changed = json.loads(notebook("error", picture="BBBB", injected=True))
+    changed = json.loads(notebook("error", picture="AAAA\n", injected=True))
     outputs = changed["cells"][2]["outputs"]
     outputs.insert(1, {"output_type": "stream", "name": "stdout", "text": [" 0.", "07"]})
     outputs.insert(0, {"output_type": "stream", "name": "stderr", "text": ["compiling"]})
