@@ -4,9 +4,11 @@ Colour blindness by the matrices of Machado, Oliveira & Fernandes (2009), doi:10
 linear RGB; difference of colours as the Euclidean distance in CIE Lab (1976), in which 2.3 is just noticeable.
 """
 
+import io
 import itertools
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -73,3 +75,23 @@ def test_causes_differ_in_grey_print():
 def test_white_and_black_are_told_apart_and_red_and_green_are_not_without_cones_for_green():
     assert distance("white", "black", "grey print") == pytest.approx(100, abs=0.1)
     assert distance("#c0392b", "#7a6a00", "deuteranopia") < distance("#c0392b", "#7a6a00", "usual") / 2
+
+
+def test_what_a_notebook_shows_does_not_depend_on_whether_it_saves(tmp_path):
+    def shown(folder):
+        """The picture that a notebook shows of a figure whose layout is crowded."""
+        style.theme()
+        figure, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.1))
+        for k, ax in enumerate(axes):
+            ax.plot([0, 1000 * k + 1], [0, 1e-3], label=f"curve {k}")
+            ax.set(title=f"panel {k}\nin two lines", ylabel="loss, nats", xlabel="a long label\nof the synapses left")
+        figure.colorbar(axes[2].imshow([[0, 1], [2, 3]]), ax=axes[2], label="units")
+        style.legend(figure)
+        style.keeper(folder)(figure, "figure")
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", bbox_inches="tight", dpi=80)
+        plt.close(figure)
+        return picture.getvalue()
+
+    assert shown(None) == shown(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"figure.png", "figure.svg"}
