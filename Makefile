@@ -8,19 +8,26 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
 UV = uv==0.13.9
 
-.PHONY: help env figures maps verify notebooks lint test bench report lock clean
+.PHONY: help env figures smoke maps verify notebooks lint test bench report lock clean
 
 help: ## list these targets
 	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 env: .venv/project ## make the virtual environment .venv from the hash-locked requirements.txt
 
-figures: env ## the main job: data, runs, notebooks, figures, table of claims
+figures: env ## the main job: data, runs, notebooks, figures, table of claims, and all on one page
 	@echo "Runs, notebooks and figures follow; each job's log is in logs/. Stop with Ctrl-C: make figures goes on."
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
+	@mkdir -p results
+	@$(IN_VENV) python -m snakemake --workflow-profile profiles/default --report results/report.html \
+	    --report-stylesheet report/style.css >logs/report.log 2>&1 || { cat logs/report.log; exit 1; }
 	@if [ -n "$$(find logs -name "*.tsv" 2>/dev/null)" ]; then $(IN_VENV) python -m analysis times; fi
 	@cat figures/claims.md
-	@echo "Figures: figures/. Notebooks with their outputs: results/notebooks/. All on one page: make report"
+	@echo "Figures: figures/. Notebooks with their outputs: results/notebooks/. All on one page: $(CURDIR)/results/report.html"
+
+smoke: env ## every rule on machines far too small to say anything, into results/smoke: some three minutes
+	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --configfile config/smoke.yaml \
+	    --config out=results/smoke
 
 maps: env ## data/maps.nc: when starting large beats being born small, an hour on two cores; notebook 01 reads it
 	$(IN_VENV) python -m snakemake -s maps.smk --workflow-profile profiles/default
@@ -43,11 +50,7 @@ test: env ## all tests, and the notebooks compared with their stored outputs
 bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a table, a dataset and figures
 	$(IN_VENV) python -m benchmarks
 
-report: figures ## results/report.html: figures, run times and provenance
-	mkdir -p results
-	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --report results/report.html \
-	    --report-stylesheet report/style.css
-	@echo "The report: $(CURDIR)/results/report.html"
+report: figures ## the same; the page is results/report.html: figures, run times and provenance
 
 lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade takes the newest versions
 	.venv/bin/python -m venv --clear .cache/uv

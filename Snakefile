@@ -11,6 +11,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -20,6 +22,7 @@ from snakemake.utils import min_version
 from analysis.config import check, notebook_source
 from analysis.provenance import READERS
 from analysis.report import run_time
+from analysis.times import left_text
 
 min_version("9.0")
 
@@ -58,6 +61,7 @@ onstart:
     # Snakemake's own lock outlives a kill; the system lets go of this one with the process that holds it.
     take_over_checkout()
     signal.signal(signal.SIGINT, stop)
+    threading.Thread(target=tell_time_left, daemon=True).start()
 
 
 onerror:
@@ -86,6 +90,15 @@ def stop(*_):
             job.terminate()
     print("\nInterrupted. What is done is kept: the same command goes on from here.", file=sys.stderr, flush=True)
     os._exit(130)
+
+
+def tell_time_left():
+    """Once a minute, in the midst of what Snakemake says of its jobs."""
+    begun = time.time()
+    planned = [str(job.benchmark) for job in workflow.dag.needrun_jobs(exclude_finished=False) if job.benchmark]
+    while True:
+        time.sleep(60)
+        print(left_text(planned, LOGS, begun, workflow.cores, time.time()), file=sys.stderr, flush=True)
 
 
 def birth(wildcards):
@@ -175,7 +188,7 @@ rule overproduce:
     input:
         code=RUN_CODE,
         images=own_images,
-        kernels=ancient(rules.compile.output),
+        kernels=rules.compile.output,
     output: f"{RUNS}/{{experiment}}/overproduced/{{seed}}.nc"
     params: settings=birth
     log: f"{LOGS}/{{experiment}}/overproduced/{{seed}}.log"

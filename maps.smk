@@ -66,7 +66,7 @@ rule map:
     message: "map {wildcards.map}, {wildcards.job}, seed {wildcards.seed}"
     input:
         code=RUN_CODE,
-        kernels=ancient(rules.compile.output),
+        kernels=rules.compile.output,
     output: f"{RUNS}/{{map}}/{{job}}/{{seed}}.nc"
     wildcard_constraints: map="|".join(MAPS["maps"]), job=r"all|\d+", seed=r"\d+"
     params: settings=settings

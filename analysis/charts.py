@@ -1,5 +1,6 @@
 """Charts of the atlas: one map of a dataset of maps (atlas.part) in, Axes out."""
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 
@@ -48,6 +49,9 @@ def loss_against_work(part, ax):
             line(one["synapse_updates"].mean("seed").values, one["loss"].values.T, str(name), ax)
     first = values.isel(cell=0)  # all have the same start and final size
     ax.set(xscale="log", yscale="log", xlabel="synapse-updates", ylabel=f"loss ({part['loss'].attrs['units']})")
+    ax.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_formatter(mpl.ticker.NullFormatter())
     ax.set_title(f"{part.attrs['map']}, {float(first['start']):g} → {float(first['final']):g} units")
     return tidy(ax)
 

@@ -106,6 +106,9 @@ def test_the_report_shows_the_claims_and_every_figure_and_fetches_nothing(built,
         assert "Code: " in picture["text"]
 
 
+EVERYTHING = {"overproduce": 4, "run": 28, "control": 20, "proxy": 2, "quality": 4, "claim": 5, "summary": 1}
+
+
 def retrained_longer(text):
     changed = yaml.safe_load(text)
     digits = changed["experiments"]["digits"]
@@ -140,13 +143,10 @@ def other_output(text):
         ("config/smoke.yaml", retrained_longer, {"run": 14, "control": 8, "quality": 2, "claim": 5, "summary": 1}),
         ("notebooks/02_weight_pruning.ipynb", other_source, {"claim": 1, "summary": 1}),
         ("notebooks/02_weight_pruning.ipynb", other_output, {}),
-        (
-            "analysis/pruning.py",
-            lambda text: text + "\n# changed\n",
-            {"overproduce": 4, "run": 28, "control": 20, "proxy": 2, "quality": 4, "claim": 5, "summary": 1},
-        ),
+        ("analysis/pruning.py", lambda text: text + "\n# changed\n", EVERYTHING),
+        ("analysis/kernels.py", lambda text: text + "\n# changed\n", {"compile": 1} | EVERYTHING),
     ],
-    ids=["drawing", "how claims are judged", "one experiment's protocol", "a notebook", "stored outputs", "simulation"],
+    ids=["drawing", "judging", "one experiment's protocol", "a notebook", "stored outputs", "simulation", "kernels"],
 )
 def test_a_change_makes_exactly_what_depends_on_it_stale(built, edit, name, function, expected):
     edit(name, function)
