@@ -19,6 +19,7 @@ import psutil
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from analysis.collection import runs_of
 from analysis.config import check, notebook_source
 from analysis.provenance import READERS
 from analysis.report import run_time
@@ -148,9 +149,7 @@ def figure_labels(wildcards):
 
 def all_runs():
     for name, experiment in EXPERIMENTS.items():
-        conditions = experiment["criteria"] + experiment["controls"] + ["fisher"] * experiment["proxy"]
-        conditions += ["quality"] * (experiment["quality"] is not None)
-        yield from expand(f"{RUNS}/{name}/{{c}}/{{seed}}.nc", c=conditions, seed=range(experiment["n_seeds"]))
+        yield from (f"{RUNS}/{name}/{condition}/{seed}.nc" for condition, seed in runs_of(experiment))
 
 
 def all_machines():

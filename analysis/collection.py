@@ -44,7 +44,7 @@ def collect(claim, runs, config):
     for experiment, settings in config["experiments"].items():
         folder = Path(runs) / experiment
         part = _COLLECT[claim](folder, settings)
-        made = [_read(folder / name / f"{seed}.nc", []).attrs for name, seed in _runs(settings)]
+        made = [_read(folder / name / f"{seed}.nc", []).attrs for name, seed in runs_of(settings)]
         sources[experiment] = made[0].get("data", "")
         codes |= {attrs.get("code_fingerprint", "") for attrs in made}
         parts.append(part.rename({name: f"{experiment}_{name}" for name in {*part.variables, *part.dims}}))
@@ -54,8 +54,8 @@ def collect(claim, runs, config):
     return dataset
 
 
-def _runs(settings):
-    """(condition, seed) of every run that the config asks for."""
+def runs_of(settings):
+    """[(condition, seed)] of every run that an experiment's settings ask for, over-produced machines apart."""
     names = [*settings["criteria"], *settings["controls"], *["fisher"] * settings["proxy"]]
     names += ["quality"] * (settings["quality"] is not None)
     return [(name, seed) for name in names for seed in range(settings["n_seeds"])]

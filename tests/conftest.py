@@ -4,11 +4,12 @@ from pathlib import Path
 
 import fake_runs
 import hypothesis
+import matplotlib.pyplot as plt
 import pytest
 import yaml
 from hypothesis import configuration
 
-from analysis import graph
+from analysis import graph, style
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
 hypothesis.settings.register_profile("project", derandomize=True, database=None, deadline=None, max_examples=40)
@@ -38,3 +39,12 @@ def made_up_runs(tmp_path_factory):
     fake_runs.write(folder, made)
     (folder / "config.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
     return folder
+
+
+@pytest.fixture
+def ax():
+    """Axes in our style."""
+    style.theme()
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)

@@ -7,9 +7,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray as xr
-from matplotlib import pyplot as plt
 
-from analysis import atlas, charts, claims, config, data, findings, maps, provenance, style
+from analysis import atlas, charts, claims, config, data, findings, maps, provenance
 from analysis.__main__ import main
 from analysis.controls import CONTROLS
 
@@ -245,14 +244,6 @@ def test_the_conclusion_follows_the_verdicts_in_at_most_ten_sentences(gain, word
     assert "worse than the pruned machine: *control 0*; not told apart from the pruned machine: *control 1*;" in text
     assert text.count(". ") < 10
     assert "not there yet" in findings.conclusion_markdown(table)
-
-
-@pytest.fixture
-def ax():
-    style.theme()
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
 
 
 def test_a_gain_map_shows_each_mean_at_its_place_and_marks_what_excludes_0(ax):

@@ -25,14 +25,6 @@ def parts(datasets):
     return lambda number, experiment: claims.part(datasets[list(claims.CLAIMS)[number - 1]], experiment)
 
 
-@pytest.fixture
-def ax():
-    style.theme()
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
-
-
 PANELS = {
     "loss_of_controls": (1, "patches", ("kl", "synapses")),
     "units_left": (2, "digits", (2,)),
