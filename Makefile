@@ -24,8 +24,8 @@ figures: env ## the main job: data, runs, notebooks, figures, table of claims, a
 	@$(IN_VENV) python -m snakemake --workflow-profile profiles/default --report results/report.html \
 	    --report-stylesheet report/style.css >logs/report.log 2>&1 || { cat logs/report.log; exit 1; }
 	@if [ -n "$$(find logs -name "*.tsv" 2>/dev/null)" ]; then $(IN_VENV) python -m analysis times; fi
-	@cat figures/claims.md
-	@echo "Figures: figures/. Notebooks with their outputs: results/notebooks/. All on one page: $(CURDIR)/results/report.html"
+	@sed "/^$$/q" figures/claims.md
+	@echo "Every prediction: figures/claims.md. Figures: figures/. Notebooks with their outputs: results/notebooks/. All on one page: $(CURDIR)/results/report.html"
 
 smoke: env ## every rule on machines far too small to say anything, into results/smoke: some three minutes
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --configfile config/smoke.yaml \
