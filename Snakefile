@@ -41,6 +41,7 @@ if not os.access(".", os.W_OK):
 OUT = f"{config['out']}/" if "out" in config else ""
 CONFIG = Path(workflow.configfiles[-1]).resolve().relative_to(Path.cwd())
 EXPERIMENTS = config["experiments"]
+N_SEEDS = sum(experiment["n_seeds"] for experiment in EXPERIMENTS.values())
 check({key: value for key, value in config.items() if key != "out"}, CONFIG)
 
 # Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ...
@@ -326,7 +327,7 @@ rule claim:
         notebook=f"{LOGS}/{{claim}}.ipynb",
     benchmark: f"{LOGS}/{{claim}}.tsv"
     threads: 1
-    resources: mem_mb=1000, runtime=6
+    resources: mem_mb=1000, runtime=math.ceil(6 * max(1, N_SEEDS / 15))  # measured with the default config's 15
     shell:
         "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q} -k python3 --cwd . --no-progress-bar"
         " -p config {CONFIG:q} -p runs {RUNS:q} -p data {DATA:q} -p figures {FIGURES:q} >{log.text:q} 2>&1"

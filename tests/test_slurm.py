@@ -1,4 +1,4 @@
-"""Runs made by SLURM jobs are those made here: the profile, unchanged, on a SLURM of one node that tests/slurm.sh starts.
+"""Runs made by SLURM jobs are those made here: the profile, unchanged, on the one-node SLURM of tests/slurm.sh.
 
 The smoke config with one seed and fewer conditions: every rule of runs has a job, and every value is compared.
 """
