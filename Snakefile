@@ -8,6 +8,7 @@
 import contextlib
 import fcntl
 import json
+import math
 import os
 import signal
 import sys
@@ -41,6 +42,7 @@ if not os.access(".", os.W_OK):
 OUT = f"{config['out']}/" if "out" in config else ""
 CONFIG = Path(workflow.configfiles[-1]).resolve().relative_to(Path.cwd())
 EXPERIMENTS = config["experiments"]
+N_SEEDS = sum(experiment["n_seeds"] for experiment in EXPERIMENTS.values())
 check({key: value for key, value in config.items() if key != "out"}, CONFIG)
 
 # Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ...
@@ -61,7 +63,8 @@ LIFE = BIRTH + ["retraining", "pruning", "measures"]
 onstart:
     # Snakemake's own lock outlives a kill; the system lets go of this one with the process that holds it.
     take_over_checkout()
-    signal.signal(signal.SIGINT, stop)
+    if workflow.local_exec:  # on a cluster Snakemake itself cancels what it has submitted
+        signal.signal(signal.SIGINT, stop)
     threading.Thread(target=tell_time_left, daemon=True).start()
 
 
@@ -97,9 +100,10 @@ def tell_time_left():
     """Once a minute, in the midst of what Snakemake says of its jobs."""
     begun = time.time()
     planned = [str(job.benchmark) for job in workflow.dag.needrun_jobs(exclude_finished=False) if job.benchmark]
+    n_at_a_time = workflow.cores if workflow.local_exec else workflow.nodes
     while True:
         time.sleep(60)
-        print(left_text(planned, LOGS, begun, workflow.cores, time.time()), file=sys.stderr, flush=True)
+        print(left_text(planned, LOGS, begun, n_at_a_time, time.time()), file=sys.stderr, flush=True)
 
 
 def birth(wildcards):
@@ -131,6 +135,30 @@ def own_images(wildcards):
 def reference_run(wildcards):
     reference = EXPERIMENTS[wildcards.experiment]["reference"]
     return f"{RUNS}/{wildcards.experiment}/{reference}/{wildcards.seed}.nc"
+
+
+def memory(measured):
+    """MB to ask a cluster for: twice the MB measured with the default config; what is above 300 grows with the chains."""
+
+    def asked(wildcards):
+        return 2 * math.ceil(300 + (measured - 300) * max(1, samples(wildcards)["n_chains"] / 4000))
+
+    return asked
+
+
+def minutes(measured):
+    """Minutes to ask a cluster for: ten times the seconds measured with the default config, more with more sweeps."""
+
+    def asked(wildcards):
+        of = samples(wildcards)
+        usual = 4000 * (1000 if "kl" in EXPERIMENTS[wildcards.experiment]["measures"] else 100)
+        return math.ceil(10 * measured / 60 * max(1, of["n_chains"] * of["n_steps"] / usual))
+
+    return asked
+
+
+def samples(wildcards):
+    return EXPERIMENTS[wildcards.experiment]["samples"]
 
 
 def maps_of(wildcards):
@@ -194,7 +222,7 @@ rule overproduce:
     benchmark: f"{LOGS}/{{experiment}}/overproduced/{{seed}}.tsv"
     threads: 1
     priority: 20
-    resources: mem_mb=1000, runtime=60
+    resources: mem_mb=memory(403), runtime=minutes(31)
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis overproduce --config {CONFIG:q}"
         " --experiment {wildcards.experiment} --seed {wildcards.seed} --output {output:q} >{log:q} 2>&1"
@@ -212,7 +240,7 @@ rule run:
     benchmark: f"{LOGS}/{{experiment}}/{{condition}}/{{seed}}.tsv"
     threads: 1
     priority: 10
-    resources: mem_mb=1500, runtime=120
+    resources: mem_mb=memory(412), runtime=minutes(75)
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis run --config {CONFIG:q}"
         " --experiment {wildcards.experiment} --condition {wildcards.condition} --seed {wildcards.seed}"
@@ -230,7 +258,7 @@ rule control:
     log: f"{LOGS}/{{experiment}}/{{condition}}/{{seed}}.log"
     benchmark: f"{LOGS}/{{experiment}}/{{condition}}/{{seed}}.tsv"
     threads: 1
-    resources: mem_mb=1500, runtime=120
+    resources: mem_mb=memory(375), runtime=minutes(67)
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis control --config {CONFIG:q}"
         " --experiment {wildcards.experiment} --condition {wildcards.condition} --seed {wildcards.seed}"
@@ -247,7 +275,7 @@ rule proxy:
     log: f"{LOGS}/{{experiment}}/fisher/{{seed}}.log"
     benchmark: f"{LOGS}/{{experiment}}/fisher/{{seed}}.tsv"
     threads: 1
-    resources: mem_mb=2000, runtime=60
+    resources: mem_mb=memory(505), runtime=minutes(146)
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis proxy --config {CONFIG:q}"
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
@@ -264,7 +292,7 @@ rule quality:
     log: f"{LOGS}/{{experiment}}/quality/{{seed}}.log"
     benchmark: f"{LOGS}/{{experiment}}/quality/{{seed}}.tsv"
     threads: 1
-    resources: mem_mb=2000, runtime=60
+    resources: mem_mb=memory(706), runtime=minutes(77)
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis quality --config {CONFIG:q}"
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
@@ -298,7 +326,7 @@ rule claim:
         notebook=f"{LOGS}/{{claim}}.ipynb",
     benchmark: f"{LOGS}/{{claim}}.tsv"
     threads: 1
-    resources: mem_mb=2000, runtime=30
+    resources: mem_mb=1000, runtime=math.ceil(6 * max(1, N_SEEDS / 15))  # measured with the default config's 15
     shell:
         "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q} -k python3 --cwd . --no-progress-bar"
         " -p config {CONFIG:q} -p runs {RUNS:q} -p data {DATA:q} -p figures {FIGURES:q} >{log.text:q} 2>&1"
@@ -318,7 +346,7 @@ rule summary:
     log: f"{LOGS}/summary.log"
     benchmark: f"{LOGS}/summary.tsv"
     threads: 1
-    resources: mem_mb=1000, runtime=5
+    resources: mem_mb=600, runtime=1
     shell:
         "python -m analysis summary --data {DATA:q} --figures {FIGURES:q} --results {RESULTS:q}"
         " >{log:q} 2>&1"

@@ -48,7 +48,7 @@ rule maps:
     log: f"{OUT}logs/maps.log"
     benchmark: f"{OUT}logs/maps.tsv"
     threads: 1
-    resources: mem_mb=1000, runtime=5
+    resources: mem_mb=500, runtime=1
     shell: "python -m analysis maps --config {CONFIG:q} --runs {RUNS:q} --output {output:q} >{log:q} 2>&1"
 
 
@@ -73,7 +73,7 @@ rule map:
     log: f"{OUT}logs/maps/{{map}}/{{job}}/{{seed}}.log"
     benchmark: f"{OUT}logs/maps/{{map}}/{{job}}/{{seed}}.tsv"
     threads: 1
-    resources: mem_mb=1500, runtime=120
+    resources: mem_mb=800, runtime=51
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis map --config {CONFIG:q} --map {wildcards.map}"
         " --job {wildcards.job} --seed {wildcards.seed} --output {output:q} >{log:q} 2>&1"

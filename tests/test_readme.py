@@ -70,7 +70,7 @@ def test_recipes_by_hand_run(tmp_path):
     assert len(list((tmp_path / "results" / "mine").glob("*.nc"))) == 3
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/recipes.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/recipes.md", "docs/cluster.md"])
 def test_links_and_files_that_it_names_exist(name):
     prose = re.sub(r"```.*?```", "", (ROOT / name).read_text(), flags=re.DOTALL)
     targets = re.findall(r"\]\((?!http)([^)#]+)\)", prose)

@@ -59,9 +59,9 @@ def copy_checkout(folder, source=ROOT):
     return folder
 
 
-def make_runs(folder, out, *options, python=sys.executable, **variables):
-    """The folder of the runs that the workflow made in a copy of the checkout."""
-    command = [str(python), "-m", "snakemake", "runs", "--workflow-profile", "profiles/default"]
+def make_runs(folder, out, *options, python=sys.executable, profile="default", within=(), **variables):
+    """The folder of the runs that the workflow made in a copy of the checkout, within what takes a command."""
+    command = [*within, str(python), "-m", "snakemake", "runs", "--workflow-profile", f"profiles/{profile}"]
     command += ["--configfile", "config/smoke.yaml", "--config", f"out={out}", *options]
     path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, **variables}
