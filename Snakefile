@@ -346,7 +346,7 @@ rule summary:
     log: f"{LOGS}/summary.log"
     benchmark: f"{LOGS}/summary.tsv"
     threads: 1
-    resources: mem_mb=600, runtime=1
+    resources: mem_mb=600, runtime=2
     shell:
         "python -m analysis summary --data {DATA:q} --figures {FIGURES:q} --results {RESULTS:q}"
         " >{log:q} 2>&1"

@@ -48,7 +48,7 @@ rule maps:
     log: f"{OUT}logs/maps.log"
     benchmark: f"{OUT}logs/maps.tsv"
     threads: 1
-    resources: mem_mb=500, runtime=1
+    resources: mem_mb=500, runtime=2
     shell: "python -m analysis maps --config {CONFIG:q} --runs {RUNS:q} --output {output:q} >{log:q} 2>&1"
 
 
