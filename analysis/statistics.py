@@ -12,6 +12,8 @@ from scipy.optimize import brentq
 from scipy.stats import bootstrap, chi2, norm
 from scipy.stats import t as student
 
+_AT_ONCE = 10**7  # resampled numbers in memory: 80 MB, whatever the number of seeds and columns
+
 
 def interval(values, confidence=0.95, n_resamples=9999, seed=0):
     """[low, high] of the mean over the first axis (seeds), (2, ...); NaN for fewer than two seeds.
@@ -22,6 +24,7 @@ def interval(values, confidence=0.95, n_resamples=9999, seed=0):
     if len(values) < 2:
         return np.full((2, *values.shape[1:]), np.nan)
     options = {"confidence_level": confidence, "n_resamples": n_resamples, "method": "percentile"}
+    options["batch"] = max(1, _AT_ONCE // max(1, values.size))
     result = bootstrap((values,), np.mean, axis=0, rng=np.random.default_rng(seed), **options)
     return np.array(result.confidence_interval)
 
