@@ -162,12 +162,12 @@ def other_versions(dataset):
     ids=["a last bit", "a sign of zero", "a type", "a variable", "a unit", "a title", "versions, which may differ"],
 )
 def test_the_comparison_names_the_run_and_what_is_not_the_same(reference, tmp_path, change, expected):
-    copy, name = tmp_path / "runs", "digits/weight/0.nc"
-    shutil.copytree(reference, copy)
+    made, copy, name = reference / "digits" / "weight", tmp_path / "runs", "0.nc"
+    shutil.copytree(made, copy)
     dataset = xr.load_dataset(copy / name, engine="h5netcdf")
     change(dataset)
     dataset.to_netcdf(copy / name, engine="h5netcdf")
-    found = differences(copy, reference)
+    found = differences(copy, made)
     assert len(found) == len(expected)
     assert all(line.startswith(f"{name}: {text}") for line, text in zip(found, expected))
 
