@@ -8,7 +8,6 @@ Information is in nats. Source: Cover & Thomas (2006), Elements of Information T
 """
 
 import numpy as np
-from scipy.stats import rankdata
 
 from analysis.exact import distinct_patterns, entropy
 from analysis.model import check_binary
@@ -57,13 +56,17 @@ def encoding_error(train_features, train_label, test_features, test_label):
 def raw_pixel_classifier(features, labels):
     """argmin_W sum_n - log P(label_n | W features_n) + |W|^2 / (2 C): multinomial logistic regression, fitted.
 
-    Returns scikit-learn's LogisticRegression (L-BFGS). The protocol takes it on raw pixels for digit quality and class
-    share, on mean-field states for the encoding error. Raises ValueError as `encoding_error`.
+    Returns scikit-learn's LogisticRegression (L-BFGS) behind the features' centring, which leaves the optimum where it
+    is and brings L-BFGS there in fewer steps. The protocol takes it on raw pixels for digit quality and class share, on
+    mean-field states for the encoding error. Raises ValueError as `encoding_error`.
     """
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     features, labels = _check_labelled("features", features, labels)
-    return LogisticRegression(solver="lbfgs", **CLASSIFIER).fit(features, labels)
+    classifier = make_pipeline(StandardScaler(with_std=False), LogisticRegression(solver="lbfgs", **CLASSIFIER))
+    return classifier.fit(features, labels)
 
 
 def digit_quality(classifier, images):
@@ -140,6 +143,8 @@ def pixel_tuning(p, patterns):
 
 def spearman(x, y):
     """Correlation of ranks; NaN where either is constant."""
+    from scipy.stats import rankdata  # takes as long to import as all else: most runs need no rank
+
     x, y = (rankdata(z) - (len(z) + 1) / 2 for z in (x, y))
     norm = np.sqrt((x @ x) * (y @ y))
     return float(x @ y / norm) if norm > 0 else np.nan

@@ -75,7 +75,8 @@ def test_classifier_is_the_minimum_of_the_penalised_cross_entropy(clouds):
         log_p = scores - np.logaddexp.reduce(scores, axis=1)[:, None]
         return -log_p[np.arange(len(labels)), labels].sum() + (weights**2).sum() / (2 * evaluation.CLASSIFIER["C"])
 
-    weights, intercept = classifier.coef_, classifier.intercept_
+    centring, regression = classifier
+    weights, intercept = regression.coef_, regression.intercept_ - regression.coef_ @ centring.mean_
     best = loss(weights, intercept)
     rng = np.random.default_rng(0)
     for _ in range(20):
