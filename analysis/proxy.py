@@ -19,11 +19,12 @@ from analysis import data, exact, fisher, online, pruning, record
 from analysis.evaluation import spearman
 from analysis.protocol import kept_units, machine_of, spontaneous
 from analysis.random import derive, uniform
-from analysis.sampling import sample
+from analysis.sampling import sample, trajectory
 
 LOCAL = ("variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi")  # the criteria's functions
 TARGETS = ("exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage")
 ESTIMATES = ("variance_fi", "heuristic_fi", "online_fi", "equilibrium")
+MOST_CHAINS, READING_GAP = 10_000, 10  # of samples_needed; sweeps from a reading to the next
 NATS = ("weight", "deletion_damage", "first_order_damage", "second_order_damage")
 
 
@@ -54,18 +55,18 @@ def samples_needed(settings, seed, machine, patterns):
     """Error of local estimates of the exact diagonal against the number of samples.
 
     relative_error = sqrt(sum_k (x_k - F_kk)^2 / sum_k F_kk^2) and diagonal_correlation, Spearman's rho of x and F_kk,
-    over the synapses k: (estimate, n_samples). Estimates: variance_fi and heuristic_fi from as many chains, which start
-    where the config says (patterns : (n_patterns, n_0), binary) and sleep as long as it says; online_fi from one
-    network after as many sweeps; equilibrium, the variance of exact draws from the model, which has the error of the
-    sampling without that of the mixing.
-    n_samples: powers of ten, to 25 times the config's n_chains, for seed 0 to 250 times, which takes a minute or two.
+    over the synapses k: (estimate, n_samples). Estimates: variance_fi and heuristic_fi from samples of chains, which
+    start where the config says (patterns : (n_patterns, n_0), binary) and sleep as long as it says, at most MOST_CHAINS
+    of them: for more samples each is read again every READING_GAP sweeps; online_fi from one network after as many
+    sweeps; equilibrium, the variance of exact draws from the model, which has the error of the sampling without that of
+    the mixing.
+    n_samples: powers of ten, to 25 times the config's n_chains, for seed 0 to 250 times, at most a million.
     """
-    largest = settings["samples"]["n_chains"] * (250 if seed == 0 else 25)
-    sizes = [10**k for k in range(2, 9) if 10**k <= largest] or [largest]
+    largest = min(settings["samples"]["n_chains"] * (250 if seed == 0 else 25), 10**6)
+    sizes = [10**k for k in range(2, 7) if 10**k <= largest] or [largest]
     mask = machine.masks[0]
     diagonal = np.diag(exact.fisher_information(machine))[sum(machine.n_units) :].reshape(mask.shape)
-    many = settings | {"samples": settings["samples"] | {"n_chains": sizes[-1]}}
-    chains = spontaneous(many, machine, patterns, derive(seed, "chains"))
+    chains = _read_often(settings, machine, patterns, sizes[-1], derive(seed, "chains"))
     draws = draw_exactly(machine, sizes[-1], derive(seed, "draws"))
     state, averages = [x[0] for x in chains], None
     errors = np.empty((2, len(ESTIMATES), len(sizes)), dtype=np.float32)
@@ -87,6 +88,17 @@ def samples_needed(settings, seed, machine, patterns):
     dims, names = ("estimate", "n_samples"), ("relative_error", "diagonal_correlation")
     variables = {name: (dims, x, {"long_name": text, "units": "1"}) for name, x, text in zip(names, errors, texts)}
     return xr.Dataset(variables, {"estimate": list(ESTIMATES), "n_samples": sizes})
+
+
+def _read_often(settings, machine, patterns, n, seed):
+    """n samples of at most MOST_CHAINS chains: all of them, then all of them READING_GAP sweeps later, and so on."""
+    n_chains = min(n, MOST_CHAINS)
+    many = settings | {"samples": settings["samples"] | {"n_chains": n_chains}}
+    readings = [spontaneous(many, machine, patterns, seed)]
+    if n > n_chains:
+        n_more = -(-n // n_chains) - 1
+        readings += trajectory(machine, n_chains, n_more, derive(seed, "on"), readings[0], READING_GAP)
+    return [np.concatenate(layer)[:n] for layer in zip(*readings)]
 
 
 def expand_damage(patterns, machine):
