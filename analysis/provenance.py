@@ -40,7 +40,8 @@ def attributes(config, **more):
         package = version("developmental-pruning")
     except PackageNotFoundError:
         package = "not installed"
-    versions = {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
+    python = ".".join(platform.python_version_tuple()[:2])  # releases within 3.11, say, write the same bytes
+    versions = {"python": python} | {name: version(name) for name in _LIBRARIES}
     text = json.dumps(config, sort_keys=True)
     found = {
         "package_version": package,
