@@ -61,6 +61,12 @@ def log_partition(machine, n_chains, n_temperatures, seed, base=None):
     return _log_mean(softplus(start.astype(np.float64)).sum() + log_w)
 
 
+def log_partition_near(machine, patterns, n_chains, n_temperatures, seed):
+    """`log_partition` from the mean field of the patterns, (n, n_0) binary, as the base: (estimate, standard error)."""
+    base = [x.mean(axis=0, dtype=np.float64) for x in mean_field(machine, patterns)]
+    return log_partition(machine, n_chains, n_temperatures, seed, base)
+
+
 def _base_biases(machine, base):
     """logit of the base's activities, (n,) float32."""
     if [np.shape(rates) for rates in base] != [(n,) for n in machine.n_units]:

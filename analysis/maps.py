@@ -23,8 +23,9 @@ import numpy as np
 import xarray as xr
 from tqdm import tqdm
 
-from analysis import data, exact, protocol, record
+from analysis import data, exact, likelihood, protocol, record
 from analysis.controls import CONTROLS
+from analysis.random import derive
 from analysis.training import Schedule
 
 BUDGETS = ["updates", "synapse_updates"]
@@ -78,12 +79,16 @@ def jobs(described):
 def run(described, settings, job, seed, progress=False):
     """The cells of a job: loss, size and work of every condition, dims (cell, budget, condition), NaN where not run.
 
+    loss is what the experiment measures: exact KL, or the encoding error. Where the map has `annealing` there is also
+    negative_bound, minus the variational bound on log P(v), mean over test patterns in nats; log Z is by annealed
+    importance sampling.
+
     described : the map. settings : of the experiment that it names. Raises ValueError for an unknown job.
     """
     if job not in jobs(described):
         raise ValueError(f"job: found {job!r}, expected one of {', '.join(jobs(described))}")
     chosen = [(k, c) for k, c in enumerate(cells(described)) if job in ("all", str(c.start))]
-    settings = settings | {name: described[name] for name in ("dataset", "samples")}
+    settings = settings | {name: described[name] for name in ("dataset", "samples", "annealing")}
     patterns, started, found = data.load(settings["dataset"]), {}, []
     for number, cell in tqdm(chosen, disable=not progress, unit="cell", leave=False):
         of = cell_settings(settings, cell)
@@ -144,7 +149,8 @@ def _cell(settings, cell, seed, patterns, large):
     train, last = patterns["train"].values, cell.sessions
     left = [pruned["n_synapses"].sel(session=k).values.tolist() for k in range(last + 1)]
     done = work(settings, len(train), left[0], left[1:])
-    rows = {(BUDGETS[0], PRUNED): _measure(settings, protocol.machine_of(pruned, last), patterns, done)}
+    annealing = derive(seed, "annealing")
+    rows = {(BUDGETS[0], PRUNED): _measure(settings, protocol.machine_of(pruned, last), patterns, done, annealing)}
     for budget in BUDGETS:
         for name in cell.controls[budget]:
             of = settings
@@ -155,18 +161,24 @@ def _cell(settings, cell, seed, patterns, large):
             size = list(machine.n_synapses)
             path = [size] * last if name != "pruned_once" else [left[0]] * (last - 1) + [size]
             born = size if name != "pruned_once" else left[0]
-            rows[budget, name] = _measure(settings, machine, patterns, work(of, len(train), born, path))
+            rows[budget, name] = _measure(settings, machine, patterns, work(of, len(train), born, path), annealing)
     return _table(rows, settings)
 
 
-def _measure(settings, machine, patterns, done):
-    """Loss, sizes and work of a machine."""
+def _measure(settings, machine, patterns, done, seed):
+    """Losses, sizes and work of a machine."""
     if "kl" in settings["loss"]:
         loss = exact.kl_divergence(patterns["train"].values, machine)
     else:
         loss = record.encoding_error(settings, machine, patterns)
     found = {"loss": record.stable(loss), "n_units": sum(machine.n_units[1:]), "n_synapses": sum(machine.n_synapses)}
     found |= dict(zip(BUDGETS, done)) | {"n_synapses_of_layers": list(machine.n_synapses)}
+    if settings["annealing"] is not None:
+        log_z, error = likelihood.log_partition_near(
+            machine, patterns["train"].values, **settings["annealing"], seed=seed
+        )
+        found["negative_bound"] = record.stable(-likelihood.variational_bound(machine, patterns["test"].values, log_z))
+        found["log_z_error"] = record.stable(error)
     return found
 
 
@@ -179,6 +191,9 @@ def _table(rows, settings):
         "updates": {"long_name": "parameter updates", "units": "counts"},
         "synapse_updates": {"long_name": "sum over updates of the synapses that they change", "units": "counts"},
     }
+    if settings["annealing"] is not None:
+        described["negative_bound"] = {"long_name": "- variational bound on log P(v), test patterns", "units": "nats"}
+        described["log_z_error"] = {"long_name": "standard error of log Z", "units": "nats"}
     conditions, found = [PRUNED, *CONTROLS], {}
     for name, attrs in described.items():
         values = np.full((len(BUDGETS), len(conditions)), np.nan)

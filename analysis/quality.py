@@ -13,7 +13,6 @@ from analysis.protocol import machine_of, spontaneous
 from analysis.random import choice, derive
 from analysis.record import stable
 from analysis.sampling import awake, sample
-from analysis.training import mean_field
 
 SAMPLES = ("repeat", "noise", "long")  # what the protocol's samples are compared with
 LONGER = 10  # times as many sweeps in the samples "long"
@@ -50,9 +49,8 @@ def _of(settings, machine, patterns, seed):
     wanted, n_steps = settings["quality"], settings["samples"]["n_steps"]
     train = patterns["train"].values
     some = {split: _some(patterns[split].values) for split in ("train", "test")}
-    base = [x.mean(axis=0, dtype=np.float64) for x in mean_field(machine, some["train"])]
     counts = wanted["n_chains"], wanted["n_temperatures"]
-    log_z, error = likelihood.log_partition(machine, *counts, derive(seed, "annealing"), base)
+    log_z, error = likelihood.log_partition_near(machine, some["train"], *counts, derive(seed, "annealing"))
     sides = sum(machine.n_units[0::2]), sum(machine.n_units[1::2])
     exactly, rates = np.nan, np.full(len(machine.n_units), np.nan)
     if min(sides) <= _ENUMERABLE:
