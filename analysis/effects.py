@@ -77,8 +77,10 @@ def control_minus_pruned(parts, spec):
         measure = spec["measure"][experiment]
         loss = part[measure]
         for control in [name for name in spec["controls"] if name in loss["condition"]]:
-            difference = loss.sel(condition=control) - loss.sel(condition="pruned")
+            difference = (loss.sel(condition=control) - loss.sel(condition="pruned")).dropna("session", how="all")
             for session in spec["sessions"]:
+                if session == "mean" and "last" in spec["sessions"] and difference.sizes["session"] == 1:
+                    continue  # the same number again
                 text = f"{experiment}: {NAMES[control]} has the larger {NAMES[measure]}, {NAMES[session]}"
                 yield Effect(text, _at(difference, session), _units(loss), spec["threshold"])
 
