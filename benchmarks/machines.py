@@ -76,6 +76,9 @@ QUICK = Sizes(
 )
 
 
+PRUNED_AFTER = (1, 2, 4)  # sessions
+
+
 def born(sizes):
     """The machine of protocol B with random weights: 5 x 5 receptive fields; some 20 % of its units are active."""
     masks = protocol.initial_masks({"machine": {"hidden": sizes.n_units[1:], "receptive_field": 5}}, sizes.n_units[0])
@@ -92,14 +95,14 @@ def thinned(machine, share):
 
 
 def pruned(sizes):
-    """Machines after 2, 4 and 6 sessions, units gone too: of a run on digits, or random weights pruned by |w|."""
+    """Machines after 1, 2 and 4 sessions, units gone too: of a run on digits, or random weights pruned by |w|."""
     if sizes.run is not None and sizes.run.is_file():
         with xr.open_dataset(sizes.run, engine="h5netcdf") as run:
-            return [protocol.machine_of(run, session) for session in (2, 4, 6)]
+            return [protocol.machine_of(run, session) for session in PRUNED_AFTER]
     machines = [born(sizes)]
-    for _ in range(6):
-        machines.append(pruning.prune(machines[-1], [np.abs(w) for w in machines[-1].weights], 0.4).machine)
-    return machines[2::2]
+    for _ in range(max(PRUNED_AFTER)):
+        machines.append(pruning.prune(machines[-1], [np.abs(w) for w in machines[-1].weights], 0.53).machine)
+    return [machines[session] for session in PRUNED_AFTER]
 
 
 def digits(n, n_visible):

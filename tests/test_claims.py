@@ -364,6 +364,15 @@ def test_predictions_that_cannot_be_judged_are_refused(change, message):
         claims.evaluate(claim_dataset(claim, parts, spec))
 
 
+def test_a_control_made_at_one_session_is_judged_there_alone():
+    claim, parts, spec = controls_data(0.5, np.zeros(6))
+    parts["patches"]["kl"][1, :, 1:3] = np.nan  # of born_small_units the last session alone is left
+    found = claims.evaluate(claim_dataset(claim, parts, spec))["prediction"]
+    assert [text.split(", ")[-1] for text in found if "as many units" in text] == [effects.NAMES["last"]]
+    others = [text.split(", ")[-1] for text in found if "as many units" not in text]
+    assert others == [effects.NAMES["last"], effects.NAMES["mean"]]
+
+
 def test_an_unknown_prediction_is_refused():
     claim, parts, spec = function_data(0.5, np.zeros(6))
     with pytest.raises(ValueError, match="found prediction 'guess', expected one of control_minus_pruned"):

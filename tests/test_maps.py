@@ -4,11 +4,12 @@ import copy
 import json
 
 import matplotlib as mpl
+import naive
 import numpy as np
 import pytest
 import xarray as xr
 
-from analysis import atlas, charts, claims, config, data, findings, maps, provenance
+from analysis import atlas, charts, claims, config, data, exact, findings, maps, provenance
 from analysis.__main__ import main
 from analysis.controls import CONTROLS
 
@@ -200,6 +201,27 @@ def test_absent_maps_are_said_to_be_absent(tmp_path):
     found, text = atlas.open_or_say_why(tmp_path / "maps.nc", FOLDER / "maps.yaml")
     assert found is None
     assert "There is no `maps.nc`" in text
+
+
+def test_the_likelihood_of_a_map_is_that_of_enumeration_and_is_judged_as_a_map_of_its_own(dataset, jobs):
+    names = list(atlas.parts(dataset))
+    assert names == ["patches", "digits", "digits, log P"]
+    own, again = (atlas.part(dataset, "digits"), atlas.parts(dataset)["digits, log P"])
+    xr.testing.assert_identical(again["loss"].drop_attrs(), own["negative_bound"].rename("loss").drop_attrs())
+    assert (own["negative_bound"].notnull() == own["loss"].notnull()).all()
+    assert again["loss"].attrs["units"] == "nats"
+    assert "digits, log P" in atlas.judge(dataset)["map"].values
+
+
+def test_the_negative_bound_is_minus_the_log_likelihood_where_the_bound_is_tight():
+    """An RBM, whose log Z and likelihood enumeration gives too."""
+    machine, patterns = naive.machine_of((5, 4), density=1.1), naive.patterns_of(40, 5)
+    settings = {"loss": ["kl"], "annealing": {"n_chains": 2000, "n_temperatures": 500}}
+    both = xr.Dataset({"train": (("pattern", "pixel"), patterns), "test": (("test_pattern", "pixel"), patterns[:9])})
+    found = maps._measure(settings, machine, both, (1, 1), 0)
+    log_p = exact.visible_log_probabilities(machine)[patterns[:9] @ (1 << np.arange(5))[::-1]]
+    assert found["negative_bound"] == pytest.approx(-log_p.mean(), abs=5 * found["log_z_error"] + 1e-5)
+    assert 0 < found["log_z_error"] < 0.05
 
 
 @pytest.mark.parametrize(("gain", "verdict"), [(0.1, "reproduced"), (-0.1, "not reproduced"), (0.0, "mixed")])

@@ -7,6 +7,7 @@ from scipy import stats
 
 from analysis import config, data, exact, protocol, proxy, pruning
 from analysis.random import derive
+from analysis.sampling import sample
 
 SETTINGS = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["patches"]
 SAMPLES = {"start": "noise", "n_chains": 20000, "n_steps": 50, "n_measure_chains": 100}
@@ -125,6 +126,17 @@ def test_exact_draws_have_the_moments_of_the_model():
     naive.assert_within_error(found, both, np.sqrt(both * (1 - both) / n))
     for x, mean in zip((visible, hidden), means):
         naive.assert_within_error(x.mean(axis=0), mean, np.sqrt(mean * (1 - mean) / n))
+
+
+def test_samples_beyond_the_chains_are_later_readings_of_the_same_chains(monkeypatch):
+    monkeypatch.setattr(proxy, "MOST_CHAINS", 64)
+    machine, patterns, settings = naive.machine_of((5, 4)), naive.patterns_of(30, 5), {"samples": SAMPLES}
+    found = proxy._read_often(settings, machine, patterns, 150, 3)
+    start = protocol.spontaneous({"samples": SAMPLES | {"n_chains": 64}}, machine, patterns, 3)
+    on = derive(3, "on")
+    once, twice = (sample(machine, 64, k * proxy.READING_GAP, on, start) for k in (1, 2))
+    for layer, x in enumerate(found):
+        np.testing.assert_array_equal(x, np.concatenate([start[layer], once[layer], twice[layer][:22]]))
 
 
 def test_only_seed_0_goes_to_the_largest_number_and_has_the_matrix(made):
