@@ -9,6 +9,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
+from analysis.atlas import read_of
 from analysis.config import load_maps
 from analysis.maps import jobs
 from analysis.provenance import sources
@@ -30,7 +31,7 @@ RUN_CODE = [str(path.relative_to(Path.cwd())) for path in sources()]
 def settings(wildcards):
     """What the jobs of a map obey: its part of the config, and the experiment that it names."""
     described = MAPS["maps"][wildcards.map]
-    return json.dumps([described, PROTOCOL["experiments"][described["experiment"]]], sort_keys=True)
+    return json.dumps([described, read_of(PROTOCOL, described["experiment"])], sort_keys=True)
 
 
 def all_jobs():

@@ -30,6 +30,7 @@ _COLUMNS = {
     "epochs": ("multiple of the protocol's epochs", "1"),
     "start": ("units of the last layer of the over-produced machine", "counts"),
 }
+_READ = ("machine", "pretraining", "training", "retraining", "reference", "measures")
 BUDGET_NAMES = {"updates": "as many updates", "synapse_updates": "as many synapse-updates"}
 
 
@@ -53,13 +54,16 @@ def collect(folder, config):
         own = {*part.variables, *part.dims} - {"budget", "condition"}
         parts.append(part.rename({variable: f"{name}_{variable}" for variable in own}))
     dataset = xr.merge(parts, join="exact", compat="identical", combine_attrs="override")
-    experiments = {
-        name: protocol["experiments"][name] for name in {m["experiment"] for m in described["maps"].values()}
-    }
+    experiments = {m["experiment"]: read_of(protocol, m["experiment"]) for m in described["maps"].values()}
     more = {"title": described["title"], "protocol": experiments, "data": sources, "runs_code": sorted(codes)}
     more["order"] = list(described["maps"])
     dataset.attrs = provenance.attributes(described, **more)
     return dataset.drop_encoding()
+
+
+def read_of(protocol, experiment):
+    """What a map reads of an experiment of the protocol; sizes, lengths and samples are its own."""
+    return {key: protocol["experiments"][experiment][key] for key in _READ}
 
 
 def _seed(folder, described, seed):
@@ -118,7 +122,8 @@ def stale(dataset, config):
         reasons.append("it was made by other code")
     if described(dataset) != now:
         reasons.append(f"it obeyed another config than `{Path(config).name}`")
-    if any(of != protocol["experiments"].get(name) for name, of in json.loads(dataset.attrs["protocol"]).items()):
+    obeyed = json.loads(dataset.attrs["protocol"])
+    if any(name not in protocol["experiments"] or of != read_of(protocol, name) for name, of in obeyed.items()):
         reasons.append(f"its protocol is another than that of `{Path(now['protocol']).name}`")
     return reasons
 

@@ -100,7 +100,7 @@ def annealing(part, ax):
     for colour, session in zip(_SESSIONS, part["session"].values):
         y, e = (x.sel(session=session).transpose("seed").values for x in (bias, error))
         x = part["seed"].values + (0.15 if session else -0.15)
-        ax.errorbar(x, y, 2 * e, color=colour, fmt="o", label=f"session {session}", lw=0.8)
+        ax.errorbar(x, y, 2 * e, color=colour, fmt="o", label=_moment(part, session), lw=0.8)
     ax.axhline(0, color=BLACK, lw=0.6)
     ax.set(xlabel="seed", ylabel="log Z − exact (nats)", title=part.attrs["experiment"], xlim=(-0.5, n_seeds - 0.5))
     return tidy(ax)
@@ -112,11 +112,18 @@ def converged(part, name, limit, ax):
         found = np.sort(part[name].sel(session=session).values.ravel())
         found = found[np.isfinite(found)] - 1
         share = np.arange(1, len(found) + 1) / len(found)
-        ax.step(np.maximum(found, 1e-4), share, where="post", color=colour, label=f"session {session}")
+        ax.step(np.maximum(found, 1e-4), share, where="post", color=colour, label=_moment(part, session))
     ax.axvline(limit - 1, color=BLACK, ls=":", label="limit" if name == "r_hat" else None)
     ax.set(xscale="log", xlabel=f"{NAMES[name]}, − 1", ylabel="share of moments ≤ x", ylim=(0, 1.02))
     ax.set_title(part.attrs["experiment"])
     return tidy(ax)
+
+
+def _moment(part, session):
+    """What a session is called: experiments may have their last ones at different numbers."""
+    if session in (0, part["session"].values[-1]):
+        return claims.NAMES["last" if session else "first"]
+    return f"session {session}"
 
 
 def agreement(part, layer, limit, ax):

@@ -91,7 +91,10 @@ def line(x, values, name, ax, label=None):
     colour, marker, dashes = STYLE[name]
     low, high = interval(values)
     ax.plot(x, values.mean(axis=0), color=colour, marker=marker, linestyle=dashes, label=label or NAMES[name], mew=0)
-    ax.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+    if len(x) > 1:
+        ax.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+    else:
+        ax.vlines(x, low, high, color=colour, lw=1.2)
     return ax
 
 

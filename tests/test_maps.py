@@ -197,6 +197,15 @@ def test_the_dataset_carries_its_provenance_and_survives_its_file(dataset, tmp_p
     assert all(found[name].attrs["units"] and found[name].attrs["long_name"] for name in found.data_vars)
 
 
+@pytest.mark.parametrize(("key", "stale"), [("criteria", False), ("retraining", True)])
+def test_maps_are_stale_where_what_they_read_of_the_protocol_changed(dataset, monkeypatch, key, stale):
+    changed = copy.deepcopy(PROTOCOL)
+    changed["experiments"]["digits"][key] = None
+    monkeypatch.setattr(config, "load_maps", lambda path: (CONFIG, changed))
+    reasons = atlas.stale(dataset, FOLDER / "maps_smoke.yaml")
+    assert any("its protocol is another" in reason for reason in reasons) == stale
+
+
 def test_absent_maps_are_said_to_be_absent(tmp_path):
     found, text = atlas.open_or_say_why(tmp_path / "maps.nc", FOLDER / "maps.yaml")
     assert found is None
@@ -220,7 +229,7 @@ def test_the_negative_bound_is_minus_the_log_likelihood_where_the_bound_is_tight
     both = xr.Dataset({"train": (("pattern", "pixel"), patterns), "test": (("test_pattern", "pixel"), patterns[:9])})
     found = maps._measure(settings, machine, both, (1, 1), 0)
     log_p = exact.visible_log_probabilities(machine)[patterns[:9] @ (1 << np.arange(5))[::-1]]
-    assert found["negative_bound"] == pytest.approx(-log_p.mean(), abs=5 * found["log_z_error"] + 1e-5)
+    assert found["negative_bound"] == pytest.approx(-log_p.mean(), abs=5 * float(found["log_z_error"]) + 1e-5)
     assert 0 < found["log_z_error"] < 0.05
 
 
