@@ -138,7 +138,7 @@ def reference_run(wildcards):
 
 
 def memory(measured):
-    """MB to ask a cluster for: twice the MB measured with the default config; what is above 300 grows with the chains."""
+    """MB to ask a cluster for: twice the MB measured with 4,000 chains; what is above 300 grows with the chains."""
 
     def asked(wildcards):
         return 2 * math.ceil(300 + (measured - 300) * max(1, samples(wildcards)["n_chains"] / 4000))
@@ -151,7 +151,7 @@ def minutes(measured):
 
     def asked(wildcards):
         of = samples(wildcards)
-        usual = 4000 * (1000 if "kl" in EXPERIMENTS[wildcards.experiment]["measures"] else 100)
+        usual = 4000 * 1000 if "kl" in EXPERIMENTS[wildcards.experiment]["measures"] else 2000 * 100
         return math.ceil(10 * measured / 60 * max(1, of["n_chains"] * of["n_steps"] / usual))
 
     return asked
@@ -222,7 +222,7 @@ rule overproduce:
     benchmark: f"{LOGS}/{{experiment}}/overproduced/{{seed}}.tsv"
     threads: 1
     priority: 20
-    resources: mem_mb=memory(403), runtime=minutes(31)
+    resources: mem_mb=memory(403), runtime=minutes(20)
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis overproduce --config {CONFIG:q}"
         " --experiment {wildcards.experiment} --seed {wildcards.seed} --output {output:q} >{log:q} 2>&1"
@@ -240,7 +240,7 @@ rule run:
     benchmark: f"{LOGS}/{{experiment}}/{{condition}}/{{seed}}.tsv"
     threads: 1
     priority: 10
-    resources: mem_mb=memory(412), runtime=minutes(75)
+    resources: mem_mb=memory(412), runtime=minutes(26)
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis run --config {CONFIG:q}"
         " --experiment {wildcards.experiment} --condition {wildcards.condition} --seed {wildcards.seed}"
@@ -258,7 +258,7 @@ rule control:
     log: f"{LOGS}/{{experiment}}/{{condition}}/{{seed}}.log"
     benchmark: f"{LOGS}/{{experiment}}/{{condition}}/{{seed}}.tsv"
     threads: 1
-    resources: mem_mb=memory(375), runtime=minutes(67)
+    resources: mem_mb=memory(375), runtime=minutes(34)
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis control --config {CONFIG:q}"
         " --experiment {wildcards.experiment} --condition {wildcards.condition} --seed {wildcards.seed}"
@@ -275,7 +275,7 @@ rule proxy:
     log: f"{LOGS}/{{experiment}}/fisher/{{seed}}.log"
     benchmark: f"{LOGS}/{{experiment}}/fisher/{{seed}}.tsv"
     threads: 1
-    resources: mem_mb=memory(505), runtime=minutes(146)
+    resources: mem_mb=memory(505), runtime=minutes(22)
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis proxy --config {CONFIG:q}"
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
@@ -292,7 +292,7 @@ rule quality:
     log: f"{LOGS}/{{experiment}}/quality/{{seed}}.log"
     benchmark: f"{LOGS}/{{experiment}}/quality/{{seed}}.tsv"
     threads: 1
-    resources: mem_mb=memory(706), runtime=minutes(77)
+    resources: mem_mb=memory(706), runtime=minutes(51)
     shell:
         "NUMBA_NUM_THREADS={threads} python -m analysis quality --config {CONFIG:q}"
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
