@@ -104,12 +104,12 @@ def part(dataset, name):
 
 
 def parts(dataset):
-    """{name: map} in the order of the config; "<map>, log P" is that map with `negative_bound` for its loss."""
+    """{name: map} in the order of the config; "<map> by likelihood" is that map with `negative_bound` for its loss."""
     found = {}
     for name in json.loads(dataset.attrs["order"]):
         one = found[name] = part(dataset, name)
         if "negative_bound" in one:
-            again = f"{name}, log P"
+            again = f"{name} by likelihood"
             found[again] = one.assign(loss=one["negative_bound"]).assign_attrs(map=again)
     return found
 

@@ -56,7 +56,7 @@ def conclusion_markdown(table, judged=None):
         return " ".join([*sentences, "The maps that vary these sizes are not there yet."])
     first = judged["prediction"].iloc[0]
     cells = judged[(judged["prediction"] == first) & judged["growth"].notna()]
-    sentences += [_map(name, rows) for name, rows in cells.groupby("map", sort=False)]
+    sentences += _maps(cells)
     sentences.append(_answer(cells))
     share = (judged["effect"].abs() < judged["detectable"]).mean()
     sentences.append(
@@ -83,13 +83,18 @@ def _controls(experiment, rows):
     return f"In {experiment}, {'; '.join(found)}."
 
 
-def _map(name, rows):
-    parts = []
-    for budget, some in rows.groupby("budget", sort=False):
-        wins, losses = ((some["verdict"] == v).sum() for v in (claims.REPRODUCED, claims.NOT_REPRODUCED))
-        words = f"starting large wins in {wins} of {len(some)} cells and is no better in {losses}"
-        parts.append(f"with {atlas.BUDGET_NAMES[budget]} {words}")
-    return f"On the map of {name}, against being born small with as many synapses, {'; '.join(parts)}."
+def _maps(cells):
+    """A sentence a map; the same map by another measure is a part of its sentence."""
+    found = {}
+    for name, rows in cells.groupby("map", sort=False):
+        where, _, measure = name.partition(" by ")
+        parts = found.setdefault(where, [])
+        for budget, some in rows.groupby("budget", sort=False):
+            wins, losses = ((some["verdict"] == v).sum() for v in (claims.REPRODUCED, claims.NOT_REPRODUCED))
+            words = f"starting large wins in {wins} of {len(some)} cells and is no better in {losses}"
+            parts.append(f"{f'by {measure}, ' if measure else ''}with {atlas.BUDGET_NAMES[budget]} {words}")
+    lead = "against being born small with as many synapses"
+    return [f"On the map of {where}, {lead}, {'; '.join(parts)}." for where, parts in found.items()]
 
 
 def _answer(cells):

@@ -214,12 +214,17 @@ def test_absent_maps_are_said_to_be_absent(tmp_path):
 
 def test_the_likelihood_of_a_map_is_that_of_enumeration_and_is_judged_as_a_map_of_its_own(dataset, jobs):
     names = list(atlas.parts(dataset))
-    assert names == ["patches", "digits", "digits, log P"]
-    own, again = (atlas.part(dataset, "digits"), atlas.parts(dataset)["digits, log P"])
+    assert names == ["patches", "digits", "digits by likelihood"]
+    own, again = (atlas.part(dataset, "digits"), atlas.parts(dataset)["digits by likelihood"])
     xr.testing.assert_identical(again["loss"].drop_attrs(), own["negative_bound"].rename("loss").drop_attrs())
     assert (own["negative_bound"].notnull() == own["loss"].notnull()).all()
     assert again["loss"].attrs["units"] == "nats"
-    assert "digits, log P" in atlas.judge(dataset)["map"].values
+    judged = atlas.judge(dataset)
+    cells = judged[(judged["prediction"] == judged["prediction"].iloc[0]) & judged["growth"].notna()]
+    assert set(cells["map"]) == set(names)
+    sentences = findings._maps(cells)
+    assert len(sentences) == 2
+    assert "; by likelihood, with as many updates starting large wins in" in sentences[1]
 
 
 def test_the_negative_bound_is_minus_the_log_likelihood_where_the_bound_is_tight():
