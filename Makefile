@@ -31,7 +31,7 @@ smoke: env ## every rule on machines far too small to say anything, into results
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --configfile config/smoke.yaml \
 	    --config out=results/smoke
 
-maps: env ## data/maps.nc: when starting large beats being born small, 40 minutes on two cores; notebook 01 reads it
+maps: env ## data/maps.nc: when starting large beats being born small, 25 minutes on two cores; notebook 01 reads it
 	$(IN_VENV) python -m snakemake -s maps.smk --workflow-profile profiles/default
 
 verify: figures ## rebuild, then compare every dataset and figure with what is committed
