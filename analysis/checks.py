@@ -79,8 +79,10 @@ def summary_markdown(table):
     for experiment, rows in table.groupby("experiment", sort=False):
         outcomes = rows.groupby("check", sort=False)["passed"].agg(["sum", "count"])
         words = [f"{check}: {row['sum']} of {row['count']}" for check, row in outcomes.iterrows()]
-        sentences.append(f"Machines of {experiment} that pass: {'; '.join(words)}.")
-    return " ".join(sentences)
+        sentences.append(f"Sessions of {experiment} at which every seed passes: {'; '.join(words)}.")
+    failed = table.loc[~table["passed"], "check"].unique()
+    verdict = f"Not in all: {', '.join(failed)} fail somewhere" if len(failed) else "In all that was checked"
+    return " ".join([*sentences, f"So can the machines and their samples be trusted? {verdict}."])
 
 
 def likelihood(part, ax):

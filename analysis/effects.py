@@ -40,7 +40,7 @@ NAMES = {
     "stiff_eigenvectors": "stiff eigenvectors",
     "deletion_damage": "damage by deletion",
     "first_order_damage": "damage to first order",
-    "second_order_damage": "damage to second order",
+    "second_order_damage": "first and second order together",
     "relative_error": "relative error",
     "diagonal_correlation": "rank correlation",
     "kl": "KL divergence",
@@ -55,7 +55,7 @@ NAMES = {
     "degree": "number of synapses",
     "first": "full machine",
     "last": "last session",
-    "mean": "all sessions",
+    "mean": "mean over sessions",
 }
 
 
@@ -148,7 +148,7 @@ def survivors_above_lost(parts, spec):
     for experiment, part in _named(parts, spec["measures"]):
         for layer in spec["layers"][experiment]:
             for measure in spec["measures"][experiment]:
-                text = f"{experiment}: survivors in layer {layer} had more {NAMES[measure]} than lost units"
+                text = f"{experiment}: survivors in layer {layer} had more {NAMES[measure]} than lost units, P − ½"
                 by_seed = [survival(part.isel(seed=k), measure, layer) for k in range(part.sizes["seed"])]
                 yield Effect(text, np.array(by_seed) - 0.5, "probability", spec["threshold"])
 

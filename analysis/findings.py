@@ -5,6 +5,7 @@ Tables: judged (atlas.judge, one row a cell) and table (claims.evaluate, one row
 
 from analysis import atlas, claims
 
+_SAID = {claims.REPRODUCED: "worse", claims.MIXED: "not told apart from it", claims.NOT_REPRODUCED: "at least as good"}
 _VERDICTS = [claims.REPRODUCED, claims.MIXED, claims.NOT_REPRODUCED]
 
 
@@ -73,14 +74,15 @@ def _experiments(table):
 
 
 def _controls(experiment, rows):
-    """Which rows of an experiment went for the claim, and which against it."""
+    """Which controls were worse than the pruned machine in every row of an experiment, which were not."""
     names = rows["prediction"].str.removeprefix(f"{experiment}: ").str.split(" has the larger").str[0]
-    found = []
-    for verdict, words in zip(_VERDICTS, ("worse than", "not told apart from", "no worse than")):
-        some = list(dict.fromkeys(names[rows["verdict"] == verdict]))
-        if some:
-            found.append(f"{words} the pruned machine: {', '.join(f'*{name}*' for name in some)}")
-    return f"In {experiment}, {'; '.join(found)}."
+    found = {}
+    for name, some in rows.groupby(names, sort=False):
+        verdicts = set(some["verdict"])
+        words = _SAID[verdicts.pop()] if len(verdicts) == 1 else "not the same in all rows"
+        found.setdefault(words, []).append(f"*{name}*")
+    said = [f"{words}: {', '.join(controls)}" for words, controls in found.items()]
+    return f"In {experiment}, beside the pruned machine, {'; '.join(said)}."
 
 
 def _maps(cells):
@@ -105,10 +107,10 @@ def _answer(cells):
     if len(wins) == len(cells):
         return "So starting large wins in every cell of the maps."
     where = [
-        f"{name} from {_span(rows, 'growth')} times the final size" for name, rows in wins.groupby("map", sort=False)
+        f"{name} with {atlas.BUDGET_NAMES[budget]}, from {_span(rows, 'growth')} times the final size"
+        for (name, budget), rows in wins.groupby(["map", "budget"], sort=False)
     ]
-    budgets = " and ".join(atlas.BUDGET_NAMES[budget] for budget in wins["budget"].unique())
-    return f"So starting large wins only in part, with {budgets}: {'; '.join(where)}."
+    return f"So starting large wins only in part: {'; '.join(where)}."
 
 
 def _span(rows, axis):

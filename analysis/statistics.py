@@ -4,7 +4,7 @@
     p = P(|T| >= |mean - null| / (sd / sqrt(n))),   T ~ Student's t with n - 1 degrees of freedom
 
 The percentile bootstrap; source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. With few
-seeds it is coarse: for three its ends are the smallest and the largest seed.
+seeds it is coarse: for three its ends are the smallest and the largest seed; `coverage` says how coarse.
 """
 
 import numpy as np
@@ -27,6 +27,19 @@ def interval(values, confidence=0.95, n_resamples=9999, seed=0):
     options["batch"] = max(1, _AT_ONCE // max(1, values.size))
     result = bootstrap((values,), np.mean, axis=0, rng=np.random.default_rng(seed), **options)
     return np.array(result.confidence_interval)
+
+
+def coverage(n_seeds, confidence=0.95):
+    """How often `interval` holds the mean of normal seeds: P(|T| < z sqrt((n - 1) / n)), T ~ Student's t(n - 1).
+
+    z is the normal quantile of the confidence. The resampled mean of n seeds has the standard deviation
+    s sqrt(n - 1) / n, s that of the seeds, where Student's interval takes s / sqrt(n) and t for z. That resampled means
+    are not quite normal is left out. NaN for fewer than two seeds.
+    """
+    if n_seeds < 2:
+        return np.nan
+    reach = norm.ppf(0.5 + confidence / 2) * np.sqrt((n_seeds - 1) / n_seeds)
+    return float(1 - 2 * student.sf(reach, n_seeds - 1))
 
 
 def p_value(values, null=0.0):
@@ -63,7 +76,8 @@ def holm(p):
 def detectable(sd, n_seeds, alpha=0.05, power=0.8):
     """The smallest mean difference that a two-sided paired t-test of so many seeds sees with this power.
 
-    sd : standard deviation over seeds of the paired differences, in whose unit the answer is. NaN below two seeds.
+    sd : standard deviation over seeds of the paired differences, in whose unit the answer is. NaN below two seeds, and
+    for seeds that all agree, which do not say how far they would differ.
 
     Notes
     -----
@@ -72,7 +86,7 @@ def detectable(sd, n_seeds, alpha=0.05, power=0.8):
     2,000 quantiles of s (scipy's noncentral t, the same function of d, fails far out). Source: Cohen (1988),
     Statistical Power Analysis for the Behavioral Sciences, chapter 2.
     """
-    if n_seeds < 2:
+    if n_seeds < 2 or sd == 0:
         return np.nan
     df = n_seeds - 1
     ratio = np.sqrt(chi2.ppf((np.arange(2000) + 0.5) / 2000, df) / df)

@@ -511,7 +511,7 @@ def test_summary_writes_the_table_in_three_forms(made_up_runs, tmp_path):
     ("numbers", "expected"),
     [
         ((0.1234, 0.1, 0.15, "nats"), "0.123 [0.100, 0.150] nats"),
-        ((12.34, 10, 1234, "units"), "12 [10, 1234] units"),
+        ((12.34, 10, 1234, "units"), "12 [10, 1,234] units"),
         ((0.0, 0.0, 0.0, "units"), "0 [0, 0] units"),
         ((0.5, np.nan, np.nan, "1"), "0.500 [?, ?]"),
         ((np.nan, np.nan, np.nan, "nats"), "no seed can tell"),

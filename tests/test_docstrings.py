@@ -43,6 +43,7 @@ def faults(source, module=""):
     tree = ast.parse(source)
     found = [] if ast.get_docstring(tree) else ["the module: no docstring"]
     of_all = ast.get_docstring(tree) or ""  # what a module says once holds for its functions
+    said = {name: own for name, _, own in documented(tree)}
     for name, node, own in documented(tree):
         text = f"{own}\n{of_all}"
         if not own:
@@ -58,7 +59,8 @@ def faults(source, module=""):
         arrays = sorted(ARRAYS & {argument.arg for argument in node.args.args})
         if arrays and module not in KERNELS and not SHAPE.search(text):
             found.append(f"{name}: does not say the shape of {', '.join(arrays)}")
-        if IN_NATS.search(node.name) and "nats" not in text:
+        same = re.match(r"`(\w+)`", own)  # a docstring that begins with another function's name gives its quantity
+        if IN_NATS.search(node.name) and "nats" not in text + (said.get(same[1], "") if same else ""):
             found.append(f"{name}: does not say its unit")
     return found
 
@@ -80,8 +82,12 @@ def test_every_public_name_is_documented(path):
             '"""M."""\nclass C:\n    """C."""\n    def log_partition(self):\n        """log Z"""',
             "C.log_partition: does not say its unit",
         ),
+        (
+            '"""M."""\ndef log_z():\n    """log Z"""\ndef log_near():\n    """`log_z` from elsewhere."""',
+            "log_near: does not say its unit",
+        ),
     ],
-    ids=["module", "function", "raise", "check", "shape", "unit"],
+    ids=["module", "function", "raise", "check", "shape", "unit", "unit of another"],
 )
 def test_a_docstring_that_lacks_something_is_noticed(source, fault):
     assert fault in faults(source)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from analysis import statistics
-from analysis.statistics import detectable, holm, interval, p_value
+from analysis.statistics import coverage, detectable, holm, interval, p_value
 
 
 def test_intervals_are_the_same_however_many_resamples_are_in_memory(monkeypatch):
@@ -30,6 +30,16 @@ def test_the_detectable_effect_is_the_tabulated_one():
     assert detectable(1.0, 20) == pytest.approx(0.660, abs=0.002)
     assert detectable(3.0, 20) == pytest.approx(3 * detectable(1.0, 20))
     assert np.isnan(detectable(1.0, 1))
+    assert np.isnan(detectable(0.0, 5))
+
+
+@pytest.mark.parametrize(("n_seeds", "expected"), [(5, 0.85), (10, 0.90)])
+def test_intervals_of_few_seeds_hold_the_mean_as_often_as_said(n_seeds, expected):
+    draws = np.random.default_rng(0).normal(size=(n_seeds, 4000))
+    low, high = interval(draws, n_resamples=999)
+    held = np.mean((low <= 0) & (high >= 0))
+    assert coverage(n_seeds) == pytest.approx(expected, abs=0.006)
+    assert held == pytest.approx(coverage(n_seeds), abs=0.02)
 
 
 def test_p_is_that_of_the_paired_t_test():
