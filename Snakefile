@@ -28,7 +28,10 @@ from analysis.times import left_text
 
 min_version("9.0")
 
-if "experiments" not in config:
+# Jobs call python and papermill by name, also where nobody has activated the environment that runs this file.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+if not workflow.configfiles:
 
     configfile: "config/default.yaml"
 

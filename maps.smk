@@ -5,6 +5,8 @@
 """
 
 import json
+import os
+import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -15,6 +17,9 @@ from analysis.maps import jobs
 from analysis.provenance import sources
 
 min_version("9.0")
+
+# Jobs call python by name, also where nobody has activated the environment that runs this file.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 if "maps" not in config:
 
