@@ -43,10 +43,13 @@ if not os.access(".", os.W_OK):
     raise WorkflowError(f"checkout: found no permission to write in {Path.cwd()}, expected a folder of one's own; copy it")
 
 OUT = f"{config['out']}/" if "out" in config else ""
-CONFIG = Path(workflow.configfiles[-1]).resolve().relative_to(Path.cwd())
+CONFIG = Path(os.path.relpath(Path(workflow.configfiles[-1]).resolve()))
+try:
+    check({key: value for key, value in config.items() if key != "out"}, CONFIG)
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
 EXPERIMENTS = config["experiments"]
 N_SEEDS = sum(experiment["n_seeds"] for experiment in EXPERIMENTS.values())
-check({key: value for key, value in config.items() if key != "out"}, CONFIG)
 
 # Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ...
 DATA, FIGURES, LOGS, NOTEBOOKS = (
