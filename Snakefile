@@ -20,8 +20,11 @@ import psutil
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from analysis import data
 from analysis.collection import runs_of
 from analysis.config import check, notebook_source
+from analysis.effects import check as check_claims
+from analysis.exact import MAX_STATES
 from analysis.provenance import READERS
 from analysis.report import run_time
 from analysis.times import left_text
@@ -46,6 +49,7 @@ OUT = f"{config['out']}/" if "out" in config else ""
 CONFIG = Path(os.path.relpath(Path(workflow.configfiles[-1]).resolve()))
 try:
     check({key: value for key, value in config.items() if key != "out"}, CONFIG)
+    check_claims(config)
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 EXPERIMENTS = config["experiments"]
@@ -69,6 +73,7 @@ LIFE = BIRTH + ["retraining", "pruning", "measures"]
 onstart:
     # Snakemake's own lock outlives a kill; the system lets go of this one with the process that holds it.
     take_over_checkout()
+    refuse_what_is_too_large()
     if workflow.local_exec:  # on a cluster Snakemake itself cancels what it has submitted
         signal.signal(signal.SIGINT, stop)
     threading.Thread(target=tell_time_left, daemon=True).start()
@@ -91,6 +96,22 @@ def take_over_checkout():
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise WorkflowError(f"checkout: found another workflow at work in {Path.cwd()}, expected none; wait for its end")
+
+
+def refuse_what_is_too_large():
+    """Machines of one's own images that are to be enumerated, but can't be, would fail job after job."""
+    for name, of in EXPERIMENTS.items():
+        if (of["proxy"] or "kl" in of["measures"]) and isinstance(of["dataset"], dict) and "path" in of["dataset"]:
+            try:
+                n_pixels = data.load(of["dataset"]).sizes["pixel"]
+            except (ValueError, OSError) as error:
+                raise WorkflowError(f"experiments/{name}: {error}") from None
+            hidden = of["machine"]["hidden"]
+            if 2 ** (n_pixels + min(sum(hidden[::2]), sum(hidden[1::2]))) > MAX_STATES:
+                raise WorkflowError(
+                    f"experiments/{name}: found {n_pixels} pixels, too many for kl in measures or proxy: true, which "
+                    "enumerate patterns; expected 22 at most, fewer with several hidden layers; leave them out, or crop"
+                )
 
 
 def stop(*_):
