@@ -26,7 +26,7 @@ from analysis.config import check, notebook_source
 from analysis.effects import check as check_claims
 from analysis.exact import MAX_STATES
 from analysis.provenance import READERS
-from analysis.report import run_time
+from analysis.report import ends_of_logs, run_time
 from analysis.times import left_text
 
 min_version("9.0")
@@ -80,6 +80,7 @@ onstart:
 
 
 onerror:
+    print(ends_of_logs(log), file=sys.stderr)
     print("\nNot finished. What is done is kept: the same command goes on from here.", file=sys.stderr)
 
 

@@ -16,6 +16,7 @@ from analysis.atlas import read_of
 from analysis.config import load_maps
 from analysis.maps import jobs
 from analysis.provenance import sources
+from analysis.report import ends_of_logs
 
 min_version("9.0")
 
@@ -35,6 +36,10 @@ except ValueError as error:
     raise WorkflowError(str(error)) from None
 RUNS = f"{OUT}data/runs/maps"
 RUN_CODE = [str(path.relative_to(Path.cwd())) for path in sources()]
+
+
+onerror:
+    print(ends_of_logs(log), file=sys.stderr)
 
 
 def settings(wildcards):
