@@ -355,7 +355,7 @@ def test_the_example_config_goes_through_the_whole_workflow(tmp_path):
 
 
 def snakemake(folder, *arguments):
-    """The workflow under own.yaml of the folder, into its out/; the environment that runs the tests is not activated."""
+    """The workflow under own.yaml of the folder, into its out/, from a shell that has not activated the environment."""
     command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/default", "--cores", "2"]
     command += ["--configfile", str(folder / "own.yaml"), "--config", f"out={folder / 'out'}", *arguments]
     done = subprocess.run(command, cwd=config.ROOT, capture_output=True, text=True)
