@@ -84,3 +84,4 @@ clean: ## remove the environment and everything git ignores but downloads and ru
 .venv/project: .venv/locked pyproject.toml
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
+	@echo "The environment is ready. make help lists what there is; commands other than make: source .venv/bin/activate first"

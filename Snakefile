@@ -20,15 +20,21 @@ import psutil
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from analysis import data
 from analysis.collection import runs_of
 from analysis.config import check, notebook_source
+from analysis.effects import check as check_claims
+from analysis.exact import MAX_STATES
 from analysis.provenance import READERS
-from analysis.report import run_time
+from analysis.report import ends_of_logs, run_time
 from analysis.times import left_text
 
 min_version("9.0")
 
-if "experiments" not in config:
+# Jobs call python and papermill by name, also where nobody has activated the environment that runs this file.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+if not workflow.configfiles:
 
     configfile: "config/default.yaml"
 
@@ -40,10 +46,14 @@ if not os.access(".", os.W_OK):
     raise WorkflowError(f"checkout: found no permission to write in {Path.cwd()}, expected a folder of one's own; copy it")
 
 OUT = f"{config['out']}/" if "out" in config else ""
-CONFIG = Path(workflow.configfiles[-1]).resolve().relative_to(Path.cwd())
+CONFIG = Path(os.path.relpath(Path(workflow.configfiles[-1]).resolve()))
+try:
+    check({key: value for key, value in config.items() if key != "out"}, CONFIG)
+    check_claims(config)
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
 EXPERIMENTS = config["experiments"]
 N_SEEDS = sum(experiment["n_seeds"] for experiment in EXPERIMENTS.values())
-check({key: value for key, value in config.items() if key != "out"}, CONFIG)
 
 # Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ...
 DATA, FIGURES, LOGS, NOTEBOOKS = (
@@ -63,12 +73,14 @@ LIFE = BIRTH + ["retraining", "pruning", "measures"]
 onstart:
     # Snakemake's own lock outlives a kill; the system lets go of this one with the process that holds it.
     take_over_checkout()
+    refuse_what_is_too_large()
     if workflow.local_exec:  # on a cluster Snakemake itself cancels what it has submitted
         signal.signal(signal.SIGINT, stop)
     threading.Thread(target=tell_time_left, daemon=True).start()
 
 
 onerror:
+    print(ends_of_logs(log), file=sys.stderr)
     print("\nNot finished. What is done is kept: the same command goes on from here.", file=sys.stderr)
 
 
@@ -85,6 +97,22 @@ def take_over_checkout():
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise WorkflowError(f"checkout: found another workflow at work in {Path.cwd()}, expected none; wait for its end")
+
+
+def refuse_what_is_too_large():
+    """Machines of one's own images that are to be enumerated, but can't be, would fail job after job."""
+    for name, of in EXPERIMENTS.items():
+        if (of["proxy"] or "kl" in of["measures"]) and isinstance(of["dataset"], dict) and "path" in of["dataset"]:
+            try:
+                n_pixels = data.load(of["dataset"]).sizes["pixel"]
+            except (ValueError, OSError) as error:
+                raise WorkflowError(f"experiments/{name}: {error}") from None
+            hidden = of["machine"]["hidden"]
+            if 2 ** (n_pixels + min(sum(hidden[::2]), sum(hidden[1::2]))) > MAX_STATES:
+                raise WorkflowError(
+                    f"experiments/{name}: found {n_pixels} pixels, too many for kl in measures or proxy: true, which "
+                    "enumerate patterns; expected 22 at most, fewer with several hidden layers; leave them out, or crop"
+                )
 
 
 def stop(*_):

@@ -5,27 +5,41 @@
 """
 
 import json
+import os
+import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from analysis.atlas import read_of
 from analysis.config import load_maps
 from analysis.maps import jobs
 from analysis.provenance import sources
+from analysis.report import ends_of_logs
 
 min_version("9.0")
 
-if "maps" not in config:
+# Jobs call python by name, also where nobody has activated the environment that runs this file.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+if not workflow.configfiles:
 
     configfile: "config/maps.yaml"
 
 
 OUT = f"{config['out']}/" if "out" in config else ""
-CONFIG = Path(workflow.configfiles[-1]).resolve().relative_to(Path.cwd())
-MAPS, PROTOCOL = load_maps(CONFIG)
+CONFIG = Path(os.path.relpath(Path(workflow.configfiles[-1]).resolve()))
+try:
+    MAPS, PROTOCOL = load_maps(CONFIG)
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
 RUNS = f"{OUT}data/runs/maps"
 RUN_CODE = [str(path.relative_to(Path.cwd())) for path in sources()]
+
+
+onerror:
+    print(ends_of_logs(log), file=sys.stderr)
 
 
 def settings(wildcards):

@@ -220,8 +220,8 @@ def diversity(part, stage, ax):
     for name in part["criterion"].values:
         synapses = part["n_synapses"].sum("synapse_layer").sel(criterion=name)
         against_synapses(np.exp(entropy.sel(criterion=name)), synapses, name, ax)
-    ax.axhline(10, color="black", lw=0.8, linestyle="--")
-    ax.set(ylabel="effective number of digits", ylim=(0, 10.5))
+    ax.axhline(share.sizes["digit"], color="black", lw=0.8, linestyle="--")
+    ax.set(ylabel="effective number of digits", ylim=(0, 1.05 * share.sizes["digit"]))
     ax.set_title("before retraining" if stage == "pruned" else "retrained")
     return shrinking(ax)
 

@@ -4,6 +4,7 @@ A page is one file: it fetches nothing. Tables of claims show themselves like th
 """
 
 import json
+import re
 from html import escape
 from pathlib import Path
 
@@ -69,6 +70,17 @@ def run_time(log):
         return "unknown"
     seconds = pd.read_csv(path, sep="\t")["s"].iloc[0]
     return f"{seconds:.0f} s"
+
+
+def ends_of_logs(snakemake_logs, n_lines=30):
+    """The last lines of the text logs that Snakemake's own logs name for failed jobs.
+
+    With show-failed-logs Snakemake would show every log whole, that of a notebook with thousands of lines of JSON.
+    """
+    said = "\n".join(Path(path).read_text(errors="replace") for path in snakemake_logs)
+    logs = dict.fromkeys(re.findall(r"^ +log: (.+?\.log)\b", said, re.MULTILINE))
+    ends = {log: Path(log).read_text(errors="replace").splitlines()[-n_lines:] for log in logs if Path(log).is_file()}
+    return "\n".join("\n".join(["", f"{log} ends with:", *lines]) for log, lines in ends.items())
 
 
 class Verdicts(pd.DataFrame):

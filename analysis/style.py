@@ -68,7 +68,10 @@ def keeper(folder):
 
     It returns nothing, so that a notebook whose cell ends with it shows the figure once. The layout is found once, and
     then stays: or else it would move with every drawing, and what a notebook shows depend on whether it saves.
+    The folder is there even if no figure comes: the workflow expects it.
     """
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
 
     def keep(figure, name):
         figure.draw_without_rendering()

@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from analysis import __main__, config, controls, data, pruning
+from analysis import __main__, config, controls, data, effects, pruning
 from analysis.__main__ import main
 
 # No protocols: what a config may say, where data files come from, and maps (tests/test_maps.py).
@@ -17,9 +17,9 @@ CONFIGS = sorted({path.name for path in config.SCHEMA.parent.glob("*.yaml")} - O
 
 
 def dataset_name(settings):
-    """The named set that an experiment takes all or the first patterns of."""
+    """The named set that an experiment takes all or the first patterns of; None for a file of one's own."""
     dataset = settings["dataset"]
-    return dataset if isinstance(dataset, str) else dataset["name"]
+    return dataset if isinstance(dataset, str) else dataset.get("name")
 
 
 def changed(place, value):
@@ -33,10 +33,12 @@ def changed(place, value):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_config_is_valid_and_names_what_exists(name):
-    for settings in config.load(config.SCHEMA.parent / name)["experiments"].values():
+    found = config.load(config.SCHEMA.parent / name)
+    effects.check(found)
+    for settings in found["experiments"].values():
         assert set(settings["criteria"]) <= set(pruning.CRITERIA)
         assert set(settings["controls"]) <= set(controls.CONTROLS)
-        assert dataset_name(settings) in data.DATASETS
+        assert dataset_name(settings) in ([None] if name == "own.yaml" else data.DATASETS)
         assert max(settings["control_sessions"], default=0) <= settings["pruning"]["n_sessions"]
 
 
@@ -61,6 +63,30 @@ def test_a_wrong_config_is_refused_at_its_place(tmp_path, place, value, message)
     file.write_text(yaml.safe_dump(changed(place, value)))
     with pytest.raises(ValueError, match=message) as error:
         config.load(file)
+    assert "\n" not in str(error.value)
+
+
+SURVIVORS = ("claims", "neuron_loss", "survivors_above_lost")
+EQUAL_FUNCTION = ("claims", "weight_pruning", "units_at_equal_function")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("experiments",), {}, "claims/overproduction/control_minus_pruned/measure: found 'patches', expected one of"),
+        (("experiments", "digits", "measures"), [], "experiments/digits/measures: found .*, expected kl or digits"),
+        (("experiments", "digits", "reference"), "weight", "experiments/digits/criteria: found .* reference weight"),
+        (("experiments", "digits", "criteria"), ["variance_fi_w2", "weight"], "loss_minus_reference: found 'random'"),
+        ((*SURVIVORS, "layers", "patches"), [2], "survivors_above_lost/layers/patches: found 2, expected one of 1"),
+        ((*SURVIVORS, "measures", "patches"), ["digit_information"], "found 'digit_information', expected what"),
+        ((*EQUAL_FUNCTION, "margin"), {"patches": 0.1}, "margin: found .*, expected the same experiments as beside"),
+        (EQUAL_FUNCTION[:2], {}, "claims/weight_pruning: found 'no prediction', expected units_at_equal_function"),
+        (("claims", "fisher_proxy", "rank_correlation", "proxies"), ["fi"], "rank_correlation/proxies: found 'fi'"),
+    ],
+)
+def test_claims_about_what_no_experiment_has_are_refused(place, value, message):
+    with pytest.raises(ValueError, match=message) as error:
+        effects.check(changed(place, value))
     assert "\n" not in str(error.value)
 
 

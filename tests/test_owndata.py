@@ -4,6 +4,8 @@ import copy
 import hashlib
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -337,3 +339,24 @@ def test_a_config_that_contradicts_its_data_set_is_refused(tmp_path, more, machi
         (tmp_path / "own.yaml").write_text(yaml.safe_dump(made))
     with pytest.raises(ValueError, match=message):
         config.load(tmp_path / "own.yaml")
+
+
+@pytest.mark.slow
+def test_the_example_config_goes_through_the_whole_workflow(tmp_path):
+    from sklearn.datasets import load_digits
+
+    made = config.load(config.ROOT / "config" / "own.yaml")
+    dataset, source = made["experiments"]["mine"]["dataset"], load_digits()
+    dataset["path"] = str(tmp_path / "digits.npz")
+    np.savez(dataset["path"], **{dataset["variable"]: source.images, dataset["labels"]: source.target})
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    snakemake(tmp_path)
+    assert "mine: " in (tmp_path / "out" / "figures" / "claims.md").read_text()
+
+
+def snakemake(folder, *arguments):
+    """The workflow under own.yaml of the folder, into its out/, from a shell that has not activated the environment."""
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/default", "--cores", "2"]
+    command += ["--configfile", str(folder / "own.yaml"), "--config", f"out={folder / 'out'}", *arguments]
+    done = subprocess.run(command, cwd=config.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]

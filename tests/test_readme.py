@@ -67,7 +67,7 @@ def test_recipes_by_hand_run(tmp_path):
     ((_, commands),) = blocks(RECIPES, "sh").items()
     assert {"overproduce", "run", "proxy"} <= set(re.findall(r"-m analysis (\w+)", commands))
     run(["bash", "-euc", commands], tmp_path)
-    assert len(list((tmp_path / "results" / "mine").glob("*.nc"))) == 3
+    assert len(list((tmp_path / "results" / "by_hand").glob("*.nc"))) == 4
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/recipes.md", "docs/cluster.md"])
