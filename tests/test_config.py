@@ -38,7 +38,7 @@ def test_every_config_is_valid_and_names_what_exists(name):
     for settings in found["experiments"].values():
         assert set(settings["criteria"]) <= set(pruning.CRITERIA)
         assert set(settings["controls"]) <= set(controls.CONTROLS)
-        assert dataset_name(settings) in ([None] if name == "own.yaml" else data.DATASETS)
+        assert dataset_name(settings) in (None, *data.DATASETS)
         assert max(settings["control_sessions"], default=0) <= settings["pruning"]["n_sessions"]
 
 
