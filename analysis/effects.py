@@ -55,7 +55,7 @@ NAMES = {
     "degree": "number of synapses",
     "first": "full machine",
     "last": "last session",
-    "mean": "mean over sessions",
+    "mean": "session mean",
 }
 
 

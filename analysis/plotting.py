@@ -245,6 +245,7 @@ def forest(table, ax):
         ax.plot([low, high], [y, y], color=colour, lw=1.6)
         ax.plot(effect, y, color=colour, marker=marker, ms=5)
     ax.axvline(0, color="black", lw=0.7)
+    ax.tick_params(axis="y", labelsize=6.5)  # small, to leave room for the intervals
     ax.set(yticks=range(len(table)), yticklabels=table["prediction"], ylim=(len(table) - 0.4, -0.6), xlim=(-1.08, 1.08))
     ax.set(xticks=[-1, 0, 1], xticklabels=["against", "0", "for"])
     return tidy(ax)
