@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import config, protocol
+from analysis import config, effects, protocol
 
-PAPER, ONLINE, DEFAULT = (
-    config.load(config.ROOT / "config" / f"{name}.yaml") for name in ("paper", "paper_online", "default")
+PAPER, DIGITS, ONLINE, DEFAULT = (
+    config.load(config.ROOT / "config" / f"{name}.yaml")
+    for name in ("paper", "paper_digits", "paper_online", "default")
 )
 
 
@@ -31,6 +32,24 @@ def test_they_have_the_papers_sizes_and_folders_of_their_own(found):
 @pytest.mark.parametrize("found", [PAPER, ONLINE], ids=["paper", "paper_online"])
 def test_they_predict_what_the_main_job_predicts(found):
     assert found["claims"] == DEFAULT["claims"]
+
+
+def of_digits(spec):
+    """What a prediction says of digits."""
+    return {k: {"digits": v["digits"]} if isinstance(v, dict) else v for k, v in spec.items()}
+
+
+def test_the_digits_alone_are_those_of_the_whole_config():
+    assert DIGITS["experiments"] == {"digits": PAPER["experiments"]["digits"]}
+    assert DIGITS["folder"] == PAPER["folder"]
+    for claim, predictions in PAPER["claims"].items():
+        if claim in ("interval", "model_quality"):
+            assert DIGITS["claims"][claim] == predictions
+            continue
+        # The proxy is compared with a matrix that digits are too large for, and no digits are pruned online.
+        known = {k: v for k, v in predictions.items() if "proxies" not in v and k != "loss_minus_online"}
+        assert DIGITS["claims"][claim] == {name: of_digits(spec) for name, spec in known.items()}
+    effects.check(DIGITS)
 
 
 def few_digits():
