@@ -111,9 +111,10 @@ def runs_markdown(dataset):
         n_sessions, share = of["pruning"]["n_sessions"], of["pruning"]["fraction"]
         left = (1 - share) ** n_sessions
         hidden = " and ".join(str(n) for n in of["machine"]["hidden"])
+        seeds = f"{of['n_seeds']} seed{'s' * (of['n_seeds'] > 1)}"
         lines.append(
             f"**{name}**: {of['description']} Hidden units at the start: {hidden}; {n_sessions} sessions that each "
-            f"remove {share:.0%} of the synapses left, down to {left:.1%}; {of['n_seeds']} seeds; "
+            f"remove {share:.0%} of the synapses left, down to {left:.1%}; {seeds}; "
             f"reference criterion: {NAMES[of['reference']]}. Departures from the paper:"
         )
         lines += ["", *(f"- {departure}" for departure in of["departures"]), ""]
@@ -229,13 +230,15 @@ def table_markdown(table):
 def _note(table):
     """How to read the rows of `table_markdown`."""
     n_tests = int(np.isfinite(table["p"]).sum())
+    if (table["n_seeds"] < 2).all():
+        return "One seed has neither an interval nor a p, so it can't decide: every row is mixed, which is to say open."
     held = [f"{coverage(n):.0%} with {n}" for n in sorted(set(table["n_seeds"])) if n > 1]
     return (
         "p: two-sided t test over seeds that the effect is the number that it has to be above, adjusted by Holm's "
         f"method for {n_tests} comparisons. Visible: the smallest distance from that number that these seeds show with "
         "80 % power, given how far they differ. Verdicts go by the intervals alone; mixed: that number lies within, so "
         "these seeds leave it open. The intervals are percentile bootstraps, fixed before the runs: of few seeds they "
-        f"are narrow and hold the mean of normal seeds less often than 95 % ({', '.join(held) or 'one seed has none'})."
+        f"are narrow and hold the mean of normal seeds less often than 95 % ({', '.join(held)})."
         " A verdict whose p is not small is as open as a mixed one."
     )
 
