@@ -65,6 +65,19 @@ def test_a_rebuild_of_the_same_bytes_and_outputs_is_the_same(checkout):
     assert verify.text(found) == "4 of 4 files byte for byte as committed, 0 more by value"
 
 
+def test_outputs_of_the_papers_size_count_where_they_were_made_again(checkout):
+    made = ["data/paper/claim.nc", "figures/paper/01_x/a.svg", "figures/paper/claims.md"]
+    provenance.write(dataset([0.1]), checkout / made[0])
+    for name in made[1:]:
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(name)
+    git(checkout, "add", "data", "figures")
+    git(checkout, "commit", "-m", "The paper's size")
+    assert not {path for path, *_ in verify.compare(checkout)} & set(made)
+    (checkout / "data/paper/runs").mkdir()
+    assert {path for path, *_ in verify.compare(checkout)} >= set(made)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
