@@ -198,9 +198,10 @@ def samples(wildcards):
     return EXPERIMENTS[wildcards.experiment]["samples"]
 
 
-def maps_of(wildcards):
-    """What `make maps` made, which the first notebook shows where it is there."""
-    return [path for path in [f"{DATA}/maps.nc"] if wildcards.claim.startswith("01") and Path(path).is_file()]
+def shown_beside(wildcards):
+    """What a notebook shows where it is there: the claim at the paper's size; the first one what `make maps` made."""
+    known = [f"{DATA}/paper/{wildcards.claim}.nc", *[f"{DATA}/maps.nc"] * wildcards.claim.startswith("01")]
+    return [path for path in known if Path(path).is_file()]
 
 
 def chapter(wildcards):
@@ -342,7 +343,7 @@ rule claim:
         code=CODE,
         runs=list(all_runs()),
         machines=list(all_machines()),
-        maps=maps_of,
+        beside=shown_beside,
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
         dataset=f"{DATA}/{{claim}}.nc",

@@ -1,10 +1,17 @@
-"""What the maps and the first claim say, in words and tables; every number and verdict comes from the data.
+"""What the maps and the claims say, in words and tables; every number and verdict comes from the data.
 
 Tables: judged (atlas.judge, one row a cell) and table (claims.evaluate, one row a prediction of the claim).
 """
 
-from analysis import atlas, claims
+from pathlib import Path
 
+import numpy as np
+
+from analysis import atlas, claims
+from analysis.config import ROOT
+
+NEARLY_SILENT = 0.01  # probability to be on
+PAPERS_CONFIGS = ["paper_digits", "paper"]  # both write to data/paper; the first is a part of the second
 _SAID = {claims.REPRODUCED: "worse", claims.MIXED: "not told apart from it", claims.NOT_REPRODUCED: "at least as good"}
 _VERDICTS = [claims.REPRODUCED, claims.MIXED, claims.NOT_REPRODUCED]
 
@@ -67,6 +74,87 @@ def conclusion_markdown(table, judged=None):
         "Schedules tuned for each size, and machines so large that enumeration is out of reach, would settle the rest."
     )
     return " ".join(sentences)
+
+
+def at_papers_size(folder, claim):
+    """(dataset or None, Markdown that says what it is, or that it is stale or absent): the claim at the paper's size.
+
+    folder : of the claim datasets, with those of the paper's size in a folder `paper`
+    """
+    path, made = Path(folder) / "paper" / f"{claim}.nc", "`snakemake --configfile config/paper_digits.yaml`"
+    if not path.is_file():
+        return None, f"> **No results at the paper's size.** There is no `paper/{claim}.nc` here. {made} makes it."
+    dataset = claims.load(claim, path.parent)
+    configs = [ROOT / "config" / f"{name}.yaml" for name in PAPERS_CONFIGS]
+    config = next((path for path in configs if claims.same_config(dataset, path)), configs[0])
+    reasons = claims.stale(dataset, config)
+    if reasons:
+        why = "; ".join(reasons)
+        notice = f"> **Stale data.** `paper/{claim}.nc` is not of this checkout: {why}. {made} renews it."
+    else:
+        notice = f"Data: `paper/{claim}.nc`, made by the code of this checkout under `{config.name}`."
+    return dataset, f"{notice}\n\n{claims.runs_markdown(dataset)}"
+
+
+def at_both_sizes(parts, paper):
+    """[part, the same experiment at the paper's size, ...] of the experiments in both, with titles that tell them."""
+    there = claims.parts(paper)
+    return [
+        part.assign_attrs(experiment=f"{name}, {size}")
+        for name in parts
+        if name in there and parts[name].attrs["dataset"] != there[name].attrs["dataset"]
+        for size, part in (("as above", parts[name]), ("the paper's size", there[name]))
+    ]
+
+
+def both_sizes_markdown(table, paper):
+    """The predictions that stand in both tables, effects and verdicts side by side, and how far they agree.
+
+    table, paper : of claims.evaluate, at this and at the paper's size. A side is that of the threshold, each its own.
+    """
+    both = table.merge(paper, on="prediction", suffixes=("", "_paper")).dropna(subset=["effect", "effect_paper"])
+    heads = ["prediction", "effect here", "verdict here", "at the paper's size", "verdict there", "same side"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    above = both["effect"] > both["threshold"], both["effect_paper"] > both["threshold_paper"]
+    same = above[0] == above[1]
+    for row, agrees in zip(both.itertuples(), same):
+        prediction = row.prediction.replace("|", "\\|")
+        here = claims.quote(row.effect, row.low, row.high, row.units)
+        there = claims.quote(row.effect_paper, row.low_paper, row.high_paper, row.units).replace(" [?, ?]", "")
+        verdict = row.verdict_paper if row.n_seeds_paper > 1 else "one seed"
+        lines.append(f"| {prediction} | {here} | {row.verdict} | {there} | {verdict} | {'yes' if agrees else 'no'} |")
+    decided = both["verdict"] != claims.MIXED
+    said = (
+        f"Of {len(both)} predictions that are judged at both sizes, the paper's size falls on the same side of the "
+        f"threshold in {same.sum()}; of the {decided.sum()} that the seeds here decide, in {(same & decided).sum()}."
+    )
+    for lead, rows in (("Decided here, on the other side there", ~same & decided), ("Open here", ~decided)):
+        names = [f"*{p}* ({'above' if a else 'not above'})" for p, a in zip(both["prediction"][rows], above[1][rows])]
+        said += f" {lead}, with the side there: {'; '.join(names)}." if names else ""
+    if (both["n_seeds_paper"] < 2).all():
+        said += " One seed has no interval, so no row there has a verdict."
+    return "\n".join([*lines, "", said.replace("|", "\\|")])
+
+
+def first_session_markdown(panels):
+    """A line an experiment and layer: units lost by the first session, and how many were nearly silent before it.
+
+    panels : [(part of the claim on the loss of units, layer), ...]; nearly silent: on in less than NEARLY_SILENT
+    """
+    heads = ["", "layer", "lost in session 1", "in a later one", "nearly silent before it", "of those it took"]
+    heads += ["of those it left"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for part, layer in panels:
+        unit, cause = f"unit_{layer}", part[f"loss_cause_{layer}"]
+        first, silent = cause.sel(pruning=1), part[f"unit_activity_{layer}"].sel(pruning=1) < NEARLY_SILENT
+        lost = (cause > 0).sum(unit).mean("seed").values
+        counts = (lost[0], lost[1:].mean(), silent.sum(unit).mean("seed").item())
+        shares = [silent.where(chosen).mean().item() for chosen in (first > 0, first == 0)]
+        cells = [part.attrs["experiment"], layer, *(f"{n:.1f}" for n in counts)]
+        cells += ["none lost" if np.isnan(share) else f"{share:.0%}" for share in shares]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    silence = f"Nearly silent: on in less than {NEARLY_SILENT:.0%} of the samples."
+    return "\n".join([*lines, "", f"Mean over seeds. {silence}"])
 
 
 def _experiments(table):
