@@ -79,18 +79,21 @@ def conclusion_markdown(table, judged=None):
 def at_papers_size(folder, claim):
     """(dataset or None, Markdown that says what it is, or that it is stale or absent): the claim at the paper's size.
 
-    folder : of the claim datasets, with those of the paper's size in a folder `paper`
+    folder : of the claim datasets, with those of the paper's size in a folder `paper`. Those stay when the code changes
+    but no bit of a run does, as the changelog tells, and the Markdown says so.
     """
     path, made = Path(folder) / "paper" / f"{claim}.nc", "`snakemake --configfile config/paper_digits.yaml`"
     if not path.is_file():
         return None, f"> **No results at the paper's size.** There is no `paper/{claim}.nc` here. {made} makes it."
     dataset = claims.load(claim, path.parent)
     configs = [ROOT / "config" / f"{name}.yaml" for name in PAPERS_CONFIGS]
-    config = next((path for path in configs if claims.same_config(dataset, path)), configs[0])
-    reasons = claims.stale(dataset, config)
-    if reasons:
-        why = "; ".join(reasons)
+    config = next((path for path in configs if claims.same_config(dataset, path)), None)
+    if config is None:
+        why = f"its runs obeyed another config than `{configs[0].name}`"
         notice = f"> **Stale data.** `paper/{claim}.nc` is not of this checkout: {why}. {made} renews it."
+    elif reasons := claims.stale(dataset, config):
+        notice = f"Data: `paper/{claim}.nc`, under `{config.name}`; {reasons[0]}. "
+        notice += f"Runs of hours are made again where a change moves a bit of them. {made} does so anyway."
     else:
         notice = f"Data: `paper/{claim}.nc`, made by the code of this checkout under `{config.name}`."
     return dataset, f"{notice}\n\n{claims.runs_markdown(dataset)}"

@@ -50,11 +50,17 @@ def beside(made_up_runs, tmp_path):
     return tmp_path
 
 
-def test_a_claim_at_the_papers_size_says_when_it_is_not_of_this_checkout(beside, tmp_path):
+def test_a_claim_at_the_papers_size_says_when_it_is_not_of_this_checkout(beside, monkeypatch):
     dataset, notice = findings.at_papers_size(beside, "01_overproduction")
     assert claims.settings(dataset)["experiments"]["digits"]["dataset"] == "mnist"
     assert "> **Stale data.** `paper/01_overproduction.nc` is not of this checkout" in notice
     assert "--configfile config/paper_digits.yaml" in notice
+    monkeypatch.setattr(claims, "same_config", lambda dataset, path: path.stem == "paper")
+    _, notice = findings.at_papers_size(beside, "01_overproduction")
+    assert "under `paper.yaml`; it was made by other code (fingerprint fake; that of this checkout is" in notice
+    monkeypatch.setattr(claims, "stale", lambda dataset, path: [])
+    _, notice = findings.at_papers_size(beside, "01_overproduction")
+    assert notice.startswith("Data: `paper/01_overproduction.nc`, made by the code of this checkout under `paper.yaml`")
     none, notice = findings.at_papers_size(beside, "02_weight_pruning")
     assert none is None
     assert "There is no `paper/02_weight_pruning.nc` here" in notice
