@@ -104,8 +104,8 @@ def _fisher_proxy(folder, settings):
 
 
 def _neuron_loss(folder, settings):
-    """Each unit of the reference runs before each pruning, its fate in it and its activity right after; activity by
-    every criterion."""
+    """Each unit of the reference runs before each pruning, its fate in it and its activity right after; by every
+    criterion activity, sizes, and the fate of each unit in the first pruning, which is of the same machine."""
     layers, reference = _hidden_layers(settings), [settings["reference"]]
     measured = [f"unit_{measure}_{k}" for k in layers for measure in _MEASURES]
     fates = [f"loss_cause_{k}" for k in layers]
@@ -119,8 +119,10 @@ def _neuron_loss(folder, settings):
     connected.attrs = {"long_name": "pixel has a synapse after the pruning", "units": "1"}
     right_after = _round_mantissa(after[pruned].merge(_competition(folder, settings, after["session"])))
     units = before.merge(after[fates]).merge(right_after).assign(connected_0=connected).rename(session="pruning")
-    sizes = _gather(folder, settings, "criterion", settings["criteria"], ["activity", "n_synapses"])
-    return _join(sizes, units, _constants(folder, settings, ["unit_entropy_0"]))
+    sizes = _gather(folder, settings, "criterion", settings["criteria"], ["activity", "n_synapses", "n_units"])
+    first = _gather(folder, settings, "criterion", settings["criteria"], fates).isel(session=1, drop=True)
+    first = first.rename({name: f"first_{name}" for name in fates})
+    return _join(sizes, first, units, _constants(folder, settings, ["unit_entropy_0"]))
 
 
 def _model_quality(folder, settings):

@@ -5,10 +5,9 @@ Tables: judged (atlas.judge, one row a cell) and table (claims.evaluate, one row
 
 from pathlib import Path
 
-import numpy as np
-
 from analysis import atlas, claims
 from analysis.config import ROOT
+from analysis.effects import NAMES
 
 NEARLY_SILENT = 0.01  # probability to be on
 PAPERS_CONFIGS = ["paper_digits", "paper"]  # both write to data/paper; the first is a part of the second
@@ -140,24 +139,25 @@ def both_sizes_markdown(table, paper):
 
 
 def first_session_markdown(panels):
-    """A line an experiment and layer: units lost by the first session, and how many were nearly silent before it.
+    """A line an experiment, layer and criterion whose first session takes units, and how many were nearly silent.
 
     panels : [(part of the claim on the loss of units, layer), ...]; nearly silent: on in less than NEARLY_SILENT
     """
-    heads = ["", "layer", "lost in session 1", "in a later one", "nearly silent before it", "of those it took"]
-    heads += ["of those it left"]
+    heads = ["", "layer", "criterion", "nearly silent at first", "lost in session 1", "of these nearly silent"]
+    heads += ["lost in a later one"]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for part, layer in panels:
-        unit, cause = f"unit_{layer}", part[f"loss_cause_{layer}"]
-        first, silent = cause.sel(pruning=1), part[f"unit_activity_{layer}"].sel(pruning=1) < NEARLY_SILENT
-        lost = (cause > 0).sum(unit).mean("seed").values
-        counts = (lost[0], lost[1:].mean(), silent.sum(unit).mean("seed").item())
-        shares = [silent.where(chosen).mean().item() for chosen in (first > 0, first == 0)]
-        cells = [part.attrs["experiment"], layer, *(f"{n:.1f}" for n in counts)]
-        cells += ["none lost" if np.isnan(share) else f"{share:.0%}" for share in shares]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    silence = f"Nearly silent: on in less than {NEARLY_SILENT:.0%} of the samples."
-    return "\n".join([*lines, "", f"Mean over seeds. {silence}"])
+        unit, silent = f"unit_{layer}", part[f"unit_activity_{layer}"].sel(pruning=1) < NEARLY_SILENT
+        for name in part["criterion"].values:
+            lost = (part[f"first_loss_cause_{layer}"] > 0).sel(criterion=name)
+            if lost.any():
+                later = -part["n_units"].sel(criterion=name, layer=layer).diff("session").isel(session=slice(1, None))
+                of_lost = f"{(lost & silent).sum().item() / lost.sum().item():.0%}"
+                counts = [f"{x.sum(unit).mean().item():.1f}" for x in (silent, lost)]
+                cells = [part.attrs["experiment"], layer, NAMES[name], *counts, of_lost, f"{later.mean().item():.1f}"]
+                lines.append(f"| {' | '.join(map(str, cells))} |".replace("|w|", "\\|w\\|"))
+    silence = f"Nearly silent: on in less than {NEARLY_SILENT:.0%} of the samples before the session."
+    return "\n".join([*lines, "", f"Units: means over seeds. {silence}"])
 
 
 def _experiments(table):

@@ -426,6 +426,16 @@ def test_units_are_measured_before_the_pruning_that_decides_on_them(made_up_runs
     np.testing.assert_array_equal(found["loss_cause_1"], cause)
 
 
+def test_what_the_first_session_takes_is_known_of_every_criterion(made_up_runs):
+    part = claims.part(claims.collect("04_neuron_loss", made_up_runs, made_up_runs / "config.yaml"), "digits")
+    with xr.open_dataset(made_up_runs / "digits" / "random" / "2.nc", engine="h5netcdf") as run:
+        cause = run["loss_cause_2"].sel(session=1).values
+    np.testing.assert_array_equal(part["first_loss_cause_2"].sel(criterion="random", seed=2), cause)
+    np.testing.assert_array_equal(
+        part["first_loss_cause_2"].sel(criterion=part.attrs["reference"]), part["loss_cause_2"].sel(pruning=1)
+    )
+
+
 def test_a_dataset_of_other_code_other_runs_or_another_config_is_called_stale(made_up_runs, tmp_path, monkeypatch):
     path = made_up_runs / "config.yaml"
     dataset = claims.collect("01_overproduction", made_up_runs, path)

@@ -76,15 +76,24 @@ def test_parts_stand_side_by_side_where_both_sizes_have_the_experiment(beside, m
 
 
 def test_what_the_first_session_takes_is_told_by_silence_before_it():
-    cause = [[[1, -1], [2, -1], [0, 3], [0, 0]], [[1, -1], [0, 0], [0, 0], [0, 0]]]  # seed, unit, pruning
-    activity = [[[0.001, np.nan], [0.3, np.nan], [0.2, 0.001], [0.004, 0.1]], [[0.002, np.nan], *[[0.2, 0.2]] * 3]]
-    axes = ("seed", "unit_1", "pruning")
-    part = xr.Dataset({"loss_cause_1": (axes, cause), "unit_activity_1": (axes, activity)}, {"pruning": [1, 2]})
-    text = findings.first_session_markdown([(part.assign_attrs(experiment="digits"), 1)])
-    assert "| digits | 1 | 1.5 | 0.5 | 1.5 | 67% | 20% |" in text
-    kept = part.assign(loss_cause_1=part["loss_cause_1"].where(part["loss_cause_1"] < 0, 0))
-    text = findings.first_session_markdown([(kept.assign_attrs(experiment="digits"), 1)])
-    assert "| digits | 1 | 0.0 | 0.0 | 1.5 | none lost | 38% |" in text
+    activity = [[[0.001, np.nan], [0.3, 0.2], [0.2, 0.001], [0.004, 0.1]], [[0.002, np.nan], *[[0.2, 0.2]] * 3]]
+    first = [[[1, 2, 0, 0], [1, 0, 0, 0]], np.zeros((2, 4)), [[0, 0, 0, 0], [0, 3, 0, 0]]]
+    n_units = [[[4, 2, 1], [4, 3, 3]], [[4, 4, 4]] * 2, [[4, 4, 4], [4, 3, 3]]]
+    part = xr.Dataset(
+        {
+            "unit_activity_1": (("seed", "unit_1", "pruning"), activity),
+            "first_loss_cause_1": (("criterion", "seed", "unit_1"), first),
+            "n_units": (("layer", "criterion", "seed", "session"), [n_units]),
+        },
+        {"pruning": [1, 2], "criterion": ["variance_fi", "random", "weight"], "layer": [1], "session": [0, 1, 2]},
+        {"experiment": "digits"},
+    )
+    lines = findings.first_session_markdown([(part, 1)]).splitlines()
+    assert lines[2:4] == [
+        "| digits | 1 | variance FI | 1.5 | 1.5 | 67% | 0.5 |",
+        "| digits | 1 | \\|w\\| | 1.5 | 0.5 | 0% | 0.0 |",
+    ]
+    assert "random" not in "".join(lines)
 
 
 def test_the_configs_at_the_papers_size_write_beside_the_main_job():
