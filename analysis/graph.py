@@ -37,27 +37,21 @@ class Graph(NamedTuple):
 def build(machine):
     """The Graph of a BoltzmannMachine; a copy, so that kernels may write to it."""
     layer = np.concatenate([[0], np.cumsum(machine.n_units)]).astype(np.int64)
-    pairs = [np.argwhere(m) + layer[k : k + 2] for k, m in enumerate(machine.masks)]
-    pre, post = np.concatenate(pairs).T
-    weight = np.concatenate([w[m] for w, m in zip(machine.weights, machine.masks)])
-    n, synapses = layer[-1], np.arange(len(pre))
-    unit, neighbour = np.concatenate([pre, post]), np.concatenate([post, pre])
-    order = np.lexsort((neighbour, unit))
-    position = np.empty(2 * len(pre), dtype=np.int64)
-    position[order] = np.arange(2 * len(pre))
-    twin = position[np.concatenate([synapses + len(pre), synapses])][order]
-    degree_below = np.bincount(post, minlength=n)
-    start = np.concatenate([[0], np.cumsum(degree_below + np.bincount(pre, minlength=n))])
-    return Graph(
-        np.concatenate(machine.biases),
-        start.astype(np.int64),
-        (start[:-1] + degree_below).astype(np.int64),
-        neighbour[order].astype(np.int32),
-        np.concatenate([weight, weight])[order],
-        twin.astype(np.int32),
-        layer,
-        *_panels(machine),
-    )
+    no_lower, no_upper = (np.zeros(machine.n_units[k], dtype=np.int64) for k in (0, -1))
+    n_below = np.concatenate([no_lower, *(m.sum(axis=0) for m in machine.masks)])
+    n_above = np.concatenate([*(m.sum(axis=1) for m in machine.masks), no_upper])
+    start = np.concatenate([[0], np.cumsum(n_below + n_above)])
+    above = start[:-1] + n_below
+    neighbour, twin = (np.empty(start[-1], dtype=np.int32) for _ in range(2))
+    weight = np.empty(start[-1], dtype=np.float32)
+    for k, (matrix, mask) in enumerate(zip(machine.weights, machine.masks)):
+        pre, post = (units + first for units, first in zip(np.nonzero(mask), layer[k:]))
+        # Neighbours stand in ascending order: how many synapses come before in a row or column is a synapse's place.
+        upwards = above[pre] + np.cumsum(mask, axis=1, dtype=np.int32)[mask] - 1
+        downwards = start[post] + np.cumsum(mask, axis=0, dtype=np.int32)[mask] - 1
+        for here, there, other in ((upwards, downwards, post), (downwards, upwards, pre)):
+            neighbour[here], twin[here], weight[here] = other, there, matrix[mask]
+    return Graph(np.concatenate(machine.biases), start, above, neighbour, weight, twin, layer, *panels(machine))
 
 
 def has_panels(mask):
@@ -65,7 +59,7 @@ def has_panels(mask):
     return mask.mean() >= DENSE and min(mask.shape) >= NARROWEST and max(mask.shape) <= _WIDEST
 
 
-def _panels(machine):
+def panels(machine):
     """Weights of dense pairs of layers in both directions: (panel, panels_below, panels_above)."""
     below, above = (np.full(len(machine.biases), -1, dtype=np.int64) for _ in range(2))
     blocks, size = [np.zeros(0, dtype=np.float32)], 0
@@ -95,11 +89,7 @@ def _from_blocks(blocks, shape):
 
 def to_machine(graph, masks):
     """The BoltzmannMachine of a graph with these masks, inverse of `build`; where there are panels, they count."""
-    layer = graph.layer
-    unit = np.repeat(np.arange(len(graph.bias)), np.diff(graph.start))
-    upwards = graph.neighbour > unit
-    pre, post, weight = unit[upwards], graph.neighbour[upwards], graph.weight[upwards]
-    weights = []
+    layer, weights = graph.layer, []
     for k, mask in enumerate(masks):
         place = graph.panels_below[k + 1]
         if place >= 0:
@@ -107,8 +97,8 @@ def to_machine(graph, masks):
             weights.append(_from_blocks(graph.panel[place : place + size], mask.shape))
             continue
         dense = np.zeros(mask.shape, dtype=np.float32)
-        here = (pre >= layer[k]) & (pre < layer[k + 1])
-        dense[pre[here] - layer[k], post[here] - layer[k + 1]] = weight[here]
+        rows = slice(graph.start[layer[k]], graph.start[layer[k + 1]])
+        dense[mask] = graph.weight[rows][graph.neighbour[rows] >= layer[k + 1]]
         weights.append(dense)
     biases = np.split(graph.bias, layer[1:-1])
     return BoltzmannMachine(tuple(biases), tuple(weights), masks)

@@ -15,7 +15,7 @@ from analysis.random import normal
 from analysis.threads import share
 
 _MOST = 2**32 - 1  # chain, step and unit are 32-bit words of a random number's position: beyond, numbers repeat
-_BYTES_A_DRAW = 100  # of memory while a normal number is made of twelve uniforms
+_BYTES_A_SYNAPSE = 16  # of memory, present or masked, while a machine is made: weights, masks and copies of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class BoltzmannMachine:
         units = np.atleast_1d(np.asarray(n_units, dtype=object)).tolist()
         if len(units) < 2 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in units):
             raise ValueError(f"n_units: found {units}, expected at least two layers of at least one unit")
-        check_memory("n_units", units, _BYTES_A_DRAW * max(n * m for n, m in zip(units, units[1:])))
+        check_memory("n_units", units, _BYTES_A_SYNAPSE * sum(n * m for n, m in zip(units, units[1:])))
         _check_initial("weight_std", weight_std, "a finite number of at least 0", [()], smallest=0.0)
         _check_initial("visible_bias", visible_bias, f"a finite number, or {units[0]} of them", [(), (units[0],)])
         _check_initial("hidden_bias", hidden_bias, "a finite number", [()])

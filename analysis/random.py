@@ -14,6 +14,8 @@ import numpy as np
 
 from analysis import kernels
 
+_AT_ONCE = 2**18  # normal numbers whose uniforms are in memory together
+
 
 def derive(seed, *labels):
     """A 64-bit seed = BLAKE2b(seed, labels), one for each purpose. Raises ValueError for a seed that is no count."""
@@ -34,10 +36,10 @@ def key(seed, stream=0):
     return np.array([seed & 0xFFFFFFFF, seed >> 32, stream], dtype=np.uint64)
 
 
-def bits(seed, stream, n):
-    """(n,) uint32 of random bits."""
+def bits(seed, stream, n, first=0):
+    """(n,) uint32 of random bits; those from `first` on, a multiple of 4."""
     out = np.empty(n + kernels.BLOCK, dtype=np.uint32)
-    kernels.random_bits(out, 0, -(-n // 4), key(seed, stream), 0, 0)
+    kernels.random_bits(out, first // 4, -(-n // 4), key(seed, stream), 0, 0)
     return out[:n]
 
 
@@ -48,8 +50,12 @@ def uniform(seed, stream, n):
 
 def normal(seed, stream, n):
     """(n,) float32 ~ sum of 12 uniforms - 6: mean 0, variance 1."""
-    halves = bits(seed, stream, 12 * n).reshape(n, 12) >> 12  # 20 bits each: their sum is exact in float32
-    return (halves.sum(axis=1, dtype=np.int64) - 6 * 2**20).astype(np.float32) * np.float32(2.0**-20)
+    out = np.empty(n, dtype=np.float32)
+    for first in range(0, n, _AT_ONCE):
+        part = out[first : first + _AT_ONCE]
+        halves = bits(seed, stream, 12 * len(part), 12 * first).reshape(-1, 12) >> 12  # 20 bits each: an exact sum
+        part[:] = (halves.sum(axis=1, dtype=np.int64) - 6 * 2**20) * np.float32(2.0**-20)
+    return out
 
 
 def permutation(seed, n):

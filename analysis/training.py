@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from analysis import kernels, learning, rbm
-from analysis.graph import DENSE, build, from_tiles, from_words, to_machine, to_tiles, to_words
+from analysis.graph import DENSE, build, from_tiles, from_words, panels, to_machine, to_tiles, to_words
 from analysis.lanes import PATTERNS
 from analysis.model import BoltzmannMachine, check_binary, check_count
 from analysis.random import choice, derive, key, permutation
@@ -197,7 +197,7 @@ class _Minibatches:
         self._graph = build(machine)
         self._velocity = tuple(np.zeros_like(x) for x in (self._graph.weight, self._graph.panel, self._graph.bias))
         ones = BoltzmannMachine(machine.biases, tuple(m.astype(np.float32) for m in machine.masks), machine.masks)
-        self._present = build(ones).panel.astype(np.uint8)
+        self._present = panels(ones)[0].astype(np.uint8)
         self._work = np.concatenate([[0], np.cumsum(1 + self._graph.start[1:] - self._graph.above)])
         self._states = _ALGORITHMS[schedule.algorithm](self._graph, data, schedule, seed, factors)
 
