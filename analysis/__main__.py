@@ -6,8 +6,8 @@ python -m analysis overproduce --experiment patches --seed 0 --output data/runs/
 import argparse
 import errno
 import logging
-import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -279,8 +279,11 @@ def _check_output(path):
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     if not folder.is_dir():
         raise ValueError(f"output: found a file {folder}, expected a folder for {path.name}; name another")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"output: found no permission to write in {folder}, expected a folder of yours; chmod it")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()  # os.access says yes to root, whatever the file system
+    except OSError as error:
+        why = f"found that nothing can be written in {folder} ({error.strerror})"
+        raise ValueError(f"output: {why}, expected a folder of yours; name another, or chmod it") from error
 
 
 def _read(path, options=None, *names):

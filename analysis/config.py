@@ -82,10 +82,9 @@ def _validate(schema, value, name):
     try:
         fastjsonschema.validate(schema, value)
     except fastjsonschema.JsonSchemaValueException as error:
-        place = "/".join(error.path[1:]) or "top level"
-        raise ValueError(
-            f"{name}: at {place}: found {_short(error.value)}, it {error.message.partition(' ')[2]}"
-        ) from error
+        place, described = "/".join(error.path[1:]) or "top level", error.definition.get("description")
+        rule = f"expected {described}" if described else f"it {error.message.partition(' ')[2]}"
+        raise ValueError(f"{name}: at {place}: found {_short(error.value)}, {rule}") from error
 
 
 def _departures(value, place=()):
@@ -155,6 +154,8 @@ def _faults_of_dataset(dataset):
 
 
 def _short(value):
+    if isinstance(value, dict) and value:
+        return f"the keys {', '.join(map(str, value))}"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -83,7 +83,7 @@ CONFIGS = {
     "no title": (smoke("title", ABSENT), "it must contain ['title'] properties"),
     "no experiments": (smoke("experiments", {}), "at experiments: found {}, it must contain at least 1 properties"),
     "experiments as a list": (smoke("experiments", []), "at experiments: found [], it must be object"),
-    "no claims": (smoke("claims/interval", ABSENT), "at claims: found {"),
+    "no claims": (smoke("claims/interval", ABSENT), "at claims: found the keys"),
     "confidence 95": (smoke("claims/interval/confidence", 95), "at claims/interval/confidence: found 95, it must be"),
     "unknown key": (smoke(f"{PATCHES}/dropout", 0.5), r"it must not contain {'dropout'} properties"),
     "unknown criterion": (smoke(f"{PATCHES}/criteria", ["magnitude"]), "criteria/0: found 'magnitude', it must be one"),
@@ -186,6 +186,7 @@ OPTIONS = {
         {"threads": "2"},
         "analysis: unrecognized arguments: --threads 2; see python -m analysis --help",
     ),
+    "output where nothing can be": ({"output": "/proc/made.nc"}, "output: found that nothing can be written in /proc"),
     "output is a folder": ({"output": "."}, "output: found a directory ., expected the name of a file to write"),
     "output in a file": ({"output": "config.yaml/run.nc"}, "config.yaml, expected a folder for run.nc; name another"),
 }
@@ -295,7 +296,7 @@ def test_a_wrong_command_ends_with_one_line_and_writes_nothing(folder, capfd, fi
 def test_files_that_are_not_ours_are_refused(folder, capfd):
     for name, mode, message in (
         ("config.yaml", 0o000, "config: found no permission to read config.yaml, expected a readable file; chmod it"),
-        (".", 0o500, "output: found no permission to write in"),
+        (".", 0o500, "output: found that nothing can be written in"),
     ):
         (folder / name).chmod(mode)
         assert main(command("overproduce")) == 1
