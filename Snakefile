@@ -20,10 +20,9 @@ import psutil
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from analysis import data
+from analysis import answerable, data
 from analysis.collection import runs_of
 from analysis.config import check, notebook_source
-from analysis.effects import check as check_claims
 from analysis.exact import MAX_STATES
 from analysis.provenance import READERS
 from analysis.report import ends_of_logs, run_time
@@ -103,7 +102,7 @@ def refuse_claims_about_others():
     """Notebooks would stumble after all runs. The target `runs` makes no claims: any experiments will do for it."""
     if any(job.rule.name == "claim" for job in workflow.dag.needrun_jobs(exclude_finished=False)):
         try:
-            check_claims(config)
+            answerable.check(config)
         except ValueError as error:
             raise WorkflowError(str(error)) from None
 

@@ -17,8 +17,9 @@ _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "
 
 
 # Modules that read runs: no number of a run depends on them.
-READERS = ("agreement", "atlas", "charts", "checks", "claims", "collection", "effects", "fates", "findings", "pictures")
-READERS += ("playground", "plotting", "report", "statistics", "style", "survival", "times", "verify")
+READERS = ("agreement", "answerable", "atlas", "charts", "checks", "claims", "collection", "effects", "fates")
+READERS += ("findings", "pictures", "playground", "plotting", "report", "statistics", "style", "survival", "times")
+READERS += ("verify",)
 
 
 def sources():

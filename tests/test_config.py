@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from analysis import __main__, config, controls, data, effects, pruning
+from analysis import __main__, answerable, config, controls, data, effects, pruning
 from analysis.__main__ import main
 
 # No protocols: what a config may say, where data files come from, and maps (tests/test_maps.py).
@@ -34,7 +34,7 @@ def changed(place, value):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_config_is_valid_and_names_what_exists(name):
     found = config.load(config.SCHEMA.parent / name)
-    effects.check(found)
+    answerable.check(found)
     for settings in found["experiments"].values():
         assert set(settings["criteria"]) <= set(pruning.CRITERIA)
         assert set(settings["controls"]) <= set(controls.CONTROLS)
@@ -53,7 +53,16 @@ def test_every_config_is_valid_and_names_what_exists(name):
         (("experiments", "digits", "pruning", "fraction"), 0, "at experiments/digits/pruning/fraction: found 0"),
         (("experiments", "digits", "pruning"), {"n_sessions": 2}, r"at experiments/digits/pruning: .*\['fraction'\]"),
         (("experiments", "digits", "training", "algorithm"), "adam", "at experiments/digits/training/algorithm"),
-        (("experiments", "digits", "machine", "visible_bias"), "x", "at experiments/digits/machine/visible_bias"),
+        (
+            ("experiments", "digits", "machine", "visible_bias"),
+            "x",
+            "visible_bias: found 'x', expected a number or data",
+        ),
+        (
+            ("experiments", "digits", "machine", "hiden"),
+            [9],
+            r"the keys .* hiden, .* must not contain \{'hiden'\}",
+        ),
         (("experiments", "digits", "dropout"), 1, r"at experiments/digits: .*\{'dropout'\}"),
         (("speed",), "high", r"at top level: .*\{'speed'\}"),
     ],
@@ -82,12 +91,24 @@ EQUAL_FUNCTION = ("claims", "weight_pruning", "units_at_equal_function")
         ((*EQUAL_FUNCTION, "margin"), {"patches": 0.1}, "margin: found .*, expected the same experiments as beside"),
         (EQUAL_FUNCTION[:2], {}, "claims/weight_pruning: found 'no prediction', expected units_at_equal_function"),
         (("claims", "fisher_proxy", "rank_correlation", "proxies"), ["fi"], "rank_correlation/proxies: found 'fi'"),
+        (("claims", "fisher_proxy", "rank_correlation"), {"threshold": 0}, "expected also proxies, sessions, targets"),
     ],
 )
 def test_claims_about_what_no_experiment_has_are_refused(place, value, message):
     with pytest.raises(ValueError, match=message) as error:
-        effects.check(changed(place, value))
+        answerable.check(changed(place, value))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("prediction", effects.PREDICTIONS)
+def test_an_entry_that_lacks_what_its_prediction_reads_is_refused(prediction):
+    whole = config.load(config.ROOT / "config" / "default.yaml")
+    place = next((claim, of[prediction]) for claim, of in whole["claims"].items() if prediction in of)
+    for field in set(place[1]) - {"threshold"}:
+        lacking = copy.deepcopy(whole)
+        del lacking["claims"][place[0]][prediction][field]
+        with pytest.raises(ValueError, match=f"claims/{place[0]}/{prediction}: found .*, expected also {field}"):
+            answerable.check(lacking)
 
 
 @pytest.mark.parametrize(

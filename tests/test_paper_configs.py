@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import config, effects, protocol
+from analysis import answerable, config, protocol
 
 PAPER, DIGITS, ONLINE, DEFAULT = (
     config.load(config.ROOT / "config" / f"{name}.yaml")
@@ -49,7 +49,7 @@ def test_the_digits_alone_are_those_of_the_whole_config():
         # The proxy is compared with a matrix that digits are too large for, and no digits are pruned online.
         known = {k: v for k, v in predictions.items() if "proxies" not in v and k != "loss_minus_online"}
         assert DIGITS["claims"][claim] == {name: of_digits(spec) for name, spec in known.items()}
-    effects.check(DIGITS)
+    answerable.check(DIGITS)
 
 
 def few_digits():
