@@ -57,7 +57,7 @@ def _faults(claims, experiments):
 
 def _faults_of_entry(place, prediction, spec, experiments):
     """(place, found, expected) of what a prediction lacks, or names and the experiments don't have."""
-    if lacking := _FIELDS[prediction] - set(spec):
+    if lacking := _FIELDS.get(prediction, set()) - set(spec):
         yield place, ", ".join(spec), f"also {', '.join(sorted(lacking))}"
         return
     for key in ("controls", "proxies", "targets", "regressors"):
