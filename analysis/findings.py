@@ -139,13 +139,14 @@ def both_sizes_markdown(table, paper):
 
 
 def first_session_markdown(panels):
-    """A line an experiment, layer and criterion whose first session takes units, and how many were nearly silent.
+    """A line an experiment, layer and criterion whose first session takes units, how many of them were nearly silent,
+    and how many units the reference takes in all sessions.
 
     panels : [(part of the claim on the loss of units, layer), ...]; nearly silent: on in less than NEARLY_SILENT
     """
     heads = ["", "layer", "criterion", "nearly silent at first", "lost in session 1", "of these nearly silent"]
     heads += ["lost in a later one"]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    lines, taken = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"], []
     for part, layer in panels:
         unit, silent = f"unit_{layer}", part[f"unit_activity_{layer}"].sel(pruning=1) < NEARLY_SILENT
         for name in part["criterion"].values:
@@ -156,8 +157,11 @@ def first_session_markdown(panels):
                 counts = [f"{x.sum(unit).mean().item():.1f}" for x in (silent, lost)]
                 cells = [part.attrs["experiment"], layer, NAMES[name], *counts, of_lost, f"{later.mean().item():.1f}"]
                 lines.append(f"| {' | '.join(map(str, cells))} |".replace("|w|", "\\|w\\|"))
+        n_lost = (part[f"loss_cause_{layer}"] > 0).sum([unit, "pruning"]).mean().item()
+        reference = NAMES[part.attrs["reference"]]
+        taken.append(f"{n_lost:.1f} of {part.sizes[unit]} by {reference} ({part.attrs['experiment']}, layer {layer})")
     silence = f"Nearly silent: on in less than {NEARLY_SILENT:.0%} of the samples before the session."
-    return "\n".join([*lines, "", f"Units: means over seeds. {silence}"])
+    return "\n".join([*lines, "", f"Units: means over seeds. {silence} Lost in all sessions: {'; '.join(taken)}."])
 
 
 def _experiments(table):

@@ -83,10 +83,14 @@ def test_what_the_first_session_takes_is_told_by_silence_before_it():
         {
             "unit_activity_1": (("seed", "unit_1", "pruning"), activity),
             "first_loss_cause_1": (("criterion", "seed", "unit_1"), first),
+            "loss_cause_1": (
+                ("seed", "unit_1", "pruning"),
+                [[[1, -1], [2, -1], [0, 3], [0, 0]], [[1, -1]] + 3 * [[0, 0]]],
+            ),
             "n_units": (("layer", "criterion", "seed", "session"), [n_units]),
         },
         {"pruning": [1, 2], "criterion": ["variance_fi", "random", "weight"], "layer": [1], "session": [0, 1, 2]},
-        {"experiment": "digits"},
+        {"experiment": "digits", "reference": "variance_fi"},
     )
     lines = findings.first_session_markdown([(part, 1)]).splitlines()
     assert lines[2:4] == [
@@ -94,6 +98,7 @@ def test_what_the_first_session_takes_is_told_by_silence_before_it():
         "| digits | 1 | \\|w\\| | 1.5 | 0.5 | 0% | 0.0 |",
     ]
     assert "random" not in "".join(lines)
+    assert lines[-1].endswith("Lost in all sessions: 2.0 of 4 by variance FI (digits, layer 1).")
 
 
 def test_the_configs_at_the_papers_size_write_beside_the_main_job():
