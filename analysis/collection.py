@@ -119,10 +119,10 @@ def _neuron_loss(folder, settings):
     connected.attrs = {"long_name": "pixel has a synapse after the pruning", "units": "1"}
     right_after = _round_mantissa(after[pruned].merge(_competition(folder, settings, after["session"])))
     units = before.merge(after[fates]).merge(right_after).assign(connected_0=connected).rename(session="pruning")
-    sizes = _gather(folder, settings, "criterion", settings["criteria"], ["activity", "n_synapses", "n_units"])
-    first = _gather(folder, settings, "criterion", settings["criteria"], fates).isel(session=1, drop=True)
-    first = first.rename({name: f"first_{name}" for name in fates})
-    return _join(sizes, first, units, _constants(folder, settings, ["unit_entropy_0"]))
+    wanted = ["activity", "n_synapses", "n_units", *fates]
+    by_criterion = _gather(folder, settings, "criterion", settings["criteria"], wanted)
+    first = by_criterion[fates].isel(session=1, drop=True).rename({name: f"first_{name}" for name in fates})
+    return _join(by_criterion.drop_vars(fates), first, units, _constants(folder, settings, ["unit_entropy_0"]))
 
 
 def _model_quality(folder, settings):
