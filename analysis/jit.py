@@ -56,4 +56,3 @@ class _Notice(Listener):
 register("numba:compile", _Notice())
 
 kernel = numba.njit(cache=CACHE_FOLDER is not None, error_model="numpy", fastmath=False, nogil=True)
-inline = numba.njit(inline="always", error_model="numpy", fastmath=False)

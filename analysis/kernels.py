@@ -8,22 +8,25 @@
 n_units), one chain a bit, graded states as tiles (n_tiles, n_units, PATTERNS), one pattern a lane (see `lanes`). A draw
 depends on its position alone and every sum has a fixed order, so that neither threads nor instruction sets change a
 bit; threads share nothing but whole tiles or units: the first two arguments of a kernel name those it works on.
-Sources: Philox: Salmon et al. (2011) SC'11, doi:10.1145/2063384.2063405; block Gibbs and mean field: Salakhutdinov &
-Hinton (2009) AISTATS; contrastive divergence: Hinton (2002), doi:10.1162/089976602760128018.
+Sources: block Gibbs and mean field: Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hinton (2002),
+doi:10.1162/089976602760128018.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from analysis.jit import inline, kernel
+from analysis.jit import kernel
 from analysis.lanes import (
     AT_ONCE,
+    BLOCK,
     CHAINS,
     GROUP,
     PANEL,
     PATTERNS,
     TWO,
+    draw_chains,
+    draw_units,
     draw_word,
     exp,
     lane_sum,
@@ -38,25 +41,11 @@ from analysis.lanes import (
     word_sums,
 )
 
-_f32, _i32, _u32, _u64 = np.float32, np.int32, np.uint32, np.uint64
-_M0, _M1, _W0, _W1 = _u64(0xD2511F53), _u64(0xCD9E8D57), _u64(0x9E3779B9), _u64(0xBB67AE85)
-_LOW, _HALF = _u64(0xFFFFFFFF), _u64(32)
+_f32, _u64 = np.float32, np.uint64
 TILES_A_WORD = CHAINS // PATTERNS
-BLOCK = 32  # random numbers that one chain draws at a time
 
 
 # ---- numbers -------------------------------------------------------------------------------------------------------
-
-
-@inline
-def philox(c0, c1, c2, c3, k0, k1):
-    """Four uint64, each with random low 32 bits, = Philox4x32-7(counter c0 ... c3, key k0, k1)."""
-    for _ in range(7):
-        p0, p1 = _M0 * (c0 & _LOW), _M1 * (c2 & _LOW)
-        c0, c1 = (p1 >> _HALF) ^ c1 ^ k0, p1
-        c2, c3 = (p0 >> _HALF) ^ c3 ^ k1, p0
-        k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
-    return c0, c1, c2, c3
 
 
 @kernel
@@ -65,23 +54,15 @@ def random_bits(out, first_block, n_blocks, key, step, chain):
 
     Whole vectors are computed: up to BLOCK - 4 more numbers follow, for which `out` has room.
     """
-    k0, k1, stream = key[0], key[1], key[2]
     for first in range(0, n_blocks, BLOCK // 4):
-        for k in range(BLOCK // 4):
-            r = philox(_u64(first_block + first + k), _u64(step), _u64(chain), stream, k0, k1)
-            place = 4 * (first + k)
-            out[place], out[place + 1], out[place + 2], out[place + 3] = r
+        draw_units(out, 4 * first, first_block + first, step, chain, key)
 
 
 @kernel
 def random_chains(out, first, last, key, step, chain):
     """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1; c < CHAINS."""
-    k0, k1, stream = key[0], key[1], key[2]
     for k in range((last + 3) // 4 - first // 4):
-        block, row = _u64(first // 4 + k), 4 * k
-        for c in range(CHAINS):
-            r = philox(block, _u64(step), _u64(chain + c), stream, k0, k1)
-            out[row, c], out[row + 1, c], out[row + 2, c], out[row + 3, c] = r
+        draw_chains(out, 4 * k, first // 4 + k, step, chain, key)
 
 
 @kernel

@@ -1,5 +1,6 @@
 """The vector operations that carry the simulation, in LLVM, so that the order of every sum is spelled out.
 
+    draw_chains, draw_units    random bits of four units in CHAINS chains, of BLOCK units in one
     word_sum   total[c]    = sum_k weight[k] [chain c of word neighbour[k] is on]       few synapses, binary states
     row_sum    total[c, u] = sum_k weight[row[c, k], u]                                 many synapses, few active units
     lane_sum   total[c]    = sum_k weight[k] state[neighbour[k], c]                     few synapses, graded states
@@ -23,11 +24,61 @@ from analysis import simd
 
 PATTERNS = 32  # graded states side by side
 CHAINS = 64  # binary states side by side: the bits of a word
+BLOCK = 32  # random numbers that one chain draws at a time
 PANEL = 16  # units side by side in a panel
 GROUP = 8  # chains whose rows are added in turn, and units of a panel: enough sums to hide the latency of one
 AT_ONCE, TWO = 4, 2  # binary and graded tiles that share a read of the weights
 SPAN = GROUP * PANEL  # units side by side whose synapses with one unit are learnt in turn
 WIDTH = 5 * PANEL  # units side by side where whole rows are added: 70 units fill 80 lanes, 676 fill 720
+
+
+@intrinsic
+def draw_chains(typing, out, row, block, step, chain, key):
+    """out[row + j, c] = word j of Philox4x32-7(counter = (block, step, chain + c, stream), key = seed), c < CHAINS.
+
+    out (n, CHAINS) uint32, C-contiguous; key (3,) uint64: seed (two words), stream.
+    """
+    signature = types.void(out, row, block, step, chain, key)
+
+    def codegen(context, builder, signature, arguments):
+        out_at = simd.data(context, builder, signature.args[0], arguments[0])
+        seed, stream = _seed_and_stream(context, builder, signature.args[5], arguments[5])
+        block, step, chain = (builder.trunc(x, simd.INT32) for x in arguments[2:5])
+        chains = builder.add(simd.splat(builder, chain, CHAINS), simd.ascending(CHAINS))
+        block, step, stream = (simd.splat(builder, x, CHAINS) for x in (block, step, stream))
+        for j, words in enumerate(simd.philox(builder, (block, step, chains, stream), seed)):
+            place = builder.add(arguments[1], simd.int64(j))
+            simd.store(builder, words, out_at, simd.index(builder, (place, CHAINS)))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def draw_units(typing, out, place, block, step, chain, key):
+    """out[place + 4 k + j] = word j of Philox4x32-7 at (block + k, step, chain, stream), 4 k + j < BLOCK; uint32."""
+    signature = types.void(out, place, block, step, chain, key)
+
+    def codegen(context, builder, signature, arguments):
+        out_at, n = simd.data(context, builder, signature.args[0], arguments[0]), BLOCK // 4
+        seed, stream = _seed_and_stream(context, builder, signature.args[5], arguments[5])
+        block, step, chain = (builder.trunc(x, simd.INT32) for x in arguments[2:5])
+        blocks = builder.add(simd.splat(builder, block, n), simd.ascending(n))
+        step, chain, stream = (simd.splat(builder, x, n) for x in (step, chain, stream))
+        words = simd.philox(builder, (blocks, step, chain, stream), seed)
+        pairs = [simd.shuffled(builder, *pair, list(range(2 * n))) for pair in (words[:2], words[2:])]
+        order = [j * n + k for k in range(n) for j in range(4)]
+        simd.store(builder, simd.shuffled(builder, *pairs, order), out_at, arguments[1])
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _seed_and_stream(context, builder, array_type, key):
+    """((low word of the seed, high word), stream) as i32."""
+    key_at = simd.data(context, builder, array_type, key)
+    low, high, stream = (builder.trunc(builder.load(builder.gep(key_at, [simd.int64(k)])), simd.INT32) for k in range(3))
+    return (low, high), stream
 
 
 def _word_sum(n_tiles):
@@ -153,8 +204,7 @@ def draw_word(typing, below, above, row, bits, bits_row, factor, bias):
         sums = (simd.load(builder, at, place, CHAINS) for at in (below_at, above_at))
         odds = simd.odds(builder, *sums, *(simd.splat(builder, x, CHAINS) for x in arguments[5:]))
         simd.store(builder, odds, below_at, place)
-        at = builder.gep(bits_at, [simd.index(builder, (arguments[4], CHAINS))])
-        random = builder.load(builder.bitcast(at, ir.VectorType(simd.INT32, CHAINS).as_pointer()), align=simd.ALIGN)
+        random = simd.load(builder, bits_at, simd.index(builder, (arguments[4], CHAINS)), CHAINS)
         value = simd.draw(builder, random, odds)
         return builder.bitcast(builder.fcmp_ordered("<", value, simd.constant(value, 1.0)), simd.INT64)
 
@@ -175,8 +225,7 @@ def draw_lanes(typing, states, row, j, odds, odds_row, bits, place):
             start = builder.mul(arguments[row], builder.extract_value(array.shape, 1))
             return array.data, builder.add(start, arguments[2])
 
-        bits_at = builder.gep(simd.data(context, builder, signature.args[5], arguments[5]), [arguments[6]])
-        random = builder.load(builder.bitcast(bits_at, ir.VectorType(simd.INT32, PANEL).as_pointer()), align=simd.ALIGN)
+        random = simd.load(builder, simd.data(context, builder, signature.args[5], arguments[5]), arguments[6], PANEL)
         value = simd.draw(builder, random, simd.load(builder, *at(3, 4), PANEL))
         on = builder.fcmp_ordered("<", value, simd.constant(value, 1.0))
         simd.store(builder, builder.select(on, simd.constant(value, 1.0), simd.zeros(PANEL)), *at(0, 1))

@@ -3,10 +3,12 @@
     fold           accumulators over k = first ... last - 1, in ascending order
     load, store    vectors of float32
     fused          a b + c, rounded once
+    philox         random words: seven rounds of two products, their halves crossed
     exponential    2^n 2^f, |f| <= 1/2: a polynomial and a shift
     sums, largest  over the lanes of vectors, by halves
 
-Each takes LLVM's builder first and works on numbers or vectors of any width.
+Each takes LLVM's builder first and works on numbers or vectors of any width. Source of Philox: Salmon et al. (2011)
+SC'11, doi:10.1145/2063384.2063405.
 """
 
 import numpy as np
@@ -15,6 +17,7 @@ from numba.core import cgutils
 
 FLOAT, INT16, INT32, INT64 = ir.FloatType(), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 EXP = 1.32647e-3, 9.67151e-3, 5.550734e-2, 2.4022242e-1, 6.9314698e-1, 1.0  # of 2^f, f^5 first
+FACTORS, WEYL = (0xD2511F53, 0xCD9E8D57), (0x9E3779B9, 0xBB67AE85)  # of Philox: of its products, and of its key
 REGISTER = 16  # float32 in the widest vector register
 ALIGN = 4  # numpy promises no more than the alignment of one float32
 
@@ -58,18 +61,29 @@ def rows_of(builder, array, tile, n_tiles, n_lanes):
 
 
 def vector_at(builder, pointer, offset, n):
-    """Pointer to n floats, `offset` floats further on."""
-    return builder.bitcast(builder.gep(pointer, [offset]), floats(n).as_pointer())
+    """Pointer to n numbers of the pointer's type, `offset` numbers further on."""
+    kind = ir.VectorType(pointer.type.pointee, n)
+    return builder.bitcast(builder.gep(pointer, [offset]), kind.as_pointer())
 
 
 def load(builder, pointer, offset, n):
-    """The n floats, `offset` floats behind the pointer."""
-    return builder.load(vector_at(builder, pointer, offset, n), align=ALIGN)
+    """The n numbers, `offset` numbers behind the pointer."""
+    return builder.load(vector_at(builder, pointer, offset, n), align=size_of(pointer))
 
 
 def store(builder, value, pointer, offset):
-    """Write the vector `offset` floats behind the pointer."""
-    builder.store(value, vector_at(builder, pointer, offset, value.type.count), align=ALIGN)
+    """Write the vector `offset` numbers behind the pointer."""
+    builder.store(value, vector_at(builder, pointer, offset, value.type.count), align=size_of(pointer))
+
+
+def size_of(pointer):
+    """Bytes of a number there: numpy promises no more than this alignment."""
+    return 4 if pointer.type.pointee == FLOAT else pointer.type.pointee.width // 8
+
+
+def ascending(n):
+    """The vector 0, 1, ... n - 1 of i32."""
+    return ir.Constant(ir.VectorType(INT32, n), list(range(n)))
 
 
 def fold(builder, first, last, initial, body):
@@ -116,6 +130,30 @@ def transposed(builder, rows):
                 rows[r], rows[r + size] = (builder.shuffle_vector(*pair, mask) for mask in masks)
         size //= 2
     return rows
+
+
+def philox(builder, counter, key):
+    """Four vectors of random i32 = Philox4x32-7(counter: four vectors, key: two numbers)."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(7):
+        (low0, high0), (low1, high1) = (product(builder, c, factor) for c, factor in zip((c0, c2), FACTORS))
+        k0_all, k1_all = (splat(builder, k, c0.type.count) for k in (k0, k1))
+        c0, c1 = builder.xor(builder.xor(high1, c1), k0_all), low1
+        c2, c3 = builder.xor(builder.xor(high0, c3), k1_all), low0
+        k0, k1 = (builder.add(k, ir.Constant(INT32, weyl)) for k, weyl in zip((k0, k1), WEYL))
+    return c0, c1, c2, c3
+
+
+def product(builder, x, factor):
+    """Low and high words of x times the factor, for a vector of i32."""
+    n = x.type.count
+    pairs = builder.bitcast(x, ir.VectorType(INT64, n // 2))
+    low_half, half, factor = (constant(pairs, value) for value in (0xFFFFFFFF, 32, factor))
+    even = builder.bitcast(builder.mul(builder.and_(pairs, low_half), factor), x.type)
+    odd = builder.bitcast(builder.mul(builder.lshr(pairs, half), factor), x.type)
+    low = [lane if lane % 2 == 0 else n + lane - 1 for lane in range(n)]
+    return shuffled(builder, even, odd, low), shuffled(builder, even, odd, [lane + 1 for lane in low])
 
 
 def constant(like, value):
