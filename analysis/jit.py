@@ -14,7 +14,17 @@ import numba
 from llvmlite import binding
 from numba.core.event import Listener, register, unregister
 
-_SOURCES = ("jit.py", "simd.py", "lanes.py", "words.py", "kernels.py", "learning.py", "rbm.py", "spectrum.py")
+_SOURCES = (
+    "jit.py",
+    "simd.py",
+    "lanes.py",
+    "words.py",
+    "kernels.py",
+    "gibbs.py",
+    "learning.py",
+    "rbm.py",
+    "spectrum.py",
+)
 
 
 def _cache_folder():

@@ -221,18 +221,6 @@ def start(begin, end, words, bias, key, n_chains):
 
 
 @kernel
-def gibbs(begin, end, words, graph, key, first_step, n_steps, n_chains):
-    """n_steps sweeps of block Gibbs in place: odd layers given even ones, then even given odd.
-
-    words (n_tiles, n_units) uint64; key (3,) uint64: seed (two words), stream. Bits beyond n_chains stay 0.
-    """
-    space = workspace(graph)
-    for t in range(begin, end, AT_ONCE):
-        for step in range(first_step, first_step + n_steps):
-            sweep(t, min(t + AT_ONCE, end), words, graph, key, step, n_chains, space)
-
-
-@kernel
 def sweep(begin, end, words, graph, key, step, n_chains, space):
     """One sweep of at most AT_ONCE tiles."""
     no_p = np.empty((0, 0, 0), np.float32)

@@ -2,6 +2,7 @@
 
     draw_chains, draw_units    random bits of four units in CHAINS chains, of BLOCK units in one
     word_sum   total[c]    = sum_k weight[k] [chain c of word neighbour[k] is on]       few synapses, binary states
+    whole_sum  the same with whole numbers of 16 bits for weights
     row_sum    total[c, u] = sum_k weight[row[c, k], u]                                 many synapses, few active units
     lane_sum   total[c]    = sum_k weight[k] state[neighbour[k], c]                     few synapses, graded states
     panel_sum  total[u, c] = sum_k weight[k, u] state[k, c]                             many synapses, graded states
@@ -77,18 +78,22 @@ def draw_units(typing, out, place, block, step, chain, key):
 def _seed_and_stream(context, builder, array_type, key):
     """((low word of the seed, high word), stream) as i32."""
     key_at = simd.data(context, builder, array_type, key)
-    low, high, stream = (builder.trunc(builder.load(builder.gep(key_at, [simd.int64(k)])), simd.INT32) for k in range(3))
+    low, high, stream = (
+        builder.trunc(builder.load(builder.gep(key_at, [simd.int64(k)])), simd.INT32) for k in range(3)
+    )
     return (low, high), stream
 
 
-def _word_sum(n_tiles):
-    """The intrinsic that adds up the synapses of a unit in n_tiles tiles at once."""
+def _word_sum(n_tiles, number=simd.FLOAT):
+    """The intrinsic that adds up the synapses of a unit in n_tiles tiles at once, in float32 or whole numbers."""
+    whole = number != simd.FLOAT
 
     @intrinsic
     def word_sum(typing, total, row, words, tile, first, last, neighbour, weight):
         """total[row + PANEL t, c] = sum_k weight[k] [bit c of words[tile + t, neighbour[k]]], k = first ... last - 1.
 
-        total (n, CHAINS) float32, words (n_tiles, n_units) uint64, neighbour int32, weight float32; all C-contiguous.
+        total (n, CHAINS) and weight float32, or int16 and uint32: a whole number of 16 bits twice. words (n_tiles,
+        n_units) uint64, neighbour int32; all C-contiguous.
         """
         signature = types.void(total, row, words, tile, first, last, neighbour, weight)
 
@@ -98,15 +103,18 @@ def _word_sum(n_tiles):
             )
             array = context.make_array(signature.args[2])(context, builder, arguments[2])
             bases = simd.rows_of(builder, array, arguments[3], n_tiles, 1)
+            kind, add = ir.VectorType(number, CHAINS), builder.add if whole else builder.fadd
 
             def add_synapse(k, accumulators):
                 unit = builder.sext(builder.load(builder.gep(neighbour_at, [k])), simd.INT64)
-                scale = simd.splat(builder, builder.load(builder.gep(weight_at, [k])), CHAINS)
+                scale = simd.splat(builder, builder.load(builder.gep(weight_at, [k])), CHAINS // 2 if whole else CHAINS)
+                scale = builder.bitcast(scale, kind)
                 words = [builder.load(builder.gep(base, [unit])) for base in bases]
                 on = [builder.bitcast(word, ir.VectorType(ir.IntType(1), CHAINS)) for word in words]
-                return [builder.select(x, builder.fadd(a, scale), a) for x, a in zip(on, accumulators)]
+                return [builder.select(x, add(a, scale), a) for x, a in zip(on, accumulators)]
 
-            results = simd.fold(builder, arguments[4], arguments[5], [simd.zeros(CHAINS)] * n_tiles, add_synapse)
+            zeros = ir.Constant(kind, [0 if whole else 0.0] * CHAINS)
+            results = simd.fold(builder, arguments[4], arguments[5], [zeros] * n_tiles, add_synapse)
             for t, result in enumerate(results):
                 place = builder.add(arguments[1], simd.int64(PANEL * t))
                 simd.store(builder, result, total_at, simd.index(builder, (place, CHAINS)))
@@ -118,6 +126,7 @@ def _word_sum(n_tiles):
 
 
 word_sum, word_sums = _word_sum(1), _word_sum(AT_ONCE)
+whole_sum, whole_sums = _word_sum(1, simd.INT16), _word_sum(TWO, simd.INT16)
 
 
 @intrinsic
@@ -207,6 +216,32 @@ def draw_word(typing, below, above, row, bits, bits_row, factor, bias):
         random = simd.load(builder, bits_at, simd.index(builder, (arguments[4], CHAINS)), CHAINS)
         value = simd.draw(builder, random, odds)
         return builder.bitcast(builder.fcmp_ordered("<", value, simd.constant(value, 1.0)), simd.INT64)
+
+    return signature, codegen
+
+
+@intrinsic
+def draw_whole(typing, total, row, bits, bits_row, grain, bias, margin):
+    """(surely, perhaps): words of the chains with r (1 + 2^(bias + grain total[row, c])) < 1 - margin, < 1 + margin.
+
+    The power is rough, to 8e-5, and wants an exponent of -126 to 126. total (n, CHAINS) int16, bits (n, CHAINS) uint32.
+    """
+    signature = types.UniTuple(types.uint64, 2)(total, row, bits, bits_row, grain, bias, margin)
+
+    def codegen(context, builder, signature, arguments):
+        total_at, bits_at = (simd.data(context, builder, signature.args[k], arguments[k]) for k in (0, 2))
+        whole = simd.load(builder, total_at, simd.index(builder, (arguments[1], CHAINS)), CHAINS)
+        whole = builder.sitofp(whole, simd.floats(CHAINS))
+        grain, bias = (simd.splat(builder, x, CHAINS) for x in arguments[4:6])
+        odds = simd.power(builder, simd.fused(builder, grain, whole, bias), 1.0, simd.ROUGH)
+        random = simd.load(builder, bits_at, simd.index(builder, (arguments[3], CHAINS)), CHAINS)
+        r = simd.upper_bits(builder, random, odds.type)
+        value, one, words = simd.fused(builder, r, odds, r), ir.Constant(simd.FLOAT, 2.0**24), []
+        for sign in (builder.fsub, builder.fadd):
+            bound = sign(one, builder.fmul(one, arguments[6]))
+            below = builder.fcmp_ordered("<", value, simd.splat(builder, bound, CHAINS))
+            words.append(builder.bitcast(below, simd.INT64))
+        return context.make_tuple(builder, signature.return_type, words)
 
     return signature, codegen
 

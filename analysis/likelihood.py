@@ -9,7 +9,7 @@ Salakhutdinov & Hinton (2009), AISTATS, section 2 and appendix.
 
 import numpy as np
 
-from analysis import kernels
+from analysis import gibbs, kernels
 from analysis.exact import entropy, softplus
 from analysis.graph import build
 from analysis.model import check_binary
@@ -56,7 +56,7 @@ def log_partition(machine, n_chains, n_temperatures, seed, base=None):
         pair = betas[k : k + 2]
         biases = (1 - pair) * start + pair * graph.bias
         tempered = graph._replace(bias=biases[0], weight=pair[0] * graph.weight, panel=pair[0] * graph.panel)
-        share(len(words), kernels.gibbs, words, tempered, draws, k, 1, n_chains)
+        share(len(words), gibbs.sweeps, words, tempered, draws, k, 1, n_chains)
         share(len(words), kernels.anneal, log_w, words, graph, biases, pair[:, 0], n_chains)
     return _log_mean(softplus(start.astype(np.float64)).sum() + log_w)
 

@@ -5,7 +5,7 @@ Given its neighbours a layer is factorial, so odd and even layers are drawn in t
 
 import numpy as np
 
-from analysis import kernels
+from analysis import gibbs, kernels
 from analysis.graph import build, from_words, to_words
 from analysis.lanes import CHAINS
 from analysis.model import check_binary, check_count, check_memory
@@ -42,7 +42,7 @@ def trajectory(machine, n_chains, n_records, seed, initial=None, stride=1):
     graph, draws = build(machine), key(derive(seed, "gibbs"))
     words = start_words(graph, n_chains, seed) if initial is None else _initial_words(machine, n_chains, initial)
     for k in range(n_records):
-        share(len(words), kernels.gibbs, words, graph, draws, k * stride, stride, n_chains)
+        share(len(words), gibbs.sweeps, words, graph, draws, k * stride, stride, n_chains)
         yield from_words(words, graph.layer, n_chains)
 
 

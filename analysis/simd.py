@@ -17,6 +17,7 @@ from numba.core import cgutils
 
 FLOAT, INT16, INT32, INT64 = ir.FloatType(), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 EXP = 1.32647e-3, 9.67151e-3, 5.550734e-2, 2.4022242e-1, 6.9314698e-1, 1.0  # of 2^f, f^5 first
+ROUGH = 5.517123e-2, 2.4261133e-1, 6.9326109e-1, 9.9992805e-1  # the same to 8e-5, by the smallest largest error
 FACTORS, WEYL = (0xD2511F53, 0xCD9E8D57), (0x9E3779B9, 0xBB67AE85)  # of Philox: of its products, and of its key
 REGISTER = 16  # float32 in the widest vector register
 ALIGN = 4  # numpy promises no more than the alignment of one float32
@@ -172,15 +173,20 @@ def exponential(builder, x):
     low, high = constant(x, -80.0), constant(x, 80.0)
     x = builder.select(builder.fcmp_ordered(">", x, low), x, low)
     x = builder.select(builder.fcmp_ordered("<", x, high), x, high)
-    log2_e, shift = constant(x, nearest(np.log2(np.e))), constant(x, 1.5 * 2.0**23)
-    rounded = fused(builder, x, log2_e, shift)  # no float32 of this size has a fraction: n stands in the lowest bits
-    f = fused(builder, x, log2_e, builder.fsub(shift, rounded))
-    power = constant(x, nearest(EXP[0]))
-    for coefficient in EXP[1:]:
-        power = fused(builder, power, f, constant(x, nearest(coefficient)))
+    return power(builder, x, np.log2(np.e), EXP)
+
+
+def power(builder, x, log2_base, coefficients):
+    """base^x = 2^n 2^f with n + f = x log2(base), |f| <= 1/2, 2^f by a polynomial; |x log2(base)| < 126."""
+    factor, shift = constant(x, nearest(log2_base)), constant(x, 1.5 * 2.0**23)
+    rounded = fused(builder, x, factor, shift)  # no float32 of this size has a fraction: n stands in the lowest bits
+    f = fused(builder, x, factor, builder.fsub(shift, rounded))
+    total = constant(x, nearest(coefficients[0]))
+    for coefficient in coefficients[1:]:
+        total = fused(builder, total, f, constant(x, nearest(coefficient)))
     integer = ir.VectorType(INT32, x.type.count) if isinstance(x.type, ir.VectorType) else INT32
-    power, rounded = (builder.bitcast(value, integer) for value in (power, rounded))
-    return builder.bitcast(builder.add(power, builder.shl(rounded, constant(rounded, 23))), x.type)
+    total, rounded = (builder.bitcast(value, integer) for value in (total, rounded))
+    return builder.bitcast(builder.add(total, builder.shl(rounded, constant(rounded, 23))), x.type)
 
 
 def odds(builder, below, above, factor, bias):
@@ -190,9 +196,13 @@ def odds(builder, below, above, factor, bias):
 
 def draw(builder, bits, odds):
     """r (1 + odds), see `lanes.draw`."""
-    r = builder.sitofp(builder.lshr(bits, constant(bits, 8)), odds.type)
-    r = builder.fmul(r, constant(odds, 2.0**-24))  # 24 of 32 bits: what a float32 holds exactly
+    r = builder.fmul(upper_bits(builder, bits, odds.type), constant(odds, 2.0**-24))
     return fused(builder, r, odds, r)
+
+
+def upper_bits(builder, bits, kind):
+    """24 of 32 random bits, what a float32 holds exactly, as numbers of this type."""
+    return builder.sitofp(builder.lshr(bits, constant(bits, 8)), kind)
 
 
 def larger(builder, a, b):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from analysis import kernels, learning, rbm
+from analysis import gibbs, kernels, learning, rbm
 from analysis.graph import DENSE, build, from_tiles, from_words, panels, to_machine, to_tiles, to_words
 from analysis.lanes import PATTERNS
 from analysis.model import BoltzmannMachine, check_binary, check_count
@@ -249,7 +249,7 @@ def _persistent_chains(graph, data, schedule, seed, factors):
     def states(batch, update):
         n, positive = len(batch), to_tiles(batch, len(graph.bias))
         share(len(positive), kernels.mean_field, positive, graph, n_iterations, tolerance, n)
-        share(len(chains), kernels.gibbs, chains, graph, draw_key, update * n_steps, n_steps, n_chains)
+        share(len(chains), gibbs.sweeps, chains, graph, draw_key, update * n_steps, n_steps, n_chains)
         return positive, no_tiles, chains, np.array([n, n_chains])
 
     return states

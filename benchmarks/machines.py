@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from analysis import data, kernels, protocol, pruning, threads, training
+from analysis import data, gibbs, protocol, pruning, threads, training
 from analysis.config import ROOT
 from analysis.graph import build, from_words
 from analysis.model import BoltzmannMachine
@@ -120,7 +120,7 @@ class OurSampler:
 
     def run(self, n_sweeps):
         arguments = self.words, self.graph, key(0), self.step, n_sweeps, self.n_chains
-        threads.share(len(self.words), kernels.gibbs, *arguments)
+        threads.share(len(self.words), gibbs.sweeps, *arguments)
         self.step += n_sweeps
 
     def states(self):

@@ -15,7 +15,7 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import graph, kernels, lanes, learning, spectrum, threads, training
+from analysis import gibbs, graph, kernels, lanes, learning, spectrum, threads, training
 from analysis.jit import kernel
 from analysis.lanes import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, WIDTH
 from analysis.model import BoltzmannMachine
@@ -585,7 +585,7 @@ def twin_of_gibbs(n_units, n):
 @pytest.mark.parametrize("n_units", SHAPES, ids=str)
 def test_gibbs_has_the_bits_of_its_twin(n_units, n, form, n_threads):
     machine = sparse_machine(n_units)
-    found = run(kernels.gibbs, machine, states_of(machine, n), key(SEED), 5, 2)
+    found = run(gibbs.sweeps, machine, states_of(machine, n), key(SEED), 5, 2)
     assert_same_bits(found, twin_of_gibbs(n_units, n))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import graph, kernels
+from analysis import gibbs, graph, kernels
 from analysis.lanes import CHAINS, PATTERNS
 from analysis.model import BoltzmannMachine
 from analysis.random import key
@@ -101,11 +101,11 @@ def test_a_tile_does_not_depend_on_where_the_call_begins(share, monkeypatch):
     monkeypatch.setattr(graph, "DENSE", share)
     built, n = graph.build(naive.machine_of((17, 18, 3), 1)), 6 * CHAINS
     together, apart, shifted = (start_words(built, n, 1) for _ in range(3))
-    kernels.gibbs(0, 6, together, built, key(2), 0, 3, n)
+    gibbs.sweeps(0, 6, together, built, key(2), 0, 3, n)
     for t in (2, 0, 3, 5, 1, 4):
-        kernels.gibbs(t, t + 1, apart, built, key(2), 0, 3, n)
+        gibbs.sweeps(t, t + 1, apart, built, key(2), 0, 3, n)
     for begin, end in ((1, 6), (0, 1)):
-        kernels.gibbs(begin, end, shifted, built, key(2), 0, 3, n)
+        gibbs.sweeps(begin, end, shifted, built, key(2), 0, 3, n)
     np.testing.assert_array_equal(together, apart)
     np.testing.assert_array_equal(together, shifted)
 
@@ -114,9 +114,9 @@ def test_sweeps_go_on_where_they_stopped():
     machine = MACHINES["masked DBM"]
     built = graph.build(machine)
     at_once, in_parts = start_words(built, 80, 1), start_words(built, 80, 1)
-    kernels.gibbs(0, 2, at_once, built, key(2), 0, 5, 80)
-    kernels.gibbs(0, 2, in_parts, built, key(2), 0, 2, 80)
-    kernels.gibbs(0, 2, in_parts, built, key(2), 2, 3, 80)
+    gibbs.sweeps(0, 2, at_once, built, key(2), 0, 5, 80)
+    gibbs.sweeps(0, 2, in_parts, built, key(2), 0, 2, 80)
+    gibbs.sweeps(0, 2, in_parts, built, key(2), 2, 3, 80)
     np.testing.assert_array_equal(at_once, in_parts)
 
 
@@ -148,7 +148,7 @@ def test_spare_bits_stay_zero(n_chains, share, monkeypatch):
     for _ in range(2):  # at the start, and after sweeps
         for t, tile in enumerate(words):
             assert tile.tolist() == [2 ** min(CHAINS, n_chains - t * CHAINS) - 1] * 20  # these units are always on
-        kernels.gibbs(0, len(words), words, built, key(0), 0, 2, n_chains)
+        gibbs.sweeps(0, len(words), words, built, key(0), 0, 2, n_chains)
 
 
 def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):

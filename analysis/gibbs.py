@@ -1,0 +1,120 @@
+"""Block Gibbs, many sweeps in place; where synapses are few, by sums of whole numbers that are as good as exact.
+
+    w_k = g n_k + rest_k     n_k a whole number, g the grain of the unit: every sum of its n_k fits 16 bits
+    |b + g sum_k n_k x_k - z| <= e = max(sum of the positive rests, sum of the negative ones) + rounding
+
+A unit is on where r (1 + exp(-z)) < 1. With the sum of whole numbers in place of z the left side is off by a factor of
+exp(e) at most: where it keeps clear of 1 by that margin, the draw is the exact one; where it does not, all chains of the
+word are drawn again from the exact sum. So the bits are those of `kernels.sweep`, whatever the weights. Twice as many
+whole numbers as float32 fit a vector; one word in ten or fewer is drawn again.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.jit import kernel
+from analysis.kernels import random_chains, sample_layer, workspace
+from analysis.lanes import AT_ONCE, CHAINS, PANEL, TWO, draw_whole, draw_word, whole_sum, whole_sums, word_sum
+
+_f32, _i32, _u32, _u64 = np.float32, np.int32, np.uint32, np.uint64
+WORTHWHILE = 8  # tiles times sweeps from which rounding the weights takes less time than it saves: measured
+_LARGEST = 2**15 - 1  # of the sums of a unit's whole numbers
+_LARGEST_INPUT = 80.0  # nats, where exp is clipped
+_LOG2_E = 1.4426950408889634
+_MOST = 2**14  # synapses of a unit whose roundings, half a grain each, leave room in 16 bits
+
+
+class Rounded(NamedTuple):
+    """Weights w_k = grain n_k + rest_k of a graph's n units and 2 S entries."""
+
+    twice: np.ndarray  # (2 S,) uint32: n_k in the lower and in the upper 16 bits
+    grain: np.ndarray  # (n,) float32, in units of -log 2 nats: odds 2^(bias + grain sum of n_k) against being on
+    bias: np.ndarray  # (n,) float32, the same
+    margin: np.ndarray  # (n,) float32: what r (1 + exp(-z)) may be off by, near 1; infinite where 16 bits are too few
+
+
+@kernel
+def sweeps(begin, end, words, graph, key, first_step, n_steps, n_chains):
+    """n_steps sweeps of block Gibbs in place: odd layers given even ones, then even given odd.
+
+    words (n_tiles, n_units) uint64; key (3,) uint64: seed (two words), stream. Bits beyond n_chains stay 0.
+    """
+    space, no_p, n_layers = workspace(graph), np.empty((0, 0, 0), np.float32), graph.layer.size - 1
+    sums, few = np.empty((TWO * PANEL, CHAINS), np.int16), np.zeros(n_layers, np.bool_)
+    if (end - begin) * n_steps >= WORTHWHILE:
+        for layer in range(n_layers):
+            few[layer] = graph.panels_below[layer] < 0 and graph.panels_above[layer] < 0
+    rounded = round_weights(graph, few)
+    for t in range(begin, end, AT_ONCE):
+        last = min(t + AT_ONCE, end)
+        for step in range(first_step, first_step + n_steps):
+            for parity in (1, 0):
+                for layer in range(parity, n_layers, 2):
+                    if not few[layer]:
+                        sample_layer(t, last, words, no_p, graph, layer, _f32(1.0), key, step, n_chains, space)
+                        continue
+                    for pair in range(t, last, TWO):
+                        tiles = pair, min(pair + TWO, last)
+                        sample_few(tiles, words, graph, rounded, layer, key, step, n_chains, space, sums)
+
+
+@kernel
+def round_weights(graph, layers):
+    """The weights of these layers' units (n_layers,) bool, rounded: grain = sum of one sign / room in 16 bits."""
+    bias, start, weight = graph.bias, graph.start, graph.weight
+    twice = np.empty(weight.size if layers.any() else 0, np.uint32)
+    grains, biases, margins = np.empty((3, bias.size), np.float32)
+    for layer in range(layers.size):
+        if layers[layer]:
+            for u in range(graph.layer[layer], graph.layer[layer + 1]):
+                grain, margins[u] = round_unit(twice, start[u], start[u + 1], weight, bias[u])
+                grains[u], biases[u] = -_LOG2_E * grain, -_LOG2_E * np.float64(bias[u])
+    return Rounded(twice, grains, biases, margins)
+
+
+@kernel
+def round_unit(twice, first, last, weight, bias):
+    """Round the weights of entries first ... last - 1; returns (grain in nats, margin)."""
+    n, up, down = last - first, 0.0, 0.0
+    for k in range(first, last):
+        up, down = up + max(np.float64(weight[k]), 0.0), down - min(np.float64(weight[k]), 0.0)
+    grain = max(up, down, 1e-30) / (_LARGEST - min(n, _MOST))
+    too_large, too_small, scale = 0.0, 0.0, 1.0 / grain
+    for k in range(first, last):
+        whole = _i32(np.float64(weight[k]) * scale + (_LARGEST + 0.5)) - _i32(_LARGEST)
+        rest = np.float64(weight[k]) - grain * whole
+        too_large, too_small = too_large + max(rest, 0.0), too_small - min(rest, 0.0)
+        twice[k] = _u32(whole & _i32(0xFFFF)) * _u32(0x10001)
+    size = up + down + abs(np.float64(bias))
+    error = max(too_large, too_small) + (n + 8) * 2.0**-23 * size  # n + 8 roundings, each by 2^-24 of the size or less
+    # exp(e) - 1 < 1.25 e for e < 0.4. Rough powers, exp and both draws are off by less than 1e-4 together.
+    wanted = error < 0.4 and size < _LARGEST_INPUT and n < _MOST
+    return grain, _f32(1.25 * error + 1e-4) if wanted else _f32(np.inf)
+
+
+@kernel
+def sample_few(tiles, words, graph, rounded, layer, key, step, n_chains, space, sums):
+    """Draw a layer given its neighbours by whole numbers: the bits of sample_layer. tiles: first and last + 1 of TWO."""
+    begin, end = tiles
+    bias, start, middle, neighbour, weight = graph.bias, graph.start, graph.above, graph.neighbour, graph.weight
+    below, above, bits, (twice, grain, rough_bias, margin) = space.below, space.above, space.bits, rounded
+    first_unit, last_unit = graph.layer[layer], graph.layer[layer + 1]
+    for first in range(first_unit, last_unit, PANEL):
+        last = min(first + PANEL, last_unit)
+        for u in range(first, last):
+            if end - begin == TWO:
+                whole_sums(sums, u - first, words, begin, start[u], start[u + 1], neighbour, twice)
+            else:
+                whole_sum(sums, u - first, words, begin, start[u], start[u + 1], neighbour, twice)
+        for t in range(begin, end):
+            there = ~_u64(0) >> _u64(CHAINS - min(CHAINS, n_chains - t * CHAINS))
+            random_chains(bits, first, last, key, step, t * CHAINS)
+            for u in range(first, last):
+                row, bits_row = PANEL * (t - begin) + u - first, u - first // 4 * 4
+                surely, perhaps = draw_whole(sums, row, bits, bits_row, grain[u], rough_bias[u], margin[u])
+                if (surely ^ perhaps) & there:
+                    word_sum(below, 0, words, t, start[u], middle[u], neighbour, weight)
+                    word_sum(above, 0, words, t, middle[u], start[u + 1], neighbour, weight)
+                    surely = draw_word(below, above, 0, bits, bits_row, _f32(1.0), bias[u])
+                words[t, u] = surely & there
