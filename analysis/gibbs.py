@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.arrays import zeros
 from analysis.jit import kernel
 from analysis.kernels import random_chains, sample_layer, workspace
 from analysis.lanes import AT_ONCE, CHAINS, PANEL, TWO, draw_whole, draw_word, whole_sum, whole_sums, word_sum
@@ -41,7 +42,7 @@ def sweeps(begin, end, words, graph, key, first_step, n_steps, n_chains):
     words (n_tiles, n_units) uint64; key (3,) uint64: seed (two words), stream. Bits beyond n_chains stay 0.
     """
     space, no_p, n_layers = workspace(graph), np.empty((0, 0, 0), np.float32), graph.layer.size - 1
-    sums, few = np.empty((TWO * PANEL, CHAINS), np.int16), np.zeros(n_layers, np.bool_)
+    sums, few = zeros((TWO * PANEL, CHAINS), np.int16), np.zeros(n_layers, np.bool_)
     if (end - begin) * n_steps >= WORTHWHILE:
         for layer in range(n_layers):
             few[layer] = graph.panels_below[layer] < 0 and graph.panels_above[layer] < 0

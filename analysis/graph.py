@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis import arrays
 from analysis.lanes import CHAINS, PANEL, PATTERNS
 from analysis.model import BoltzmannMachine
 from analysis.words import pack, unpack
@@ -70,7 +71,9 @@ def panels(machine):
                 blocks.append(_blocks(matrix))
                 size += blocks[-1].size
     # The kernels read whole groups of rows, beyond the last one too.
-    return np.concatenate([*blocks, np.zeros(PANEL * PANEL if size else 0, dtype=np.float32)]), below, above
+    panel = arrays.zeros((size + PANEL * PANEL if size else 0,), np.float32)
+    np.concatenate(blocks, out=panel[:size])
+    return panel, below, above
 
 
 def _blocks(weights):
@@ -122,7 +125,7 @@ def from_words(words, layer, n):
 def to_tiles(patterns, n_units):
     """Patterns (n, n_0) -> tiles (n_tiles, n_units, PATTERNS) float32 with the hidden units at 0."""
     n, n_visible = patterns.shape
-    tiles = np.zeros((-(-n // PATTERNS), n_units, PATTERNS), dtype=np.float32)
+    tiles = arrays.zeros((-(-n // PATTERNS), n_units, PATTERNS), np.float32)
     for tile, first in zip(tiles, range(0, n, PATTERNS)):
         part = patterns[first : first + PATTERNS]
         tile[:n_visible, : len(part)] = part.T

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.arrays import zeros
 from analysis.jit import kernel
 from analysis.lanes import (
     AT_ONCE,
@@ -98,10 +99,10 @@ def workspace(graph):
     for layer in range(graph.layer.size - 1):
         widest = max(widest, graph.layer[layer + 1] - graph.layer[layer])
     return Workspace(
-        np.empty((AT_ONCE * PANEL, CHAINS), np.float32),
-        np.empty((AT_ONCE * PANEL, CHAINS), np.float32),
-        np.empty((CHAINS, PANEL), np.float32),
-        np.empty((PANEL + 8, CHAINS), np.uint32),
+        zeros((AT_ONCE * PANEL, CHAINS), np.float32),
+        zeros((AT_ONCE * PANEL, CHAINS), np.float32),
+        zeros((CHAINS, PANEL), np.float32),
+        zeros((PANEL + 8, CHAINS), np.uint32),
         np.empty((AT_ONCE * CHAINS, widest), np.uint16),
         np.empty((AT_ONCE * CHAINS, widest), np.uint16),
         np.empty(AT_ONCE * CHAINS // GROUP, np.int64),
@@ -210,7 +211,7 @@ def sample_layer(begin, end, words, p, graph, layer, factor, key, step, n_chains
 @kernel
 def start(begin, end, words, bias, key, n_chains):
     """Independent units: 1 with probability sigmoid(b_u)."""
-    bits, inputs = np.empty((4, CHAINS), np.uint32), np.zeros((2, CHAINS), np.float32)
+    bits, inputs = zeros((4, CHAINS), np.uint32), zeros((2, CHAINS), np.float32)
     for t in range(begin, end):
         on = ~_u64(0) >> _u64(CHAINS - min(CHAINS, n_chains - t * CHAINS))
         for u in range(bias.size):
@@ -370,11 +371,9 @@ def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below,
                     elif n_tiles == 1:
                         lane_sum(above, u - first, states, t, middle[u], start[u + 1], neighbour, weight)
             for k in range(n_tiles):
-                n_patterns, moved = min(PATTERNS, n - (t + k) * PATTERNS), change[t + k]
-                for u in range(first, last):
-                    row = PANEL * k + u - first
-                    moved = max(moved, relax(states, t + k, u, below, above, row, factor, bias[u], n_patterns))
-                change[t + k] = moved
+                n_patterns = min(PATTERNS, n - (t + k) * PATTERNS)
+                moved = relax(states, t + k, first, last, below, above, PANEL * k, factor, bias, n_patterns)
+                change[t + k] = max(change[t + k], moved)
             t += max(n_tiles, 1)
 
 
@@ -388,7 +387,7 @@ def mean_field(begin, end, states, graph, n_iterations, tolerance, n):
     """
     last_layer = graph.layer.size - 2
     change = np.zeros(len(states), np.float32)
-    below, above = np.zeros((2, TWO * PANEL, PATTERNS), np.float32)
+    below, above = zeros((TWO * PANEL, PATTERNS), np.float32), zeros((TWO * PANEL, PATTERNS), np.float32)
     for layer in range(1, last_layer + 1):
         relax_layer(begin, end, states, change, graph, layer, n, True, below, above)
     change[:] = _f32(0.0)

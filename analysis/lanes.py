@@ -270,30 +270,35 @@ def draw_lanes(typing, states, row, j, odds, odds_row, bits, place):
 
 
 @intrinsic
-def relax(typing, tiles, tile, unit, below, above, row, factor, bias, n):
-    """tiles[tile, unit, c] = sigmoid(bias + factor (below + above)[row, c]) for c < n, else 0.
+def relax(typing, tiles, tile, first, last, below, above, row, factor, bias, n):
+    """tiles[tile, u, c] = sigmoid(bias[u] + factor (below + above)[row + u - first, c]) for c < n, else 0, u < last.
 
-    Returns the largest change of the unit. tiles (n_tiles, n_units, PATTERNS), below, above (n_rows, PATTERNS) float32.
+    Returns the largest change, from 0 on. tiles (n_tiles, n_units, PATTERNS), below, above (n_rows, PATTERNS), bias
+    (n_units,) float32.
     """
-    signature = types.float32(tiles, tile, unit, below, above, row, factor, bias, n)
+    signature = types.float32(tiles, tile, first, last, below, above, row, factor, bias, n)
 
     def codegen(context, builder, signature, arguments):
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         (tile_at,) = simd.rows_of(builder, array, arguments[1], 1, PATTERNS)
-        place, row = (simd.index(builder, (arguments[k], PATTERNS)) for k in (2, 5))
-        sums = (
-            simd.load(builder, simd.data(context, builder, signature.args[k], arguments[k]), row, PATTERNS)
-            for k in (3, 4)
-        )
-        odds = simd.odds(builder, *sums, *(simd.splat(builder, x, PATTERNS) for x in arguments[6:8]))
-        one = simd.constant(odds, 1.0)
-        value = builder.fdiv(one, builder.fadd(one, odds))
-        lanes = ir.Constant(ir.VectorType(simd.INT32, PATTERNS), list(range(PATTERNS)))
-        n = simd.splat(builder, builder.trunc(arguments[8], simd.INT32), PATTERNS)
-        value = builder.select(builder.icmp_signed("<", lanes, n), value, simd.zeros(PATTERNS))
-        change = builder.fsub(value, simd.load(builder, tile_at, place, PATTERNS))
-        simd.store(builder, value, tile_at, place)
-        change = builder.select(builder.fcmp_ordered("<", change, simd.zeros(PATTERNS)), builder.fneg(change), change)
+        sums_at = [simd.data(context, builder, signature.args[k], arguments[k]) for k in (4, 5)]
+        bias_at, first = simd.data(context, builder, signature.args[8], arguments[8]), arguments[2]
+        factor = simd.splat(builder, arguments[7], PATTERNS)
+        count = simd.splat(builder, builder.trunc(arguments[9], simd.INT32), PATTERNS)
+        there = builder.icmp_signed("<", simd.ascending(PATTERNS), count)
+
+        def relax_unit(u, accumulators):
+            row = simd.index(builder, (builder.add(arguments[6], builder.sub(u, first)), PATTERNS))
+            sums, place = [simd.load(builder, at, row, PATTERNS) for at in sums_at], simd.index(builder, (u, PATTERNS))
+            bias = simd.splat(builder, builder.load(builder.gep(bias_at, [u])), PATTERNS)
+            odds = simd.odds(builder, *sums, factor, bias)
+            one = simd.constant(odds, 1.0)
+            value = builder.select(there, builder.fdiv(one, builder.fadd(one, odds)), simd.zeros(PATTERNS))
+            change = simd.size(builder, builder.fsub(value, simd.load(builder, tile_at, place, PATTERNS)))
+            simd.store(builder, value, tile_at, place)
+            return [simd.larger(builder, change, accumulators[0])]
+
+        (change,) = simd.fold(builder, first, arguments[3], [simd.zeros(PATTERNS)], relax_unit)
         return simd.largest(builder, change)
 
     return signature, codegen

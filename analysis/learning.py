@@ -11,6 +11,7 @@ Hinton (2009) AISTATS.
 
 import numpy as np
 
+from analysis.arrays import zeros
 from analysis.jit import kernel
 from analysis.lanes import GROUP, PANEL, PATTERNS, SPAN, both_on, lane_dots, learn_row, popcount, span_counts, span_dots
 
@@ -83,7 +84,7 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
     n_below, n = first - first_below, last - first
     by_pattern, by_pattern_model = states_by_pattern(positive, first, last), states_by_pattern(negative, first, last)
     by_tile = words_by_tile(words, first, last)
-    data, model = np.zeros(SPAN, np.float32), np.zeros(SPAN, np.float32)
+    data, model = zeros((SPAN,), np.float32), zeros((SPAN,), np.float32)
     scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
     n_diverged = 0
     for span in range(len(by_pattern)):
@@ -111,7 +112,7 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
 def states_by_pattern(tiles, first, last):
     """x[s, k, c] = state of unit first + SPAN s + c in pattern k, 0 from unit `last` on: (n_spans, n, SPAN) float32."""
     n = len(tiles) * PATTERNS
-    out = np.zeros((-(-(last - first) // SPAN), n, SPAN), np.float32)
+    out = zeros((-(-(last - first) // SPAN), n, SPAN), np.float32)
     for t in range(len(tiles)):
         for u in range(last - first):
             for c in range(PATTERNS):
@@ -122,7 +123,7 @@ def states_by_pattern(tiles, first, last):
 @kernel
 def words_by_tile(words, first, last):
     """x[s, t, c] = word of unit first + SPAN s + c in tile t, 0 from unit `last` on: (n_spans, n, SPAN) uint64."""
-    out = np.zeros((-(-(last - first) // SPAN), len(words), SPAN), np.uint64)
+    out = zeros((-(-(last - first) // SPAN), len(words), SPAN), np.uint64)
     for t in range(len(words)):
         for u in range(last - first):
             out[u // SPAN, t, u % SPAN] = words[t, first + u]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.arrays import zeros
 from analysis.jit import kernel
 from analysis.kernels import BLOCK, random_bits
 from analysis.lanes import (
@@ -49,7 +50,7 @@ def build(machine):
     b[:, n_hidden:] = _NEVER
     w = _filled_up(w, PANEL, WIDTH)
     mask = _filled_up(mask, PANEL, WIDTH) if not mask.all() else np.zeros((0, 0), np.float32)
-    return DenseRBM(a, b, w, mask, np.zeros_like(a), np.zeros_like(b), np.zeros_like(w))
+    return DenseRBM(a, b, w, mask, *(zeros(x.shape, np.float32) for x in (a, b, w)))
 
 
 def parameters(rbm, shape):
@@ -59,7 +60,9 @@ def parameters(rbm, shape):
 
 
 def _filled_up(array, *multiples):
-    return np.pad(array.astype(np.float32), [(0, -n % multiple) for n, multiple in zip(array.shape, multiples)])
+    filled = zeros(tuple(n + -n % multiple for n, multiple in zip(array.shape, multiples)), np.float32)
+    filled[tuple(slice(n) for n in array.shape)] = array
+    return filled
 
 
 @kernel
@@ -70,14 +73,14 @@ def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, 
     """
     (n_visible, n_hidden), size = shape, min(size, order.size)
     a, b, w, mask, da, db, dw = rbm
-    v, v_model = np.zeros((size, a.size), np.float32), np.zeros((size, a.size), np.float32)
-    p, p_model = np.zeros((size, b.size), np.float32), np.zeros((size, b.size), np.float32)
+    v, v_model = zeros((size, a.size), np.float32), zeros((size, a.size), np.float32)
+    p, p_model = zeros((size, b.size), np.float32), zeros((size, b.size), np.float32)
     h, rows, rows_model = (
-        np.zeros((size, b.size), np.float32),
+        zeros((size, b.size), np.float32),
         np.empty(size + a.size, np.int32),
         np.empty(size, np.int32),
     )
-    bits = np.empty(BLOCK + b.size + max(a.size, b.size), np.uint32)
+    bits = zeros((BLOCK + b.size + max(a.size, b.size),), np.uint32)
     for first in range(0, order.size, size):
         n, update = min(size, order.size - first), first_update + first // size
         for c in range(n):

@@ -211,6 +211,12 @@ def larger(builder, a, b):
     return builder.select(compare(">", a, b), a, b)
 
 
+def size(builder, vector):
+    """|x| of a vector of float32: without the bit of the sign."""
+    bits = builder.bitcast(vector, ir.VectorType(INT32, vector.type.count))
+    return builder.bitcast(builder.and_(bits, constant(bits, 0x7FFFFFFF)), vector.type)
+
+
 def largest(builder, vector):
     """The largest number of a vector."""
     width = vector.type.count

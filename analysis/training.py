@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from analysis import gibbs, kernels, learning, rbm
+from analysis.arrays import zeros
 from analysis.graph import DENSE, build, from_tiles, from_words, panels, to_machine, to_tiles, to_words
 from analysis.lanes import PATTERNS
 from analysis.model import BoltzmannMachine, check_binary, check_count
@@ -195,7 +196,7 @@ class _Minibatches:
     def __init__(self, machine, data, schedule, seed, factors):
         self._masks, self._data, self._schedule = machine.masks, data, schedule
         self._graph = build(machine)
-        self._velocity = tuple(np.zeros_like(x) for x in (self._graph.weight, self._graph.panel, self._graph.bias))
+        self._velocity = tuple(zeros(x.shape, np.float32) for x in (self._graph.weight, self._graph.panel, self._graph.bias))
         ones = BoltzmannMachine(machine.biases, tuple(m.astype(np.float32) for m in machine.masks), machine.masks)
         self._present = panels(ones)[0].astype(np.uint8)
         self._work = np.concatenate([[0], np.cumsum(1 + self._graph.start[1:] - self._graph.above)])
@@ -228,7 +229,7 @@ def _contrastive_divergence(graph, data, schedule, seed, factors):
     def states(batch, update):
         n, words = len(batch), to_words([batch], len(graph.bias))
         positive = to_tiles(batch, len(graph.bias))
-        negative = np.zeros_like(positive)
+        negative = zeros(positive.shape, np.float32)
         first_step = update * (n_steps + 1)
         arguments = positive, negative, graph, factors, draw_key, first_step, n_steps, n
         share(len(words), kernels.contrastive_divergence, words, *arguments)

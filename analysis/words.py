@@ -8,6 +8,7 @@ Counts are integers: exact, in any order, on any machine.
 
 import numpy as np
 
+from analysis.arrays import zeros
 from analysis.jit import kernel
 from analysis.lanes import CHAINS, GROUP, count_common
 from analysis.threads import share
@@ -41,7 +42,7 @@ def coincidences(x, y):
 def _rows_of_units(words, multiple):
     """Words (n_tiles, n_units) transposed, filled up with 0 to whole vectors and to a multiple of so many units."""
     n_tiles, n_units = words.shape
-    rows = np.zeros((-(-n_units // multiple) * multiple, -(-n_tiles // _VECTOR) * _VECTOR), dtype=np.uint64)
+    rows = zeros((-(-n_units // multiple) * multiple, -(-n_tiles // _VECTOR) * _VECTOR), np.uint64)
     rows[:n_units, :n_tiles] = words.T
     return rows
 

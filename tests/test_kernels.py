@@ -422,24 +422,24 @@ def test_panel_sums_add_products_in_ascending_order(first, last):
 
 
 @kernel
-def relax(tiles, tile, unit, below, above, row, factor, bias, n):
-    return lanes.relax(tiles, tile, unit, below, above, row, factor, bias, n)
+def relax(tiles, tile, first, last, below, above, row, factor, bias, n):
+    return lanes.relax(tiles, tile, first, last, below, above, row, factor, bias, n)
 
 
 @pytest.mark.parametrize("n", [1, 20, PATTERNS])
 def test_relax_sets_the_sigmoid_of_the_input_and_returns_the_largest_change(n):
     rng = np.random.default_rng(8)
-    below, above = rng.normal(0, 2, (2, 3, PATTERNS)).astype(np.float32)
-    factor, bias = np.float32(2), np.float32(-0.3)
-    new = naive.sigmoid(naive.fma(factor, below[1] + above[1], bias))
-    new[n:] = 0
-    for c in range(n):
+    below, above = rng.normal(0, 2, (2, 4, PATTERNS)).astype(np.float32)
+    factor, bias = np.float32(2), rng.normal(size=5).astype(np.float32)
+    new = naive.sigmoid(naive.fma(factor, below[1:3] + above[1:3], bias[2:4, None]))  # of units 2 and 3
+    new[:, n:] = 0
+    for c, u in itertools.product(range(n), (0, 1)):
         tiles = rng.random((2, 5, PATTERNS), np.float32)
-        tiles[1, 3] = new + np.float32(0.01)
-        tiles[1, 3, c] = new[c] - np.float32((-1) ** c * 0.5)
-        largest, expected = np.abs(new - tiles[1, 3]).max(), tiles.copy()
-        expected[1, 3] = new
-        assert relax(tiles, 1, 3, below, above, 1, factor, bias, n) == largest
+        tiles[1, 2:4] = new + np.float32(0.01)
+        tiles[1, 2 + u, c] = new[u, c] - np.float32((-1) ** c * 0.5)
+        largest, expected = np.abs(new - tiles[1, 2:4]).max(), tiles.copy()
+        expected[1, 2:4] = new
+        assert relax(tiles, 1, 2, 4, below, above, 1, factor, bias, n) == largest
         np.testing.assert_array_equal(tiles, expected)
 
 
