@@ -15,7 +15,8 @@ from llvmlite import binding
 from numba.core.event import Listener, register, unregister
 
 _SOURCES = (
-    "jit.py", "arrays.py",
+    "jit.py",
+    "arrays.py",
     "simd.py",
     "lanes.py",
     "words.py",

@@ -34,14 +34,33 @@ def share(work, kernel, *arguments):
 
     work : n, for items that cost the same, or an array (n + 1,), ascending from 0: the cost of all items before each
     """
+    (found,) = share_all((work, kernel, *arguments))
+    return found
+
+
+def share_all(*jobs):
+    """`share` of several (work, kernel, *arguments) that do not touch one another: a list each.
+
+    Every thread does its part of one after the other, so that threads are woken up once, which takes 0.05 ms.
+    """
+    n_threads = count()
+    calls = [[(kernel, *ends, *arguments) for ends in _ranges(work, n_threads)] for work, kernel, *arguments in jobs]
+    mine, *theirs = [[job[t] for job in calls if t < len(job)] for t in range(max(len(job) for job in calls))]
+    # Threads do not survive a fork: a pool belongs to its process.
+    others = [_pool(n_threads - 1, os.getpid()).submit(_call, part) for part in theirs]
+    results = [iter(part) for part in (_call(mine), *(other.result() for other in others))]
+    return [[next(result) for _, result in zip(job, results)] for job in calls]
+
+
+def _ranges(work, n_threads):
+    """(begin, end) of each thread."""
     n = work if np.ndim(work) == 0 else len(work) - 1
-    n_threads = min(count(), n)
-    if n_threads <= 1:
-        return [kernel(0, n, *arguments)]
+    n_threads = max(1, min(n_threads, n))
     inner = np.arange(1, n_threads)
     cuts = n * inner // n_threads if np.ndim(work) == 0 else np.searchsorted(work, work[-1] * inner / n_threads)
     edges = [0, *cuts.tolist(), n]  # not by cost: the last items may cost nothing
-    # Threads do not survive a fork: a pool belongs to its process.
-    pool = _pool(n_threads - 1, os.getpid())
-    others = [pool.submit(kernel, a, b, *arguments) for a, b in zip(edges[1:-1], edges[2:])]
-    return [kernel(0, edges[1], *arguments), *(other.result() for other in others)]
+    return list(zip(edges[:-1], edges[1:]))
+
+
+def _call(calls):
+    return [kernel(*arguments) for kernel, *arguments in calls]

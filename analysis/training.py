@@ -21,7 +21,7 @@ from analysis.lanes import PATTERNS
 from analysis.model import BoltzmannMachine, check_binary, check_count
 from analysis.random import choice, derive, key, permutation
 from analysis.sampling import start_words
-from analysis.threads import share
+from analysis.threads import share, share_all
 from analysis.words import pack
 
 
@@ -196,7 +196,9 @@ class _Minibatches:
     def __init__(self, machine, data, schedule, seed, factors):
         self._masks, self._data, self._schedule = machine.masks, data, schedule
         self._graph = build(machine)
-        self._velocity = tuple(zeros(x.shape, np.float32) for x in (self._graph.weight, self._graph.panel, self._graph.bias))
+        self._velocity = tuple(
+            zeros(x.shape, np.float32) for x in (self._graph.weight, self._graph.panel, self._graph.bias)
+        )
         ones = BoltzmannMachine(machine.biases, tuple(m.astype(np.float32) for m in machine.masks), machine.masks)
         self._present = panels(ones)[0].astype(np.uint8)
         self._work = np.concatenate([[0], np.cumsum(1 + self._graph.start[1:] - self._graph.above)])
@@ -249,8 +251,10 @@ def _persistent_chains(graph, data, schedule, seed, factors):
 
     def states(batch, update):
         n, positive = len(batch), to_tiles(batch, len(graph.bias))
-        share(len(positive), kernels.mean_field, positive, graph, n_iterations, tolerance, n)
-        share(len(chains), gibbs.sweeps, chains, graph, draw_key, update * n_steps, n_steps, n_chains)
+        share_all(
+            (len(positive), kernels.mean_field, positive, graph, n_iterations, tolerance, n),
+            (len(chains), gibbs.sweeps, chains, graph, draw_key, update * n_steps, n_steps, n_chains),
+        )
         return positive, no_tiles, chains, np.array([n, n_chains])
 
     return states
