@@ -4,9 +4,9 @@
     |b + g sum_k n_k x_k - z| <= e = max(sum of the positive rests, sum of the negative ones) + rounding
 
 A unit is on where r (1 + exp(-z)) < 1. With the sum of whole numbers in place of z the left side is off by a factor of
-exp(e) at most: where it keeps clear of 1 by that margin, the draw is the exact one; where it does not, all chains of the
-word are drawn again from the exact sum. So the bits are those of `kernels.sweep`, whatever the weights. Twice as many
-whole numbers as float32 fit a vector; one word in ten or fewer is drawn again.
+exp(e) at most: where it keeps clear of 1 by that margin, the draw is the exact one; where it does not, the word is
+drawn again from the exact sum. So the bits are those of `kernels.sweep`, whatever the weights. Twice as many whole
+numbers as float32 fit a vector, and few words are drawn again.
 """
 
 from typing import NamedTuple
@@ -14,16 +14,19 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.arrays import zeros
+from analysis.draws import draw_whole, draw_word
 from analysis.jit import kernel
 from analysis.kernels import random_chains, sample_layer, workspace
-from analysis.lanes import AT_ONCE, CHAINS, PANEL, TWO, draw_whole, draw_word, whole_sum, whole_sums, word_sum
+from analysis.lanes import AT_ONCE, CHAINS, PANEL, TWO
+from analysis.sums import whole_sum, whole_sums, word_sum
 
 _f32, _i32, _u32, _u64 = np.float32, np.int32, np.uint32, np.uint64
 WORTHWHILE = 8  # tiles times sweeps from which rounding the weights takes less time than it saves: measured
+_MOST_DRAWN_TWICE = 0.5  # of the words of a layer, at most, beyond which exact sums alone take less time
 _LARGEST = 2**15 - 1  # of the sums of a unit's whole numbers
 _LARGEST_INPUT = 80.0  # nats, where exp is clipped
 _LOG2_E = 1.4426950408889634
-_MOST = 2**14  # synapses of a unit whose roundings, half a grain each, leave room in 16 bits
+_ROUNDING = 2**14  # room left for it: it adds half of their count to a sum of numbers, and doubles the sum at most
 
 
 class Rounded(NamedTuple):
@@ -62,15 +65,22 @@ def sweeps(begin, end, words, graph, key, first_step, n_steps, n_chains):
 
 @kernel
 def round_weights(graph, layers):
-    """The weights of these layers' units (n_layers,) bool, rounded: grain = sum of one sign / room in 16 bits."""
+    """The weights of these layers' units (n_layers,) bool, rounded: grain = sum of one sign / room in 16 bits.
+
+    Layers whose weights are so large and many that too many words would be drawn twice are taken out of `layers`.
+    """
     bias, start, weight = graph.bias, graph.start, graph.weight
     twice = np.empty(weight.size if layers.any() else 0, np.uint32)
     grains, biases, margins = np.empty((3, bias.size), np.float32)
     for layer in range(layers.size):
         if layers[layer]:
-            for u in range(graph.layer[layer], graph.layer[layer + 1]):
+            first, last, twice_drawn = graph.layer[layer], graph.layer[layer + 1], 0.0
+            for u in range(first, last):
                 grain, margins[u] = round_unit(twice, start[u], start[u + 1], weight, bias[u])
                 grains[u], biases[u] = -_LOG2_E * grain, -_LOG2_E * np.float64(bias[u])
+                # A chain is in doubt with probability 2 m p (1 - p) <= m / 2, a word for one of its chains.
+                twice_drawn += min(CHAINS * np.float64(margins[u]) / 2, 1.0)
+            layers[layer] = twice_drawn < _MOST_DRAWN_TWICE * (last - first)
     return Rounded(twice, grains, biases, margins)
 
 
@@ -80,7 +90,7 @@ def round_unit(twice, first, last, weight, bias):
     n, up, down = last - first, 0.0, 0.0
     for k in range(first, last):
         up, down = up + max(np.float64(weight[k]), 0.0), down - min(np.float64(weight[k]), 0.0)
-    grain = max(up, down, 1e-30) / (_LARGEST - min(n, _MOST))
+    grain = max(up, down, 1e-30) / (_LARGEST - min(n, _ROUNDING))
     too_large, too_small, scale = 0.0, 0.0, 1.0 / grain
     for k in range(first, last):
         whole = _i32(np.float64(weight[k]) * scale + (_LARGEST + 0.5)) - _i32(_LARGEST)
@@ -90,13 +100,13 @@ def round_unit(twice, first, last, weight, bias):
     size = up + down + abs(np.float64(bias))
     error = max(too_large, too_small) + (n + 8) * 2.0**-23 * size  # n + 8 roundings, each by 2^-24 of the size or less
     # exp(e) - 1 < 1.25 e for e < 0.4. Rough powers, exp and both draws are off by less than 1e-4 together.
-    wanted = error < 0.4 and size < _LARGEST_INPUT and n < _MOST
+    wanted = error < 0.4 and max(up, down) + abs(np.float64(bias)) < _LARGEST_INPUT
     return grain, _f32(1.25 * error + 1e-4) if wanted else _f32(np.inf)
 
 
 @kernel
 def sample_few(tiles, words, graph, rounded, layer, key, step, n_chains, space, sums):
-    """Draw a layer given its neighbours by whole numbers: the bits of sample_layer. tiles: first and last + 1 of TWO."""
+    """Draw a layer given its neighbours by whole numbers, in at most TWO tiles (begin, end), as sample_layer does."""
     begin, end = tiles
     bias, start, middle, neighbour, weight = graph.bias, graph.start, graph.above, graph.neighbour, graph.weight
     below, above, bits, (twice, grain, rough_bias, margin) = space.below, space.above, space.bits, rounded

@@ -16,8 +16,9 @@ from analysis.model import BoltzmannMachine
 from analysis.words import pack, unpack
 
 # Share of two layers' synapses, and units of the smaller one, from which panels are faster: measured, both in turn.
-DENSE, NARROWEST = 0.5, 64
-_WIDEST = 2**16 // (PANEL // 2) - 1  # units of a layer with panels: lanes.row_sum counts their rows in 16 bits
+# Inputs have the same bits by panels and by rows; what is learnt is summed over patterns in another order.
+DENSE, NARROWEST = 0.4, 64
+_WIDEST = 2**16 // (PANEL // 2) - 1  # units of a layer with panels: sums.row_sum counts their rows in 16 bits
 
 
 class Graph(NamedTuple):

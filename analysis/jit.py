@@ -14,24 +14,14 @@ import numba
 from llvmlite import binding
 from numba.core.event import Listener, register, unregister
 
-_SOURCES = (
-    "jit.py",
-    "arrays.py",
-    "simd.py",
-    "lanes.py",
-    "words.py",
-    "kernels.py",
-    "gibbs.py",
-    "learning.py",
-    "rbm.py",
-    "spectrum.py",
-)
+# The modules of kernels and of what these are built from.
+_SOURCES = "jit arrays simd lanes sums draws products words kernels meanfield gibbs learning rbm spectrum".split()
 
 
 def _cache_folder():
     """Folder for compiled kernels, keyed by their source; None where it cannot be written."""
     here = Path(__file__).parent
-    digest = hashlib.sha256(b"".join((here / name).read_bytes() for name in _SOURCES)).hexdigest()[:12]
+    digest = hashlib.sha256(b"".join((here / f"{name}.py").read_bytes() for name in _SOURCES)).hexdigest()[:12]
     root = Path(os.environ.get("NUMBA_CACHE_DIR") or here.parent / ".cache")
     folder = root / f"numba-{digest}"
     try:

@@ -1,14 +1,14 @@
-"""Every state transition of the simulation, as numba functions of arrays and scalars.
+"""Binary states: every transition of the simulation, as numba functions of arrays and scalars.
 
     uniform      r = Philox4x32-7(counter = (unit / 4, step, chain, stream), key = seed)[unit % 4]
     input        z_u = b_u + factor * (sum_k w_uk x_k over neighbours below + the same above)
     unit         x_u = 1 with probability sigmoid(z_u), that is where r (1 + exp(-z_u)) < 1
 
-`factor` is 1 except in greedy pretraining. A machine arrives as a `graph.Graph`, binary states as words (n_tiles,
-n_units), one chain a bit, graded states as tiles (n_tiles, n_units, PATTERNS), one pattern a lane (see `lanes`). A draw
-depends on its position alone and every sum has a fixed order, so that neither threads nor instruction sets change a
-bit; threads share nothing but whole tiles or units: the first two arguments of a kernel name those it works on.
-Sources: block Gibbs and mean field: Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hinton (2002),
+`factor` is 1 except in greedy pretraining. A machine arrives as a `graph.Graph`, states as words (n_tiles, n_units),
+one chain a bit, probabilities as tiles (n_tiles, n_units, PATTERNS), one pattern a lane (see `lanes`). A draw depends
+on its position alone and every sum has a fixed order, so that neither threads nor instruction sets change a bit;
+threads share nothing but whole tiles or units: the first two arguments of a kernel name those it works on. Sources:
+block Gibbs: Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hinton (2002),
 doi:10.1162/089976602760128018.
 """
 
@@ -17,25 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.arrays import zeros
+from analysis.draws import draw_chains, draw_units, draw_word, exp
 from analysis.jit import kernel
-from analysis.lanes import (
-    AT_ONCE,
-    BLOCK,
-    CHAINS,
-    GROUP,
-    PANEL,
-    PATTERNS,
-    TWO,
-    draw_chains,
-    draw_units,
-    draw_word,
-    exp,
-    lane_sum,
-    lane_sums,
+from analysis.lanes import AT_ONCE, BLOCK, CHAINS, GROUP, PANEL, PATTERNS
+from analysis.sums import (
     lowest_bit,
-    panel_sum,
-    panel_sum_across,
-    relax,
     row_sum,
     transpose,
     word_sum,
@@ -321,83 +307,3 @@ def contrastive_divergence(begin, end, words, positive, negative, graph, factors
             word = words[k // TILES_A_WORD, u] >> _u64(k % TILES_A_WORD * PATTERNS)
             for c in range(PATTERNS):
                 negative[k, u, c] = _f32((word >> _u64(c)) & _u64(1))
-
-
-# ---- graded states -------------------------------------------------------------------------------------------------
-
-
-@kernel
-def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below, above):
-    """m_u = sigmoid(b_u + input) of a layer, in place, in tiles whose change[t] is not negative; raises that to theirs.
-
-    With below_alone the input from above is missing, and that from below doubled in its place where there is a layer.
-    A block of units is done for all tiles, so that its weights are read once, TWO tiles at a time where both are at
-    work; weights of a pair of layers are read from the same panels in both directions, so that they stay in the cache.
-    below, above (TWO PANEL, PATTERNS) float32: room for inputs; above is 0 where below_alone.
-    """
-    layers, panel, panels_below, panels_above = graph.layer, graph.panel, graph.panels_below, graph.panels_above
-    bias, start, middle, neighbour, weight = graph.bias, graph.start, graph.above, graph.neighbour, graph.weight
-    first_unit, last_unit = layers[layer], layers[layer + 1]
-    factor = _f32(2.0) if below_alone and layer < layers.size - 2 else _f32(1.0)
-    for first in range(first_unit, last_unit, PANEL):
-        last, t = min(first + PANEL, last_unit), begin
-        while t < end:
-            n_tiles = 0
-            while n_tiles < TWO and t + n_tiles < end and change[t + n_tiles] >= 0:
-                n_tiles += 1
-            for k in range(n_tiles):
-                if panels_below[layer] >= 0:
-                    first_row = layers[layer - 1]
-                    place = panels_below[layer] + (first - first_unit) * (first_unit - first_row + 1)
-                    for u in range(0, PANEL, GROUP):
-                        panel_sum(below, PANEL * k + u, states, t + k, first_row, first_unit, panel, place + u)
-                if not below_alone and panels_above[layer] >= 0:
-                    size = (last_unit - first_unit + 1) * PANEL
-                    place = panels_below[layer + 1] + (first - first_unit) * PANEL
-                    top, end_above = place, layers[layer + 2]
-                    for u in range(0, last - first, GROUP):
-                        place = top + u * PANEL
-                        panel_sum_across(above, PANEL * k + u, states, t + k, last_unit, end_above, panel, place, size)
-            if panels_below[layer] < 0:
-                for u in range(first, last):
-                    if n_tiles == TWO:
-                        lane_sums(below, u - first, states, t, start[u], middle[u], neighbour, weight)
-                    elif n_tiles == 1:
-                        lane_sum(below, u - first, states, t, start[u], middle[u], neighbour, weight)
-            if not below_alone and panels_above[layer] < 0:
-                for u in range(first, last):
-                    if n_tiles == TWO:
-                        lane_sums(above, u - first, states, t, middle[u], start[u + 1], neighbour, weight)
-                    elif n_tiles == 1:
-                        lane_sum(above, u - first, states, t, middle[u], start[u + 1], neighbour, weight)
-            for k in range(n_tiles):
-                n_patterns = min(PATTERNS, n - (t + k) * PATTERNS)
-                moved = relax(states, t + k, first, last, below, above, PANEL * k, factor, bias, n_patterns)
-                change[t + k] = max(change[t + k], moved)
-            t += max(n_tiles, 1)
-
-
-@kernel
-def mean_field(begin, end, states, graph, n_iterations, tolerance, n):
-    """Naive mean field of the hidden layers of n patterns in place: m_u = sigmoid(z_u), visible units clamped.
-
-    Starts from one pass upwards with doubled input below the last layer (the missing input from above); ends after
-    n_iterations, and for a tile when none of its units moved by `tolerance` or more. Lanes beyond n stay 0.
-    states (n_tiles, n_units, PATTERNS) float32.
-    """
-    last_layer = graph.layer.size - 2
-    change = np.zeros(len(states), np.float32)
-    below, above = zeros((TWO * PANEL, PATTERNS), np.float32), zeros((TWO * PANEL, PATTERNS), np.float32)
-    for layer in range(1, last_layer + 1):
-        relax_layer(begin, end, states, change, graph, layer, n, True, below, above)
-    change[:] = _f32(0.0)
-    n_active, iteration = end - begin, 0
-    while last_layer > 1 and n_active and iteration < n_iterations:
-        for layer in range(1, last_layer + 1):
-            relax_layer(begin, end, states, change, graph, layer, n, False, below, above)
-        n_active = 0
-        for t in range(begin, end):
-            done = change[t] < tolerance
-            change[t] = _f32(-1.0) if done else _f32(0.0)
-            n_active += not done
-        iteration += 1

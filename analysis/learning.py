@@ -13,7 +13,8 @@ import numpy as np
 
 from analysis.arrays import zeros
 from analysis.jit import kernel
-from analysis.lanes import GROUP, PANEL, PATTERNS, SPAN, both_on, lane_dots, learn_row, popcount, span_counts, span_dots
+from analysis.lanes import GROUP, PANEL, PATTERNS, SPAN
+from analysis.products import both_on, lane_dots, learn_row, popcount, span_counts, span_dots
 
 _f32 = np.float32
 DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats

@@ -13,20 +13,13 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.arrays import zeros
+from analysis.draws import draw_lanes, odds_lanes
 from analysis.jit import kernel
 from analysis.kernels import BLOCK, random_bits
-from analysis.lanes import (
-    GROUP,
-    PANEL,
-    WIDTH,
-    add_rows,
-    draw_lanes,
-    learn_lanes,
-    learn_panel,
-    odds_lanes,
-    row_dots,
-)
+from analysis.lanes import GROUP, PANEL, WIDTH
 from analysis.learning import DIVERGED_BITS
+from analysis.products import learn_lanes, learn_panel
+from analysis.sums import add_rows, row_dots
 
 _NEVER = np.float32(-100.0)  # bias of the hidden units that fill up: P(h = 1) < 1e-34
 

@@ -1,4 +1,4 @@
-"""Bricks of vector code, in LLVM: what `lanes` builds its operations from.
+"""Bricks of vector code, in LLVM: what `sums`, `draws` and `products` are built from.
 
     fold           accumulators over k = first ... last - 1, in ascending order
     load, store    vectors of float32
@@ -169,7 +169,7 @@ def nearest(value):
 
 
 def exponential(builder, x):
-    """exp(x) of numbers or vectors, see `lanes.exp`."""
+    """exp(x) of numbers or vectors, see `draws.exp`."""
     low, high = constant(x, -80.0), constant(x, 80.0)
     x = builder.select(builder.fcmp_ordered(">", x, low), x, low)
     x = builder.select(builder.fcmp_ordered("<", x, high), x, high)
@@ -195,7 +195,7 @@ def odds(builder, below, above, factor, bias):
 
 
 def draw(builder, bits, odds):
-    """r (1 + odds), see `lanes.draw`."""
+    """r (1 + odds), see `draws.draw`."""
     r = builder.fmul(upper_bits(builder, bits, odds.type), constant(odds, 2.0**-24))
     return fused(builder, r, odds, r)
 

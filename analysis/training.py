@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from analysis import gibbs, kernels, learning, rbm
+from analysis import gibbs, kernels, learning, meanfield, rbm
 from analysis.arrays import zeros
 from analysis.graph import DENSE, build, from_tiles, from_words, panels, to_machine, to_tiles, to_words
 from analysis.lanes import PATTERNS
@@ -147,7 +147,7 @@ def mean_field(machine, patterns, n_iterations=50, tolerance=1e-7):
         raise ValueError(f"tolerance: found {tolerance!r}, expected a finite number of at least 0")
     graph = build(machine)
     tiles = to_tiles(patterns, len(graph.bias))
-    share(len(tiles), kernels.mean_field, tiles, graph, n_iterations, np.float32(tolerance), len(patterns))
+    share(len(tiles), meanfield.mean_field, tiles, graph, n_iterations, np.float32(tolerance), len(patterns))
     return from_tiles(tiles, graph.layer, len(patterns))
 
 
@@ -252,7 +252,7 @@ def _persistent_chains(graph, data, schedule, seed, factors):
     def states(batch, update):
         n, positive = len(batch), to_tiles(batch, len(graph.bias))
         share_all(
-            (len(positive), kernels.mean_field, positive, graph, n_iterations, tolerance, n),
+            (len(positive), meanfield.mean_field, positive, graph, n_iterations, tolerance, n),
             (len(chains), gibbs.sweeps, chains, graph, draw_key, update * n_steps, n_steps, n_chains),
         )
         return positive, no_tiles, chains, np.array([n, n_chains])

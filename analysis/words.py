@@ -10,7 +10,8 @@ import numpy as np
 
 from analysis.arrays import zeros
 from analysis.jit import kernel
-from analysis.lanes import CHAINS, GROUP, count_common
+from analysis.lanes import CHAINS, GROUP
+from analysis.products import count_common
 from analysis.threads import share
 
 _WORDS = 512  # words at a time: those of GROUP units are 32 kB, which stay in the nearest cache

@@ -3,16 +3,18 @@
     total_c <- total_c + sum_k matrix[rows[c, k]]
 
 Eight rows a pass, so that a total is read and written once for eight additions; float32, on vectors as wide as those of
-the package's kernels. The matrix of 400 x 676 is 1 MB: it fits the second-level cache of a current core, not the first.
+the package's kernels, in rows that begin where cache lines do. The matrix of 400 x 676 is 1 MB: it fits the
+second-level cache of a current core, not the first.
 """
 
 import numba
 import numpy as np
 
-from analysis import jit  # noqa: F401  (sets the width of vectors)
+from analysis import arrays
 from analysis.threads import share
 
 ROWS_A_PASS = 8
+_VECTOR = 16  # float32 in a cache line
 
 
 class Additions:
@@ -20,10 +22,12 @@ class Additions:
 
     def __init__(self, shape, n_chains, activity, seed):
         rng, n_active = np.random.default_rng(seed), max(1, round(activity * shape[0] / ROWS_A_PASS)) * ROWS_A_PASS
-        self.matrix = rng.normal(size=shape).astype(np.float32)
+        filled_up = shape[0], -(-shape[1] // _VECTOR) * _VECTOR
+        self.matrix = arrays.zeros(filled_up, np.float32)
+        self.matrix[:, : shape[1]] = rng.normal(size=shape)
         self.rows = np.array([np.sort(rng.choice(shape[0], n_active, replace=False)) for _ in range(n_chains)])
-        self.totals = np.zeros((n_chains, shape[1]), dtype=np.float32)
-        self.n_additions = self.rows.size * shape[1]
+        self.totals = arrays.zeros((n_chains, filled_up[1]), np.float32)
+        self.n_additions = self.rows.size * filled_up[1]
 
     def run(self, n):
         for _ in range(n):

@@ -68,13 +68,14 @@ def test_peers_sample_from_the_same_machine(machine, name):
 @pytest.mark.parametrize("arrays", ARRAYS.values(), ids=ARRAYS)
 def test_peers_learn_in_the_same_direction(machine, arrays):
     patterns = np.random.default_rng(0).integers(0, 2, (20, 9)).astype(np.uint8)
-    sizes = machines.Sizes(n_patterns=20, n_pcd_chains=4000)
+    n_chains = 16_000  # so many that the noise of both takes 0.015 from their correlation, measured
+    sizes = machines.Sizes(n_patterns=20, n_pcd_chains=n_chains)
     ours, peer = OurLearner(machine, patterns, sizes), PeerLearner(arrays(0), machine, patterns, sizes)
     for learner in (ours, peer):
         learner.run(1, 1.0, 0.0)
     learned = ours.learner.machine()
     joint, biases = -np.asarray(peer.learner.weights), [-np.asarray(b)[:, 0] for b in peer.learner.biases]
-    error = 5 * np.sqrt(2 * 0.25 / 4000)  # of two model terms from 4000 chains each; the data term is the same
+    error = 5 * np.sqrt(2 * 0.25 / n_chains)  # of two model terms, one by each; the data term is the same
     for layer, weights in enumerate((joint[:9], joint[9:].T)):
         np.testing.assert_allclose(weights, learned.weights[layer], rtol=0, atol=error)
         assert not weights[~machine.masks[layer]].any()

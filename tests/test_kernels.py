@@ -15,9 +15,9 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import gibbs, graph, kernels, lanes, learning, spectrum, threads, training
+from analysis import draws, gibbs, graph, kernels, learning, meanfield, products, spectrum, sums, threads, training
 from analysis.jit import kernel
-from analysis.lanes import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, WIDTH
+from analysis.lanes import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, TWO, WIDTH
 from analysis.model import BoltzmannMachine
 from analysis.random import key
 
@@ -82,7 +82,7 @@ def sigmoid(x):
 
 @kernel
 def draw(bits, odds):
-    return lanes.draw(bits, odds)
+    return draws.draw(bits, odds)
 
 
 def exp(x):
@@ -128,7 +128,7 @@ def triples():
 @kernel
 def fma_of(out, a, b, c):
     for k in range(out.size):
-        out[k] = lanes.fma(a[k], b[k], c[k])
+        out[k] = sums.fma(a[k], b[k], c[k])
 
 
 def test_fma_of_the_twin_is_the_exact_value_rounded_once():
@@ -225,7 +225,7 @@ def test_exp_and_sigmoid_are_finite_and_in_range_at_extreme_arguments():
 def test_a_draw_is_below_one_where_the_upper_24_bits_are_below_the_probability(word, odds, expected):
     value = draw(np.uint32(word), np.float32(odds))
     if expected is None:
-        assert not value < 1  # lanes.exp is finite: no odds are infinite
+        assert not value < 1  # draws.exp is finite: no odds are infinite
     else:
         assert (value < 1) == expected
         assert value == naive.fma((word >> 8) * 2.0**-24, odds, (word >> 8) * 2.0**-24)
@@ -253,12 +253,12 @@ def bit(word, c):
 
 @kernel
 def word_sum(total, row, words, tile, first, last, neighbour, weight):
-    lanes.word_sum(total, row, words, tile, first, last, neighbour, weight)
+    sums.word_sum(total, row, words, tile, first, last, neighbour, weight)
 
 
 @kernel
 def word_sums(total, row, words, tile, first, last, neighbour, weight):
-    lanes.word_sums(total, row, words, tile, first, last, neighbour, weight)
+    sums.word_sums(total, row, words, tile, first, last, neighbour, weight)
 
 
 @pytest.mark.parametrize(("add", "n_tiles"), [(word_sum, 1), (word_sums, AT_ONCE)])
@@ -277,7 +277,7 @@ def test_word_sums_add_the_weights_of_units_that_are_on_in_ascending_order(add, 
 
 @kernel
 def row_sum(total, first_chain, panel, offset, rows, first_list, n_rows):
-    lanes.row_sum(total, first_chain, panel, offset, rows, first_list, n_rows)
+    sums.row_sum(total, first_chain, panel, offset, rows, first_list, n_rows)
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 9])
@@ -302,7 +302,7 @@ def test_row_sum_reaches_the_last_row_that_16_bits_can_count():
 
 @kernel
 def transpose(out, row, by_chain):
-    lanes.transpose(out, row, by_chain)
+    sums.transpose(out, row, by_chain)
 
 
 def test_transpose_swaps_chains_and_units():
@@ -315,17 +315,17 @@ def test_transpose_swaps_chains_and_units():
 
 @kernel
 def draw_word(below, above, row, bits, bits_row, factor, bias):
-    return lanes.draw_word(below, above, row, bits, bits_row, factor, bias)
+    return draws.draw_word(below, above, row, bits, bits_row, factor, bias)
 
 
 @kernel
 def draw_lanes(states, row, j, odds, odds_row, bits, place):
-    lanes.draw_lanes(states, row, j, odds, odds_row, bits, place)
+    draws.draw_lanes(states, row, j, odds, odds_row, bits, place)
 
 
 @kernel
 def odds_lanes(total, row, j, bias, factor):
-    lanes.odds_lanes(total, row, j, bias, factor)
+    draws.odds_lanes(total, row, j, bias, factor)
 
 
 def test_draw_word_is_on_where_the_draw_of_the_odds_is_below_one():
@@ -355,12 +355,12 @@ def test_odds_and_draws_of_lanes_are_those_of_single_units():
 
 @kernel
 def popcount(word):
-    return lanes.popcount(word)
+    return products.popcount(word)
 
 
 @kernel
 def lowest_bit(word):
-    return lanes.lowest_bit(word)
+    return sums.lowest_bit(word)
 
 
 def test_popcount_and_lowest_bit_are_those_of_the_binary_number():
@@ -372,15 +372,15 @@ def test_popcount_and_lowest_bit_are_those_of_the_binary_number():
 
 @kernel
 def lane_sum(total, row, tiles, tile, first, last, neighbour, weight):
-    lanes.lane_sum(total, row, tiles, tile, first, last, neighbour, weight)
+    sums.lane_sum(total, row, tiles, tile, first, last, neighbour, weight)
 
 
 @kernel
 def lane_sums(total, row, tiles, tile, first, last, neighbour, weight):
-    lanes.lane_sums(total, row, tiles, tile, first, last, neighbour, weight)
+    sums.lane_sums(total, row, tiles, tile, first, last, neighbour, weight)
 
 
-@pytest.mark.parametrize(("add", "n_tiles"), [(lane_sum, 1), (lane_sums, lanes.TWO)])
+@pytest.mark.parametrize(("add", "n_tiles"), [(lane_sum, 1), (lane_sums, TWO)])
 def test_lane_sums_add_products_in_ascending_order(add, n_tiles, synapses):
     neighbour, weight = synapses
     tiles, total = rough(np.random.default_rng(6), 4, 7, PATTERNS), np.full((3 * PANEL, PATTERNS), 7, np.float32)
@@ -395,12 +395,12 @@ def test_lane_sums_add_products_in_ascending_order(add, n_tiles, synapses):
 
 @kernel
 def panel_sum(total, row, tiles, tile, first, last, panel, offset):
-    lanes.panel_sum(total, row, tiles, tile, first, last, panel, offset)
+    sums.panel_sum(total, row, tiles, tile, first, last, panel, offset)
 
 
 @kernel
 def panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size):
-    lanes.panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size)
+    sums.panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size)
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 3), (2, 40)])
@@ -423,7 +423,7 @@ def test_panel_sums_add_products_in_ascending_order(first, last):
 
 @kernel
 def relax(tiles, tile, first, last, below, above, row, factor, bias, n):
-    return lanes.relax(tiles, tile, first, last, below, above, row, factor, bias, n)
+    return draws.relax(tiles, tile, first, last, below, above, row, factor, bias, n)
 
 
 @pytest.mark.parametrize("n", [1, 20, PATTERNS])
@@ -445,12 +445,12 @@ def test_relax_sets_the_sigmoid_of_the_input_and_returns_the_largest_change(n):
 
 @kernel
 def lane_dots(total, place, tiles, i, neighbour, first, last):
-    lanes.lane_dots(total, place, tiles, i, neighbour, first, last)
+    products.lane_dots(total, place, tiles, i, neighbour, first, last)
 
 
 @kernel
 def both_on(total, place, words, i, neighbour, first, last):
-    lanes.both_on(total, place, words, i, neighbour, first, last)
+    products.both_on(total, place, words, i, neighbour, first, last)
 
 
 @pytest.mark.parametrize("n_tiles", [0, 1, 3])
@@ -477,7 +477,7 @@ def test_both_on_counts_the_chains(n_tiles, synapses):
 
 @kernel
 def row_dots(total, row, i, matrix, vectors, vector):
-    lanes.row_dots(total, row, i, matrix, vectors, vector)
+    sums.row_dots(total, row, i, matrix, vectors, vector)
 
 
 @pytest.mark.parametrize("n_blocks", [0, 1, 5])
@@ -492,7 +492,7 @@ def test_row_dots_add_every_16th_column_in_ascending_order_and_lanes_by_halves(n
 
 @kernel
 def add_rows(total, row, j, matrix, rows, n_rows):
-    lanes.add_rows(total, row, j, matrix, rows, n_rows)
+    sums.add_rows(total, row, j, matrix, rows, n_rows)
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 9])
@@ -508,12 +508,12 @@ def test_add_rows_adds_in_the_order_of_the_list(n_rows):
 
 @kernel
 def learn_lanes(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate):
-    return lanes.learn_lanes(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
+    return products.learn_lanes(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
 
 
 @kernel
 def learn_panel(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate):
-    return lanes.learn_panel(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
+    return products.learn_panel(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
 
 
 @pytest.mark.parametrize(("learn", "width"), [(learn_lanes, WIDTH), (learn_panel, PANEL)])
@@ -538,7 +538,7 @@ def test_learning_of_lanes_adds_rows_in_their_order_and_returns_the_largest_weig
 
 @kernel
 def count_common(counts, i, j, x, y, first, n_vectors):
-    lanes.count_common(counts, i, j, x, y, first, n_vectors)
+    products.count_common(counts, i, j, x, y, first, n_vectors)
 
 
 @pytest.mark.parametrize("n_vectors", [0, 1, 3])
@@ -640,7 +640,7 @@ def test_spare_lanes_of_mean_field_stay_zero_and_do_not_hold_up_the_others(form)
     """Biases that would move an empty lane for many iterations, while the only pattern stands still."""
     machine = BoltzmannMachine((np.zeros(2), np.zeros(3), np.zeros(17)), (np.full((2, 3), 40.0), np.full((3, 17), 3.0)))
     built, tiles = graph.build(machine), graph.to_tiles(np.ones((1, 2)), 22)
-    kernels.mean_field(0, 1, tiles, built, 50, np.float32(1e-3), 1)
+    meanfield.mean_field(0, 1, tiles, built, 50, np.float32(1e-3), 1)
     assert not tiles[:, :, 1:].any()
     found = graph.from_tiles(tiles, built.layer, 1)
     assert_same_bits(found, naive.mean_field(machine, np.ones((1, 2)), 50, 1e-3))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import gibbs, graph, kernels
+from analysis import gibbs, graph
 from analysis.lanes import CHAINS, PATTERNS
 from analysis.model import BoltzmannMachine
 from analysis.random import key

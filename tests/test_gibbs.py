@@ -1,0 +1,187 @@
+"""Sums of whole numbers never decide a draw that the exact sum would decide otherwise."""
+
+import naive
+import numpy as np
+import pytest
+
+from analysis import draws, gibbs, graph, sums
+from analysis.jit import kernel
+from analysis.lanes import CHAINS, PANEL, TWO
+from analysis.model import BoltzmannMachine
+from analysis.random import key
+from analysis.sampling import start_words
+
+SEED = 5
+
+
+def machine_of(scale, n_units=(150, 40), density=0.3, seed=0):
+    """Weights ~ N(0, scale^2), biases that keep activity near a half."""
+    rng = np.random.default_rng(seed)
+    masks = [rng.random(shape) < density for shape in zip(n_units[:-1], n_units[1:])]
+    weights = [np.where(mask, rng.normal(0, scale, mask.shape), 0).astype(np.float32) for mask in masks]
+    return BoltzmannMachine(tuple(rng.normal(0, 0.3, n).astype(np.float32) for n in n_units), tuple(weights), masks)
+
+
+def rounded_of(machine):
+    built = graph.build(machine)
+    return built, gibbs.round_weights(built, np.ones(len(machine.n_units), np.bool_))
+
+
+def numbers(rounded, built, u):
+    """The whole numbers of a unit, signed."""
+    return (rounded.twice[built.start[u] : built.start[u + 1]] & 0xFFFF).astype(np.uint16).astype(np.int16).astype(int)
+
+
+@kernel
+def whole_sum(total, row, words, tile, first, last, neighbour, twice):
+    sums.whole_sum(total, row, words, tile, first, last, neighbour, twice)
+
+
+@kernel
+def whole_sums(total, row, words, tile, first, last, neighbour, twice):
+    sums.whole_sums(total, row, words, tile, first, last, neighbour, twice)
+
+
+@pytest.mark.parametrize(("add", "n_tiles"), [(whole_sum, 1), (whole_sums, TWO)])
+def test_whole_sums_add_the_whole_numbers_of_units_that_are_on(add, n_tiles):
+    rng = np.random.default_rng(1)
+    neighbour, whole = rng.integers(0, 7, 15).astype(np.int32), rng.integers(-3000, 3000, 15)
+    twice = ((whole & 0xFFFF) * 0x10001).astype(np.uint32)
+    words, total = rng.integers(0, 2**64, (5, 7), np.uint64), np.full((3 * PANEL, CHAINS), 7, np.int16)
+    add(total, 2, words, 1, 1, 14, neighbour, twice)
+    for t in range(n_tiles):
+        on = np.array([[int(words[1 + t, u]) >> c & 1 for c in range(CHAINS)] for u in neighbour[1:14]])
+        assert total[2 + PANEL * t].tolist() == (whole[1:14] @ on).tolist()
+    assert (np.delete(total, 2 + PANEL * np.arange(n_tiles), axis=0) == 7).all()
+
+
+@kernel
+def draw_whole(total, row, bits, bits_row, grain, bias, margin):
+    return draws.draw_whole(total, row, bits, bits_row, grain, bias, margin)
+
+
+@pytest.mark.parametrize("margin", [0.0, 1e-4, 0.1, np.inf])
+def test_draw_whole_says_what_is_sure_and_what_is_possible(margin):
+    """Up to the error of its rough power, beyond which it must be right."""
+    rng = np.random.default_rng(2)
+    total, bits = (
+        rng.integers(-2000, 2000, (3, CHAINS)).astype(np.int16),
+        rng.integers(0, 2**32, (2, CHAINS), np.uint32),
+    )
+    grain, bias = np.float32(0.003), np.float32(-0.7)
+    surely, perhaps = draw_whole(total, 2, bits, 1, grain, bias, np.float32(margin))
+    r = (bits[1] >> 8) * 2.0**-24
+    value, error = r * (1 + 2.0 ** (float(bias) + float(grain) * total[2])), 1e-4
+    for word, bound in ((surely, 1 - margin), (perhaps, 1 + margin)):
+        found = np.array([int(word) >> c & 1 for c in range(CHAINS)], bool)
+        assert found[value < bound - error].all()
+        assert not found[value > bound + error].any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("scale", [0.01, 0.3, 1.0])
+def test_whole_numbers_stand_for_the_weights_within_the_margin(scale, seed):
+    machine = machine_of(scale, seed=seed)
+    built, rounded = rounded_of(machine)
+    rng = np.random.default_rng(seed)
+    for u in range(len(built.bias)):
+        weight = built.weight[built.start[u] : built.start[u + 1]].astype(float)
+        grain, whole = -float(rounded.grain[u]) / np.log2(np.e), numbers(rounded, built, u)
+        rest = weight - grain * whole
+        off = max(rest.clip(0).sum(), -rest.clip(None, 0).sum())  # of the worst states
+        assert whole.clip(0).sum() <= 2**15 - 1  # no sum overflows
+        assert whole.clip(None, 0).sum() >= -(2**15)
+        assert rounded.margin[u] >= np.expm1(off)
+        assert rounded.margin[u] <= 1.3 * len(weight) * grain + 2e-3  # half a grain each, and rounding
+        on = rng.random((50, len(weight))) < 0.5
+        assert (np.abs(on @ rest) <= off * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("what", ["weight of a thousand", "sum of a hundred", "bias of a hundred", "too many rests"])
+def test_units_that_16_bits_or_a_rough_power_cannot_stand_for_are_always_drawn_exactly(what):
+    weights, bias = np.full((300, 1), 0.1, np.float32), 0.0
+    if what == "weight of a thousand":
+        weights[0] = 999
+    elif what == "sum of a hundred":
+        weights[:] = 0.34
+    elif what == "bias of a hundred":
+        bias = -100.0
+    else:
+        weights = np.full((32_000, 1), 1e-4, np.float32)
+    machine = BoltzmannMachine((np.zeros(len(weights)), np.array([bias])), (weights,), (np.ones(weights.shape, bool),))
+    _, rounded = rounded_of(machine)
+    assert np.isinf(rounded.margin[len(weights)])
+
+
+@pytest.mark.parametrize("n", [1, 2, 1000, 2**14, 32_766, 40_000])
+@pytest.mark.parametrize("scale", [1e-4, 1.0])
+def test_no_sum_of_a_unit_overflows_where_rounding_adds_most(n, scale):
+    """All weights are half a grain, or one and a half, and so on; or one of them alone stands for the sum."""
+    for large in (0, 1):
+        weight, twice = np.full(n, scale / n, np.float32), np.empty(n, np.uint32)
+        weight[:large] = scale
+        gibbs.round_unit(twice, 0, n, weight, np.float32(0))
+        assert (twice & 0xFFFF).astype(np.uint16).astype(np.int16).astype(int).sum() <= 2**15 - 1
+        assert (twice & 0xFFFF == twice >> 16).all()
+
+
+@pytest.mark.parametrize("x", np.linspace(2, 6, 33).astype(np.float32))
+def test_the_rough_power_is_within_its_stated_error(x):
+    """Where r (1 + 2^x) is off 1 by more, a draw with margin 0 is right; r has 24 bits, which here are enough."""
+    value = 1 + np.tile([-1e-4, 1e-4], CHAINS // 2)
+    bits = (np.round(value / (1 + 2.0**x) * 2**24).astype(np.uint32) << np.uint32(8))[None]
+    total = np.zeros((1, CHAINS), np.int16)
+    surely, perhaps = draw_whole(total, 0, bits, 0, np.float32(1), x, np.float32(0))
+    assert surely == perhaps == sum(1 << c for c in range(0, CHAINS, 2))
+
+
+def test_a_unit_without_synapses_has_the_margin_of_the_arithmetic_alone():
+    machine = BoltzmannMachine((np.zeros(2), np.ones(1)), (np.zeros((2, 1)),), (np.zeros((2, 1), bool),))
+    _, rounded = rounded_of(machine)
+    assert (rounded.margin < 2e-4).all()
+
+
+def test_weights_of_layers_that_are_summed_by_panels_are_not_rounded():
+    built = graph.build(machine_of(0.3))
+    assert len(gibbs.round_weights(built, np.zeros(2, np.bool_)).twice) == 0
+
+
+@pytest.mark.parametrize("n_chains", [1, 64, 65, 5 * CHAINS + 3])
+@pytest.mark.parametrize("n_units", [(150, 40), (30, 70, 21), (5, 3)], ids=str)
+@pytest.mark.parametrize("scale", [0.0, 0.05, 1.0, 8.0, 300.0])
+def test_many_sweeps_have_the_bits_of_sweeps_one_by_one(scale, n_units, n_chains):
+    """One sweep of one tile is not worth rounding weights for, and drawn by exact sums; 20 are."""
+    built, n_sweeps = graph.build(machine_of(scale, n_units)), 20
+    together, apart = (start_words(built, n_chains, SEED) for _ in range(2))
+    assert n_sweeps >= gibbs.WORTHWHILE > 1
+    gibbs.sweeps(0, len(together), together, built, key(SEED), 3, n_sweeps, n_chains)
+    for t in range(len(apart)):
+        for step in range(n_sweeps):
+            gibbs.sweeps(t, t + 1, apart, built, key(SEED), 3 + step, 1, n_chains)
+    np.testing.assert_array_equal(together, apart)
+
+
+def test_draws_that_whole_numbers_leave_open_are_made_exactly(monkeypatch):
+    """One large weight makes the grains coarse, many small ones beside it the rests large."""
+    monkeypatch.setattr(graph, "DENSE", 2)  # no panels
+    n_chains, n_sweeps, machine = 4 * CHAINS, gibbs.WORTHWHILE, machine_of(0.02, (300, 40), 1.0)
+    weights = machine.weights[0].copy()
+    weights[0] = 3.0
+    machine = BoltzmannMachine(machine.biases, (weights,), machine.masks)
+    built, rounded = rounded_of(machine)
+    assert (rounded.margin[300:] > 0.005).all()
+    states = [np.random.default_rng(3).integers(0, 2, (n_chains, n)).astype(np.uint8) for n in machine.n_units]
+    words, layers = graph.to_words(states, len(built.bias)), np.ones(2, np.bool_)
+    gibbs.round_weights(built, layers)
+    assert layers.all()  # the doubts are not so many that whole numbers are given up
+    gibbs.sweeps(0, len(words), words, built, key(SEED), 0, n_sweeps, n_chains)
+    expected = naive.gibbs(machine, states, SEED, 0, n_sweeps)
+    for found, layer in zip(graph.from_words(words, built.layer, n_chains), expected, strict=True):
+        np.testing.assert_array_equal(found, layer)
+
+
+def test_layers_of_which_too_many_words_would_be_drawn_twice_are_given_up():
+    built = graph.build(machine_of(8.0, (300, 4), 1.0))
+    layers = np.ones(2, np.bool_)
+    gibbs.round_weights(built, layers)
+    assert layers.tolist() == [True, False]
