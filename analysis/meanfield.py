@@ -1,7 +1,7 @@
 """Naive mean field: m_u = sigmoid(b_u + sum_k w_uk m_k), hidden layers in turn, the visible units clamped.
 
-Graded states stand in tiles of PATTERNS (see `lanes`). Every sum has a fixed order, tiles do not touch one another: the
-same bits whatever the threads. Source: Salakhutdinov & Hinton (2009) AISTATS.
+Graded states stand in tiles, `states` (n_tiles, n_units, PATTERNS) float32 (see `lanes`). Every sum has a fixed order,
+tiles do not touch one another: the same bits whatever the threads. Source: Salakhutdinov & Hinton (2009) AISTATS.
 """
 
 import numpy as np
@@ -74,7 +74,6 @@ def mean_field(begin, end, states, graph, n_iterations, tolerance, n):
 
     Starts from one pass upwards with doubled input below the last layer (the missing input from above); ends after
     n_iterations, and for a tile when none of its units moved by `tolerance` or more. Lanes beyond n stay 0.
-    states (n_tiles, n_units, PATTERNS) float32.
     """
     last_layer = graph.layer.size - 2
     change = np.zeros(len(states), np.float32)

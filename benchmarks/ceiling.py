@@ -27,7 +27,7 @@ class Additions:
         self.matrix[:, : shape[1]] = rng.normal(size=shape)
         self.rows = np.array([np.sort(rng.choice(shape[0], n_active, replace=False)) for _ in range(n_chains)])
         self.totals = arrays.zeros((n_chains, filled_up[1]), np.float32)
-        self.n_additions = self.rows.size * filled_up[1]
+        self.n_additions = self.rows.size * shape[1]
 
     def run(self, n):
         for _ in range(n):
