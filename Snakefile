@@ -237,22 +237,23 @@ rule runs:
     input: list(all_runs()),
 
 
+# Runs depend on the checksum of the code that this rule writes: Snakemake looks at every input of every job, again and
+# again, and 45 modules an input cost it more time than starting the jobs.
 rule compile:
     message: "Compiling the kernels, once a machine"
-    input: [f"analysis/{name}.py" for name in ("jit", "simd", "lanes", "kernels", "learning", "rbm", "words", "spectrum")]
-    output: f"{RUNS}/kernels.txt"
+    input: RUN_CODE
+    output: f"{RUNS}/code.txt"
     log: f"{LOGS}/compile.log"
     threads: 1
     resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1"
+    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1; cat {input:q} | cksum >>{output:q}"
 
 
 rule overproduce:
     message: "{wildcards.experiment}, seed {wildcards.seed}: training the over-produced machine"
     input:
-        code=RUN_CODE,
+        code=rules.compile.output,
         images=own_images,
-        kernels=rules.compile.output,
     output: f"{RUNS}/{{experiment}}/overproduced/{{seed}}.nc"
     params: settings=birth
     log: f"{LOGS}/{{experiment}}/overproduced/{{seed}}.log"
@@ -268,7 +269,7 @@ rule overproduce:
 rule run:
     message: "{wildcards.experiment}, seed {wildcards.seed}: pruning by {wildcards.condition}"
     input:
-        code=RUN_CODE,
+        code=rules.compile.output,
         machine=rules.overproduce.output,
     output: f"{RUNS}/{{experiment}}/{{condition}}/{{seed}}.nc"
     wildcard_constraints: condition="|".join(sorted({c for e in EXPERIMENTS.values() for c in e["criteria"]}))
@@ -287,7 +288,7 @@ rule run:
 rule control:
     message: "{wildcards.experiment}, seed {wildcards.seed}: control {wildcards.condition}"
     input:
-        code=RUN_CODE,
+        code=rules.compile.output,
         reference=reference_run,
     output: f"{RUNS}/{{experiment}}/{{condition}}/{{seed}}.nc"
     wildcard_constraints: condition="|".join(sorted({c for e in EXPERIMENTS.values() for c in e["controls"]}) or ["none"])
@@ -305,7 +306,7 @@ rule control:
 rule proxy:
     message: "{wildcards.experiment}, seed {wildcards.seed}: local estimates beside the exact Fisher information"
     input:
-        code=RUN_CODE,
+        code=rules.compile.output,
         reference=reference_run,
     output: f"{RUNS}/{{experiment}}/fisher/{{seed}}.nc"
     params: settings=life
@@ -322,7 +323,7 @@ rule proxy:
 rule quality:
     message: "{wildcards.experiment}, seed {wildcards.seed}: likelihood and convergence"
     input:
-        code=RUN_CODE,
+        code=rules.compile.output,
         reference=reference_run,
     output: f"{RUNS}/{{experiment}}/quality/{{seed}}.nc"
     params: settings=life_and_quality

@@ -35,7 +35,6 @@ try:
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 RUNS = f"{OUT}data/runs/maps"
-RUN_CODE = [str(path.relative_to(Path.cwd())) for path in sources()]
 
 
 onerror:
@@ -69,19 +68,18 @@ rule maps:
 
 rule compile:
     message: "Compiling the kernels, once a machine"
-    input: [f"analysis/{name}.py" for name in ("jit", "simd", "lanes", "kernels", "learning", "rbm", "words", "spectrum")]
-    output: f"{RUNS}/kernels.txt"
+    input: [str(path.relative_to(Path.cwd())) for path in sources()]
+    output: f"{RUNS}/code.txt"
     log: f"{OUT}logs/maps/compile.log"
     threads: 1
     resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1"
+    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1; cat {input:q} | cksum >>{output:q}"
 
 
 rule map:
     message: "map {wildcards.map}, {wildcards.job}, seed {wildcards.seed}"
     input:
-        code=RUN_CODE,
-        kernels=rules.compile.output,
+        code=rules.compile.output,
     output: f"{RUNS}/{{map}}/{{job}}/{{seed}}.nc"
     wildcard_constraints: map="|".join(MAPS["maps"]), job=r"all|\d+", seed=r"\d+"
     params: settings=settings
