@@ -106,7 +106,16 @@ def test_the_report_shows_the_claims_and_every_figure_and_fetches_nothing(built,
         assert "Code: " in picture["text"]
 
 
-EVERYTHING = {"compile": 1, "overproduce": 4, "run": 28, "control": 20, "proxy": 2, "quality": 4, "claim": 5, "summary": 1}
+EVERYTHING = {
+    "compile": 1,
+    "overproduce": 4,
+    "run": 28,
+    "control": 20,
+    "proxy": 2,
+    "quality": 4,
+    "claim": 5,
+    "summary": 1,
+}
 
 
 def retrained_longer(text):
