@@ -237,8 +237,8 @@ rule runs:
     input: list(all_runs()),
 
 
-# Runs depend on the checksum of the code that this rule writes: Snakemake looks at every input of every job, again and
-# again, and 45 modules an input cost it more time than starting the jobs.
+# Runs depend on the checksum of the code that this rule writes, one file in place of 45 modules: Snakemake looks at
+# every input of every job.
 rule compile:
     message: "Compiling the kernels, once a machine"
     input: RUN_CODE
