@@ -75,6 +75,9 @@ onstart:
     refuse_claims_about_others()
     if workflow.local_exec:  # on a cluster Snakemake itself cancels what it has submitted
         signal.signal(signal.SIGINT, stop)
+        # Snakemake's limit of 100 new jobs a second leaves a timer behind for each job done, all of which wake its
+        # scheduler every second: after 200 jobs that takes a processor. Jobs of this machine wait for one anyway.
+        workflow.scheduler.job_rate_limiter = None
     threading.Thread(target=tell_time_left, daemon=True).start()
 
 

@@ -37,6 +37,11 @@ except ValueError as error:
 RUNS = f"{OUT}data/runs/maps"
 
 
+onstart:
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None  # whose timers take a processor after a while, see the Snakefile
+
+
 onerror:
     print(ends_of_logs(log), file=sys.stderr)
 
