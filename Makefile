@@ -6,9 +6,10 @@ CHECK = import ensurepip, sys, venv; v = sys.version_info[:2]; (3, 11) <= v <= (
 # What Snakemake, matplotlib and Jupyter remember stays in the checkout: the home folder may be to read only.
 IN_VENV = XDG_CACHE_HOME="$(CURDIR)/.cache" JUPYTER_RUNTIME_DIR="$(CURDIR)/.cache/jupyter" \
     IPYTHONDIR="$(CURDIR)/.cache/ipython" PATH="$(CURDIR)/.venv/bin:$$PATH"
-PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install --no-compile
+UV = .venv/bin/python -m uv --quiet --no-cache pip
 LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
-UV = uv==0.13.9
+LOCKED = --require-hashes --no-build-isolation --requirement requirements.txt
 
 .PHONY: help env figures smoke maps verify notebooks lint test bench report lock clean
 
@@ -55,14 +56,13 @@ bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a
 report: figures ## the same; the page is results/report.html: figures, run times and provenance
 
 lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade takes the newest versions
-	.venv/bin/python -m venv --clear .cache/uv
-	.cache/uv/bin/python -m pip --disable-pip-version-check --quiet install $(UV)
-	.cache/uv/bin/python -m uv --quiet pip compile pyproject.toml $(LOCK) $(UPGRADE) \
+	$(UV) compile pyproject.toml $(LOCK) $(UPGRADE) \
 	    --generate-hashes --no-annotate --no-header --output-file requirements.txt
 
 clean: ## remove the environment and everything git ignores but downloads and runs
 	rm -rf .venv .cache .snakemake .pytest_cache .ruff_cache .hypothesis results logs *.egg-info
 
+# uv takes a tenth of pip's time, but goes to PyPI alone: pip, which may know a mirror, is there for where that fails.
 # connection-pool exists as source only: the locked setuptools builds it, so nothing comes unhashed. On Python 3.14
 # immutables has no wheel either, and wants a C compiler: hence the order of PYTHON.
 .venv/locked: requirements.txt
@@ -74,11 +74,11 @@ clean: ## remove the environment and everything git ignores but downloads and ru
 	    printf 'error: found no Python 3.11 to 3.14 with venv and ensurepip, tried\n%b' "$$tried" >&2; \
 	    echo 'Install one (on Debian also python3-venv), or name it: make PYTHON=/path/to/python3.12' >&2; exit 1; \
 	fi; \
-	echo "Making .venv with $$("$$found" --version); a minute or two, 250 MB to download and 1.1 GB on disk"; \
+	echo "Making .venv with $$("$$found" --version); 250 MB to download and 1.1 GB on disk"; \
 	"$$found" -m venv --clear .venv
-	sed -En '/^(packaging|setuptools|wheel)==/,/[^\]$$/p' requirements.txt > .venv/build.txt
+	sed -En '/^(packaging|setuptools|uv|wheel)==/,/[^\]$$/p' requirements.txt > .venv/build.txt
 	$(PIP) --require-hashes --requirement .venv/build.txt
-	$(PIP) --require-hashes --no-build-isolation --requirement requirements.txt
+	$(UV) install --python .venv/bin/python $(LOCKED) || { echo "uv could not: pip will" >&2; $(PIP) $(LOCKED); }
 	@touch $@
 
 .venv/project: .venv/locked pyproject.toml
