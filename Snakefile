@@ -247,7 +247,7 @@ rule compile:
     input: RUN_CODE
     output: f"{RUNS}/code.txt"
     log: f"{LOGS}/compile.log"
-    threads: 1
+    threads: 2
     resources: mem_mb=1000, runtime=5
     shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1; cat {input:q} | cksum >>{output:q}"
 

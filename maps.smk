@@ -76,7 +76,7 @@ rule compile:
     input: [str(path.relative_to(Path.cwd())) for path in sources()]
     output: f"{RUNS}/code.txt"
     log: f"{OUT}logs/maps/compile.log"
-    threads: 1
+    threads: 2
     resources: mem_mb=1000, runtime=5
     shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1; cat {input:q} | cksum >>{output:q}"
 

@@ -6,6 +6,7 @@ notices an edit only in the file of the cached function itself; a folder that ca
 """
 
 import hashlib
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -42,18 +43,19 @@ if numba.config.CPU_NAME is None and numba.config.CPU_FEATURES is None and "avx5
 
 
 class _Notice(Listener):
-    """One line for the user when kernels are compiled: once a process, and not when they come from the cache."""
+    """One line for the user when kernels are compiled, and not when they come from the cache; none by a child."""
 
     def on_start(self, event):
         if event.data["dispatcher"].py_func.__module__.startswith("analysis."):
             where = f"kept in {CACHE_FOLDER}" if CACHE_FOLDER is not None else "no folder to keep the result in"
-            print(f"analysis: compiling kernels, some 15 seconds, {where}", file=sys.stderr)
+            print(f"analysis: compiling kernels, some 25 seconds, {where}", file=sys.stderr)
             unregister("numba:compile", self)
 
     def on_end(self, event):
         """Nothing to say."""
 
 
-register("numba:compile", _Notice())
+if multiprocessing.current_process().name == "MainProcess":
+    register("numba:compile", _Notice())
 
 kernel = numba.njit(cache=CACHE_FOLDER is not None, error_model="numpy", fastmath=False, nogil=True)

@@ -28,7 +28,7 @@ from analysis.sums import (
     word_sums,
 )
 
-_f32, _u64 = np.float32, np.uint64
+_f32, _i64, _u64 = np.float32, np.int64, np.uint64  # a bare number for an argument compiles the callee once more
 TILES_A_WORD = CHAINS // PATTERNS
 
 
@@ -202,7 +202,7 @@ def start(begin, end, words, bias, key, n_chains):
         on = ~_u64(0) >> _u64(CHAINS - min(CHAINS, n_chains - t * CHAINS))
         for u in range(bias.size):
             if u % 4 == 0:
-                random_chains(bits, u, u + 1, key, 0, t * CHAINS)
+                random_chains(bits, u, u + 1, key, _i64(0), t * CHAINS)
             inputs[0] = _f32(0.0)
             words[t, u] = draw_word(inputs, inputs[1:], 0, bits, u % 4, _f32(1.0), bias[u]) & on
 
@@ -225,7 +225,7 @@ def dream(words, graph, key, first_step, n_steps, memory, rate, joint):
     """
     space, start, middle, neighbour = workspace(graph), graph.start, graph.above, graph.neighbour
     for step in range(first_step, first_step + n_steps):
-        sweep(0, 1, words, graph, key, step, 1, space)
+        sweep(_i64(0), _i64(1), words, graph, key, step, _i64(1), space)
         share = _f32(1.0) / _f32(min(step + 1, memory))
         for u in range(rate.size):
             on = words[0, u] != 0
@@ -284,7 +284,7 @@ def draw_layer(begin, end, words, graph, layer, factor, key, n_chains):
     """One draw of a layer given its neighbours, in place."""
     space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
     for t in range(begin, end, AT_ONCE):
-        sample_layer(t, min(t + AT_ONCE, end), words, no_p, graph, layer, factor, key, 0, n_chains, space)
+        sample_layer(t, min(t + AT_ONCE, end), words, no_p, graph, layer, factor, key, _i64(0), n_chains, space)
 
 
 @kernel

@@ -225,8 +225,7 @@ def learn_row(typing, panel, velocity, present, place, data, model, at, scale, s
         weight = builder.fadd(simd.load(builder, panel_at, place, PANEL), change)
         simd.store(builder, change, velocity_at, place)
         simd.store(builder, weight, panel_at, place)
-        bits = builder.bitcast(weight, ir.VectorType(simd.INT32, PANEL))
-        return simd.largest(builder, builder.and_(bits, simd.constant(bits, 0x7FFFFFFF)))
+        return simd.largest(builder, simd.size_bits(builder, weight))
 
     return signature, codegen
 
@@ -259,37 +258,34 @@ def _learn_lanes(width):
                 array = context.make_array(signature.args[k])(context, builder, arguments[k])
                 return array.data, builder.extract_value(array.shape, 1)
 
-            def lanes(pointer, m, row):
+            def places(m, row):
                 start = builder.add(builder.mul(row, m), arguments[3])
-                return [
-                    simd.vector_at(builder, pointer, builder.add(start, simd.int64(v)), PANEL)
-                    for v in range(0, width, PANEL)
-                ]
+                return [builder.add(start, simd.int64(v)) for v in range(0, width, PANEL)]
 
             def total(of, rows, n):
                 rows_at = simd.data(context, builder, signature.args[rows], arguments[rows])
+                states_at, m = matrix(of)
 
                 def add_row(k, accumulators):
                     row = builder.sext(builder.load(builder.gep(rows_at, [k])), simd.INT64)
-                    places = lanes(*matrix(of), row)
-                    return [builder.fadd(a, builder.load(p, align=simd.ALIGN)) for a, p in zip(accumulators, places)]
+                    states = [simd.load(builder, states_at, place, PANEL) for place in places(m, row)]
+                    return [builder.fadd(a, x) for a, x in zip(accumulators, states)]
 
                 return simd.fold(builder, simd.int64(0), arguments[n], [simd.zeros(PANEL)] * (width // PANEL), add_row)
 
             data, model = total(4, 5, 6), total(7, 8, 9)
             scale, momentum, rate = (simd.splat(builder, x, PANEL) for x in arguments[10:])
-            magnitudes = None
-            for w_at, dw_at, x, y in zip(lanes(*matrix(0), arguments[2]), lanes(*matrix(1), arguments[2]), data, model):
+            (w_at, m), (dw_at, _), sizes = matrix(0), matrix(1), None
+            for place, x, y in zip(places(m, arguments[2]), data, model):
                 gradient = builder.fmul(builder.fsub(x, y), scale)
-                velocity = builder.fmul(momentum, builder.load(dw_at, align=simd.ALIGN))
+                velocity = builder.fmul(momentum, simd.load(builder, dw_at, place, PANEL))
                 velocity = builder.fadd(velocity, builder.fmul(rate, gradient))
-                weight = builder.fadd(builder.load(w_at, align=simd.ALIGN), velocity)
-                builder.store(velocity, dw_at, align=simd.ALIGN)
-                builder.store(weight, w_at, align=simd.ALIGN)
-                bits = builder.bitcast(weight, ir.VectorType(simd.INT32, PANEL))
-                bits = builder.and_(bits, simd.constant(bits, 0x7FFFFFFF))
-                magnitudes = bits if magnitudes is None else simd.larger(builder, magnitudes, bits)
-            return simd.largest(builder, magnitudes)
+                weight = builder.fadd(simd.load(builder, w_at, place, PANEL), velocity)
+                simd.store(builder, velocity, dw_at, place)
+                simd.store(builder, weight, w_at, place)
+                bits = simd.size_bits(builder, weight)
+                sizes = bits if sizes is None else simd.larger(builder, sizes, bits)
+            return simd.largest(builder, sizes)
 
         return signature, codegen
 

@@ -84,7 +84,7 @@ def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, 
         sample(h, p, n, bits, n_visible, n_hidden, key, step)
         for k in range(1, n_steps + 1):
             downwards(v_model, h, n, a, w, factors[1])
-            sample(v_model, v_model, n, bits, 0, n_visible, key, step + k)
+            sample(v_model, v_model, n, bits, np.int64(0), n_visible, key, step + k)
             upwards(p_model, v_model, n, b, w, factors[0], rows)
             if k < n_steps:
                 sample(h, p_model, n, bits, n_visible, n_hidden, key, step + k)

