@@ -6,7 +6,7 @@ CHECK = import ensurepip, sys, venv; v = sys.version_info[:2]; (3, 11) <= v <= (
 # What Snakemake, matplotlib and Jupyter remember stays in the checkout: the home folder may be to read only.
 IN_VENV = XDG_CACHE_HOME="$(CURDIR)/.cache" JUPYTER_RUNTIME_DIR="$(CURDIR)/.cache/jupyter" \
     IPYTHONDIR="$(CURDIR)/.cache/ipython" PATH="$(CURDIR)/.venv/bin:$$PATH"
-PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install --no-compile
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 UV = .venv/bin/python -m uv --quiet --no-cache pip
 LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
 LOCKED = --require-hashes --no-build-isolation --requirement requirements.txt
@@ -62,7 +62,7 @@ lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade take
 clean: ## remove the environment and everything git ignores but downloads and runs
 	rm -rf .venv .cache .snakemake .pytest_cache .ruff_cache .hypothesis results logs *.egg-info
 
-# uv takes a tenth of pip's time, but goes to PyPI alone: pip, which may know a mirror, is there for where that fails.
+# uv takes a third of pip's time, but goes to PyPI alone: pip, which may know a mirror, is there for where that fails.
 # connection-pool exists as source only: the locked setuptools builds it, so nothing comes unhashed. On Python 3.14
 # immutables has no wheel either, and wants a C compiler: hence the order of PYTHON.
 .venv/locked: requirements.txt
@@ -78,7 +78,7 @@ clean: ## remove the environment and everything git ignores but downloads and ru
 	"$$found" -m venv --clear .venv
 	sed -En '/^(packaging|setuptools|uv|wheel)==/,/[^\]$$/p' requirements.txt > .venv/build.txt
 	$(PIP) --require-hashes --requirement .venv/build.txt
-	$(UV) install --python .venv/bin/python $(LOCKED) || { echo "uv could not: pip will" >&2; $(PIP) $(LOCKED); }
+	$(UV) install --python .venv/bin/python --compile-bytecode $(LOCKED) || { echo "uv could not: pip will" >&2; $(PIP) $(LOCKED); }
 	@touch $@
 
 .venv/project: .venv/locked pyproject.toml
