@@ -298,10 +298,10 @@ def contrastive_divergence(begin, end, words, positive, negative, graph, factors
     space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
     for t in range(begin, end, AT_ONCE):
         last = min(t + AT_ONCE, end)
-        sample_layer(t, last, words, positive, graph, 1, factors[0], key, first_step, n, space)
+        sample_layer(t, last, words, positive, graph, _i64(1), factors[0], key, first_step, n, space)
         for step in range(first_step + 1, first_step + n_steps + 1):
-            sample_layer(t, last, words, no_p, graph, 0, factors[1], key, step, n, space)
-            sample_layer(t, last, words, negative, graph, 1, factors[0], key, step, n, space)
+            sample_layer(t, last, words, no_p, graph, _i64(0), factors[1], key, step, n, space)
+            sample_layer(t, last, words, negative, graph, _i64(1), factors[0], key, step, n, space)
     for k in range(begin * TILES_A_WORD, min(end * TILES_A_WORD, len(negative))):
         for u in range(graph.layer[1]):
             word = words[k // TILES_A_WORD, u] >> _u64(k % TILES_A_WORD * PATTERNS)
