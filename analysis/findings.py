@@ -56,7 +56,7 @@ def conclusion_markdown(table, judged=None):
     """
     sentences = [
         "The paper said that pruning needs an over-populated network to start from.",
-        f"At its own sizes this comes out as {claims.conclusion(table)}.",
+        f"In the runs above this comes out as {claims.conclusion(table)}.",
         *(_controls(experiment, rows) for experiment, rows in table.groupby(_experiments(table), sort=False)),
     ]
     if judged is None:
@@ -145,7 +145,7 @@ def first_session_markdown(panels):
     panels : [(part of the claim on the loss of units, layer), ...]; nearly silent: on in less than NEARLY_SILENT
     """
     heads = ["", "layer", "criterion", "nearly silent at first", "lost in session 1", "of these nearly silent"]
-    heads += ["lost in a later one"]
+    heads += ["lost in each later one"]
     lines, taken = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"], []
     for part, layer in panels:
         unit, silent = f"unit_{layer}", part[f"unit_activity_{layer}"].sel(pruning=1) < NEARLY_SILENT
@@ -161,7 +161,13 @@ def first_session_markdown(panels):
         reference = NAMES[part.attrs["reference"]]
         taken.append(f"{n_lost:.1f} of {part.sizes[unit]} by {reference} ({part.attrs['experiment']}, layer {layer})")
     silence = f"Nearly silent: on in less than {NEARLY_SILENT:.0%} of the samples before the session."
-    return "\n".join([*lines, "", f"Units: means over seeds. {silence} Lost in all sessions: {'; '.join(taken)}."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Units: means over seeds, and over later sessions. {silence} Lost in all sessions: {'; '.join(taken)}.",
+        ]
+    )
 
 
 def _experiments(table):

@@ -116,7 +116,8 @@ def shrinking(ax, size="synapses"):
     """A logarithmic axis of sizes that fall from left to right."""
     ax.set(xscale="log", xlabel=f"{size} left")
     low, high = sorted(ax.get_xlim())
-    subs = (1, 2, 5) if high < 20 * low else (1, 3)
+    widest = {5: (1, 2, 3, 5, 7), 20: (1, 2, 5), np.inf: (1, 3)}
+    subs = next(subs for ratio, subs in widest.items() if high < ratio * low)
     ax.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=subs))
     ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}" if x < 1000 else f"{x / 1000:g}k"))
     ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
