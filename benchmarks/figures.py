@@ -54,7 +54,9 @@ def speed_against_peers(dataset):
         for name in rivals:
             value = ratio(seconds, name)
             ax.barh(y, value - 1, left=1, height=0.85, color=LOOK[name][0], label=name)
-            ax.annotate(f"{value:.3g}", (max(value, 1), y), (2, 0), textcoords="offset points", va="center", fontsize=7)
+            ax.annotate(
+                f"{value:#.3g}", (max(value, 1), y), (5, 0), textcoords="offset points", va="center", fontsize=7
+            )
             y += 1
         ticks.append((top + y - 1) / 2)
         if arguments == ("gibbs", "100 %"):
@@ -105,7 +107,7 @@ def cost_against_synapses(dataset):
     floor = float(seconds.sel(machine=FLOOR, contender=OURS).median())
     ax.axhline(floor, color="black", lw=0.9, linestyle=":", label="ours without synapses")
     limit = 1e6 * dataset["n_additions"] / dataset["addition_rate"].median()
-    ax.plot(share[is_random], limit[is_random], color="black", lw=0.9, label="ceiling: additions from the L2 cache")
+    ax.plot(share[is_random], limit[is_random], color="black", lw=0.9, label="least time: additions from the L2 cache")
     ax.set(xscale="log", yscale="log", xlabel="synapses left (%)", ylabel="time of a sweep of one chain (µs)")
     ax.set_xticks(ticks := [100, 50, 20, 10, 5, 2], [f"{x}" for x in ticks])
     ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
@@ -139,11 +141,13 @@ def thread_scaling(dataset):
     figure, ax = plt.subplots(figsize=(COLUMN, 3.2))
     n_threads = dataset["n_threads"].values
     gain = dataset["scaling"].sel(n_threads=1) / dataset["scaling"]
-    for k, ((colour, marker, dashes), name) in enumerate(zip(list(LOOK.values())[:4], dataset["scaled"].values)):
+    looks = [(marker, dashes) for dashes in ("-", "--") for marker in ("o", "s")]  # all ours, so in our colour
+    for k, ((marker, dashes), name) in enumerate(zip(looks, dataset["scaled"].values)):
         low, middle, high = gain.sel(scaled=name).quantile([0.25, 0.5, 0.75], "round").transpose("quantile", ...).values
         x = n_threads + 0.02 * (k - 1.5)
-        ax.errorbar(x, middle, [middle - low, high - middle], color=colour, marker=marker, linestyle=dashes, label=name)
-    ax.plot(n_threads, n_threads, color="black", lw=0.8, linestyle=":", label="ideal")
+        ax.errorbar(x, middle, [middle - low, high - middle], color=BLUE, marker=marker, linestyle=dashes, label=name)
+    # A level a count, not a line through them: points stand beside one another.
+    ax.hlines(n_threads, n_threads - 0.06, n_threads + 0.06, color="black", lw=0.8, linestyle=":", label="ideal")
     ax.set(xlabel="threads", ylabel="speed in units of one thread", xticks=n_threads, ylim=(0, None))
     _legend(figure, ncols=2)
     return tidy(ax).figure
