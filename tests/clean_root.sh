@@ -3,8 +3,8 @@
 #
 #   tests/clean_root.sh FOLDER [COMMAND]    the command in a fresh clone of this checkout, by default make smoke
 #
-# MIRROR: of Debian's packages. SHARED: folders of this machine that the root sees too, to read only, such as one of wheels.
-# Variables PIP_* are passed on. What was made stays in FOLDER/home/reader/paper.
+# MIRROR: of Debian's packages, in place of debootstrap's own. SHARED: folders of this machine that the root sees too, to
+# read only, such as one of wheels. Variables PIP_* are passed on. What was made stays in FOLDER/home/reader/paper.
 set -eu
 cd "$(dirname "$0")/.."
 root=$1
@@ -12,7 +12,7 @@ command=${2:-make smoke}
 [ ! -e "$root" ] || { echo "clean_root: found $root, expected no such folder; name another" >&2; exit 2; }
 
 debootstrap --variant=minbase --include=ca-certificates,git,make,python3,python3-venv \
-    bookworm "$root" "${MIRROR:-http://deb.debian.org/debian}"
+    bookworm "$root" ${MIRROR:+"$MIRROR"}
 chroot "$root" useradd --create-home reader
 git clone --quiet . "$root/home/reader/paper"
 chroot "$root" chown -R reader: /home/reader
