@@ -11,6 +11,8 @@ UV = .venv/bin/python -m uv --quiet --no-cache pip
 LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
 LOCKED = --require-hashes --no-build-isolation --requirement requirements.txt
 
+SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: help env figures smoke maps verify notebooks lint test bench report lock clean
 
 help: ## list these targets
@@ -48,7 +50,7 @@ lint: env ## ruff (style, likely bugs) and mypy (types)
 	$(IN_VENV) python -m mypy
 
 test: env ## all tests, and the notebooks compared with their stored outputs
-	$(IN_VENV) python -m pytest --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)
+	$(IN_VENV) python -m pytest $(SIDE_BY_SIDE) --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)
 
 bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a table, a dataset and figures
 	$(IN_VENV) python -m benchmarks
