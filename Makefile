@@ -41,6 +41,7 @@ verify: figures ## rebuild, then compare every dataset and figure with what is c
 	@$(IN_VENV) python -m analysis verify
 
 notebooks: env ## store the outputs that the committed datasets give in notebooks/
+	@$(IN_VENV) python -m analysis compile --output .cache/compiled # or notebooks would hold what it says of that
 	$(IN_VENV) python -m jupyter nbconvert --to notebook --execute --inplace \
 	    --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 
