@@ -8,7 +8,7 @@ IN_VENV = XDG_CACHE_HOME="$(CURDIR)/.cache" JUPYTER_RUNTIME_DIR="$(CURDIR)/.cach
     IPYTHONDIR="$(CURDIR)/.cache/ipython" PATH="$(CURDIR)/.venv/bin:$$PATH"
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 UV = .venv/bin/python -m uv --quiet --no-cache pip
-LOCK = --extra workflow --extra test --extra build --universal --python-version 3.11 --fork-strategy fewest
+LOCK = --extra workflow --extra test --extra build --extra install --universal --python-version 3.11 --fork-strategy fewest
 LOCKED = --require-hashes --no-build-isolation --requirement requirements.txt
 
 SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
@@ -34,7 +34,7 @@ smoke: env ## every rule on machines far too small to say anything, into results
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --configfile config/smoke.yaml \
 	    --config out=results/smoke
 
-maps: env ## data/maps.nc: when starting large beats being born small, 25 minutes on two cores; notebook 01 reads it
+maps: env ## data/maps.nc: when starting large beats being born small, some 20 minutes on two cores; notebook 01 reads it
 	$(IN_VENV) python -m snakemake -s maps.smk --workflow-profile profiles/default
 
 verify: figures ## rebuild, then compare every dataset and figure with what is committed

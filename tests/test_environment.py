@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-LOCKED_EXTRAS = {"workflow", "test", "build"}
+LOCKED_EXTRAS = {"workflow", "test", "build", "install"}
 UNLOCKED_EXTRAS = {"bench", "cluster"}
 
 
