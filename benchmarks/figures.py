@@ -145,7 +145,16 @@ def thread_scaling(dataset):
     for k, ((marker, dashes), name) in enumerate(zip(looks, dataset["scaled"].values)):
         low, middle, high = gain.sel(scaled=name).quantile([0.25, 0.5, 0.75], "round").transpose("quantile", ...).values
         x = n_threads + 0.02 * (k - 1.5)
-        ax.errorbar(x, middle, [middle - low, high - middle], color=BLUE, marker=marker, linestyle=dashes, label=name)
+        ax.errorbar(
+            x,
+            middle,
+            [middle - low, high - middle],
+            color=BLUE,
+            marker=marker,
+            linestyle=dashes,
+            label=name,
+            mfc="white" if dashes == "--" else BLUE,
+        )
     # A level a count, not a line through them: points stand beside one another.
     ax.hlines(n_threads, n_threads - 0.06, n_threads + 0.06, color="black", lw=0.8, linestyle=":", label="ideal")
     ax.set(xlabel="threads", ylabel="speed in units of one thread", xticks=n_threads, ylim=(0, None))
