@@ -161,13 +161,8 @@ def first_session_markdown(panels):
         reference = NAMES[part.attrs["reference"]]
         taken.append(f"{n_lost:.1f} of {part.sizes[unit]} by {reference} ({part.attrs['experiment']}, layer {layer})")
     silence = f"Nearly silent: on in less than {NEARLY_SILENT:.0%} of the samples before the session."
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"Units: means over seeds, and over later sessions. {silence} Lost in all sessions: {'; '.join(taken)}.",
-        ]
-    )
+    said = f"Units: means over seeds, and over later sessions. {silence} Lost in all sessions: {'; '.join(taken)}."
+    return "\n".join([*lines, "", said])
 
 
 def _experiments(table):
