@@ -10,7 +10,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
 UV = .venv/bin/python -m uv --quiet --no-cache pip
 LOCK = --extra workflow --extra test --extra build --extra install --universal --python-version 3.11 --fork-strategy fewest
 LOCKED = --require-hashes --no-build-isolation --requirement requirements.txt
-
+# Whole files, since tests of one share what its fixtures made, and notebooks' cells a kernel; the long ones do not come last.
 SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help env figures smoke maps verify notebooks lint test bench report lock clean
