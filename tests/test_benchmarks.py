@@ -20,6 +20,8 @@ from benchmarks.work import OURS
 SAMPLERS = [name for name in (peers.NUMPY, peers.SHARED, peers.SPARSE, peers.TORCH) if peers.installed(name)]
 ARRAYS = {peers.NUMPY: peers.numpy_arrays, peers.TORCH: peers.torch_arrays}
 ARRAYS = {name: arrays for name, arrays in ARRAYS.items() if peers.installed(name)}
+# rbms, a peer, compiles its functions in a way that PyTorch wants to give up; it is there with the extra `bench` alone.
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 MEASURED = [function for function in results.WORK if function not in (fresh.first_use, fresh.memory)]
 
 
