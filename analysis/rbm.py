@@ -3,9 +3,9 @@
     dW <- momentum dW + rate (sum_c v_c P(h | v_c)^T - sum_c v'_c P(h | v'_c)^T) / B,   W <- W + dW
 
 For protocol A, single patterns on an RBM of 13-70, and for pretraining. An update waits for the one before it, so there
-is nothing to share among threads; units lie side by side instead. Upwards the rows of active units are added, downwards
-each row is multiplied with the states: one copy of the weights, which stays in the nearest cache that holds it.
-Draws are those of kernels.contrastive_divergence.
+is nothing to share among threads; units lie side by side instead. Upwards the rows of active units are added, strip by
+strip: what the nearest cache holds serves all patterns of the batch. Downwards each row is multiplied with the states,
+of two patterns at a time. There is one copy of the weights. Draws are those of kernels.contrastive_divergence.
 """
 
 from typing import NamedTuple
@@ -16,10 +16,10 @@ from analysis.arrays import zeros
 from analysis.draws import draw_lanes, odds_lanes
 from analysis.jit import kernel
 from analysis.kernels import BLOCK, random_bits
-from analysis.lanes import GROUP, PANEL, WIDTH
+from analysis.lanes import GROUP, PANEL, STRIP, TWO, WIDTH
 from analysis.learning import DIVERGED_BITS
 from analysis.products import learn_lanes, learn_panel
-from analysis.sums import add_rows, row_dots
+from analysis.sums import add_rows, row_dot, row_dots
 
 _NEVER = np.float32(-100.0)  # bias of the hidden units that fill up: P(h = 1) < 1e-34
 
@@ -68,11 +68,8 @@ def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, 
     a, b, w, mask, da, db, dw = rbm
     v, v_model = zeros((size, a.size), np.float32), zeros((size, a.size), np.float32)
     p, p_model = zeros((size, b.size), np.float32), zeros((size, b.size), np.float32)
-    h, rows, rows_model = (
-        zeros((size, b.size), np.float32),
-        np.empty(size + a.size, np.int32),
-        np.empty(size, np.int32),
-    )
+    h, rows = zeros((size, b.size), np.float32), np.empty((size, STRIP), np.int32)
+    data, model = np.empty(size, np.int32), np.empty(size, np.int32)
     bits = zeros((BLOCK + b.size + max(a.size, b.size),), np.uint32)
     for first in range(0, order.size, size):
         n, update = min(size, order.size - first), first_update + first // size
@@ -92,9 +89,9 @@ def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, 
         to_probabilities(p_model, n)
         scale, worst = np.float32(1.0) / np.float32(n), np.int32(0)
         for i in range(n_visible):
-            n_data, n_model = active(rows, v, i, n), active(rows_model, v_model, i, n)
+            n_data, n_model = active(data, v[:, i], 0, n), active(model, v_model[:, i], 0, n)
             for j in range(0, b.size, WIDTH):
-                found = learn_lanes(w, dw, i, j, p, rows, n_data, p_model, rows_model, n_model, scale, momentum, rate)
+                found = learn_lanes(w, dw, i, j, p, data, n_data, p_model, model, n_model, scale, momentum, rate)
                 worst = max(worst, found)
         if mask.size:
             for i in range(n_visible):
@@ -102,11 +99,11 @@ def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, 
                     w[i, j] *= mask[i, j]
                     dw[i, j] *= mask[i, j]
         for c in range(n):
-            rows[c] = c
+            data[c] = c
         for i in range(0, a.size, PANEL):
-            worst = max(worst, learn_panel(a, da, 0, i, v, rows, n, v_model, rows, n, scale, momentum, rate))
+            worst = max(worst, learn_panel(a, da, 0, i, v, data, n, v_model, data, n, scale, momentum, rate))
         for j in range(0, b.size, PANEL):
-            worst = max(worst, learn_panel(b, db, 0, j, p, rows, n, p_model, rows, n, scale, momentum, rate))
+            worst = max(worst, learn_panel(b, db, 0, j, p, data, n, p_model, data, n, scale, momentum, rate))
         if worst >= DIVERGED_BITS:
             return update
     return -1
@@ -115,13 +112,15 @@ def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, 
 @kernel
 def upwards(odds, v, n, b, w, factor, rows):
     """odds_cj = exp(-(b_j + factor sum_i v_ci w_ij)), so that P(h_j = 1 | v_c) = 1 / (1 + odds_cj), for c < n."""
-    for c in range(n):
-        n_rows = 0
-        for i in range(v.shape[1]):
-            rows[n_rows] = i
-            n_rows += v[c, i] != 0
+    n_rows = np.empty(n, np.int64)
+    odds[:n] = np.float32(0.0)
+    for first in range(0, v.shape[1], STRIP):
+        for c in range(n):
+            n_rows[c] = active(rows[c], v[c], first, min(first + STRIP, v.shape[1]))
         for j in range(0, b.size, WIDTH):
-            add_rows(odds, c, j, w, rows, n_rows)
+            for c in range(n):
+                add_rows(odds, c, j, w, rows[c], 0, n_rows[c])
+    for c in range(n):
         for j in range(0, b.size, PANEL):
             odds_lanes(odds, c, j, b, factor)
 
@@ -130,8 +129,10 @@ def upwards(odds, v, n, b, w, factor, rows):
 def downwards(odds, h, n, a, w, factor):
     """odds_ci = exp(-(a_i + factor sum_j w_ij h_cj)), so that P(v_i = 1 | h_c) = 1 / (1 + odds_ci), for c < n."""
     for i in range(0, a.size, GROUP):
-        for c in range(n):
+        for c in range(0, n - 1, TWO):
             row_dots(odds, c, i, w, h, c)
+        if n % TWO:
+            row_dot(odds, n - 1, i, w, h, n - 1)
     for c in range(n):
         for i in range(0, a.size, PANEL):
             odds_lanes(odds, c, i, a, factor)
@@ -157,10 +158,10 @@ def to_probabilities(odds, n):
 
 
 @kernel
-def active(rows, v, i, n):
-    """rows = the c < n for which v_ci = 1; returns how many."""
+def active(places, states, first, last):
+    """places = the k for which states_k = 1, k = first ... last - 1; returns how many."""
     count = 0
-    for c in range(n):
-        rows[count] = c
-        count += v[c, i] != 0
+    for k in range(first, last):
+        places[count] = k
+        count += states[k] != 0
     return count

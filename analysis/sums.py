@@ -5,7 +5,7 @@
     row_sum    total[c, u] = sum_k weight[row[c, k], u]                                 many synapses, few active units
     lane_sum   total[c]    = sum_k weight[k] state[neighbour[k], c]                     few synapses, graded states
     panel_sum  total[u, c] = sum_k weight[k, u] state[k, c]                             many synapses, graded states
-    add_rows, row_dots     sums of rows, and rows times a vector, of one matrix         (see `rbm`)
+    add_rows, row_dots     sums of rows, and rows times vectors, of one matrix          (see `rbm`)
 
 Every sum over k starts at 0 and ascends, lane by lane: adding a row is adding weight x 1, leaving it out is adding
 weight x 0, so that all forms give the same bits, on vectors of any width. Products are fused with sums (fma, correctly
@@ -219,45 +219,58 @@ def _panel_sum(context, builder, signature, arguments, place):
     return context.get_dummy_value()
 
 
+def _row_dots(n_vectors):
+    """The intrinsic that multiplies rows with n_vectors vectors at once."""
+
+    @intrinsic
+    def row_dots(typing, total, row, i, matrix, vectors, vector):
+        """total[row + t, i + g] = sum_j matrix[i + g, j] vectors[vector + t, j], g < GROUP, t < n_vectors.
+
+        In the order j = lane, lane + PANEL, ..., then a binary tree over lanes. total (n_rows, n), matrix (n, m),
+        vectors (n_vectors, m) float32, C-contiguous, n a multiple of GROUP, m of PANEL.
+        """
+        signature = types.void(total, row, i, matrix, vectors, vector)
+
+        def codegen(context, builder, signature, arguments):
+            def rows_from(k, row, n):
+                array = context.make_array(signature.args[k])(context, builder, arguments[k])
+                m = builder.extract_value(array.shape, 1)
+                return [builder.gep(array.data, [builder.mul(builder.add(row, simd.int64(t)), m)]) for t in range(n)], m
+
+            totals, _ = rows_from(0, arguments[1], n_vectors)
+            weights_at, m = rows_from(3, arguments[2], GROUP)
+            states_at, _ = rows_from(4, arguments[5], n_vectors)
+
+            def add_columns(k, accumulators):
+                column = builder.mul(k, simd.int64(PANEL))
+                states, weights = (
+                    [simd.load(builder, at, column, PANEL) for at in rows] for rows in (states_at, weights_at)
+                )
+                pairs = [(state, weight) for state in states for weight in weights]
+                return [simd.fused(builder, w, state, a) for (state, w), a in zip(pairs, accumulators)]
+
+            n_blocks, zeros = builder.sdiv(m, simd.int64(PANEL)), [simd.zeros(PANEL)] * (GROUP * n_vectors)
+            results = simd.fold(builder, simd.int64(0), n_blocks, zeros, add_columns)
+            for t, total_at in enumerate(totals):
+                sums = simd.sums(builder, results[GROUP * t : GROUP * (t + 1)])
+                simd.store(builder, sums, total_at, arguments[2])
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return row_dots
+
+
+row_dot, row_dots = _row_dots(1), _row_dots(TWO)
+
+
 @intrinsic
-def row_dots(typing, total, row, i, matrix, vectors, vector):
-    """total[row, i + g] = sum_j matrix[i + g, j] vectors[vector, j], g < GROUP.
-
-    In the order j = lane, lane + PANEL, ..., then a binary tree over lanes. total (n_rows, n), matrix (n, m), vectors
-    (n_vectors, m) float32, C-contiguous, n a multiple of GROUP, m of PANEL.
-    """
-    signature = types.void(total, row, i, matrix, vectors, vector)
-
-    def codegen(context, builder, signature, arguments):
-        out = context.make_array(signature.args[0])(context, builder, arguments[0])
-        total_at = builder.gep(out.data, [builder.mul(arguments[1], builder.extract_value(out.shape, 1))])
-        array = context.make_array(signature.args[3])(context, builder, arguments[3])
-        m = builder.extract_value(array.shape, 1)
-        vectors_at = simd.data(context, builder, signature.args[4], arguments[4])
-        vector_at = builder.gep(vectors_at, [builder.mul(arguments[5], m)])
-        rows = [builder.mul(builder.add(arguments[2], simd.int64(g)), m) for g in range(GROUP)]
-
-        def add_columns(k, accumulators):
-            column = builder.mul(k, simd.int64(PANEL))
-            state = simd.load(builder, vector_at, column, PANEL)
-            weights = [simd.load(builder, array.data, builder.add(row, column), PANEL) for row in rows]
-            return [simd.fused(builder, w, state, a) for w, a in zip(weights, accumulators)]
-
-        n_blocks = builder.sdiv(m, simd.int64(PANEL))
-        vectors = simd.fold(builder, simd.int64(0), n_blocks, [simd.zeros(PANEL)] * GROUP, add_columns)
-        simd.store(builder, simd.sums(builder, vectors), total_at, arguments[2])
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
-def add_rows(typing, total, row, j, matrix, rows, n_rows):
-    """total[row, j + c] = sum_k matrix[rows[k], j + c] for k = 0 ... n_rows - 1, c < WIDTH.
+def add_rows(typing, total, row, j, matrix, rows, first, last):
+    """total[row, j + c] += sum_k matrix[rows[k], j + c] for k = first ... last - 1, one after the other, c < WIDTH.
 
     total (n_totals, m), matrix (n, m) float32, rows (n_rows,) int32, C-contiguous.
     """
-    signature = types.void(total, row, j, matrix, rows, n_rows)
+    signature = types.void(total, row, j, matrix, rows, first, last)
 
     def codegen(context, builder, signature, arguments):
         total_at, rows_at = (simd.data(context, builder, signature.args[k], arguments[k]) for k in (0, 4))
@@ -265,17 +278,17 @@ def add_rows(typing, total, row, j, matrix, rows, n_rows):
         m = builder.extract_value(array.shape, 1)
         total_at = builder.gep(total_at, [builder.mul(arguments[1], m)])
 
+        def vectors(of, row):
+            start = builder.add(builder.mul(row, m), arguments[2])
+            return [simd.load(builder, of, builder.add(start, simd.int64(v)), PANEL) for v in range(0, WIDTH, PANEL)]
+
         def add_row(k, accumulators):
             row = builder.sext(builder.load(builder.gep(rows_at, [k])), simd.INT64)
-            start = builder.add(builder.mul(row, m), arguments[2])
-            return [
-                builder.fadd(a, simd.load(builder, array.data, builder.add(start, simd.int64(v * PANEL)), PANEL))
-                for v, a in enumerate(accumulators)
-            ]
+            return [builder.fadd(a, x) for a, x in zip(accumulators, vectors(array.data, row))]
 
-        for v, result in enumerate(
-            simd.fold(builder, simd.int64(0), arguments[5], [simd.zeros(PANEL)] * (WIDTH // PANEL), add_row)
-        ):
+        before = vectors(total_at, simd.int64(0))
+        results = simd.fold(builder, arguments[5], arguments[6], before, add_row)
+        for v, result in enumerate(results):
             simd.store(builder, result, total_at, builder.add(arguments[2], simd.int64(v * PANEL)))
         return context.get_dummy_value()
 

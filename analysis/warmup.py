@@ -8,7 +8,6 @@ from analysis import fisher, jit, likelihood, online, sampling, training
 from analysis.model import BoltzmannMachine
 
 _PATTERNS = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 1], [0, 0, 1]], dtype=np.uint8)
-
 _BATCHES = training.Schedule("cd", 1, (0.1, 0.1), batch_size=2)
 
 

@@ -476,34 +476,44 @@ def test_both_on_counts_the_chains(n_tiles, synapses):
 
 
 @kernel
+def row_dot(total, row, i, matrix, vectors, vector):
+    sums.row_dot(total, row, i, matrix, vectors, vector)
+
+
+@kernel
 def row_dots(total, row, i, matrix, vectors, vector):
     sums.row_dots(total, row, i, matrix, vectors, vector)
 
 
 @pytest.mark.parametrize("n_blocks", [0, 1, 5])
-def test_row_dots_add_every_16th_column_in_ascending_order_and_lanes_by_halves(n_blocks):
+@pytest.mark.parametrize(("multiply", "n_vectors"), [(row_dot, 1), (row_dots, TWO)])
+def test_row_dots_add_every_16th_column_in_ascending_order_and_lanes_by_halves(multiply, n_vectors, n_blocks):
     rng = np.random.default_rng(11)
-    matrix, vectors = rough(rng, 3 * GROUP, n_blocks * PANEL), rough(rng, 3, n_blocks * PANEL)
-    total = np.full((2, 3 * GROUP), 7, np.float32)
-    row_dots(total, 1, GROUP, matrix, vectors, 2)
-    expected = [float(naive.lane_dot(row, vectors[2], PANEL)) for row in matrix[GROUP : 2 * GROUP]]
-    assert total.tolist() == [[7] * 3 * GROUP, [7] * GROUP + expected + [7] * GROUP]
+    matrix, vectors = rough(rng, 3 * GROUP, n_blocks * PANEL), rough(rng, 5, n_blocks * PANEL)
+    total = np.full((4, 3 * GROUP), 7, np.float32)
+    multiply(total, 1, GROUP, matrix, vectors, 2)
+    expected = np.full((4, 3 * GROUP), 7, np.float32)
+    for t in range(n_vectors):
+        for i in range(GROUP, 2 * GROUP):
+            expected[1 + t, i] = naive.lane_dot(matrix[i], vectors[2 + t], PANEL)
+    assert total.tolist() == expected.tolist()
 
 
 @kernel
-def add_rows(total, row, j, matrix, rows, n_rows):
-    sums.add_rows(total, row, j, matrix, rows, n_rows)
+def add_rows(total, row, j, matrix, rows, first, last):
+    sums.add_rows(total, row, j, matrix, rows, first, last)
 
 
-@pytest.mark.parametrize("n_rows", [0, 1, 9])
-def test_add_rows_adds_in_the_order_of_the_list(n_rows):
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 1), (0, 9), (4, 9), (3, 2)])
+def test_add_rows_adds_to_the_sum_there_is_in_the_order_of_the_list(first, last):
     rng = np.random.default_rng(12)
     matrix, rows = rough(rng, 10, 3 * WIDTH), rng.integers(0, 10, 12).astype(np.int32)
-    total = np.full((2, 3 * WIDTH), 7, np.float32)
-    add_rows(total, 1, WIDTH, matrix, rows, n_rows)
-    expected = naive.lane_sum(np.ones(n_rows), matrix[rows[:n_rows], WIDTH : 2 * WIDTH])
-    assert total[1].tolist() == [7] * WIDTH + np.broadcast_to(expected, WIDTH).tolist() + [7] * WIDTH
-    assert (total[0] == 7).all()
+    total = rough(rng, 2, 3 * WIDTH)
+    expected, there = total.copy(), slice(WIDTH, 2 * WIDTH)
+    add_rows(total, 1, WIDTH, matrix, rows, first, last)
+    for k in range(first, last):
+        expected[1, there] += matrix[rows[k], there]
+    np.testing.assert_array_equal(total, expected)
 
 
 @kernel

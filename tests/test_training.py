@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis import exact, graph, rbm, training
-from analysis.lanes import CHAINS, PATTERNS
+from analysis.lanes import CHAINS, PATTERNS, STRIP
 from analysis.model import BoltzmannMachine
 from analysis.random import derive, key, permutation
 from analysis.training import DivergenceError, Schedule, mean_field, pretrain_greedily, train
@@ -320,6 +320,13 @@ def test_single_patterns_learn_with_the_bits_of_their_twin(n_units, density):
 def test_batches_of_any_size_learn_with_the_bits_of_their_twin(batch_size):
     plan = schedule(n_epochs=2, rates=(0.5, 0.1), momentum=0.5, batch_size=batch_size)
     assert_trained_as_twin(plan, (9, 17), 100, density=1.1)
+
+
+@pytest.mark.parametrize("n_visible", [STRIP, STRIP + 1, 2 * STRIP + 1])
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_visible_units_of_several_strips_learn_with_the_bits_of_their_twin(n_visible, batch_size):
+    plan = schedule(n_epochs=2, rates=(0.5, 0.1), momentum=0.5, batch_size=batch_size)
+    assert_trained_as_twin(plan, (n_visible, 21), 6, density=1.1)
 
 
 @pytest.mark.parametrize("factors", [(1, 1), (2, 1), (2, 2), (1, 2)], ids=str)
