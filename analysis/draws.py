@@ -114,18 +114,19 @@ def draw_word(typing, below, above, row, bits, bits_row, factor, bias):
 
 @intrinsic
 def draw_whole(typing, total, row, bits, bits_row, grain, bias, margin):
-    """(surely, perhaps): words of the chains with r (1 + 2^(bias + grain total[row, c])) < 1 - margin, < 1 + margin.
+    """(surely, perhaps): words of the chains with r (1 + 2^x) < 1 - margin, < 1 + margin, where
+    x = (bias + grain total[row, c]) / 2^23 - 127, between -126 and 127.
 
-    The power is rough, to 8e-5, and wants an exponent of -126 to 126. total (n, CHAINS) int16, bits (n, CHAINS) uint32.
+    The power is rough, to 9e-5. total (n, CHAINS) int16, bits (n, CHAINS) uint32; grain, bias int32, margin float32.
     """
     signature = types.UniTuple(types.uint64, 2)(total, row, bits, bits_row, grain, bias, margin)
 
     def codegen(context, builder, signature, arguments):
         total_at, bits_at = (simd.data(context, builder, signature.args[k], arguments[k]) for k in (0, 2))
         whole = simd.load(builder, total_at, simd.index(builder, (arguments[1], CHAINS)), CHAINS)
-        whole = builder.sitofp(whole, simd.floats(CHAINS))
+        whole = builder.sext(whole, ir.VectorType(simd.INT32, CHAINS))
         grain, bias = (simd.splat(builder, x, CHAINS) for x in arguments[4:6])
-        odds = simd.power(builder, simd.fused(builder, grain, whole, bias), 1.0, simd.ROUGH)
+        odds = simd.rough_power(builder, builder.add(builder.mul(whole, grain), bias))
         random = simd.load(builder, bits_at, simd.index(builder, (arguments[3], CHAINS)), CHAINS)
         r = simd.upper_bits(builder, random, odds.type)
         value, one, words = simd.fused(builder, r, odds, r), ir.Constant(simd.FLOAT, 2.0**24), []

@@ -3,6 +3,9 @@
     w_k = g n_k + rest_k     n_k a whole number, g the grain of the unit: every sum of its n_k fits 16 bits
     |b + g sum_k n_k x_k - z| <= e = max(sum of the positive rests, sum of the negative ones) + rounding
 
+in units of 2^-23 log 2 nats, of which grain and bias are whole numbers: then the sum is as well, and stands where a
+float32 has its exponent, so that exp(-z) is that float32, but for a polynomial of what is behind the point.
+
 A unit is on where r (1 + exp(-z)) < 1. With the sum of whole numbers in place of z the left side is off by a factor of
 exp(e) at most: where it keeps clear of 1 by that margin, the draw is the exact one; where it does not, the word is
 drawn again from the exact sum. So the bits are those of `kernels.sweep`, whatever the weights. Twice as many whole
@@ -21,11 +24,12 @@ from analysis.lanes import AT_ONCE, CHAINS, PANEL, TWO
 from analysis.sums import whole_sum, whole_sums, word_sum
 
 _f32, _i32, _u32, _u64 = np.float32, np.int32, np.uint32, np.uint64
-WORTHWHILE = 8  # tiles times sweeps from which rounding the weights takes less time than it saves: measured
+WORTHWHILE = 3  # tiles times sweeps from which rounding the weights takes less time than it saves: measured
 _MOST_DRAWN_TWICE = 0.5  # of the words of a layer, at most, beyond which exact sums alone take less time
 _LARGEST = 2**15 - 1  # of the sums of a unit's whole numbers
-_LARGEST_INPUT = 80.0  # nats, where exp is clipped
-_LOG2_E = 1.4426950408889634
+_LARGEST_INPUT = _f32(80.0)  # nats, where exp is clipped
+_UNITS = _f32(2.0**23 / np.log(2.0))  # to the nat: an exponent of 1 is 2^23
+_ONE = 127 << 23  # odds of 1
 _ROUNDING = 2**14  # room left for it: it adds half of their count to a sum of numbers, and doubles the sum at most
 
 
@@ -33,8 +37,8 @@ class Rounded(NamedTuple):
     """Weights w_k = grain n_k + rest_k of a graph's n units and 2 S entries."""
 
     twice: np.ndarray  # (2 S,) uint32: n_k in the lower and in the upper 16 bits
-    grain: np.ndarray  # (n,) float32, in units of -log 2 nats: odds 2^(bias + grain sum of n_k) against being on
-    bias: np.ndarray  # (n,) float32, the same
+    grain: np.ndarray  # (n,) int32: odds against being on are 2^((bias + grain sum of n_k) / 2^23 - 127)
+    bias: np.ndarray  # (n,) int32
     margin: np.ndarray  # (n,) float32: what r (1 + exp(-z)) may be off by, near 1; infinite where 16 bits are too few
 
 
@@ -71,13 +75,17 @@ def round_weights(graph, layers):
     """
     bias, start, weight = graph.bias, graph.start, graph.weight
     twice = np.empty(weight.size if layers.any() else 0, np.uint32)
-    grains, biases, margins = np.empty((3, bias.size), np.float32)
+    grains, biases, margins = (
+        np.empty(bias.size, np.int32),
+        np.empty(bias.size, np.int32),
+        np.empty(bias.size, np.float32),
+    )
     for layer in range(layers.size):
         if layers[layer]:
             first, last, twice_drawn = graph.layer[layer], graph.layer[layer + 1], 0.0
             for u in range(first, last):
-                grain, margins[u] = round_unit(twice, start[u], start[u + 1], weight, bias[u])
-                grains[u], biases[u] = -_LOG2_E * grain, -_LOG2_E * np.float64(bias[u])
+                here = slice(start[u], start[u + 1])
+                grains[u], biases[u], margins[u] = round_unit(twice[here], weight[here], bias[u])
                 # A chain is in doubt with probability 2 m p (1 - p) <= m / 2, a word for one of its chains.
                 twice_drawn += min(CHAINS * np.float64(margins[u]) / 2, 1.0)
             layers[layer] = twice_drawn < _MOST_DRAWN_TWICE * (last - first)
@@ -85,23 +93,34 @@ def round_weights(graph, layers):
 
 
 @kernel
-def round_unit(twice, first, last, weight, bias):
-    """Round the weights of entries first ... last - 1; returns (grain in nats, margin)."""
-    n, up, down = last - first, 0.0, 0.0
-    for k in range(first, last):
-        up, down = up + max(np.float64(weight[k]), 0.0), down - min(np.float64(weight[k]), 0.0)
-    grain = max(up, down, 1e-30) / (_LARGEST - min(n, _ROUNDING))
-    too_large, too_small, scale = 0.0, 0.0, 1.0 / grain
-    for k in range(first, last):
-        whole = _i32(np.float64(weight[k]) * scale + (_LARGEST + 0.5)) - _i32(_LARGEST)
-        rest = np.float64(weight[k]) - grain * whole
-        too_large, too_small = too_large + max(rest, 0.0), too_small - min(rest, 0.0)
-        twice[k] = _u32(whole & _i32(0xFFFF)) * _u32(0x10001)
-    size = up + down + abs(np.float64(bias))
-    error = max(too_large, too_small) + (n + 8) * 2.0**-23 * size  # n + 8 roundings, each by 2^-24 of the size or less
+def round_unit(twice, weight, bias):
+    """Round the weights of a unit; returns its (grain, bias, margin), as in Rounded."""
+    n, up, down = weight.size, 0, 0
+    for k in range(n):
+        whole = in_units(weight[k])
+        up, down = up + max(whole, 0), down - min(whole, 0)
+    grain = 1 + max(up, down) // (_LARGEST - min(n, _ROUNDING))
+    scale, too_large, too_small = _f32(1.0) / _f32(grain), 0, 0
+    for k in range(n):
+        whole = in_units(weight[k])
+        rounded = _i32(_f32(whole) * scale + _f32(_LARGEST + 0.5)) - _LARGEST
+        rest = whole - grain * rounded
+        too_large, too_small = too_large + max(rest, 0), too_small - min(rest, 0)
+        twice[k] = _u32(rounded & 0xFFFF) * _u32(0x10001)
+    nat = np.float64(_UNITS)
+    size = (up + down + n) / nat + abs(np.float64(bias))
+    # Of n + 10 roundings each is by 2^-24 of the size or less; a weight and the bias lose a unit at most.
+    error = (max(too_large, too_small) + n + 1) / nat + (n + 10) * 2.0**-23 * size
+    if error >= 0.4 or (max(up, down) + n) / nat + abs(np.float64(bias)) >= _LARGEST_INPUT:
+        return 0, _ONE, _f32(np.inf)
     # exp(e) - 1 < 1.25 e for e < 0.4. Rough powers, exp and both draws are off by less than 1e-4 together.
-    wanted = error < 0.4 and max(up, down) + abs(np.float64(bias)) < _LARGEST_INPUT
-    return grain, _f32(1.25 * error + 1e-4) if wanted else _f32(np.inf)
+    return -grain, _ONE - _i32(np.float64(bias) * nat), _f32(1.25 * error + 1e-4)
+
+
+@kernel
+def in_units(weight):
+    """The weight in units of 2^-23 log 2 nats, without what is behind the point; at most 80 nats."""
+    return _i32(min(max(weight, -_LARGEST_INPUT), _LARGEST_INPUT) * _UNITS)
 
 
 @kernel

@@ -5,6 +5,7 @@
     fused          a b + c, rounded once
     philox         random words: seven rounds of two products, their halves crossed
     exponential    2^n 2^f, |f| <= 1/2: a polynomial and a shift
+    rough_power    the same roughly, of a fixed-point number
     sums, largest  over the lanes of vectors, by halves
 
 Each takes LLVM's builder first and works on numbers or vectors of any width. Source of Philox: Salmon et al. (2011)
@@ -17,7 +18,8 @@ from numba.core import cgutils
 
 FLOAT, INT16, INT32, INT64 = ir.FloatType(), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 EXP = 1.32647e-3, 9.67151e-3, 5.550734e-2, 2.4022242e-1, 6.9314698e-1, 1.0  # of 2^f, f^5 first
-ROUGH = 5.517123e-2, 2.4261133e-1, 6.9326109e-1, 9.9992805e-1  # the same to 8e-5, by the smallest largest error
+ROUGH = 7.7052549e-2, -3.489135e-3, 4.7092702e-1, 4.5551056e-1  # of 2^(m - 1), 1 <= m < 2, to 9e-5; stays in [1, 2)
+FRACTION, ONE = 0x7FFFFF, 0x3F800000  # bits of a float32: those behind the point, and 1.0
 FACTORS, WEYL = (0xD2511F53, 0xCD9E8D57), (0x9E3779B9, 0xBB67AE85)  # of Philox: of its products, and of its key
 REGISTER = 16  # float32 in the widest vector register
 
@@ -86,8 +88,11 @@ def ascending(n):
     return ir.Constant(ir.VectorType(INT32, n), list(range(n)))
 
 
-def fold(builder, first, last, initial, body):
-    """Fold body(k, accumulators) over k = first ... last - 1; leaves the builder after the loop."""
+def fold(builder, first, last, initial, body, unroll=True):
+    """Fold body(k, accumulators) over k = first ... last - 1; leaves the builder after the loop.
+
+    unroll : whether LLVM may write out several rounds of the loop
+    """
     entry = builder.block
     head, inside, after = (builder.append_basic_block(name) for name in ("head", "inside", "after"))
     builder.branch(head)
@@ -99,9 +104,19 @@ def fold(builder, first, last, initial, body):
     for phi, start, value in zip([k, *accumulators], [first, *initial], new):
         phi.add_incoming(start, entry)
         phi.add_incoming(value, builder.block)
-    builder.branch(head)
+    again = builder.branch(head)
+    if not unroll:
+        again.set_metadata("llvm.loop", not_unrolled(builder.module))
     builder.position_at_end(after)
     return accumulators
+
+
+def not_unrolled(module):
+    """The metadata of a loop that LLVM shall leave as it is: a node that names itself first."""
+    option = module.add_metadata(["llvm.loop.unroll.disable"])
+    loop = module.add_metadata([option])
+    loop.operands = loop, option
+    return loop
 
 
 def fused(builder, a, b, c):
@@ -186,6 +201,17 @@ def power(builder, x, log2_base, coefficients):
     integer = ir.VectorType(INT32, x.type.count) if isinstance(x.type, ir.VectorType) else INT32
     total, rounded = (builder.bitcast(value, integer) for value in (total, rounded))
     return builder.bitcast(builder.add(total, builder.shl(rounded, constant(rounded, 23))), x.type)
+
+
+def rough_power(builder, x):
+    """2^(x / 2^23 - 127) to 9e-5, for i32 with 2^23 <= x < 255 2^23: read as a float32, x is nearly that."""
+    kind, fraction = floats(x.type.count) if x.type != INT32 else FLOAT, constant(x, FRACTION)
+    m = builder.bitcast(builder.or_(builder.and_(x, fraction), constant(x, ONE)), kind)
+    total = constant(m, nearest(ROUGH[0]))
+    for coefficient in ROUGH[1:]:
+        total = fused(builder, total, m, constant(m, nearest(coefficient)))
+    behind_the_point = builder.and_(builder.bitcast(total, x.type), fraction)
+    return builder.bitcast(builder.or_(behind_the_point, builder.and_(x, constant(x, ~FRACTION))), kind)
 
 
 def odds(builder, below, above, factor, bias):

@@ -50,8 +50,9 @@ def _word_sum(n_tiles, number=simd.FLOAT):
                 return [builder.select(x, add(a, scale), a) for x, a in zip(on, accumulators)]
 
             zeros = ir.Constant(kind, [0 if whole else 0.0] * CHAINS)
-            results = simd.fold(builder, arguments[4], arguments[5], [zeros] * n_tiles, add_synapse)
-            for t, result in enumerate(results):
+            # Written out several times, LLVM selects and adds whole numbers in two instructions, where one does both.
+            loop = arguments[4], arguments[5], [zeros] * n_tiles, add_synapse
+            for t, result in enumerate(simd.fold(builder, *loop, unroll=not whole)):
                 place = builder.add(arguments[1], simd.int64(PANEL * t))
                 simd.store(builder, result, total_at, simd.index(builder, (place, CHAINS)))
             return context.get_dummy_value()
