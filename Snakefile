@@ -20,13 +20,14 @@ import psutil
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from analysis import answerable, data
-from analysis.collection import runs_of
-from analysis.config import check, notebook_source
-from analysis.exact import MAX_STATES
-from analysis.provenance import READERS
-from analysis.report import ends_of_logs, run_time
-from analysis.times import left_text
+from analysis import data
+from analysis.experiment.config import check, notebook_source
+from analysis.files.provenance import fingerprint
+from analysis.machine.exact import MAX_STATES
+from analysis.verdicts import answerable
+from analysis.verdicts.collection import runs_of
+from analysis.verdicts.report import ends_of_logs, run_time
+from analysis.workflow.times import left_text
 
 min_version("9.0")
 
@@ -62,8 +63,7 @@ RUNS = f"{DATA}/runs"
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 CHECKS = ["05_model_quality"]  # of what the claims rest on
 # What a run depends on: the code that simulates and measures, and the part of the config that it reads.
-CODE = [str(p) for p in sorted(Path("analysis").glob("*.py"))]
-RUN_CODE = [path for path in CODE if Path(path).stem not in READERS]
+CODE = [str(p) for p in sorted(Path("analysis").rglob("*.py"))]
 BIRTH = ["dataset", "machine", "pretraining", "training", "samples"]
 LIFE = BIRTH + ["retraining", "pruning", "measures"]
 
@@ -240,16 +240,14 @@ rule runs:
     input: list(all_runs()),
 
 
-# Runs depend on the checksum of the code that this rule writes, one file in place of 45 modules: Snakemake looks at
-# every input of every job.
+# Runs depend on a file whose name is the fingerprint of the code that simulates and measures: other code, other input.
 rule compile:
     message: "Compiling the kernels, once a machine"
-    input: RUN_CODE
-    output: f"{RUNS}/code.txt"
+    output: f"{RUNS}/code-{fingerprint()}.txt"
     log: f"{LOGS}/compile.log"
     threads: 2
     resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1; cat {input:q} | cksum >>{output:q}"
+    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1"
 
 
 rule overproduce:

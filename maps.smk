@@ -12,11 +12,11 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from analysis.atlas import read_of
-from analysis.config import load_maps
-from analysis.maps import jobs
-from analysis.provenance import sources
-from analysis.report import ends_of_logs
+from analysis.experiment.config import load_maps
+from analysis.experiment.maps import jobs
+from analysis.files.provenance import fingerprint
+from analysis.verdicts.atlas import read_of
+from analysis.verdicts.report import ends_of_logs
 
 min_version("9.0")
 
@@ -60,7 +60,7 @@ def all_jobs():
 rule maps:
     message: "Done: the maps are in {output[0]}"
     input:
-        code=[f"analysis/{name}.py" for name in ("atlas", "claims", "statistics")],
+        code=[f"analysis/verdicts/{name}.py" for name in ("atlas", "claims", "intervals")],
         jobs=list(all_jobs()),
     output: f"{OUT}data/maps.nc"
     params: predictions=json.dumps(MAPS["predictions"], sort_keys=True)
@@ -73,12 +73,11 @@ rule maps:
 
 rule compile:
     message: "Compiling the kernels, once a machine"
-    input: [str(path.relative_to(Path.cwd())) for path in sources()]
-    output: f"{RUNS}/code.txt"
+    output: f"{RUNS}/code-{fingerprint()}.txt"
     log: f"{OUT}logs/maps/compile.log"
     threads: 2
     resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1; cat {input:q} | cksum >>{output:q}"
+    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1"
 
 
 rule map:

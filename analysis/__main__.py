@@ -14,7 +14,8 @@ from pathlib import Path
 import h5py
 import xarray as xr
 
-from analysis import config, provenance
+from analysis.experiment import config
+from analysis.files import provenance, whole
 
 _LOG = logging.getLogger("analysis")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -47,7 +48,7 @@ def _text(error, options):
 
 def overproduce(options):
     """Train the over-produced machine of a seed."""
-    from analysis import protocol
+    from analysis.experiment import protocol
 
     settings = _settings(options)
     dataset = protocol.overproduce(settings, options.seed, progress=True)
@@ -56,7 +57,7 @@ def overproduce(options):
 
 def run(options):
     """Prune an over-produced machine session by session by a criterion."""
-    from analysis import protocol
+    from analysis.experiment import protocol
 
     settings, machine = _settings(options), _read(options.machine, options, "bias_0", "state_0")
     arguments = settings, options.condition, options.seed, machine
@@ -65,7 +66,7 @@ def run(options):
 
 def control(options):
     """Train machines of the sizes that a run reached by other ways."""
-    from analysis import controls
+    from analysis.experiment import controls
 
     settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
     missing = sorted(set(settings["control_sessions"]) - set(reference["session"].values.tolist()))
@@ -77,7 +78,7 @@ def control(options):
 
 def proxy(options):
     """Compare local estimates with the exact Fisher information along a run."""
-    from analysis.proxy import proxy_run
+    from analysis.experiment.proxy import proxy_run
 
     settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
     dataset = proxy_run(settings, options.seed, reference)
@@ -86,7 +87,7 @@ def proxy(options):
 
 def quality(options):
     """Measure likelihood and convergence of machines along a run."""
-    from analysis import quality
+    from analysis.experiment import quality
 
     settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
     if settings["quality"] is None:
@@ -97,7 +98,7 @@ def quality(options):
 
 def map_cells(options):
     """Make the cells of one job of a map: start large and prune, or be born small."""
-    from analysis import maps
+    from analysis.experiment import maps
 
     described, protocol = config.load_maps(options.config)
     if options.map not in described["maps"]:
@@ -107,28 +108,28 @@ def map_cells(options):
     dataset = maps.run(of, settings, options.job, options.seed, progress=True)
     more = {"title": f"map {options.map}", "map": options.map, "job": options.job, "seed": options.seed}
     more |= {"settings": settings, "data": dict(_provenance(of["dataset"]))}
-    provenance.write(dataset.assign_attrs(provenance.attributes(described, **more)), options.output)
+    whole.write(dataset.assign_attrs(provenance.attributes(described, **more)), options.output)
     _LOG.info("wrote %s", options.output)
 
 
 def collect_maps(options):
     """Put the jobs of all maps together: data/maps.nc."""
-    from analysis import atlas
+    from analysis.verdicts import atlas
 
-    provenance.write(atlas.collect(options.runs, options.config), options.output)
+    whole.write(atlas.collect(options.runs, options.config), options.output)
 
 
 def compile_kernels(options):
     """Compile the kernels once, before jobs run side by side."""
-    from analysis import warmup
+    from analysis.workflow import compilation
 
-    warmup.compile_all()
+    compilation.compile_all()
     Path(options.output).write_text("kernels compiled\n")
 
 
 def summary(options):
     """Write the table of claims from the claim datasets."""
-    from analysis import claims
+    from analysis.verdicts import claims
 
     claims.summary(options.data, options.figures, options.data, options.results)
     print((Path(options.figures) / "claims.md").read_text())
@@ -136,7 +137,7 @@ def summary(options):
 
 def verify(options):
     """Compare datasets and figures with what is committed: bytes, or else values."""
-    from analysis import verify
+    from analysis.workflow import verify
 
     found = verify.compare()
     print(verify.text(found))
@@ -146,7 +147,7 @@ def verify(options):
 
 def times(options):
     """Print where the time of the last workflow went, rule by rule."""
-    from analysis import times
+    from analysis.workflow import times
 
     print(times.text(times.table(options.logs)))
 
@@ -259,7 +260,7 @@ def _config(options):
 def _check_size(settings):
     """Refuse machines and samples that memory can't hold before anything is trained."""
     from analysis import data
-    from analysis.model import check_memory
+    from analysis.machine.model import check_memory
 
     n_units = (data.load(settings["dataset"]).sizes["pixel"], *settings["machine"]["hidden"])
     n_synapses = sum(n * m for n, m in zip(n_units, n_units[1:]))
@@ -333,7 +334,7 @@ def _run_by_sessions(function, arguments, options, title):
     def save(run):
         nonlocal last
         if time.monotonic() - last >= options.save_every:
-            provenance.write(run.dataset().assign_attrs(made_by), kept, level=0)
+            whole.write(run.dataset().assign_attrs(made_by), kept, level=0)
             last = time.monotonic()
 
     _write(function(*arguments, progress=True, done=done, save=save), options, title)
@@ -341,7 +342,7 @@ def _run_by_sessions(function, arguments, options, title):
 
 
 def _write(dataset, options, title):
-    provenance.write(dataset.assign_attrs(_attributes(options, title)), options.output)
+    whole.write(dataset.assign_attrs(_attributes(options, title)), options.output)
     _LOG.info("wrote %s", options.output)
 
 

@@ -10,8 +10,8 @@ second-level cache of a current core, not the first.
 import numba
 import numpy as np
 
-from analysis import arrays
-from analysis.threads import share
+from analysis.kernels import arrays
+from analysis.kernels.threads import share
 
 ROWS_A_PASS = 8
 _VECTOR = 16  # float32 in a cache line

@@ -6,7 +6,21 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 
-from analysis.style import BLACK, BLUE, COLUMN, GREEN, GREY, ORANGE, PAGE, PURPLE, SKY, VERMILION, save, theme, tidy
+from analysis.figures.style import (
+    BLACK,
+    BLUE,
+    COLUMN,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    save,
+    theme,
+    tidy,
+)
 from benchmarks import peers
 from benchmarks.table import contest, ratio
 from benchmarks.work import FLOOR, OURS

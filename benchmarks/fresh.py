@@ -11,7 +11,7 @@ from pathlib import Path
 import xarray as xr
 
 from analysis import fisher, sampling, training
-from analysis.config import ROOT
+from analysis.files.checkout import ROOT
 
 _IMPORT = "import time; t = time.perf_counter(); import analysis; print(time.perf_counter() - t)"
 

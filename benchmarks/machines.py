@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from analysis import data, gibbs, protocol, pruning, threads, training
-from analysis.config import ROOT
-from analysis.graph import build, from_words
-from analysis.model import BoltzmannMachine
-from analysis.random import choice, derive, key, permutation
-from analysis.sampling import start_words
+from analysis import data, pruning, training
+from analysis.experiment import protocol
+from analysis.files.checkout import ROOT
+from analysis.kernels import gibbs, threads
+from analysis.machine.graph import build, from_words
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.randomness import choice, derive, key, permutation
+from analysis.machine.sampling import start_words
 from benchmarks import peers
 
 

@@ -17,8 +17,8 @@ from types import SimpleNamespace
 import numpy as np
 from scipy.sparse import csr_array
 
-from analysis import threads
-from analysis.exact import sides
+from analysis.kernels import threads
+from analysis.machine.exact import sides
 from benchmarks.timing import blas_limited
 
 OPTIONAL = {"PyTorch": "torch", "learnergy": "learnergy", "rbms": "rbms"}

@@ -10,8 +10,9 @@ from pathlib import Path
 import xarray as xr
 from threadpoolctl import threadpool_info
 
-from analysis import provenance, threads
-from analysis.config import ROOT
+from analysis.files import provenance, whole
+from analysis.files.checkout import ROOT
+from analysis.kernels import threads
 from benchmarks import fresh, peers, work
 from benchmarks.machines import QUICK, Sizes
 
@@ -36,7 +37,7 @@ def measure(quick, folder):
         print(f"benchmarks: {function.__name__}", file=sys.stderr, flush=True)
         parts.append(function(sizes))
     dataset = xr.merge(parts, join="outer", compat="no_conflicts").assign_attrs(attributes(sizes))
-    provenance.write(dataset, Path(folder) / "bench.nc")
+    whole.write(dataset, Path(folder) / "bench.nc")
     return dataset
 
 

@@ -16,11 +16,12 @@ import time
 
 import numpy as np
 
-from analysis import pruning, warmup
-from analysis.model import BoltzmannMachine
-from analysis.random import bits
-from analysis.sampling import sample
-from analysis.training import Schedule, train
+from analysis import pruning
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.randomness import bits
+from analysis.machine.sampling import sample
+from analysis.machine.training import Schedule, train
+from analysis.workflow import compilation
 
 N_VISIBLE, N_PATTERNS, N_CHAINS, N_STEPS = 400, 100, 200, 5
 EPOCH, N_SAMPLES, CHAIN_SWEEPS = 60_000, 60_000, 60_000 * 200
@@ -36,7 +37,7 @@ def measure(n_units, share):
     machine = BoltzmannMachine.random(sizes, 0, masks=masks)
     n_synapses = sum(machine.n_synapses)
     patterns = (bits(9, 0, N_PATTERNS * N_VISIBLE) & 1).reshape(N_PATTERNS, N_VISIBLE).astype(np.uint8)
-    warmup.compile_all()
+    compilation.compile_all()
     begin = time.process_time()
     machine = train(machine, patterns, SCHEDULE, 0)
     trained = time.process_time()

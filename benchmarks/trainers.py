@@ -6,8 +6,8 @@ All begin with weights ~ N(0, 0.01^2) and biases of 0.
 
 import numpy as np
 
-from analysis import threads
-from analysis.model import BoltzmannMachine
+from analysis.kernels import threads
+from analysis.machine.model import BoltzmannMachine
 
 
 def online_contrastive_divergence(patterns, n_hidden, rate, momentum, seed):

@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from analysis import data, fisher, threads, training
-from analysis.model import BoltzmannMachine
-from analysis.training import Schedule
+from analysis import data, fisher, training
+from analysis.kernels import threads
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.training import Schedule
 from benchmarks import peers, quality, trainers
 from benchmarks.ceiling import Additions
 from benchmarks.machines import OurLearner, OurSampler, PeerLearner, born, digits, pruned, thinned

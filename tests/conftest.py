@@ -9,7 +9,8 @@ import pytest
 import yaml
 from hypothesis import configuration
 
-from analysis import graph, style
+from analysis.figures import style
+from analysis.machine import graph
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
 hypothesis.settings.register_profile("project", derandomize=True, database=None, deadline=None, max_examples=40)

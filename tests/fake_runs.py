@@ -10,9 +10,9 @@ import xarray as xr
 import yaml
 
 from analysis import pruning
-from analysis.claims import root
-from analysis.model import BoltzmannMachine
-from analysis.sampling import sample
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.sampling import sample
+from analysis.verdicts.claims import root
 
 HIDDEN = {"patches": [12], "digits": [16, 10]}
 N_VISIBLE = {"patches": 13, "digits": 400}

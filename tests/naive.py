@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 from scipy import stats
 
-from analysis import graph
-from analysis.lanes import PANEL, PATTERNS
-from analysis.random import derive
+from analysis.kernels.layouts import PANEL, PATTERNS
+from analysis.machine import graph
+from analysis.machine.randomness import derive
 
 f32 = np.float32
 WORD = 0xFFFFFFFF
@@ -212,7 +212,7 @@ def contrastive_divergence(machine, patterns, seed, first_step, n_steps, factors
 
 
 def dense_field(machine, states, layer, factor=1):
-    """As `field`, in the order of analysis.rbm: downwards in PANEL running sums, added up by halves."""
+    """As `field`, in the order of kernels.rbm: downwards in PANEL running sums, added up by halves."""
     if layer == 1:
         return field(machine, states, layer, factor)
     total = lane_dot(machine.weights[0].T[:, None, :], states[1].T[:, :, None], PANEL)
@@ -254,7 +254,7 @@ def _states(layer, states):
 
 
 def learn_dense(machine, positive, negative, rate, momentum):
-    """The same of one pair of layers in the order of analysis.rbm: the difference of two plain sums, divided then."""
+    """The same of one pair of layers in the order of kernels.rbm: the difference of two plain sums, divided then."""
     (v, p), (v_model, p_model) = positive, negative
     scale = f32(1) / f32(len(v))
     data, model = (lane_sum(x[:, :, None], y[:, None, :]) for x, y in ((v, p), (v_model, p_model)))
@@ -288,7 +288,7 @@ class Diverged(ArithmeticError):
 
 
 def is_dense(machine, schedule):
-    """Whether training takes the order of analysis.rbm."""
+    """Whether training takes the order of kernels.rbm."""
     single_pair = len(machine.masks) == 1 and schedule.algorithm == "cd" and schedule.max_norm is None
     return single_pair and (schedule.batch_size == 1 or machine.masks[0].mean() >= graph.DENSE)
 
@@ -431,7 +431,7 @@ def visible_probabilities(machine):
 
 def machine_of(n_units, seed=0, weight_std=1.0, density=0.7):
     """A small machine with strong weights, random masks and biases around 0; density one number, or one a pair."""
-    from analysis.model import BoltzmannMachine
+    from analysis.machine.model import BoltzmannMachine
 
     rng = np.random.default_rng(seed)
     pairs = list(zip(n_units, n_units[1:]))

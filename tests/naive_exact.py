@@ -1,4 +1,4 @@
-"""The slow obvious twin of `analysis.exact`: every joint state of all layers, one at a time, straight from E(x)."""
+"""The slow obvious twin of `exact`: every joint state of all layers, one at a time, straight from E(x)."""
 
 import itertools
 import math

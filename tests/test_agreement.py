@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from analysis import agreement
-from analysis.model import BoltzmannMachine
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.sampling import sample
 from analysis.pruning import CRITERIA, prune
-from analysis.sampling import sample
+from analysis.verdicts import agreement
 
 AGAINST = ["variance_fi", "variance_fi_w2"]
 

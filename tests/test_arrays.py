@@ -4,8 +4,9 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import arrays, graph, rbm
-from analysis.lanes import CHAINS
+from analysis.kernels import arrays, rbm
+from analysis.kernels.layouts import CHAINS
+from analysis.machine import graph
 
 
 def begins_with_a_line(array):

@@ -15,11 +15,13 @@ import pytest
 import xarray as xr
 import yaml
 
-from analysis import config, controls, data, fisher, protocol, provenance, proxy, pruning, quality
+from analysis import data, fisher, pruning
 from analysis.__main__ import main
-from analysis.model import BoltzmannMachine
-from analysis.sampling import sample
-from analysis.training import Schedule, mean_field, pretrain_greedily, train
+from analysis.experiment import config, controls, protocol, proxy, quality
+from analysis.files import whole
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.sampling import sample
+from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
 
 SMOKE = yaml.safe_load((config.ROOT / "config" / "smoke.yaml").read_text())
 HUGE = 10**12
@@ -312,7 +314,7 @@ def test_the_command_that_the_cases_change_is_right(folder, monkeypatch):
     for module, name in made_up:
         monkeypatch.setattr(module, name, lambda *_, **__: xr.Dataset())
     run = {"loss_cause_0": (("session", "unit_0"), np.zeros((3, 13)))}
-    provenance.write(xr.Dataset(run, {"session": [0, 1, 2]}, GOOD.attrs), "run.nc")
+    whole.write(xr.Dataset(run, {"session": [0, 1, 2]}, GOOD.attrs), "run.nc")
     for name in WANTED:
         assert main(command(name)) == 0
         (folder / "made.nc").unlink()

@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 from analysis import exact
-from analysis.config import ROOT
-from analysis.model import BoltzmannMachine
+from analysis.files.checkout import ROOT
+from analysis.machine.model import BoltzmannMachine
 from benchmarks import figures, fresh, machines, peers, quality, results, table, timing, work
 from benchmarks.ceiling import Additions
 from benchmarks.machines import QUICK, OurLearner, OurSampler, PeerLearner

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from analysis import checks, claims
+from analysis import claims
+from analysis.verdicts import checks
 
 mpl.use("Agg")
 CHECK = "05_model_quality"

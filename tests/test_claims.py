@@ -10,8 +10,9 @@ import xarray as xr
 import yaml
 from scipy import stats
 
-from analysis import claims, effects, provenance, statistics
-from analysis.config import ROOT
+from analysis import claims
+from analysis.files import provenance
+from analysis.verdicts import effects, intervals
 
 INTERVAL = {"confidence": 0.95, "n_resamples": 999, "seed": 0}
 SEEDS = np.arange(6)
@@ -239,31 +240,31 @@ def test_cost_is_read_at_the_last_session_within_the_margin():
 
 def test_p_is_that_of_scipys_t_test():
     values = np.random.default_rng(0).normal(0.3, 1, 7)
-    assert statistics.p_value(values, 0.1) == pytest.approx(stats.ttest_1samp(values, 0.1).pvalue)
+    assert intervals.p_value(values, 0.1) == pytest.approx(stats.ttest_1samp(values, 0.1).pvalue)
 
 
 def test_p_of_seeds_that_agree_is_0_or_1_and_of_one_seed_unknown():
-    assert statistics.p_value([2.0, 2.0, 2.0]) == 0
-    assert statistics.p_value([2.0, 2.0, 2.0], 2.0) == 1
-    assert np.isnan(statistics.p_value([2.0]))
+    assert intervals.p_value([2.0, 2.0, 2.0]) == 0
+    assert intervals.p_value([2.0, 2.0, 2.0], 2.0) == 1
+    assert np.isnan(intervals.p_value([2.0]))
 
 
 def test_p_is_uniform_where_there_is_no_effect():
     rng = np.random.default_rng(0)
-    p = [statistics.p_value(values) for values in rng.normal(size=(2000, 5))]
+    p = [intervals.p_value(values) for values in rng.normal(size=(2000, 5))]
     assert abs(np.mean(np.array(p) < 0.05) - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 2000)
 
 
 def test_holm_by_hand():
-    np.testing.assert_allclose(statistics.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])  # Holm's example
-    np.testing.assert_allclose(statistics.holm([0.5, np.nan, 0.02]), [0.5, np.nan, 0.04])
-    np.testing.assert_allclose(statistics.holm([0.9, 0.8]), [1, 1])
-    assert statistics.holm([]).shape == (0,)
+    np.testing.assert_allclose(intervals.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])  # Holm's example
+    np.testing.assert_allclose(intervals.holm([0.5, np.nan, 0.02]), [0.5, np.nan, 0.04])
+    np.testing.assert_allclose(intervals.holm([0.9, 0.8]), [1, 1])
+    assert intervals.holm([]).shape == (0,)
 
 
 def test_holm_finds_something_by_chance_in_one_of_twenty_families_at_most():
     p = np.random.default_rng(0).random((4000, 10))
-    found = np.mean([(statistics.holm(row) < 0.05).any() for row in p])
+    found = np.mean([(intervals.holm(row) < 0.05).any() for row in p])
     assert found < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 4000)
 
 
@@ -277,31 +278,31 @@ def test_the_table_adjusts_for_all_predictions_of_the_claim():
 def test_the_table_says_what_so_many_seeds_could_have_seen():
     effects_of_seeds = np.linspace(-0.4, 0.4, 6)
     table = claims.evaluate(claim_dataset(*controls_data(0.5, effects_of_seeds)))
-    expected = statistics.detectable(np.std(effects_of_seeds, ddof=1), 6)
+    expected = intervals.detectable(np.std(effects_of_seeds, ddof=1), 6)
     np.testing.assert_allclose(table["detectable"], expected, rtol=1e-5)
     assert f"| {expected:.2g} | {table['verdict'][0]} |" in claims.table_markdown(table)
 
 
 def test_interval_of_three_seeds_spans_the_smallest_and_the_largest():
-    np.testing.assert_allclose(statistics.interval([0.3, 0.1, 0.7]), [0.1, 0.7])
+    np.testing.assert_allclose(intervals.interval([0.3, 0.1, 0.7]), [0.1, 0.7])
 
 
 def test_interval_has_the_width_of_normal_theory_for_many_seeds():
     values = np.random.default_rng(0).normal(2, 1, 400)
-    low, high = statistics.interval(values)
+    low, high = intervals.interval(values)
     expected = 1.96 * values.std() / np.sqrt(400)
     assert (high - low) / 2 == pytest.approx(expected, rel=0.05)  # quantiles of 9,999 resamples: 2 % each
 
 
 def test_interval_is_paired_over_columns_and_the_same_every_time():
     values = np.random.default_rng(0).random(8)
-    both = statistics.interval(np.stack([values, values + 1], axis=1))
+    both = intervals.interval(np.stack([values, values + 1], axis=1))
     np.testing.assert_allclose(both[:, 1], both[:, 0] + 1)
-    np.testing.assert_array_equal(both, statistics.interval(np.stack([values, values + 1], axis=1)))
+    np.testing.assert_array_equal(both, intervals.interval(np.stack([values, values + 1], axis=1)))
 
 
 def test_interval_of_one_seed_is_unknown():
-    assert np.isnan(statistics.interval([[1.0, 2.0]])).all()
+    assert np.isnan(intervals.interval([[1.0, 2.0]])).all()
 
 
 def test_equal_synapses_reads_the_smaller_run_between_its_sessions():
@@ -462,20 +463,6 @@ def test_one_run_of_other_code_makes_the_dataset_stale(made_up_runs, tmp_path):
         run.attrs["code_fingerprint"] = "older"
     dataset = claims.collect("02_weight_pruning", tmp_path / "runs", made_up_runs / "config.yaml")
     assert dataset.attrs["runs_code"] == '["fake", "older"]'
-
-
-def test_the_fingerprint_is_that_of_the_code_that_simulates_and_measures(monkeypatch, tmp_path):
-    names = {path.stem for path in provenance.sources()}
-    assert {"kernels", "pruning", "protocol", "record", "config", "data"} <= names
-    assert not names & set(provenance.READERS)
-    before = provenance.fingerprint()
-    for name, same in (("plotting.py", True), ("pruning.py", False)):
-        folder = tmp_path / name / "analysis"
-        shutil.copytree(ROOT / "analysis", folder, ignore=shutil.ignore_patterns("__pycache__"))
-        with (folder / name).open("a") as file:
-            file.write("\n# changed\n")
-        monkeypatch.setattr(provenance, "__file__", str(folder / "provenance.py"))
-        assert (provenance.fingerprint() == before) == same
 
 
 def test_a_missing_run_is_named(made_up_runs, tmp_path):

@@ -8,8 +8,10 @@ import sys
 import pytest
 import yaml
 
-from analysis import __main__, answerable, config, controls, data, effects, pruning
+from analysis import __main__, data, pruning
 from analysis.__main__ import main
+from analysis.experiment import config, controls
+from analysis.verdicts import answerable, effects
 
 # No protocols: what a config may say, where data files come from, and maps (tests/test_maps.py).
 OTHERS = {"schema.yaml", "data.yaml", "maps.yaml", "maps_smoke.yaml", "maps_schema.yaml"}

@@ -4,9 +4,9 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import convergence as c
-from analysis.model import BoltzmannMachine
-from analysis.sampling import sample, trajectory
+from analysis.machine import convergence as c
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.sampling import sample, trajectory
 
 RNG = np.random.default_rng(0)
 TWO_MODES = BoltzmannMachine(([-5.0] * 4, [-5.0] * 4), (np.full((4, 4), 2.5),))  # all on, or all off

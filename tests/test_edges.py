@@ -11,10 +11,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analysis import fisher
-from analysis.model import BoltzmannMachine
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.sampling import sample
+from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
 from analysis.pruning import CRITERIA, KEPT, prune, remove_stranded
-from analysis.sampling import sample
-from analysis.training import Schedule, mean_field, pretrain_greedily, train
 
 few = settings(max_examples=25)
 fractions = st.floats(0.01, 0.99)

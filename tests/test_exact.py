@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis import exact
-from analysis.model import BoltzmannMachine
+from analysis.machine.model import BoltzmannMachine
 
 # More and fewer hidden than visible units; odd or even layers the smaller side; hidden even more or fewer than odd.
 SHAPES = [(3, 5), (5, 3), (1, 1), (3, 3, 2), (1, 5, 2), (4, 1, 3), (2, 2, 3, 2), (2, 3, 1, 2, 2)]

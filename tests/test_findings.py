@@ -6,7 +6,9 @@ import pytest
 import xarray as xr
 import yaml
 
-from analysis import claims, config, findings
+from analysis import claims
+from analysis.experiment import config
+from analysis.verdicts import findings
 
 
 def table(effects, verdicts, n_seeds):

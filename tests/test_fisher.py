@@ -6,8 +6,9 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import fisher, kernels, sampling
-from analysis.model import BoltzmannMachine
+from analysis import fisher, sampling
+from analysis.kernels import binary
+from analysis.machine.model import BoltzmannMachine
 
 N = 50_000
 MACHINES = {"full": naive.machine_of((4, 3), 0, density=1.1), "masked": naive.machine_of((3, 4), 1)}
@@ -194,7 +195,7 @@ def test_stiff_importance_of_correlated_parameters_by_hand():
 
 def test_exponential_of_a_matrix_is_elementwise():
     x = np.array([[0.0, 1.0], [-1.0, 5.0]], np.float32)
-    np.testing.assert_allclose(kernels.exponential(x), np.exp(x), rtol=3e-6)
+    np.testing.assert_allclose(binary.exponential(x), np.exp(x), rtol=3e-6)
 
 
 # ---- bad input -----------------------------------------------------------------------------------------------------

@@ -6,12 +6,13 @@ import pytest
 from numba import types
 from numba.extending import intrinsic
 
-from analysis import draws, gibbs, graph, simd, sums
-from analysis.jit import kernel
-from analysis.lanes import CHAINS, PANEL, TWO
-from analysis.model import BoltzmannMachine
-from analysis.random import key
-from analysis.sampling import start_words
+from analysis.kernels import draws, gibbs, simd, sums
+from analysis.kernels.jit import kernel
+from analysis.kernels.layouts import CHAINS, PANEL, TWO
+from analysis.machine import graph
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.randomness import key
+from analysis.machine.sampling import start_words
 
 SEED = 5
 UNIT = np.log(2) / 2**23  # nats

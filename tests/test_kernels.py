@@ -15,11 +15,13 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import draws, gibbs, graph, kernels, learning, meanfield, products, spectrum, sums, threads, training
-from analysis.jit import kernel
-from analysis.lanes import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, TWO, WIDTH
-from analysis.model import BoltzmannMachine
-from analysis.random import key
+from analysis import training
+from analysis.kernels import binary, draws, gibbs, learning, meanfield, products, spectrum, sums, threads
+from analysis.kernels.jit import kernel
+from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, TWO, WIDTH
+from analysis.machine import graph
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.randomness import key
 
 # Layers that start off multiples of 4 and fill no panel, more layers than two, words and tiles with spare chains; in
 # the last shape several panels, in the last count more words than share a read of the weights.
@@ -86,7 +88,7 @@ def draw(bits, odds):
 
 
 def exp(x):
-    return kernels.exponential(np.asarray(x, np.float32).reshape(1, -1))[0]
+    return binary.exponential(np.asarray(x, np.float32).reshape(1, -1))[0]
 
 
 def rough(rng, *shape):
@@ -604,7 +606,7 @@ def test_gibbs_has_the_bits_of_its_twin(n_units, n, form, n_threads):
 def test_draw_layer_has_the_bits_of_its_twin(layer, factor, form, n_threads):
     machine = sparse_machine((3, 18, 5))
     states = states_of(machine, 2 * CHAINS + 5)
-    found = run(kernels.draw_layer, machine, states, layer, np.float32(factor), key(SEED))
+    found = run(binary.draw_layer, machine, states, layer, np.float32(factor), key(SEED))
     naive.draw_layer(machine, states, layer, SEED, 0, factor)
     assert_same_bits(found, states)
 
@@ -614,7 +616,7 @@ def test_start_has_the_bits_of_its_twin(n, n_threads):
     machine = sparse_machine((3, 6, 5))
     built = graph.build(machine)
     words = np.full((-(-n // CHAINS), len(built.bias)), 7, np.uint64)
-    threads.share(len(words), kernels.start, words, built.bias, key(SEED), n)
+    threads.share(len(words), binary.start, words, built.bias, key(SEED), n)
     assert_same_bits(graph.from_words(words, built.layer, n), naive.start(machine, n, SEED))
     assert not (words[-1] >> np.uint64((n - 1) % CHAINS) >> np.uint64(1)).any()
 
@@ -673,7 +675,7 @@ def test_contrastive_divergence_has_the_bits_of_its_twin(n_units, n, n_steps, fa
     words, positive = graph.to_words([patterns], len(built.bias)), graph.to_tiles(patterns, len(built.bias))
     negative = np.zeros_like(positive)
     arguments = positive, negative, built, np.array(factors, np.float32), key(SEED), 10, n_steps, n
-    threads.share(len(words), kernels.contrastive_divergence, words, *arguments)
+    threads.share(len(words), binary.contrastive_divergence, words, *arguments)
     for tiles, states in zip((positive, negative), twin_of_contrastive_divergence(n_units, n, n_steps, factors)):
         assert_same_bits(graph.from_tiles(tiles, built.layer, n), states)
         assert not tiles[-1, :, (n - 1) % PATTERNS + 1 :].any()

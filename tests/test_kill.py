@@ -16,7 +16,7 @@ import xarray as xr
 import yaml
 
 from analysis.__main__ import main
-from analysis.config import ROOT
+from analysis.files.checkout import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -4,9 +4,11 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import exact, graph, kernels, likelihood
-from analysis.model import BoltzmannMachine
-from analysis.training import mean_field
+from analysis import exact, likelihood
+from analysis.kernels import binary
+from analysis.machine import graph
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.training import mean_field
 
 N_CHAINS, N_TEMPERATURES = 64, 60
 
@@ -64,7 +66,7 @@ def test_a_step_of_annealing_is_the_ratio_of_the_machines_that_it_joins():
         built, rng = graph.build(machine), np.random.default_rng(0)
         biases, betas = rng.normal(size=(2, 29)).astype(np.float32), np.array([0.3, 0.4], dtype=np.float32)
         found = np.zeros(70)
-        kernels.anneal(0, 2, found, graph.to_words(states, 29), built, biases, betas, 70)
+        binary.anneal(0, 2, found, graph.to_words(states, 29), built, biases, betas, 70)
         even, field = np.concatenate(states[0::2], axis=1), states[0] @ machine.weights[0].astype(float)
         field += states[2] @ machine.weights[1].T.astype(float)
         log_f = [

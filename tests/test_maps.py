@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis import atlas, charts, claims, config, data, exact, findings, maps, provenance
+from analysis import claims, data, exact
 from analysis.__main__ import main
-from analysis.controls import CONTROLS
+from analysis.experiment import config, maps
+from analysis.experiment.controls import CONTROLS
+from analysis.figures import charts
+from analysis.files import whole
+from analysis.verdicts import atlas, findings
 
 mpl.use("Agg")
 FOLDER = config.ROOT / "config"
@@ -188,7 +192,7 @@ def test_unknown_maps_jobs_and_missing_files_are_refused(jobs, tmp_path, capsys)
 
 
 def test_the_dataset_carries_its_provenance_and_survives_its_file(dataset, tmp_path):
-    provenance.write(dataset, tmp_path / "maps.nc")
+    whole.write(dataset, tmp_path / "maps.nc")
     found, text = atlas.open_or_say_why(tmp_path / "maps.nc", FOLDER / "maps_smoke.yaml")
     xr.testing.assert_equal(found, dataset)
     assert text.startswith("Data: `maps.nc`")

@@ -9,10 +9,10 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import graph
-from analysis.lanes import CHAINS, PANEL, PATTERNS
-from analysis.model import BoltzmannMachine, check_binary
-from analysis.random import normal
+from analysis.kernels.layouts import CHAINS, PANEL, PATTERNS
+from analysis.machine import graph
+from analysis.machine.model import BoltzmannMachine, check_binary
+from analysis.machine.randomness import normal
 
 SHAPES = [(3, 4), (1, 1), (4, 3, 2), (2, 3, 1, 4)]
 

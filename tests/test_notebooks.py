@@ -7,7 +7,7 @@ import nbformat
 import papermill
 import pytest
 
-from analysis.claims import CHECKS, NOTEBOOKS, root
+from analysis.verdicts.claims import CHECKS, NOTEBOOKS, root
 
 PARAMETERS = {"config": "config/default.yaml", "runs": "", "data": "data", "figures": "figures"}
 SECTIONS = ["The claim", "Parameters", "A toy case, complete", "The runs", "The verdict", "Summary"]

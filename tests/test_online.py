@@ -4,10 +4,12 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import exact, graph, online, pruning
-from analysis.model import BoltzmannMachine
-from analysis.random import derive
-from analysis.sampling import sample
+from analysis import exact, pruning
+from analysis.machine import graph
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.randomness import derive
+from analysis.machine.sampling import sample
+from analysis.pruning import online
 
 f32 = np.float32
 SHAPES = [(4, 3), (5, 4, 3), (3, 4, 2, 3)]

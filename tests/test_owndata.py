@@ -13,8 +13,11 @@ import xarray as xr
 import yaml
 from PIL import Image
 
-from analysis import config, data, owndata, pictures
+from analysis import data
 from analysis.__main__ import main
+from analysis.data import own
+from analysis.experiment import config
+from analysis.figures import pictures
 
 SPLIT = {"test_fraction": 0.25, "seed": 3}
 LEVELS = np.random.default_rng(0).integers(0, 256, (12, 7, 9), dtype=np.uint8)
@@ -93,10 +96,10 @@ def test_every_format_gives_the_same_patterns_and_labels(tmp_path, make):
 
 def test_the_checksum_is_that_of_the_content(tmp_path):
     wanted = as_npy(tmp_path)
-    assert owndata.load(wanted).attrs["sha256"] == hashlib.sha256((tmp_path / "a.npy").read_bytes()).hexdigest()
-    first = owndata.load(as_folder(tmp_path)).attrs["sha256"]
+    assert own.load(wanted).attrs["sha256"] == hashlib.sha256((tmp_path / "a.npy").read_bytes()).hexdigest()
+    first = own.load(as_folder(tmp_path)).attrs["sha256"]
     (tmp_path / "a" / "000.png").rename(tmp_path / "a" / "100.png")
-    assert owndata.load(rule(tmp_path / "a")).attrs["sha256"] != first
+    assert own.load(rule(tmp_path / "a")).attrs["sha256"] != first
 
 
 # ---- the rule -------------------------------------------------------------------------------------------------------
@@ -150,8 +153,8 @@ def test_patches_are_the_discs_of_the_images_each_position_at_most_once(tmp_path
 
 def test_the_split_is_a_function_of_its_seed(tmp_path):
     wanted = as_npy(tmp_path)
-    again, other = owndata.load(wanted), owndata.load(wanted | {"split": SPLIT | {"seed": 4}})
-    assert owndata.load(wanted).identical(again)
+    again, other = own.load(wanted), own.load(wanted | {"split": SPLIT | {"seed": 4}})
+    assert own.load(wanted).identical(again)
     assert not other.test.equals(again.test)
 
 
@@ -160,7 +163,7 @@ def test_the_split_is_a_function_of_its_seed(tmp_path):
 
 def refused(wanted, message):
     with pytest.raises(ValueError, match=message) as caught:
-        owndata.load(wanted)
+        own.load(wanted)
     assert "\n" not in str(caught.value)
     assert re.search("found .*expected|found .*, it must", str(caught.value))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import answerable, config, protocol
+from analysis.experiment import config, protocol
+from analysis.verdicts import answerable
 
 PAPER, DIGITS, ONLINE, DEFAULT = (
     config.load(config.ROOT / "config" / f"{name}.yaml")

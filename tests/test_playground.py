@@ -5,9 +5,10 @@ import nbformat
 import numpy as np
 import pytest
 
-from analysis import exact, playground, pruning
-from analysis.config import ROOT
-from analysis.sampling import sample
+from analysis import exact, pruning
+from analysis.figures import playground
+from analysis.files.checkout import ROOT
+from analysis.machine.sampling import sample
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from analysis import claims, effects, fates, pictures, plotting, statistics, style
+from analysis import claims
+from analysis.figures import fates, pictures, plotting, style
+from analysis.verdicts import effects, intervals
 
 mpl.use("Agg")
 
@@ -109,7 +111,7 @@ def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
     synapses = part["n_synapses"].sum("synapse_layer").sel(criterion="random").mean("seed")
     np.testing.assert_allclose(line.get_xdata(), synapses)
     band = ax.collections[part["criterion"].values.tolist().index("random")].get_paths()[0].vertices
-    low, high = statistics.interval(values.transpose("seed", "session").values)
+    low, high = intervals.interval(values.transpose("seed", "session").values)
     assert band[:, 1].min() == pytest.approx(low.min())
     assert band[:, 1].max() == pytest.approx(high.max())
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis import config, controls, data, exact, protocol, provenance, pruning
-from analysis.model import BoltzmannMachine
+from analysis import data, exact, pruning
+from analysis.experiment import config, controls, protocol
+from analysis.machine.model import BoltzmannMachine
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]
 
@@ -249,7 +250,7 @@ def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, n
     xr.testing.assert_identical(again, whole)
     assert [part.sizes["session"] for part in kept] == [*range(2, whole.sizes["session"] + 1)]
     for k, part in enumerate(kept):
-        provenance.write(part, tmp_path / f"{k}.nc", level=0)
+        whole.write(part, tmp_path / f"{k}.nc", level=0)
         with xr.open_dataset(tmp_path / f"{k}.nc", engine="h5netcdf") as done:
             later = []
             found = protocol.prune_run(*arguments, done=done.load(), save=later.append)

@@ -1,6 +1,7 @@
-"""Files are whole or absent: written under a temporary name; what a killed process left goes with the next write."""
+"""What makes a run stale is where it stands, and there syntax alone. Files are whole or absent."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,14 +9,39 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis import provenance, style
+from analysis.figures import style
+from analysis.files import provenance, whole
+from analysis.files.checkout import ROOT
+
+EDITS = {
+    "a comment in a kernel": ("kernels/gibbs.py", "@kernel\n", "@kernel  # quick\n", True),
+    "a docstring of a kernel": ("kernels/gibbs.py", '"""Block Gibbs', '"""Gibbs', True),
+    "a line broken in two": ("kernels/layouts.py", "AT_ONCE, TWO = 4, 2", "AT_ONCE, TWO = (\n    4,\n    2)", True),
+    "a figure": ("figures/style.py", "import numpy", "import math\nimport numpy", True),
+    "a verdict": ("verdicts/claims.py", '"mixed"', '"open"', True),
+    "the command line": ("__main__.py", "return 1", "return 2", True),
+    "a constant of a kernel": ("kernels/layouts.py", "CHAINS = 64", "CHAINS = 32", False),
+    "a rule of pruning": ("pruning/criteria.py", "1.0 - f", "2.0 - f", False),
+    "the protocol": ("experiment/protocol.py", "seed", "seeds", False),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_run_is_stale_where_syntax_changes_in_a_room_that_it_depends_on(edit, tmp_path):
+    name, old, new, same = EDITS[edit]
+    shutil.copytree(ROOT / "analysis", tmp_path / "analysis", ignore=shutil.ignore_patterns("__pycache__"))
+    path = tmp_path / "analysis" / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    changed = provenance.fingerprint(package=tmp_path / "analysis")
+    assert (changed == provenance.fingerprint()) == same
 
 
 def test_a_file_has_its_old_content_until_the_new_one_is_whole(tmp_path):
     path = tmp_path / "folder" / "file.txt"
-    with provenance.whole(path) as temporary:
+    with whole.whole(path) as temporary:
         temporary.write_text("old")
-    with provenance.whole(path) as temporary:
+    with whole.whole(path) as temporary:
         temporary.write_text("ne")
         assert path.read_text() == "old"
         temporary.write_text("new")
@@ -28,7 +54,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     path.write_text("old")
 
     def fail():
-        with provenance.whole(path) as temporary:
+        with whole.whole(path) as temporary:
             temporary.write_text("half")
             raise RuntimeError("half way")
 
@@ -45,7 +71,7 @@ def test_what_a_killed_process_left_goes_and_what_another_one_writes_stays(tmp_p
     left, busy = (tmp_path / f".run[1].nc.{number}.part" for number in (dead.pid, os.getppid()))
     for file in (left, busy, other):
         file.write_text("half")
-    provenance.write(xr.Dataset({"x": ("y", np.arange(3))}), path)
+    whole.write(xr.Dataset({"x": ("y", np.arange(3))}), path)
     assert not left.exists()
     assert busy.exists()
     assert other.exists()

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import config, data, exact, protocol, proxy, pruning
-from analysis.random import derive
-from analysis.sampling import sample
+from analysis import data, exact, pruning
+from analysis.experiment import config, protocol, proxy
+from analysis.machine.randomness import derive
+from analysis.machine.sampling import sample
 
 SETTINGS = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["patches"]
 SAMPLES = {"start": "noise", "n_chains": 20000, "n_steps": 50, "n_measure_chains": 100}

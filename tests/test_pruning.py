@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import fisher, pruning
-from analysis.model import BoltzmannMachine
+from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import CRITERIA, KEPT, LOST_BOTH, LOST_INPUTS, LOST_OUTPUTS, prune, remove_stranded
 
 # Four samples of a 2-2-1 machine; <v_i h_j> = [[1/4, 2/4], [1/4, 3/4]] and <h_i g> = [[1/4], [2/4]].

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis import config, data, quality
-from analysis.model import BoltzmannMachine
+from analysis import data
+from analysis.experiment import config, quality
+from analysis.machine.model import BoltzmannMachine
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["patches"]
 

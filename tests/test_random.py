@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import kernels, random
-from analysis.lanes import CHAINS
+from analysis.kernels import binary
+from analysis.kernels.layouts import CHAINS
+from analysis.machine import randomness
 
 FULL = 0xFFFFFFFF
 # Known answers of Random123 1.14, kat_vectors, philox4x32 7: counter, key, result.
@@ -27,10 +28,10 @@ N = 100_000
 
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS.values(), ids=KNOWN_ANSWERS)
 def test_philox_gives_the_published_answers(counter, key, expected):
-    (block, step, chain, stream), units = counter, np.empty(kernels.BLOCK, np.uint32)
+    (block, step, chain, stream), units = counter, np.empty(binary.BLOCK, np.uint32)
     chains, words = np.empty((4, CHAINS), np.uint32), np.array([*key, stream], np.uint64)
-    kernels.random_bits(units, block, 1, words, step, chain)
-    kernels.random_chains(chains, 4 * block, 4 * block + 4, words, step, chain)
+    binary.random_bits(units, block, 1, words, step, chain)
+    binary.random_chains(chains, 4 * block, 4 * block + 4, words, step, chain)
     assert tuple(units[:4]) == tuple(chains[:, 0]) == tuple(naive.philox(counter, key)) == expected
     words = (np.full(3, word, np.uint64) for word in counter)
     assert [word.tolist() for word in naive.philox(words, key)] == [[word] * 3 for word in expected]
@@ -39,9 +40,9 @@ def test_philox_gives_the_published_answers(counter, key, expected):
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("stream", "step", "chain"), [(0, 0, 0), (3, 0, 7), (9, FULL, FULL - 99), (5, 2**31, 2**31)])
 def test_bits_are_philox_at_unit_step_chain_stream(seed, stream, step, chain):
-    row, chains, key = np.empty(kernels.BLOCK, np.uint32), np.empty((8, CHAINS), np.uint32), random.key(seed, stream)
-    kernels.random_bits(row, 3, 2, key, step, chain)
-    kernels.random_chains(chains, 12, 20, key, step, chain)
+    row, chains, key = np.empty(binary.BLOCK, np.uint32), np.empty((8, CHAINS), np.uint32), randomness.key(seed, stream)
+    binary.random_bits(row, 3, 2, key, step, chain)
+    binary.random_chains(chains, 12, 20, key, step, chain)
     expected = [[naive.bits(seed, stream, chain + c, step, u) for c in range(CHAINS)] for u in range(12, 20)]
     assert row[:8].tolist() == [unit[0] for unit in expected]
     assert chains.tolist() == expected
@@ -51,30 +52,30 @@ def test_bits_are_philox_at_unit_step_chain_stream(seed, stream, step, chain):
 def test_bits_of_a_layer_do_not_depend_on_where_the_layer_starts(first, last):
     """They start with the block of four that holds the first unit."""
     whole, part = np.empty((12, CHAINS), np.uint32), np.empty((12, CHAINS), np.uint32)
-    kernels.random_chains(whole, 0, 12, random.key(1), 2, 64)
-    kernels.random_chains(part, first, last, random.key(1), 2, 64)
+    binary.random_chains(whole, 0, 12, randomness.key(1), 2, 64)
+    binary.random_chains(part, first, last, randomness.key(1), 2, 64)
     block = first // 4 * 4
     assert (part[first - block : last - block] == whole[first:last]).all()
-    row = np.empty(kernels.BLOCK, np.uint32)
-    kernels.random_bits(row, first // 4, 3, random.key(1), 2, 64)
+    row = np.empty(binary.BLOCK, np.uint32)
+    binary.random_bits(row, first // 4, 3, randomness.key(1), 2, 64)
     assert (row[first - block : last - block] == whole[first:last, 0]).all()
 
 
 def test_bits_of_a_chain_do_not_depend_on_its_place_in_a_word():
     a, b = np.empty((4, CHAINS), np.uint32), np.empty((4, CHAINS), np.uint32)
-    kernels.random_chains(a, 0, 4, random.key(1), 2, 0)
-    kernels.random_chains(b, 0, 4, random.key(1), 2, 5)
+    binary.random_chains(a, 0, 4, randomness.key(1), 2, 0)
+    binary.random_chains(b, 0, 4, randomness.key(1), 2, 5)
     assert (a[:, 5:] == b[:, :-5]).all()
 
 
-@pytest.mark.parametrize("draw", [random.uniform, random.normal, random.bits])
+@pytest.mark.parametrize("draw", [randomness.uniform, randomness.normal, randomness.bits])
 @pytest.mark.parametrize("n", [0, 1, 5, 8])
 def test_more_numbers_begin_with_the_same_ones(draw, n):
     assert len(draw(7, 1, n)) == n
     assert (draw(7, 1, 13)[:n] == draw(7, 1, n)).all()
 
 
-@pytest.mark.parametrize("draw", [random.uniform, random.normal])
+@pytest.mark.parametrize("draw", [randomness.uniform, randomness.normal])
 def test_seeds_and_streams_are_uncorrelated(draw):
     draws = np.array([draw(*position, N) for position in [(0, 0), (1, 0), (2**32, 0), (0, 1), (1, 1)]])
     correlation = np.corrcoef(draws)[np.triu_indices(len(draws), 1)]
@@ -82,12 +83,12 @@ def test_seeds_and_streams_are_uncorrelated(draw):
 
 
 def test_uniform_is_the_bits_times_2_to_the_minus_32():
-    assert random.uniform(3, 2, 9).tolist() == [naive.bits(3, 2, 0, 0, u) / 2**32 for u in range(9)]
+    assert randomness.uniform(3, 2, 9).tolist() == [naive.bits(3, 2, 0, 0, u) / 2**32 for u in range(9)]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 123456789012345])
 def test_uniform_has_the_moments_of_the_uniform_law(seed):
-    u = random.uniform(seed, 0, N)
+    u = randomness.uniform(seed, 0, N)
     assert ((u >= 0) & (u < 1)).all()
     naive.assert_within_error([u.mean(), u.var()], [1 / 2, 1 / 12], [np.sqrt(1 / 12 / N), np.sqrt(1 / 180 / N)])
     counts = np.bincount((u * 256).astype(int), minlength=256)
@@ -95,7 +96,7 @@ def test_uniform_has_the_moments_of_the_uniform_law(seed):
 
 
 def test_uniform_is_serially_independent():
-    u = random.uniform(5, 0, N) - 0.5
+    u = randomness.uniform(5, 0, N) - 0.5
     lags = [1, 2, 3, 4, 8, 16, 64]
     found = [12 * (u[lag:] * u[:-lag]).mean() for lag in lags]
     naive.assert_within_error(found, 0.0, [1 / np.sqrt(N - lag) for lag in lags])
@@ -104,7 +105,7 @@ def test_uniform_is_serially_independent():
 
 
 def test_each_bit_is_on_half_of_the_time():
-    words = random.bits(6, 0, N)
+    words = randomness.bits(6, 0, N)
     shares = [(words >> np.uint32(k) & np.uint32(1)).mean() for k in range(32)]
     naive.assert_within_error(shares, 0.5, 0.5 / np.sqrt(N))
 
@@ -112,7 +113,7 @@ def test_each_bit_is_on_half_of_the_time():
 def test_neighbouring_chains_and_steps_are_uncorrelated():
     def draws(step, chain):
         out = np.empty(4096, np.uint32)
-        kernels.random_bits(out, 0, 1024, random.key(0), step, chain)
+        binary.random_bits(out, 0, 1024, randomness.key(0), step, chain)
         return out
 
     rows = np.array([draws(step, chain) for step in range(4) for chain in range(4)], dtype=float)
@@ -121,7 +122,7 @@ def test_neighbouring_chains_and_steps_are_uncorrelated():
 
 
 def test_normal_is_the_exact_sum_of_twelve_uniforms():
-    found = random.normal(9, 4, 50)
+    found = randomness.normal(9, 4, 50)
     assert found.dtype == np.float32
     assert found.tolist() == naive.normal(9, 4, 50)
 
@@ -129,7 +130,7 @@ def test_normal_is_the_exact_sum_of_twelve_uniforms():
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_normal_has_mean_0_variance_1_and_the_kurtosis_of_twelve_uniforms(seed):
     """Of the sum of 12 uniforms: kurtosis 2.9, sixth moment 13.7, eighth 88.6; errors follow from these."""
-    x = random.normal(seed, 0, N).astype(float)
+    x = randomness.normal(seed, 0, N).astype(float)
     found = [x.mean(), (x**2).mean(), (x**3).mean(), (x**4).mean()]
     variance = [1.0, 2.9 - 1, 13.7, 88.6 - 2.9**2]
     naive.assert_within_error(found, [0.0, 1.0, 0.0, 2.9], np.sqrt(np.array(variance) / N))
@@ -139,47 +140,53 @@ def test_normal_has_mean_0_variance_1_and_the_kurtosis_of_twelve_uniforms(seed):
 
 def test_permutation_is_the_order_of_random_64_bit_numbers():
     for n in (0, 1, 2, 31):
-        assert random.permutation(11, n).tolist() == naive.permutation(11, n)
-    assert sorted(random.permutation(3, 1000)) == list(range(1000))
-    assert (random.permutation(3, 1000) != random.permutation(4, 1000)).any()
+        assert randomness.permutation(11, n).tolist() == naive.permutation(11, n)
+    assert sorted(randomness.permutation(3, 1000)) == list(range(1000))
+    assert (randomness.permutation(3, 1000) != randomness.permutation(4, 1000)).any()
 
 
 def test_every_permutation_is_as_likely():
-    orders = [tuple(random.permutation(seed, 4).tolist()) for seed in range(4800)]
+    orders = [tuple(randomness.permutation(seed, 4).tolist()) for seed in range(4800)]
     counts = np.unique(orders, axis=0, return_counts=True)[1]
     assert len(counts) == 24
     assert stats.chisquare(counts).pvalue > 1e-6
 
 
 def test_choice_is_the_begin_of_the_permutation():
-    assert random.choice(5, 10, 4).tolist() == random.permutation(5, 10)[:4].tolist()
-    assert random.choice(5, 10, 0).size == 0
-    assert sorted(random.choice(5, 10, 10)) == list(range(10))
+    assert randomness.choice(5, 10, 4).tolist() == randomness.permutation(5, 10)[:4].tolist()
+    assert randomness.choice(5, 10, 0).size == 0
+    assert sorted(randomness.choice(5, 10, 10)) == list(range(10))
 
 
 @pytest.mark.parametrize("size", [-1, 4])
 def test_choice_of_more_than_there_are_is_refused(size):
     with pytest.raises(ValueError, match=rf"^size: found {size}, expected 0 to 3 \(drawn without replacement\)$"):
-        random.choice(0, 3, size)
+        randomness.choice(0, 3, size)
 
 
 def test_derive_is_blake2b_of_seed_and_labels():
     digest = hashlib.blake2b(b'["7", "order", "3"]', digest_size=8).digest()
-    assert random.derive(7, "order", 3) == int.from_bytes(digest, "little") == random.derive(np.int64(7), "order", 3)
-    derived = {random.derive(seed, *labels) for seed in (0, 1) for labels in [(), ("a",), ("a", 0), ("a", 1), ("b",)]}
+    assert (
+        randomness.derive(7, "order", 3)
+        == int.from_bytes(digest, "little")
+        == randomness.derive(np.int64(7), "order", 3)
+    )
+    derived = {
+        randomness.derive(seed, *labels) for seed in (0, 1) for labels in [(), ("a",), ("a", 0), ("a", 1), ("b",)]
+    }
     assert len(derived) == 10
     assert all(0 <= seed < 2**64 for seed in derived)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_key_holds_both_words_of_the_seed_and_the_stream(seed):
-    low, high, stream = (int(word) for word in random.key(seed, 5))
+    low, high, stream = (int(word) for word in randomness.key(seed, 5))
     assert (high << 32 | low, stream) == (seed, 5)
     assert max(low, high) < 2**32
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.0, True, "1", None, np.float64(1)], ids=repr)
-@pytest.mark.parametrize("use", [random.derive, random.key, random.check_seed], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("use", [randomness.derive, randomness.key, randomness.check_seed], ids=lambda f: f.__name__)
 def test_a_seed_that_is_no_count_is_refused(use, seed):
     with pytest.raises(ValueError, match=r"^seed: found .*, expected an integer from 0 to 2\^64 - 1$"):
         use(seed)

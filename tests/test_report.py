@@ -7,8 +7,9 @@ import jinja2
 import numpy as np
 import pytest
 
-from analysis import claims, report
-from analysis.config import ROOT
+from analysis import claims
+from analysis.files.checkout import ROOT
+from analysis.verdicts import report
 
 ATTRS = {"package_version": "1", "code_fingerprint": "c0de", "config_sha256": 64 * "f", "versions": '{"numpy": "2"}'}
 

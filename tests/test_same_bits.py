@@ -21,7 +21,7 @@ import xarray as xr
 import yaml
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
-from analysis.config import ROOT
+from analysis.files.checkout import ROOT
 
 pytestmark = pytest.mark.slow
 

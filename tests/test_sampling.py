@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import gibbs, graph
-from analysis.lanes import CHAINS, PATTERNS
-from analysis.model import BoltzmannMachine
-from analysis.random import key
-from analysis.sampling import awake, sample, start_words, trajectory
+from analysis.kernels import gibbs
+from analysis.kernels.layouts import CHAINS, PATTERNS
+from analysis.machine import graph
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.randomness import key
+from analysis.machine.sampling import awake, sample, start_words, trajectory
 
 MACHINES = {
     "RBM": naive.machine_of((4, 3), 0),

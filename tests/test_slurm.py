@@ -11,7 +11,7 @@ import pytest
 import yaml
 from test_same_bits import copy_checkout, differences, make_runs, names
 
-from analysis.config import ROOT
+from analysis.files.checkout import ROOT
 
 SLURM = [str(ROOT / "tests" / "slurm.sh")]
 DAEMONS = [shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in ("munged", "slurmctld", "slurmd")]

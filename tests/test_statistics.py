@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from analysis import statistics
-from analysis.statistics import coverage, detectable, holm, interval, p_value
+from analysis.verdicts import intervals
+from analysis.verdicts.intervals import coverage, detectable, holm, interval, p_value
 
 
 def test_intervals_are_the_same_however_many_resamples_are_in_memory(monkeypatch):
     values = np.random.default_rng(0).standard_normal((7, 3, 5))
     at_once = interval(values)
     for number in (37, 1000, 12345):
-        monkeypatch.setattr(statistics, "_AT_ONCE", number * values.size)
+        monkeypatch.setattr(intervals, "_AT_ONCE", number * values.size)
         np.testing.assert_array_equal(interval(values), at_once)
 
 

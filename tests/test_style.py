@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from analysis import style
+from analysis.figures import style
 
 SIGHT = {
     "usual": np.eye(3),

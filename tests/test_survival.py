@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from sklearn.linear_model import LogisticRegression
 
-from analysis import survival
+from analysis.verdicts import survival
 
 NAMES = ["activity", "degree"]
 

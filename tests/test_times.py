@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from analysis import times
+from analysis.workflow import times
 
 
 def write(path, seconds, memory):

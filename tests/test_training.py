@@ -8,11 +8,13 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import exact, graph, rbm, training
-from analysis.lanes import CHAINS, PATTERNS, STRIP
-from analysis.model import BoltzmannMachine
-from analysis.random import derive, key, permutation
-from analysis.training import DivergenceError, Schedule, mean_field, pretrain_greedily, train
+from analysis import exact, training
+from analysis.kernels import rbm
+from analysis.kernels.layouts import CHAINS, PATTERNS, STRIP
+from analysis.machine import graph
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.randomness import derive, key, permutation
+from analysis.machine.training import DivergenceError, Schedule, mean_field, pretrain_greedily, train
 
 N = 20_000  # patterns or chains whose mean is compared with an exact expectation
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis import provenance, verify
+from analysis.files import provenance, whole
+from analysis.workflow import verify
 
 
 def git(folder, *arguments):
@@ -36,7 +37,7 @@ def dataset(values, **attrs):
 @pytest.fixture
 def checkout(tmp_path):
     """A git repository with a dataset, two pictures and a notebook, and the same as if rebuilt."""
-    provenance.write(dataset([0.5, np.nan]), tmp_path / "data" / "claim.nc")
+    whole.write(dataset([0.5, np.nan]), tmp_path / "data" / "claim.nc")
     made = ("figures/01_x/a.svg", "figures/claims.md", "notebooks/01_x.ipynb", "results/notebooks/01_x.ipynb")
     for name in (*made, "notebooks/06_playground.ipynb"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,7 @@ def test_a_rebuild_of_the_same_bytes_and_outputs_is_the_same(checkout):
 
 def test_outputs_of_the_papers_size_count_where_they_were_made_again(checkout):
     made = ["data/paper/claim.nc", "figures/paper/01_x/a.svg", "figures/paper/claims.md"]
-    provenance.write(dataset([0.1]), checkout / made[0])
+    whole.write(dataset([0.1]), checkout / made[0])
     for name in made[1:]:
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text(name)
@@ -104,9 +105,9 @@ def test_pieces_and_notices_of_notebooks_are_no_difference(checkout):
 
 
 def test_a_value_that_moved_is_named_with_how_far(checkout):
-    provenance.write(dataset([0.75, np.nan]), checkout / "data" / "claim.nc")
+    whole.write(dataset([0.75, np.nan]), checkout / "data" / "claim.nc")
     assert moved(checkout) == {"data/claim.nc": "kl moved by up to 0.25"}
-    provenance.write(dataset([0.5, 0.5, 0.5]), checkout / "data" / "claim.nc")
+    whole.write(dataset([0.5, 0.5, 0.5]), checkout / "data" / "claim.nc")
     assert moved(checkout) == {"data/claim.nc": "kl has shape (3,), committed (2,)"}
 
 
@@ -121,7 +122,7 @@ def test_other_versions_of_libraries_are_compared_by_value_and_pictures_not_at_a
     versions = json.dumps(json.loads(before) | {"numpy": "9.9"})
     attributes = provenance.attributes({}) | {"versions": versions}
     monkeypatch.setattr(provenance, "attributes", lambda *_, **__: attributes)
-    provenance.write(dataset([0.5, np.nan], versions=versions), checkout / "data" / "claim.nc")
+    whole.write(dataset([0.5, np.nan], versions=versions), checkout / "data" / "claim.nc")
     (checkout / "figures/01_x/a.svg").write_text("another")
     (checkout / "results/notebooks/01_x.ipynb").write_text(notebook(picture="BBBB"))
     assert moved(checkout) == {}

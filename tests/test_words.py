@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis import words
-from analysis.lanes import CHAINS
+from analysis.kernels import words
+from analysis.kernels.layouts import CHAINS
 
 # Around one word, several words, and the block of words that is counted at a time.
 COUNTS = [1, CHAINS - 1, CHAINS, CHAINS + 1, 2 * CHAINS + 5]

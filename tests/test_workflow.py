@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 import yaml
 
-from analysis.config import ROOT
+from analysis.files.checkout import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,5 @@
+"""Images as binary patterns: named sets, official files, images of one's own."""
+
+from analysis.data.sets import DATASETS, load
+
+__all__ = ["DATASETS", "load"]

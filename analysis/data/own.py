@@ -1,0 +1,155 @@
+"""Images of one's own as a data set, by the rule in the config.
+
+    x_i = [grey_i > threshold],  grey = sum, mean or one of the channels,  threshold = mean, median or a number
+
+The rule's entries stand in config/schema.yaml (definitions/dataset), an example in the README.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from analysis.data import patterns
+from analysis.data.images import read
+from analysis.experiment import config
+from analysis.machine.model import check_memory
+from analysis.machine.randomness import choice, derive, permutation
+
+
+def load(rule):
+    """The Dataset that `data.load` describes, of the images at rule["path"].
+
+    Images are cropped (rows y0 to y1 - 1, columns x0 to x1 - 1), made grey and binary by one threshold for all images,
+    or by each image's own median. They train, but for a random share of test_fraction; or else, with `patch`, positions
+    of circular patches are drawn from all images without replacement, and the first n_train train: neighbours share
+    pixels, so those to test are new positions, not new images. Every order is a function of split's seed.
+
+    Raises
+    ------
+    ValueError : a rule against the schema, or that the images don't fit; images as for `images.read`
+    """
+    config.check_dataset(rule)
+    images, classes, digest = read(rule["path"], rule.get("variable"), rule.get("labels"))
+    name, n_images = Path(rule["path"]).name, len(images)
+    binary, text = _binarise(_grey(_crop(images, rule.get("crop")), rule.get("grey"), name), rule["binarise"], name)
+    split = _patches if "patch" in rule else _images
+    train, test, layout, labels, how, extent = split(binary, classes, rule)
+    what = "images" if "patch" not in rule else f"circular {len(layout[0])}-pixel patches of {n_images:,} images"
+    return patterns.dataset(
+        train,
+        test,
+        layout,
+        labels=labels,
+        title=f"{what} in {name}, binary",
+        source=name,
+        licence="not stated",
+        sha256=digest,
+        sha256_of="the file, or the names and contents of the folder's pictures",
+        binarised=text,
+        split=how,
+        rows=extent[0],
+        columns=extent[1],
+    )
+
+
+def _crop(images, crop):
+    """The rows and columns that the rule leaves."""
+    rows, columns = images.shape[1:3]
+    if crop is None:
+        return images
+    y0, y1, x0, x1 = crop
+    if not (0 <= y0 < y1 <= rows and 0 <= x0 < x1 <= columns):
+        raise ValueError(
+            f"dataset/crop: found {crop}, expected [y0, y1, x0, x1] with y0 < y1 <= {rows} and x0 < x1 <= {columns}"
+        )
+    return images[:, y0:y1, x0:x1]
+
+
+def _grey(images, rule, name):
+    """(n_images, rows, columns): the channels' sum, mean, or one of them; images without channels as they are."""
+    if images.ndim == 3:
+        if rule is not None:
+            raise ValueError(f"dataset/grey: found {rule!r}, expected no rule for the grey images of {name}; remove it")
+        return images
+    n_channels = images.shape[3]
+    if rule is None or (isinstance(rule, int) and rule >= n_channels):
+        raise ValueError(
+            f"dataset/grey: found {rule!r}, expected sum, mean or a channel from 0 to {n_channels - 1} for {name}"
+        )
+    if isinstance(rule, int):
+        return images[..., rule]
+    total = images.sum(axis=3, dtype=np.float64 if images.dtype.kind == "f" else np.int64)
+    return total / n_channels if rule == "mean" else total
+
+
+def _binarise(images, rule, name):
+    """Booleans of the same shape, and the rule in words."""
+    if rule == "none":
+        binary, text = images == 1, "not: values are 0 and 1"
+        if not (binary | (images == 0)).all():
+            raise ValueError(f"dataset/binarise: found values other than 0 and 1 in {name}, expected another than none")
+    elif rule == "image_median":
+        binary = images > np.median(images, axis=(1, 2), keepdims=True)
+        text = "1 where a pixel is above the median of its image"
+        constant = np.flatnonzero(~binary.any(axis=(1, 2)))
+        if len(constant):
+            raise ValueError(
+                f"{name}: found {len(constant)} images without a pixel above their median, the first number "
+                f"{constant[0]}, expected images that vary; remove them, or binarise by another rule"
+            )
+    else:
+        threshold = _threshold(images, rule)
+        binary = images > threshold
+        text = f"1 where a pixel is above {threshold:.6g}" + (f", the {rule} over all images" * isinstance(rule, str))
+    if binary.all() or not binary.any():
+        raise ValueError(
+            f"dataset/binarise: found only {int(binary.any())} in the binary images of {name}, expected pixels of both "
+            "kinds; choose another threshold"
+        )
+    return binary, text
+
+
+def _threshold(images, rule):
+    if rule == "median":
+        return float(np.median(images))
+    if rule == "mean" and images.dtype.kind == "f":
+        return math.fsum(images.ravel()) / images.size  # fsum: correctly rounded, on every machine
+    return int(images.sum(dtype=np.int64)) / images.size if rule == "mean" else rule
+
+
+def _images(binary, classes, rule):
+    """Whole images: some to train, a random share to test, each in the order of the file."""
+    n, (rows, columns), split = len(binary), binary.shape[1:], rule["split"]
+    n_test = round(split["test_fraction"] * n)
+    if not 0 < n_test < n:
+        raise ValueError(
+            f"dataset/split: found {n:,} images of which {n_test:,} test, expected one or more to train and to test"
+        )
+    order = permutation(derive(split["seed"], "split"), n)
+    chosen = np.sort(order[n_test:]), np.sort(order[:n_test])
+    train, test = (binary[k].reshape(len(k), -1) for k in chosen)
+    labels = () if classes is None else tuple(classes[k] for k in chosen)
+    if labels:
+        patterns.check_classes(*labels)
+    how = f"{n_test:,} of {n:,} images drawn to test (seed {split['seed']}), the others train, in the source's order"
+    return train, test, patterns.grid(rows, columns), labels, how, (rows, columns)
+
+
+def _patches(binary, _, rule):
+    """Circular patches at positions drawn without replacement."""
+    patch, seed = rule["patch"], rule["split"]["seed"]
+    y, x = patterns.disc(patch["radius"])
+    n, n_positions = patch["n_train"] + patch["n_test"], patterns.n_positions(binary, y, x)
+    if n > n_positions:
+        rows, columns = binary.shape[1:]
+        raise ValueError(
+            f"dataset/patch: found {n_positions:,} positions of {int(y.max()) + 1} x {int(x.max()) + 1} pixels in "
+            f"{len(binary):,} images of {rows} x {columns}, expected {n:,}; lower n_train, n_test or radius"
+        )
+    check_memory("dataset/patch", n_positions, 48 * n_positions)
+    drawn = choice(derive(seed, "patches"), n_positions, n)
+    n_train = patch["n_train"]
+    train, test = (patterns.patches_at(k, binary, y, x) for k in (drawn[:n_train], drawn[n_train:]))
+    how = f"{n:,} of {n_positions:,} positions drawn without replacement (seed {seed}), the first {n_train:,} train"
+    return train, test, (y, x), (), how, (int(y.max()) + 1, int(x.max()) + 1)

@@ -1,0 +1,140 @@
+"""Controls: machines of the size that pruning reached, made by other ways than pruning session by session.
+
+    control_run   for sessions of a reference run a machine of what it had left, trained with as many parameter updates
+
+Every control in CONTROLS is a function (settings, patterns, reference, session, seed) -> the trained machine; reference
+is the run dataset of the same seed, patterns (n_patterns, n_0) are binary. Updates are counted as those of a run up to
+the session: pretraining, training and one retraining a session. Source: Scholl, Rule & Hennig (2021),
+doi:10.1371/journal.pcbi.1009458, and as stated below.
+"""
+
+import numpy as np
+
+from analysis import data
+from analysis.experiment import record
+from analysis.experiment.protocol import (
+    develop,
+    initial_machine,
+    initial_masks,
+    kept_units,
+    machine_of,
+    masks_of,
+    new_machine,
+    retrain,
+    spontaneous,
+)
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.randomness import choice, derive
+from analysis.pruning import criteria
+
+CONTROLS = {}
+
+
+def control_run(settings, name, seed, reference, progress=False, done=None, save=None):
+    """Machines of the reference run's sizes, session by session, with as many updates; save and done as in `prune_run`.
+
+    Raises ValueError for an unknown control.
+    """
+    if name not in CONTROLS:
+        raise ValueError(f"control: found {name!r}, expected one of {', '.join(CONTROLS)}")
+    patterns = data.load(settings["dataset"])
+    train_patterns, run = patterns["train"].values, record.Run(settings, None, patterns, done)
+    n_done = 0 if done is None else done.sizes["session"]
+    for session in settings["control_sessions"][n_done:]:
+        machine = CONTROLS[name](settings, train_patterns, reference, session, seed, progress)
+        sub_seed = derive(seed, name, session)
+        states = spontaneous(settings, machine, train_patterns, derive(sub_seed, "sleep"), "n_measure_chains")
+        run.add_control(session, machine, states)
+        if save is not None:
+            save(run)
+    return run.dataset()
+
+
+def control(function):
+    """Enter a control: (settings, patterns, reference, session, seed, progress) -> the trained machine."""
+    CONTROLS[function.__name__] = function
+    return function
+
+
+def by_masks(function):
+    """Enter a control that is new but for its masks: (settings, pruned masks, kept units, seed) -> its masks."""
+    name = function.__name__
+
+    def trained(settings, patterns, reference, session, seed, progress=False):
+        sub_seed = derive(seed, name, session)
+        masks = function(settings, masks_of(reference, session), kept_units(reference, session), sub_seed)
+        n_units = (masks[0].shape[0], *(m.shape[1] for m in masks))
+        machine = new_machine(settings, n_units, masks, patterns, sub_seed)
+        return develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
+
+    CONTROLS[name] = trained
+    return function
+
+
+@by_masks
+def born_small_units(settings, masks, kept, seed):
+    """As many units as pruning left, with all the synapses they were born with."""
+    born = initial_masks(settings, len(kept[0]))
+    return [mask[np.ix_(*pair)] for mask, pair in zip(born, zip(kept, kept[1:]))]
+
+
+@by_masks
+def born_small_synapses(settings, masks, kept, seed):
+    """As many synapses as pruning left, dense: so few units that all their synapses are that many."""
+    born = initial_masks(settings, len(kept[0]))
+    units = [kept[0]]
+    for layer, (pruned, full) in enumerate(zip(masks, born)):
+        order = choice(derive(seed, "units", layer), full.shape[1], full.shape[1])
+        n_synapses = np.cumsum(full[np.ix_(units[-1], order)].sum(axis=0))
+        n_units = int(np.argmin(np.abs(n_synapses - pruned.sum()))) + 1
+        units.append(np.sort(order[:n_units]))
+    return [mask[np.ix_(*pair)] for mask, pair in zip(born, zip(units, units[1:]))]
+
+
+@by_masks
+def random_sparse(settings, masks, kept, seed):
+    """The units and synapses that pruning left, but each unit's inputs drawn at random among those it was born with."""
+    born, sparse = born_small_units(settings, masks, kept, seed), []
+    for layer, (pruned, full) in enumerate(zip(masks, born)):
+        mask = np.zeros_like(full)
+        for unit, degree in enumerate(pruned.sum(axis=0)):
+            inputs = np.flatnonzero(full[:, unit])
+            mask[inputs[choice(derive(seed, "inputs", layer, unit), len(inputs), int(degree))], unit] = True
+        sparse.append(mask)
+    return sparse
+
+
+@by_masks
+def reinitialised(settings, masks, kept, seed):
+    """The very architecture that pruning left, with new initial weights."""
+    return masks
+
+
+@control
+def original_weights(settings, patterns, reference, session, seed, progress=False):
+    """The very architecture that pruning left, with the initial weights and biases that the large machine had there.
+
+    A lottery ticket; source: Frankle & Carbin (2019), doi:10.48550/arXiv.1803.03635.
+    """
+    whole = criteria.remove_units(initial_machine(settings, patterns, seed), kept_units(reference, session))
+    machine = BoltzmannMachine(whole.biases, whole.weights, masks_of(reference, session))
+    sub_seed = derive(seed, "original_weights", session)
+    return develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
+
+
+@control
+def pruned_once(settings, patterns, reference, session, seed, progress=False):
+    """The same large machine, trained on as it is, pruned but once by the reference criterion, and retrained.
+
+    It keeps as many synapses of each layer as the reference run. Its updates up to session n are those of the
+    over-produced machine, n - 1 retrainings of all synapses and, once pruned, one of those that are left.
+    """
+    sub_seed, machine = derive(seed, "pruned_once"), machine_of(reference, 0)
+    for earlier in range(1, session):
+        machine = retrain(settings, machine, patterns, earlier, sub_seed, progress)
+    states = spontaneous(settings, machine, patterns, derive(sub_seed, "sleep", session))
+    score = criteria.criterion(settings["reference"])
+    importance = score(machine, states, derive(sub_seed, "score", session))
+    n_synapses = reference["n_synapses"].sel(session=session).values
+    machine = criteria.prune_to(machine, importance, n_synapses)
+    return retrain(settings, machine, patterns, session, sub_seed, progress)

@@ -1,0 +1,205 @@
+"""Maps: where does starting large and pruning beat being born small?
+
+    a cell      = (final size n, growth g, sessions k, epochs e), and the conditions that are run in it
+    start size  = g n units in the last hidden layer
+    fraction    = 1 - g^(-1/k) of the synapses a session, so that 1 / g of them are left
+
+`cells` lists the cells of a map in config/maps.yaml, `run` makes those of one seed. Everything is done by the protocol
+of the experiment that the map names; a map changes sizes and lengths alone. So n is the number of dense units that have
+as many synapses as pruning leaves (of digits in the last layer: the first has one unit a pixel at any growth).
+
+Two budgets for a control. updates: as many parameter updates as the pruned machine. synapse_updates: the number of
+epochs of each of its schedules is multiplied by
+
+    r = sum over updates of the pruned machine's synapses / the same sum of the control with as many updates
+
+and rounded to whole epochs, at least one; what that came to is recorded.
+"""
+
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from tqdm import tqdm
+
+from analysis import data
+from analysis.experiment import protocol, record
+from analysis.experiment.controls import CONTROLS
+from analysis.machine import exact, likelihood
+from analysis.machine.randomness import derive
+from analysis.machine.training import Schedule
+
+BUDGETS = ["updates", "synapse_updates"]
+PRUNED = "pruned"
+
+
+class Cell(NamedTuple):
+    """Size, growth, sessions and multiple of the epochs; the controls that are run with each budget."""
+
+    final: int
+    growth: float
+    sessions: int
+    epochs: float
+    controls: dict
+
+    @property
+    def start(self):
+        """Units in the last hidden layer of the machine that is pruned."""
+        return round(self.final * self.growth)
+
+    @property
+    def fraction(self):
+        """Of the synapses a session."""
+        return round(1 - self.growth ** (-1 / self.sessions), 9)  # the power's last bits are the C library's
+
+
+def cells(described):
+    """The cells of a map: all combinations of each of its grids; a cell of several grids has the controls of all.
+
+    Raises ValueError for a start size that is no whole number, and for a control that can't have the budget.
+    """
+    found = {}
+    for grid in described["grids"]:
+        for place in product(*(grid[axis] for axis in ("final", "growth", "sessions", "epochs"))):
+            controls = found.setdefault(place, {budget: [] for budget in BUDGETS})
+            for budget in BUDGETS:
+                controls[budget] += [name for name in grid[budget] if name not in controls[budget]]
+    made = [Cell(final, growth, sessions, epochs, c) for (final, growth, sessions, epochs), c in found.items()]
+    for cell in made:
+        _check_cell(cell)
+    return made
+
+
+def jobs(described):
+    """Names of a map's jobs a seed: `all`, or the start sizes, where each is a job of its own."""
+    if described["jobs"] == "seed":
+        return ["all"]
+    return [str(start) for start in sorted({cell.start for cell in cells(described)})]
+
+
+def run(described, settings, job, seed, progress=False):
+    """The cells of a job: loss, size and work of every condition, dims (cell, budget, condition), NaN where not run.
+
+    loss is what the experiment measures: exact KL, or the encoding error. Where the map has `annealing` there is also
+    negative_bound, minus the variational bound on log P(v), mean over test patterns in nats; log Z is by annealed
+    importance sampling.
+
+    described : the map. settings : of the experiment that it names. Raises ValueError for an unknown job.
+    """
+    if job not in jobs(described):
+        raise ValueError(f"job: found {job!r}, expected one of {', '.join(jobs(described))}")
+    chosen = [(k, c) for k, c in enumerate(cells(described)) if job in ("all", str(c.start))]
+    settings = settings | {name: described[name] for name in ("dataset", "samples", "annealing")}
+    patterns, started, found = data.load(settings["dataset"]), {}, []
+    for number, cell in tqdm(chosen, disable=not progress, unit="cell", leave=False):
+        of = cell_settings(settings, cell)
+        large = cell.start, cell.epochs
+        if large not in started:  # cells that start alike share the over-produced machine
+            started[large] = protocol.overproduce(of, seed)
+        found.append(_cell(of, cell, seed, patterns, started[large]).assign_coords(cell=number))
+    return xr.concat(found, "cell")
+
+
+def cell_settings(settings, cell):
+    """The experiment's settings with the cell's sizes and lengths; a run measures nothing on its way."""
+    machine = settings["machine"] | {"hidden": [*settings["machine"]["hidden"][:-1], cell.start]}
+    pruning = {"n_sessions": cell.sessions, "fraction": cell.fraction}
+    of = settings | {"machine": machine, "pruning": pruning, "loss": settings["measures"], "measures": []}
+    return stretch(of, cell.epochs)
+
+
+def stretch(settings, factor):
+    """Every schedule with factor times the epochs, rounded, at least one; a list of momenta is stretched with them."""
+
+    def longer(schedule):
+        before = schedule["n_epochs"]
+        n_epochs, momentum = max(1, int(np.floor(factor * before + 0.5))), schedule["momentum"]
+        if isinstance(momentum, list):
+            momentum = [momentum[k * before // n_epochs] for k in range(n_epochs)]
+        return schedule | {"n_epochs": n_epochs, "momentum": momentum}
+
+    changed = {name: longer(settings[name]) for name in ("training", "retraining")}
+    return settings | changed | {"pretraining": [longer(schedule) for schedule in settings["pretraining"]]}
+
+
+def work(settings, n_patterns, developed, retrained):
+    """(updates, synapse-updates) of a training: how many, and the sum over them of the synapses that they change.
+
+    developed : synapses a layer while pretrained and trained; retrained : the same of each retraining. An update of
+    the pretraining of one pair of layers changes that pair's synapses alone.
+    """
+    lengths = [Schedule(**s).n_updates(n_patterns) for s in settings["pretraining"]]
+    first, again = (Schedule(**settings[name]).n_updates(n_patterns) for name in ("training", "retraining"))
+    updates = sum(lengths) + first + len(retrained) * again
+    changes = sum(n * s for n, s in zip(lengths, developed)) + first * sum(developed)
+    return updates, changes + again * sum(sum(synapses) for synapses in retrained)
+
+
+def _check_cell(cell):
+    if cell.start != cell.final * cell.growth:
+        raise ValueError(f"growth: found {cell.growth}, expected one that makes {cell.final} units a whole number")
+    for name in cell.controls[BUDGETS[1]]:
+        if name == "pruned_once" or name not in cell.controls[BUDGETS[0]]:
+            expected = "one of the cell's controls with as many updates, but pruned_once, which is large for longer"
+            raise ValueError(f"synapse_updates: found {name}, expected {expected}")
+
+
+def _cell(settings, cell, seed, patterns, large):
+    """The pruned machine and the controls of one cell."""
+    pruned = protocol.prune_run(settings, settings["reference"], seed, large)
+    train, last = patterns["train"].values, cell.sessions
+    left = [pruned["n_synapses"].sel(session=k).values.tolist() for k in range(last + 1)]
+    done = work(settings, len(train), left[0], left[1:])
+    annealing = derive(seed, "annealing")
+    rows = {(BUDGETS[0], PRUNED): _measure(settings, protocol.machine_of(pruned, last), patterns, done, annealing)}
+    for budget in BUDGETS:
+        for name in cell.controls[budget]:
+            of = settings
+            if budget == BUDGETS[1]:
+                size = rows[BUDGETS[0], name]["n_synapses_of_layers"]
+                of = stretch(settings, done[1] / work(settings, len(train), size, [size] * last)[1])
+            machine = CONTROLS[name](of, train, pruned, last, seed)
+            size = list(machine.n_synapses)
+            path = [size] * last if name != "pruned_once" else [left[0]] * (last - 1) + [size]
+            born = size if name != "pruned_once" else left[0]
+            rows[budget, name] = _measure(settings, machine, patterns, work(of, len(train), born, path), annealing)
+    return _table(rows, settings)
+
+
+def _measure(settings, machine, patterns, done, seed):
+    """Losses, sizes and work of a machine."""
+    if "kl" in settings["loss"]:
+        loss = exact.kl_divergence(patterns["train"].values, machine)
+    else:
+        loss = record.encoding_error(settings, machine, patterns)
+    found = {"loss": record.stable(loss), "n_units": sum(machine.n_units[1:]), "n_synapses": sum(machine.n_synapses)}
+    found |= dict(zip(BUDGETS, done)) | {"n_synapses_of_layers": list(machine.n_synapses)}
+    if settings["annealing"] is not None:
+        log_z, error = likelihood.log_partition_near(
+            machine, patterns["train"].values, **settings["annealing"], seed=seed
+        )
+        found["negative_bound"] = record.stable(-likelihood.variational_bound(machine, patterns["test"].values, log_z))
+        found["log_z_error"] = record.stable(error)
+    return found
+
+
+def _table(rows, settings):
+    units = "nats" if "kl" in settings["loss"] else "fraction"
+    described = {
+        "loss": {"long_name": "KL(data || model), exact" if units == "nats" else "encoding error", "units": units},
+        "n_units": {"long_name": "hidden units", "units": "counts"},
+        "n_synapses": {"long_name": "synapses", "units": "counts"},
+        "updates": {"long_name": "parameter updates", "units": "counts"},
+        "synapse_updates": {"long_name": "sum over updates of the synapses that they change", "units": "counts"},
+    }
+    if settings["annealing"] is not None:
+        described["negative_bound"] = {"long_name": "- variational bound on log P(v), test patterns", "units": "nats"}
+        described["log_z_error"] = {"long_name": "standard error of log Z", "units": "nats"}
+    conditions, found = [PRUNED, *CONTROLS], {}
+    for name, attrs in described.items():
+        values = np.full((len(BUDGETS), len(conditions)), np.nan)
+        for (budget, condition), row in rows.items():
+            values[BUDGETS.index(budget), conditions.index(condition)] = row[name]
+        found[name] = (("budget", "condition"), values, attrs)
+    return xr.Dataset(found, {"budget": BUDGETS, "condition": conditions})

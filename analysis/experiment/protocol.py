@@ -1,0 +1,161 @@
+"""Over-produce, then (score, prune, retrain) session by session.
+
+    overproduce    the large machine, trained
+    prune_run      what a criterion leaves of it, session by session
+
+Every function returns one xarray.Dataset, a pure function of (settings, seed) and of the runs that it starts from.
+Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, protocols for image patches and for digits.
+"""
+
+import numpy as np
+
+from analysis import data
+from analysis.experiment import record
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.randomness import derive
+from analysis.machine.sampling import awake, sample
+from analysis.machine.training import Schedule, pretrain_greedily, train
+from analysis.pruning import criteria
+
+
+def overproduce(settings, seed, progress=False):
+    """The large machine of an experiment, trained, and samples of its activity: the start of every run of this seed."""
+    patterns = data.load(settings["dataset"])["train"].values
+    machine = initial_machine(settings, patterns, seed)
+    machine = develop(settings, machine, patterns, 0, derive(seed, "development"), progress)
+    states = spontaneous(settings, machine, patterns, derive(seed, "sleep", 0))
+    attrs = {"long_name": "spontaneous activity", "units": "1"}
+    samples = {f"state_{layer}": (("chain", f"unit_{layer}"), x, attrs) for layer, x in enumerate(states)}
+    return machine.to_dataset().assign(samples)
+
+
+def prune_run(settings, name, seed, overproduced, progress=False, done=None, save=None):
+    """Sessions of (score, prune, retrain) of an over-produced machine by one criterion: the run dataset.
+
+    save : called with the record.Run so far after each session; done : a dataset that it gave, to go on from, which
+    gives the same bits as a run without a break, since every random number is a function of seed and position
+    """
+    score, patterns = criteria.criterion(name), data.load(settings["dataset"])
+    train_patterns = patterns["train"].values
+    original = BoltzmannMachine.from_dataset(overproduced)
+    run = record.Run(settings, original, patterns, done)
+    if done is None:
+        last, machine, kept = 0, original, tuple(np.arange(n) for n in original.n_units)
+    else:
+        last = int(done["session"][-1])
+        machine, kept = machine_of(done, last), tuple(kept_units(done, last))
+    if last == 0:
+        states = [overproduced[f"state_{layer}"].values for layer in range(len(kept))]
+    else:
+        states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", last))
+    importance = score(machine, states, derive(seed, name, last))
+    if done is None:
+        run.add(0, machine, machine, kept, states, states, importance, None)
+    for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
+        pruned = criteria.prune(machine, importance, settings["pruning"]["fraction"])
+        causes, kept = pruned.causes, tuple(k[new] for k, new in zip(kept, pruned.kept))
+        sub_seed = derive(seed, "sleep pruned", session)
+        pruned_states = spontaneous(settings, pruned.machine, train_patterns, sub_seed, "n_measure_chains")
+        machine = retrain(settings, pruned.machine, train_patterns, session, seed, progress)
+        states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", session))
+        importance = score(machine, states, derive(seed, name, session))
+        run.add(session, pruned.machine, machine, kept, pruned_states, states, importance, causes)
+        if save is not None:
+            save(run)
+    return run.dataset()
+
+
+def initial_machine(settings, patterns, seed):
+    """The large machine of an experiment before it learns anything. patterns : (n_patterns, n_0), binary."""
+    n_units, masks = (patterns.shape[1], *settings["machine"]["hidden"]), initial_masks(settings, patterns.shape[1])
+    return new_machine(settings, n_units, masks, patterns, derive(seed, "overproduced"))
+
+
+def new_machine(settings, n_units, masks, patterns, seed):
+    """A machine with the experiment's initial values: weights ~ N(0, weight_std^2), biases as the config says.
+
+    patterns : (n_patterns, n_units[0]), whose means give the visible biases where the config asks for it
+    """
+    initial = settings["machine"]
+    visible = initial["visible_bias"]
+    if visible == "data":
+        rate = np.clip(patterns.mean(axis=0), 1e-3, 1 - 1e-3)
+        visible = np.round(np.log(rate / (1 - rate)), 6)  # the logarithm's last bits are the C library's
+    return BoltzmannMachine.random(n_units, seed, initial["weight_std"], visible, initial["hidden_bias"], masks)
+
+
+def develop(settings, machine, patterns, n_sessions, seed, progress=False):
+    """Greedy pretraining where the config has it, training, then the retraining of n_sessions sessions.
+
+    patterns : (n_patterns, n_visible), values in {0, 1}
+    """
+    if settings["pretraining"]:
+        schedules = [Schedule(**s) for s in settings["pretraining"]]
+        machine = pretrain_greedily(machine, patterns, schedules, derive(seed, "pretraining"), progress)
+    machine = train(machine, patterns, Schedule(**settings["training"]), derive(seed, "training"), progress)
+    for session in range(1, n_sessions + 1):
+        machine = retrain(settings, machine, patterns, session, seed, progress)
+    return machine
+
+
+def retrain(settings, machine, patterns, session, seed, progress=False):
+    """The training that follows a pruning session, on patterns (n_patterns, n_visible)."""
+    sub_seed = derive(seed, "retraining", session)
+    return train(machine, patterns, Schedule(**settings["retraining"]), sub_seed, progress)
+
+
+def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
+    """Samples of the machine's own activity ("sleep"): the only thing a criterion sees besides the weights.
+
+    Chains fall asleep where the config's `start` says: awake, with a pattern each in the visible layer (data), or with
+    every unit by its bias alone (noise). patterns : (n_patterns, n_0), binary. Returns one array a layer. Where no
+    criterion looks, right after pruning and in controls, "n_measure_chains" are enough.
+    """
+    samples = settings["samples"]
+    start = awake(machine, patterns, samples[chains], derive(seed, "awake")) if samples["start"] == "data" else None
+    return sample(machine, samples[chains], samples["n_steps"], seed, start)
+
+
+def initial_masks(settings, n_visible):
+    """Masks before pruning: square receptive fields, clipped at the border, where the config has them; else full.
+
+    receptive_field k: the first hidden layer has one unit a pixel, which sees k x k pixels around it. Raises ValueError
+    where the image is not square or has another number of pixels.
+    """
+    n_units, side = (n_visible, *settings["machine"]["hidden"]), settings["machine"]["receptive_field"]
+    masks = [np.ones(pair, dtype=bool) for pair in zip(n_units, n_units[1:])]
+    if side is not None:
+        columns = round(n_visible**0.5)
+        if columns**2 != n_visible or n_units[1] != n_visible:
+            raise ValueError(
+                f"receptive_field: found {n_visible} pixels and {n_units[1]} units in the first hidden layer, "
+                "expected a square image and one unit a pixel"
+            )
+        y, x = np.divmod(np.arange(n_visible), columns)
+        near = [np.abs(z[:, None] - z[None, :]) <= side // 2 for z in (y, x)]
+        masks[0] = near[0] & near[1]
+    return masks
+
+
+def kept_units(run, session):
+    """Original indices of the units that a run had left after a session, one array a layer; all visible units."""
+    causes = [run[f"loss_cause_{layer}"].sel(session=session).values for layer in range(run.sizes["layer"])]
+    return [np.flatnonzero(cause == criteria.KEPT) for cause in causes]
+
+
+def masks_of(run, session):
+    """The masks that a run had left after a session, without the units that were gone."""
+    kept = kept_units(run, session)
+    masks = [run[f"mask_{k}"].sel(session=session).values.astype(bool) for k in range(1, len(kept))]
+    return [mask[np.ix_(*pair)] for mask, pair in zip(masks, zip(kept, kept[1:]))]
+
+
+def machine_of(run, session):
+    """The retrained machine of a run after a session."""
+    kept = kept_units(run, session)
+    weights = [run[f"weight_{k}"].sel(session=session).values for k in range(1, len(kept))]
+    return BoltzmannMachine(
+        tuple(run[f"bias_{k}"].sel(session=session).values[units] for k, units in enumerate(kept)),
+        tuple(w[np.ix_(*pair)] for w, pair in zip(weights, zip(kept, kept[1:]))),
+        masks_of(run, session),
+    )

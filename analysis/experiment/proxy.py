@@ -1,0 +1,165 @@
+"""How well a synapse can know its own importance: local estimates beside what only the whole machine tells.
+
+    exact_diagonal          F_kk, F the Fisher information matrix, enumerated
+    exact_first_eigenvector |u_1k|
+    stiff_eigenvectors      sum_m lambda_m u_mk^2 over the fewest eigenvectors that hold 90 % of the trace
+    deletion_damage         KL(data || model without synapse k) - KL(data || model), nothing retrained
+
+And why damage is what it is, from its expansion in the weight that goes: w (<v h>_data - <v h>_model) to first order,
+which is 0 in a machine that training took to its optimum, and w^2 Var(v h) / 2 more to second.
+
+For restricted machines that can be enumerated. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458;
+the last two targets and the expansion are ours.
+"""
+
+import numpy as np
+import xarray as xr
+
+from analysis import data
+from analysis.experiment import record
+from analysis.experiment.measures import spearman
+from analysis.experiment.protocol import kept_units, machine_of, spontaneous
+from analysis.machine import exact
+from analysis.machine.randomness import derive, uniform
+from analysis.machine.sampling import sample, trajectory
+from analysis.pruning import criteria, fisher, online
+
+LOCAL = ("variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi")  # the criteria's functions
+TARGETS = ("exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage")
+ESTIMATES = ("variance_fi", "heuristic_fi", "online_fi", "equilibrium")
+MOST_CHAINS, READING_GAP = 10_000, 10  # of samples_needed; sweeps from a reading to the next
+NATS = ("weight", "deletion_damage", "first_order_damage", "second_order_damage")
+
+
+def proxy_run(settings, seed, reference):
+    """Local estimates and exact targets for the machine after every session of the reference run.
+
+    Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL, heuristic_fi_w2, TARGETS,
+    sampled_first_eigenvector, first_order_damage and second_order_damage; spectra (session, parameter), descending, of
+    the parameters that exist; those of `samples_needed`; information_matrix_exact of session 0 for seed 0.
+    """
+    patterns = data.load(settings["dataset"])["train"].values
+    shape = tuple(reference.sizes[f"unit_{layer}"] for layer in (0, 1))
+    sessions = []
+    for session in reference["session"].values:
+        machine, kept = machine_of(reference, session), kept_units(reference, session)
+        states = spontaneous(settings, machine, patterns, derive(seed, "proxy", session))
+        sessions.append(_compare(machine, states, patterns, kept, shape, derive(seed, "online", session)))
+    dataset = xr.concat(sessions, xr.Variable("session", reference["session"].values))
+    large = machine_of(reference, 0)
+    if seed == 0:
+        attrs = {"long_name": "exact Fisher information matrix of the over-produced machine", "units": "1"}
+        matrix = exact.fisher_information(large).astype(np.float32)
+        dataset["information_matrix_exact"] = (("parameter", "parameter_2"), matrix, attrs)
+    return dataset.merge(samples_needed(settings, seed, large, patterns))
+
+
+def samples_needed(settings, seed, machine, patterns):
+    """Error of local estimates of the exact diagonal against the number of samples.
+
+    relative_error = sqrt(sum_k (x_k - F_kk)^2 / sum_k F_kk^2) and diagonal_correlation, Spearman's rho of x and F_kk,
+    over the synapses k: (estimate, n_samples). Estimates: variance_fi and heuristic_fi from samples of chains, which
+    start where the config says (patterns : (n_patterns, n_0), binary) and sleep as long as it says, at most MOST_CHAINS
+    of them: for more samples each is read again every READING_GAP sweeps; online_fi from one network after as many
+    sweeps; equilibrium, the variance of exact draws from the model, which has the error of the sampling without that of
+    the mixing.
+    n_samples: powers of ten, to 25 times the config's n_chains, for seed 0 to 250 times, at most a million.
+    """
+    largest = min(settings["samples"]["n_chains"] * (250 if seed == 0 else 25), 10**6)
+    sizes = [10**k for k in range(2, 7) if 10**k <= largest] or [largest]
+    mask = machine.masks[0]
+    diagonal = np.diag(exact.fisher_information(machine))[sum(machine.n_units) :].reshape(mask.shape)
+    chains = _read_often(settings, machine, patterns, sizes[-1], derive(seed, "chains"))
+    draws = draw_exactly(machine, sizes[-1], derive(seed, "draws"))
+    state, averages = [x[0] for x in chains], None
+    errors = np.empty((2, len(ESTIMATES), len(sizes)), dtype=np.float32)
+    for k, n in enumerate(sizes):
+        n_more = n - (sizes[k - 1] if k else 0)
+        state, averages = online.dream(machine, state, n_more, largest, derive(seed, "online"), averages)
+        (visible, hidden), drawn = ([x[:n] for x in states] for states in (chains, draws))
+        found = {
+            "variance_fi": fisher.variance_estimate(visible, hidden),
+            "heuristic_fi": fisher.heuristic_estimate(visible, hidden, machine.weights[0]),
+            "online_fi": online.importance(averages, largest)[0],
+            "equilibrium": fisher.variance_estimate(*drawn),
+        }
+        for row, name in enumerate(ESTIMATES):
+            x, y = found[name][mask], diagonal[mask]
+            errors[0, row, k] = np.sqrt(((x - y) ** 2).sum() / (y**2).sum())
+            errors[1, row, k] = spearman(*record.stable([x, y]))
+    texts = "relative RMS error of the exact diagonal", "rank correlation with the exact diagonal"
+    dims, names = ("estimate", "n_samples"), ("relative_error", "diagonal_correlation")
+    variables = {name: (dims, x, {"long_name": text, "units": "1"}) for name, x, text in zip(names, errors, texts)}
+    return xr.Dataset(variables, {"estimate": list(ESTIMATES), "n_samples": sizes})
+
+
+def _read_often(settings, machine, patterns, n, seed):
+    """n samples of at most MOST_CHAINS chains: all of them, then all of them READING_GAP sweeps later, and so on."""
+    n_chains = min(n, MOST_CHAINS)
+    many = settings | {"samples": settings["samples"] | {"n_chains": n_chains}}
+    readings = [spontaneous(many, machine, patterns, seed)]
+    if n > n_chains:
+        n_more = -(-n // n_chains) - 1
+        readings += trajectory(machine, n_chains, n_more, derive(seed, "on"), readings[0], READING_GAP)
+    return [np.concatenate(layer)[:n] for layer in zip(*readings)]
+
+
+def expand_damage(patterns, machine):
+    """w (<v_i h_j>_data - <v_i h_j>_model), and that plus w^2 p (1 - p) / 2 with p = <v_i h_j>_model: (n_0, n_1), nats.
+
+    The damage of deleting w_ij to first order, and to second with the Fisher information of the paper for curvature,
+    which counts hidden units as observed. Both are sums of what a synapse meets, awake and asleep. patterns : binary.
+    """
+    distinct, counts = exact.distinct_patterns(patterns)
+    weights = machine.weights[0].astype(np.float64)
+    hidden = exact.sigmoid(machine.biases[1] + distinct @ weights)
+    awake = (distinct * counts[:, None]).T @ hidden / counts.sum()
+    _, (asleep,) = exact.moments(machine)
+    first = weights * (awake - asleep)
+    return first, first + weights**2 / 2 * asleep * (1.0 - asleep)
+
+
+def draw_exactly(machine, n, seed):
+    """n independent samples of P(v, h), by enumeration of P(v): visible and hidden states, uint8.
+
+    Ends of the cumulative P(v) may differ in the last bits between machines; none of the 2^32 random numbers is there.
+    """
+    cumulative = np.cumsum(np.exp(exact.visible_log_probabilities(machine)))
+    pattern = np.searchsorted(cumulative[:-1], uniform(seed, 0, n), side="right")
+    visible = exact.states(machine.n_units[0])[pattern]
+    nothing = np.zeros((n, machine.n_units[1]), dtype=np.uint8)
+    return sample(machine, n, 1, derive(seed, "hidden"), [visible, nothing])  # h given v, then v given h
+
+
+def _compare(machine, states, patterns, kept, shape, seed):
+    mask, n_biases = machine.masks[0], sum(machine.n_units)
+    maps = {name: criteria.CRITERIA[name](machine, states, seed)[0] for name in LOCAL}
+    maps["heuristic_fi_w2"] = maps["heuristic_fi"] * machine.weights[0].astype(np.float64) ** 2
+    maps["deletion_damage"] = exact.deletion_damage(patterns, machine)
+    maps["first_order_damage"], maps["second_order_damage"] = expand_damage(patterns, machine)
+    exists = np.concatenate([np.ones(n_biases, dtype=bool), mask.ravel()])
+    matrices = {"exact": exact.fisher_information(machine), "sampled": fisher.information_matrix(*states)}
+    matrices = {name: matrix[np.ix_(exists, exists)] for name, matrix in matrices.items()}
+    entries = {f"{name}_first_eigenvector": fisher.first_eigenvector(matrix) for name, matrix in matrices.items()}
+    entries["exact_diagonal"] = np.diag(matrices["exact"])
+    entries["stiff_eigenvectors"] = fisher.stiff_importance(matrices["exact"])
+    for name, values in entries.items():
+        maps[name] = np.zeros(mask.shape)
+        maps[name][mask] = values[n_biases:]
+    variables = {}
+    for name, values in maps.items():
+        whole = np.full(shape, np.nan, dtype=np.float32)
+        whole[np.ix_(*kept)] = np.where(mask, record.stable(values), np.nan)
+        attrs = {"long_name": name.replace("_", " "), "units": "nats" if name in NATS else "1"}
+        variables[name] = (("unit_0", "unit_1"), whole, attrs)
+    spectra = {f"spectrum_{name}": _spectrum(matrix, name, shape) for name, matrix in matrices.items()}
+    return xr.Dataset(variables | spectra)
+
+
+def _spectrum(matrix, name, shape):
+    """Eigenvalues in falling order, NaN beyond them, over all the parameters of a machine of that shape."""
+    spectrum = np.full(sum(shape) + shape[0] * shape[1], np.nan)
+    # LAPACK's errors are absolute, 1e-15; adding 0 makes the zero that they may leave a positive one.
+    spectrum[: len(matrix)] = np.round(np.linalg.eigvalsh(matrix)[::-1], 9) + 0.0
+    attrs = {"long_name": f"eigenvalues of the {name} Fisher information matrix", "units": "1"}
+    return "parameter", spectrum, attrs

@@ -1,0 +1,136 @@
+"""Can the machines, and what is concluded from their samples, be trusted? Along the reference run of a seed.
+
+    quality_run    log Z, likelihood, convergence of the chains, and whether the pruning decisions rest on it
+
+One xarray.Dataset, a pure function of (settings, seed) and of the reference run.
+"""
+
+import numpy as np
+import xarray as xr
+
+from analysis import data
+from analysis.experiment import measures
+from analysis.experiment.protocol import machine_of, spontaneous
+from analysis.experiment.record import stable
+from analysis.machine import convergence, exact, likelihood
+from analysis.machine.randomness import choice, derive
+from analysis.machine.sampling import awake, sample
+from analysis.pruning import criteria
+
+SAMPLES = ("repeat", "noise", "long")  # what the protocol's samples are compared with
+LONGER = 10  # times as many sweeps in the samples "long"
+N_PATTERNS = 1000  # of each split, at most, whose likelihood is measured
+_ENUMERABLE = 16  # units of the smaller of the even and the odd layers
+_NATS = {"units": "nats"}
+
+
+def quality_run(settings, seed, reference):
+    """Quality of the machines after some sessions of the reference run: the run dataset.
+
+    log_z, log_z_error, log_z_exact (session): annealed importance sampling from the mean field of the data, and by
+    enumeration where the machine is small (else NaN). bound (session, split), base_rate (split): variational bound
+    on log P(v) with that log Z, and log P(v) of independent pixels, nats a pattern. r_hat, two_start_r_hat,
+    autocorrelation_time (session, moment), kind (moment): see analysis.convergence.
+    rank_correlation, in_common (session, sample, synapse_layer): Spearman's rho of the reference's importance, and the
+    share of the pruned synapses that are the same, between samples taken as in the protocol and others: by other random
+    numbers (repeat), by chains from noise after `noise_steps` sweeps (noise), and by chains from the data that slept 10
+    times as long (long).
+    activity (session, taken, layer): mean activity in the protocol's samples and in these; activity_exact (session,
+    layer) by enumeration, where it can be.
+    """
+    patterns, sessions = data.load(settings["dataset"]), settings["quality"]["sessions"]
+    found = [_of(settings, machine_of(reference, s), patterns, derive(seed, "quality", s)) for s in sessions]
+    dataset = xr.concat(found, xr.Variable("session", sessions), join="outer")
+    rates = patterns["train"].values.mean(axis=0)
+    base = [_base_rate(_some(patterns[split].values), rates) for split in ("train", "test")]
+    dataset["base_rate"] = ("split", stable(base), {"long_name": "log P(v) of independent pixels"} | _NATS)
+    return dataset
+
+
+def _of(settings, machine, patterns, seed):
+    """The dataset of one machine."""
+    wanted, n_steps = settings["quality"], settings["samples"]["n_steps"]
+    train = patterns["train"].values
+    some = {split: _some(patterns[split].values) for split in ("train", "test")}
+    counts = wanted["n_chains"], wanted["n_temperatures"]
+    log_z, error = likelihood.log_partition_near(machine, some["train"], *counts, derive(seed, "annealing"))
+    sides = sum(machine.n_units[0::2]), sum(machine.n_units[1::2])
+    exactly, rates = np.nan, np.full(len(machine.n_units), np.nan)
+    if min(sides) <= _ENUMERABLE:
+        exactly, rates = exact.log_partition(machine), [x.mean() for x in exact.moments(machine)[0]]
+    bound = [likelihood.variational_bound(machine, part, log_z) for part in some.values()]
+    found = {
+        "log_z": ((), stable(log_z), {"long_name": "log Z by annealed importance sampling"} | _NATS),
+        "log_z_error": ((), stable(error), {"long_name": "standard error of log Z"} | _NATS),
+        "log_z_exact": ((), stable(exactly), {"long_name": "log Z by enumeration"} | _NATS),
+        "activity_exact": (
+            "layer",
+            stable(rates),
+            {"long_name": "mean activity by enumeration", "units": "probability"},
+        ),
+        "bound": ("split", stable(bound), {"long_name": "variational bound on log P(v)"} | _NATS),
+    }
+    followed = wanted["n_followed"], n_steps, n_steps, wanted["n_moments"]
+    chains = convergence.convergence(machine, train, *followed, derive(seed, "convergence"))
+    for name, text, units in (
+        ("r_hat", "split R-hat of chains from noise", "1"),
+        ("two_start_r_hat", "R-hat of chains from noise and from data", "1"),
+        ("autocorrelation_time", "integrated autocorrelation time", "sweeps"),
+    ):
+        found[name] = ("moment", stable(getattr(chains, name)), {"long_name": text, "units": units})
+    kinds = {"flag_values": np.arange(4, dtype=np.int8), "flag_meanings": " ".join(convergence.KINDS), "units": "1"}
+    found["kind"] = ("moment", chains.kinds.astype(np.float32), {"long_name": "what the moment is of"} | kinds)
+    coordinates = {"split": ["train", "test"], "moment": np.arange(len(chains.kinds))}
+    return xr.Dataset(found, coordinates).merge(_decisions(settings, machine, train, derive(seed, "decisions")))
+
+
+def _decisions(settings, machine, train, seed):
+    """Would other samples prune other synapses?"""
+    n_chains, n_steps = settings["samples"]["n_chains"], settings["samples"]["n_steps"]
+    n_chains = min(n_chains, settings["quality"]["n_samples"])
+    few = settings | {"samples": settings["samples"] | {"n_chains": n_chains}}
+    start = awake(machine, train, n_chains, derive(seed, "start"))
+    samples = {
+        "protocol": spontaneous(few, machine, train, derive(seed, "protocol")),
+        "repeat": spontaneous(few, machine, train, derive(seed, "repeat")),
+        "noise": sample(machine, n_chains, settings["quality"]["noise_steps"], derive(seed, "noise")),
+        "long": sample(machine, n_chains, LONGER * n_steps, derive(seed, "long"), start),
+    }
+    score = criteria.criterion(settings["reference"])
+    importance = {name: score(machine, states, derive(seed, "score")) for name, states in samples.items()}
+    fraction = settings["pruning"]["fraction"]
+    compared = [[_compare(x, y, fraction) for x, y in _layers(importance, name, machine)] for name in SAMPLES]
+    rates = [[x.mean() for x in states] for states in samples.values()]
+    dims = ("sample", "synapse_layer")
+    texts = "rank correlation of importance with the protocol's samples", "share of pruned synapses in common"
+    found = {
+        name: (dims, stable(compared)[..., k], {"long_name": text, "units": "1"})
+        for k, (name, text) in enumerate(zip(("rank_correlation", "in_common"), texts))
+    }
+    attrs = {"long_name": "mean activity", "units": "probability"}
+    found["activity"] = (("taken", "layer"), stable(rates), attrs)
+    coordinates = {"sample": list(SAMPLES), "taken": list(samples), "layer": np.arange(len(machine.n_units))}
+    return xr.Dataset(found, coordinates | {"synapse_layer": np.arange(1, len(machine.n_units))})
+
+
+def _layers(importance, name, machine):
+    """(importance by the protocol's samples, by the others) of the synapses that exist, layer by layer."""
+    layers = zip(importance["protocol"], importance[name], machine.masks)
+    return [(x[mask], y[mask]) for x, y, mask in layers]
+
+
+def _compare(x, y, fraction):
+    """Spearman's rho, and the share of the lowest `fraction` that is the same."""
+    return measures.spearman(x, y), measures.share_in_common(x, y, fraction)
+
+
+def _some(patterns):
+    """At most N_PATTERNS of the patterns, drawn at random, always the same: data sets come in cycles of classes."""
+    return patterns[np.sort(choice(0, len(patterns), min(N_PATTERNS, len(patterns))))]
+
+
+def _base_rate(patterns, rates):
+    """<log P(v)> of independent pixels of these rates, nats a pattern."""
+    rates = np.clip(rates, 1e-3, 1 - 1e-3)
+    mean = patterns.mean(axis=0)
+    return float(mean @ np.log(rates) + (1 - mean) @ np.log(1 - rates))

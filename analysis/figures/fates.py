@@ -1,0 +1,122 @@
+"""Panels of units and their fates: Dataset in, Axes out.
+
+Datasets are parts of the claim dataset on the loss of neurons (claims.part). "Survives" and "is lost" have one colour
+and one line in all of them.
+"""
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from scipy.stats import rankdata
+
+from analysis.figures.plotting import QUANTITIES
+from analysis.figures.style import CAUSES, FATES, line, tidy
+from analysis.verdicts import effects
+from analysis.verdicts.effects import NAMES
+from analysis.verdicts.intervals import interval
+from analysis.verdicts.survival import residual, survivors
+
+
+def trajectories(part, measure, layer, ax):
+    """A measure of every unit of the first seed, session by session until its loss; bold: mean over all units, seeds.
+
+    Units that survive every session against those that any session removes. Bands: 95 % over the seeds' means.
+    """
+    value = part[f"unit_{measure}_{layer}"].transpose("seed", f"unit_{layer}", "pruning").values
+    survives = (part[f"loss_cause_{layer}"] == 0).all("pruning").values
+    x = part["pruning"].values - 1  # measured before pruning k is what session k - 1 left
+    for (fate, colour), chosen, dashes in zip(FATES.items(), (survives, ~survives), ("-", "--")):
+        paths = [np.column_stack([x, y])[np.isfinite(y)] for y in value[0][chosen[0]]]
+        ax.add_collection(LineCollection(paths, colors=colour, lw=0.4, alpha=0.15, rasterized=True))
+        of_fate = np.where(chosen[..., None], value, np.nan)
+        known = np.isfinite(of_fate).any(axis=1).all(axis=0)
+        means = np.nanmean(of_fate[..., known], axis=1)
+        ax.plot(x[known], means.mean(axis=0), color=colour, linestyle=dashes, lw=1.8, label=fate)
+        ax.fill_between(x[known], *interval(means), color=colour, alpha=0.3, lw=0)
+    ax.set(xlabel="after session", ylabel=QUANTITIES[measure], xticks=x, ylim=(0, np.nanquantile(value, 0.995)))
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return tidy(ax)
+
+
+def survivors_and_lost(part, measure, layer, ax):
+    """Distribution of a measure over survivors and lost units, before the loss; all sessions and seeds."""
+    cause, value = part[f"loss_cause_{layer}"].values, part[f"unit_{measure}_{layer}"].values
+    groups = {"survives": value[cause == 0], "is lost": value[cause > 0]}
+    for (fate, colour), dashes in zip(FATES.items(), ("-", "--")):
+        x = np.sort(groups[fate])
+        ax.step(x, np.arange(1, len(x) + 1) / max(len(x), 1), where="post", color=colour, linestyle=dashes, label=fate)
+    ax.set(xlabel=QUANTITIES[measure], ylabel="share of units ≤ x", ylim=(0, 1.02))
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return tidy(ax)
+
+
+def what_units_tell(part, x, y, layer, ax):
+    """Each unit before each session of the first seed: two measures, coloured by what the session does to it."""
+    cause = part[f"loss_cause_{layer}"].isel(seed=0).values
+    values = [part[f"unit_{name}_{layer}"].isel(seed=0).values for name in (x, y)]
+    for (fate, colour), chosen, marker in zip(FATES.items(), (cause == 0, cause > 0), ("o", "x")):
+        ax.scatter(*(v[chosen] for v in values), s=6, color=colour, marker=marker, lw=0.7, alpha=0.6, label=fate)
+    ax.set(xlabel=QUANTITIES[x], ylabel=QUANTITIES[y])
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return tidy(ax)
+
+
+def causes_of_loss(part, layer, ax):
+    """Units lost in each session, by what they lost; mean over seeds."""
+    cause, bottom = part[f"loss_cause_{layer}"], 0.0
+    for code, (label, colour) in CAUSES.items():
+        counts = (cause == code).sum(f"unit_{layer}").mean("seed").values
+        ax.bar(part["pruning"].values, counts, bottom=bottom, color=colour, label=label, width=0.8, lw=0.4, ec="black")
+        bottom = bottom + counts
+    ax.set(xlabel="session", ylabel="units lost")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return tidy(ax)
+
+
+def survival_coefficients(part, spec, ax):
+    """Coefficients of the logistic model of survival, layer by layer; right of the line a measure helps to survive."""
+    layers = spec["layers"][part.attrs["experiment"]]
+    markers, offsets = ("o", "s", "^"), 0.15 * (np.arange(len(layers)) - (len(layers) - 1) / 2)
+    for layer, marker, offset in zip(layers, markers, offsets):
+        b = effects.coefficients(part, spec, layer).dropna("seed").values
+        y = np.arange(b.shape[1]) + offset
+        ax.hlines(y, *interval(b), color="black", lw=1.4)
+        ax.plot(b.mean(axis=0), y, color="black", marker=marker, mfc="white", ls="none", ms=5, label=f"layer {layer}")
+    ax.axvline(0, color="black", lw=0.7)
+    names = [NAMES[name] for name in spec["regressors"]]
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
+    ax.set(xlabel="log odds of survival a s.d.", ylabel="measured before the loss")
+    ax.set_title(part.attrs["experiment"])
+    return tidy(ax)
+
+
+def neighbours(part, layer, ax, n_bins=5):
+    """Change of the survivors' activity right after a pruning, by how many of their competitors it removed.
+
+    Equal parts of the survivors of each session; what a unit's own lost synapses explain, a line, is taken out.
+    """
+    means = []
+    for seed in range(part.sizes["seed"]):
+        found = [(residual(y, drive), lost) for y, lost, drive in survivors(part.isel(seed=seed), layer)]
+        found = [(y, (rankdata(lost) - 0.5) / len(lost)) for y, lost in found if np.ptp(lost) > 0]
+        y, rank = (np.concatenate(x) for x in zip(*found)) if found else (np.zeros(0), np.zeros(0))
+        bins = [y[np.asarray(rank * n_bins).astype(int) == k] for k in range(n_bins)]
+        means.append([values.mean() if len(values) else np.nan for values in bins])
+    averages, middle = np.array(means), (np.arange(n_bins) + 0.5) / n_bins
+    known = np.isfinite(averages).all(axis=0)
+    line(middle[known], averages[:, known], part.attrs["reference"], ax)
+    ax.axhline(0, color="black", lw=0.5)
+    ax.set(xlabel="rank by share of competitors lost", ylabel="change of activity", xlim=(0, 1))
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return tidy(ax)
+
+
+def disconnected_by_entropy(part, ax, n_bins=8):
+    """Share of pixels without a synapse after the last session, by their entropy in the data, nats; equal parts."""
+    entropy = part["unit_entropy_0"].values
+    lost = 1.0 - part["connected_0"].isel(pruning=-1).transpose("seed", "unit_0").values
+    bins = np.array_split(np.argsort(entropy, kind="stable"), n_bins)
+    x, share = [entropy[b].mean() for b in bins], np.stack([lost[:, b].mean(axis=1) for b in bins], axis=1)
+    line(x, share, part.attrs["reference"], ax)
+    ax.set(xlabel="entropy of the pixel (nats)", ylabel="share disconnected", ylim=(0, 1.02))
+    return tidy(ax)

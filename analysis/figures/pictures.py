@@ -1,0 +1,110 @@
+"""Pictures of single machines: Dataset in, Axes out.
+
+Datasets are the parts of a claim dataset (claims.part), of its first seed; positions of pixels come from the data set
+(data.load), which holds pixel_x and pixel_y.
+"""
+
+import numpy as np
+from matplotlib.colors import SymLogNorm
+
+from analysis import data
+from analysis.verdicts.effects import NAMES
+
+
+def information_matrix(part, ax):
+    """The exact Fisher information matrix as an image, on a symmetric logarithmic scale; lines between its blocks."""
+    matrix = part["information_matrix"]
+    norm = SymLogNorm(linthresh=1e-4, vmin=-0.25, vmax=0.25, base=10)
+    image = ax.imshow(matrix.values, norm=norm, cmap="RdBu_r", interpolation="nearest")
+    n_visible, n_biases = matrix.attrs["n_visible"], matrix.attrs["n_visible"] + matrix.attrs["n_hidden"]
+    for place in (n_visible, n_biases):
+        ax.axhline(place - 0.5, color="black", lw=0.5)
+        ax.axvline(place - 0.5, color="black", lw=0.5)
+    middles = [n_visible / 2, (n_visible + n_biases) / 2, (n_biases + len(matrix)) / 2]
+    ax.set_xticks(middles, ["visible", "hidden", "synapses"], rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_yticks(middles, ["visible", "hidden", "synapses"])
+    ax.tick_params(length=0)
+    bar = ax.figure.colorbar(image, ax=ax, label="covariance", ticks=[-0.1, -0.01, -0.001, 0, 0.001, 0.01, 0.1])
+    bar.ax.set_yticklabels(["−10⁻¹", "−10⁻²", "−10⁻³", "0", "10⁻³", "10⁻²", "10⁻¹"])
+    return ax
+
+
+def importance_map(part, criterion, session, ax):
+    """Importance of each synapse (visible unit, hidden unit) before the next pruning, as its rank; white where none."""
+    score = part["importance_1"].sel(compared=criterion, session=session).values
+    exists = part["mask_1"].sel(compared=criterion, session=session).values.astype(bool)
+    rank = np.full(score.shape, np.nan)
+    rank[exists] = (np.argsort(np.argsort(score[exists], kind="stable"), kind="stable") + 0.5) / exists.sum()
+    ax.imshow(rank, cmap="viridis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    ax.set(xlabel="hidden unit", ylabel="visible unit")
+    ax.set_title(f"{NAMES[criterion]}, session {session}: {exists.sum():,} synapses", loc="left")
+    return ax
+
+
+def receptive_fields(part, criterion, session, ax, n_columns=20):
+    """Weights of every hidden unit left, as the patch that it sees: red +, blue −, grey without a synapse."""
+    weight = part["weight_1"].sel(compared=criterion, session=session).values
+    exists = part["mask_1"].sel(compared=criterion, session=session).values.astype(bool)
+    units = np.flatnonzero(exists.any(axis=0))
+    fields = [np.where(exists[:, u], weight[:, u], np.nan) for u in units]
+    largest = float(np.abs(weight).max()) or 1.0
+    disc = tiled([layout(np.full(len(weight), 0.15), part)] * len(units), n_columns)
+    ax.imshow(disc, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    canvas = tiled([layout(field, part) for field in fields], n_columns)
+    ax.imshow(canvas, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+    ax.set_axis_off()
+    ax.set_title(f"{NAMES[criterion]}: {len(units)} units, |w| ≤ {largest:.1f}", loc="left")
+    return ax
+
+
+def examples(part, criterion, shown, stage, ax, label, n_images=10):
+    """Images that a machine generated, side by side, with a label on the left."""
+    images = part["example"].sel(criterion=criterion, shown=shown, stage=stage).values[:n_images]
+    ax.imshow(
+        tiled([layout(image, part) for image in images], n_images),
+        cmap="gray_r",
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",
+    )
+    ax.set(xticks=[], yticks=[], frame_on=False)
+    ax.set_ylabel(label, rotation=0, ha="right", va="center")
+    return ax
+
+
+def lost_pixels(part, ax):
+    """Share of seeds in which each pixel has lost every synapse after the last session."""
+    share = 1 - part["connected_0"].isel(pruning=-1).mean("seed").values
+    image = ax.imshow(layout(share, part), cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
+    ax.figure.colorbar(image, ax=ax, label="share of seeds")
+    ax.set(xticks=[], yticks=[])
+    ax.set_title("disconnected pixels")
+    return ax
+
+
+def pixel_entropy(part, ax):
+    """Entropy of each pixel in the data, in nats."""
+    image = ax.imshow(layout(part["unit_entropy_0"].values, part), cmap="cividis", vmin=0, interpolation="nearest")
+    ax.figure.colorbar(image, ax=ax, label="entropy (nats)")
+    ax.set(xticks=[], yticks=[])
+    ax.set_title("what pixels tell")
+    return ax
+
+
+def layout(values, part):
+    """Values of the pixels of the part's data set (n_pixels,) as an image (rows, columns), NaN where there is none."""
+    dataset = data.load(part.attrs["dataset"])
+    image = np.full((dataset.attrs["rows"], dataset.attrs["columns"]), np.nan)
+    image[dataset["pixel_y"], dataset["pixel_x"]] = values
+    return image
+
+
+def tiled(images, n_columns):
+    """Images (n_images, rows, columns) as one, row by row, n_columns a row, a pixel of NaN between them."""
+    rows, columns = images[0].shape
+    n_rows = -(-len(images) // n_columns)
+    canvas = np.full((n_rows * (rows + 1) - 1, n_columns * (columns + 1) - 1), np.nan)
+    for k, image in enumerate(images):
+        y, x = divmod(k, n_columns)
+        canvas[y * (rows + 1) : y * (rows + 1) + rows, x * (columns + 1) : x * (columns + 1) + columns] = image
+    return canvas

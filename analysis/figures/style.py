@@ -1,0 +1,132 @@
+"""The look of the figures.
+
+A criterion or control has one colour, marker and line in all of them: colours of Okabe & Ito (2008), which colour-blind
+readers tell apart, markers and lines for print in grey. Lines are means over seeds, bands their 95 % intervals.
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+
+from analysis.files import whole
+from analysis.verdicts.effects import NAMES
+from analysis.verdicts.intervals import interval
+
+COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE, YELLOW, GREY = "#0072B2", "#D55E00", "#CC79A7", "#F0E442", "#505050"
+STYLE = {  # colour, marker, line
+    "variance_fi": (BLUE, "o", "-"),
+    "variance_fi_w2": (BLACK, "s", "-"),
+    "heuristic_fi": (SKY, "^", (0, (5, 1))),
+    "eigenvector": (GREEN, "D", "-."),
+    "weight": (VERMILION, "X", (0, (3, 1, 1, 1, 1, 1))),
+    "random": (GREY, "v", ":"),
+    "anti_fi": (PURPLE, "P", "--"),
+    "online_fi": (ORANGE, "p", (0, (4, 1, 1, 1))),
+    "equilibrium": (BLUE, "s", ":"),
+    "pruned": (BLUE, "o", "-"),
+    "born_small_units": (ORANGE, "^", "--"),
+    "born_small_synapses": (VERMILION, "v", "-."),
+    "random_sparse": (GREY, "X", ":"),
+    "reinitialised": (GREEN, "D", (0, (5, 1))),
+    "original_weights": (PURPLE, "P", (0, (3, 1, 1, 1))),
+    "pruned_once": (BLACK, "s", (0, (1, 1))),
+    "updates": (VERMILION, "v", "-."),
+    "synapse_updates": (BLACK, "D", ":"),
+    "sampled_first_eigenvector": (GREEN, "D", "-."),
+}
+VERDICTS = {"reproduced": (BLUE, "o"), "mixed": (GREY, "s"), "not reproduced": (VERMILION, "X")}
+FATES = {"survives": BLUE, "is lost": VERMILION}
+CAUSES = {1: ("lost its inputs", YELLOW), 2: ("lost its outputs", ORANGE), 3: ("lost both", VERMILION)}
+
+
+def theme():
+    """The look of every figure: seaborn's ticks, 8 point text, thin lines, reproducible SVG."""
+    small = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 8, "ytick.labelsize": 8}
+    lines = {"lines.linewidth": 1.2, "lines.markersize": 4, "axes.linewidth": 0.7, "grid.linewidth": 0.4}
+    more = {"legend.fontsize": 8, "legend.frameon": False, "svg.hashsalt": "developmental-pruning", "figure.dpi": 80}
+    more |= {"savefig.dpi": 200, "figure.constrained_layout.use": True, "font.family": ["DejaVu Sans"]}
+    more["text.hinting"] = "none"  # else text is wider at 80 dots an inch, where the layout is found, than at 200
+    sns.set_theme(context="paper", style="ticks", rc=small | lines | more)
+
+
+def save(figure, path):
+    """Write path.svg and path.png, the same bytes for the same figure; `path` has no suffix. Returns the figure."""
+    path = Path(path)
+    with mpl.rc_context({"svg.hashsalt": "developmental-pruning"}):
+        with whole.whole(path.with_name(path.name + ".svg")) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+        with whole.whole(path.with_name(path.name + ".png")) as temporary:
+            figure.savefig(temporary, format="png", dpi=200, metadata={"Software": None})
+    return figure
+
+
+def keeper(folder):
+    """A function (figure, name) that saves the figure into the folder, where that is not None.
+
+    It returns nothing, so that a notebook whose cell ends with it shows the figure once. The layout is found once, and
+    then stays: or else it would move with every drawing, and what a notebook shows depend on whether it saves.
+    The folder is there even if no figure comes: the workflow expects it.
+    """
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+
+    def keep(figure, name):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        if folder is not None:
+            save(figure, Path(folder) / name)
+
+    return keep
+
+
+def against_synapses(values, synapses, name, ax, label=None):
+    """values (seed, session) against synapses left (seed, session): one line, the machine shrinks to the right."""
+    values, synapses = (x.transpose("seed", "session").values for x in (values, synapses))
+    known = np.isfinite(values).all(axis=0)
+    return line(synapses[:, known].mean(axis=0), values[:, known], name, ax, label)
+
+
+def line(x, values, name, ax, label=None):
+    """Mean of values (seed, x) with its interval over seeds, in the style of `name`."""
+    colour, marker, dashes = STYLE[name]
+    low, high = interval(values)
+    ax.plot(x, values.mean(axis=0), color=colour, marker=marker, linestyle=dashes, label=label or NAMES[name], mew=0)
+    if len(x) > 1:
+        ax.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+    else:
+        ax.vlines(x, low, high, color=colour, lw=1.2)
+    return ax
+
+
+def legend(figure, ncols=4):
+    """One legend for the whole figure, below the panels, with every label once."""
+    found = {}
+    for ax in figure.axes:
+        for handle, label in zip(*ax.get_legend_handles_labels()):
+            found.setdefault(label, handle)
+    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=ncols)
+    return figure
+
+
+def shrinking(ax, size="synapses"):
+    """A logarithmic axis of sizes that fall from left to right."""
+    ax.set(xscale="log", xlabel=f"{size} left")
+    low, high = sorted(ax.get_xlim())
+    widest = {5: (1, 2, 3, 5, 7), 20: (1, 2, 5), np.inf: (1, 3)}
+    subs = next(subs for ratio, subs in widest.items() if high < ratio * low)
+    ax.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=subs))
+    ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}" if x < 1000 else f"{x / 1000:g}k"))
+    ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    if not ax.xaxis_inverted():
+        ax.invert_xaxis()
+    return tidy(ax)
+
+
+def tidy(ax):
+    """Without the upper and right spines."""
+    sns.despine(ax=ax)
+    return ax

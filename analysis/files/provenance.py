@@ -1,0 +1,61 @@
+"""What made a dataset: the version and fingerprint of this package, the config, the versions of libraries."""
+
+import ast
+import hashlib
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "mlxtend")
+PACKAGE = Path(__file__).parents[1]
+# The rooms of the package that a run depends on. What reads runs stands in others, and makes none stale.
+ROOMS = ("kernels", "machine", "pruning", "data", "experiment")
+
+
+def fingerprint(rooms=ROOMS, package=PACKAGE):
+    """SHA-256 over the syntax of every module of these rooms, first 16 hexadecimal digits.
+
+    Comments, docstrings and the layout of lines are no syntax: they move no bit of a run.
+    """
+    digest = hashlib.sha256()
+    for path in (path for room in rooms for path in sorted((package / room).rglob("*.py"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        digest.update(f"{path.relative_to(package).as_posix()}\n{_syntax(tree)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _syntax(node):
+    """A syntax tree as text that is the same on every Python that we run on: what is absent is left out."""
+    if isinstance(node, list):
+        return f"[{' '.join(map(_syntax, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+    if _has_docstring(node):
+        fields["body"] = node.body[1:]
+    return f"{type(node).__name__}({' '.join(f'{name}={_syntax(value)}' for name, value in fields.items())})"
+
+
+def _has_docstring(node):
+    scopes = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
+    return isinstance(node, scopes) and ast.get_docstring(node, clean=False) is not None
+
+
+def attributes(config, **more):
+    """Attributes for a dataset: code, libraries, config as JSON; `more` as given (JSON where not text or number)."""
+    try:
+        package = version("developmental-pruning")
+    except PackageNotFoundError:
+        package = "not installed"
+    python = ".".join(platform.python_version_tuple()[:2])  # releases within 3.11, say, write the same bytes
+    versions = {"python": python} | {name: version(name) for name in _LIBRARIES}
+    text = json.dumps(config, sort_keys=True)
+    found = {
+        "package_version": package,
+        "code_fingerprint": fingerprint(),
+        "config": text,
+        "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "versions": json.dumps(versions),
+    }
+    return found | {k: v if isinstance(v, (str, int, float)) else json.dumps(v) for k, v in more.items()}

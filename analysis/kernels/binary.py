@@ -1,0 +1,309 @@
+"""Binary states: every transition of the simulation, as numba functions of arrays and scalars.
+
+    uniform      r = Philox4x32-7(counter = (unit / 4, step, chain, stream), key = seed)[unit % 4]
+    input        z_u = b_u + factor * (sum_k w_uk x_k over neighbours below + the same above)
+    unit         x_u = 1 with probability sigmoid(z_u), that is where r (1 + exp(-z_u)) < 1
+
+`factor` is 1 except in greedy pretraining. A machine arrives as a `graph.Graph`, states as words (n_tiles, n_units),
+one chain a bit, probabilities as tiles (n_tiles, n_units, PATTERNS), one pattern a lane (see `lanes`). A draw depends
+on its position alone and every sum has a fixed order, so that neither threads nor instruction sets change a bit;
+threads share nothing but whole tiles or units: the first two arguments of a kernel name those it works on. Sources:
+block Gibbs: Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hinton (2002),
+doi:10.1162/089976602760128018.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.kernels.arrays import zeros
+from analysis.kernels.draws import draw_chains, draw_units, draw_word, exp
+from analysis.kernels.jit import kernel
+from analysis.kernels.layouts import AT_ONCE, BLOCK, CHAINS, GROUP, PANEL, PATTERNS
+from analysis.kernels.sums import (
+    lowest_bit,
+    row_sum,
+    transpose,
+    word_sum,
+    word_sums,
+)
+
+_f32, _i64, _u64 = np.float32, np.int64, np.uint64  # a bare number for an argument compiles the callee once more
+TILES_A_WORD = CHAINS // PATTERNS
+
+
+# ---- numbers -------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def random_bits(out, first_block, n_blocks, key, step, chain):
+    """out[k] = the 32 random bits of unit 4 first_block + k, for one chain, k < 4 n_blocks; uint32.
+
+    Whole vectors are computed: up to BLOCK - 4 more numbers follow, for which `out` has room.
+    """
+    for first in range(0, n_blocks, BLOCK // 4):
+        draw_units(out, 4 * first, first_block + first, step, chain, key)
+
+
+@kernel
+def random_chains(out, first, last, key, step, chain):
+    """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1; c < CHAINS."""
+    for k in range((last + 3) // 4 - first // 4):
+        draw_chains(out, 4 * k, first // 4 + k, step, chain, key)
+
+
+@kernel
+def exponential(x):
+    """exp(x) elementwise, (n, m) float32 (see exp)."""
+    out = np.empty_like(x)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = exp(x[i, j])
+    return out
+
+
+# ---- binary states -------------------------------------------------------------------------------------------------
+
+
+class Workspace(NamedTuple):
+    """What a thread needs to draw PANEL units in AT_ONCE tiles; tile t has rows PANEL t ... of the inputs."""
+
+    below: np.ndarray  # (AT_ONCE PANEL, CHAINS) float32: input from the layer below
+    above: np.ndarray  # the same from above
+    by_chain: np.ndarray  # (CHAINS, PANEL)
+    bits: np.ndarray  # (PANEL + 8, CHAINS) uint32: random bits
+    rows_below: np.ndarray  # (AT_ONCE CHAINS, n) uint16: where the panel rows of active units begin
+    rows_above: np.ndarray
+    longest_below: np.ndarray  # (AT_ONCE CHAINS / GROUP,) int64: rows of the longest list of each group of chains
+    longest_above: np.ndarray
+
+
+@kernel
+def workspace(graph):
+    """A Workspace for the widest layer."""
+    widest = 0
+    for layer in range(graph.layer.size - 1):
+        widest = max(widest, graph.layer[layer + 1] - graph.layer[layer])
+    return Workspace(
+        zeros((AT_ONCE * PANEL, CHAINS), np.float32),
+        zeros((AT_ONCE * PANEL, CHAINS), np.float32),
+        zeros((CHAINS, PANEL), np.float32),
+        zeros((PANEL + 8, CHAINS), np.uint32),
+        np.empty((AT_ONCE * CHAINS, widest), np.uint16),
+        np.empty((AT_ONCE * CHAINS, widest), np.uint16),
+        np.empty(AT_ONCE * CHAINS // GROUP, np.int64),
+        np.empty(AT_ONCE * CHAINS // GROUP, np.int64),
+    )
+
+
+@kernel
+def list_active(rows, longest, words, begin, end, first, last):
+    """rows[CHAINS t + c] = where the panel rows of the units begin that are on in chain c of tile begin + t, ascending.
+
+    Filled up with the empty row to the longest list of each GROUP of chains, whose length goes to `longest`.
+    """
+    length = np.zeros((end - begin) * CHAINS, np.int64)
+    for t in range(end - begin):
+        for u in range(first, last):
+            word = words[begin + t, u]
+            while word:
+                c = CHAINS * t + lowest_bit(word)
+                rows[c, length[c]] = PANEL // 2 * (u - first)
+                length[c] += 1
+                word &= word - _u64(1)
+    for group in range(length.size // GROUP):
+        size = np.int64(0)
+        for c in range(group * GROUP, (group + 1) * GROUP):
+            size = max(size, length[c])
+        longest[group] = size
+        for c in range(group * GROUP, (group + 1) * GROUP):
+            for k in range(length[c], size):
+                rows[c, k] = PANEL // 2 * (last - first)
+
+
+@kernel
+def sum_active(sums, by_chain, panel, place, rows, longest, n_tiles):
+    """sums[PANEL t + u, c] = sum_k w_uk x_k for PANEL units from the panel at `place`, adding rows of active units."""
+    for t in range(n_tiles):
+        for c in range(0, CHAINS, GROUP):
+            row_sum(by_chain, c, panel, place, rows, CHAINS * t + c, longest[(CHAINS * t + c) // GROUP])
+        transpose(sums, PANEL * t, by_chain)
+
+
+@kernel
+def sum_synapses(sums, words, begin, end, first, last, start, stop, neighbour, weight):
+    """sums[PANEL t + u - first, c] = sum_k w_uk x_k over synapses k = start[u] ... stop[u] - 1, in tile begin + t."""
+    for u in range(first, last):
+        if end - begin == AT_ONCE:
+            word_sums(sums, u - first, words, begin, start[u], stop[u], neighbour, weight)
+        else:
+            for t in range(end - begin):
+                word_sum(sums, PANEL * t + u - first, words, begin + t, start[u], stop[u], neighbour, weight)
+
+
+@kernel
+def list_neighbours(begin, end, words, graph, layer, space):
+    """The active units of the layers next to this one, where their weights stand in panels (see list_active)."""
+    layers, first, last = graph.layer, graph.layer[layer], graph.layer[layer + 1]
+    if graph.panels_below[layer] >= 0:
+        list_active(space.rows_below, space.longest_below, words, begin, end, layers[layer - 1], first)
+    if graph.panels_above[layer] >= 0:
+        list_active(space.rows_above, space.longest_above, words, begin, end, last, layers[layer + 2])
+
+
+@kernel
+def add_inputs(begin, end, words, graph, layer, first, last, space):
+    """space.below, space.above [PANEL t + u - first, c] = input of unit u, first ... last - 1, in tile begin + t."""
+    below, above, by_chain, _, rows_below, rows_above, longest_below, longest_above = space
+    _, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
+    first_unit, last_unit, stop = layers[layer], layers[layer + 1], start[1:]
+    if panels_below[layer] >= 0:
+        place = panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
+        sum_active(below, by_chain, panel, place, rows_below, longest_below, end - begin)
+    else:
+        sum_synapses(below, words, begin, end, first, last, start, middle, neighbour, weight)
+    if panels_above[layer] >= 0:
+        place = panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
+        sum_active(above, by_chain, panel, place, rows_above, longest_above, end - begin)
+    else:
+        sum_synapses(above, words, begin, end, first, last, middle, stop, neighbour, weight)
+
+
+@kernel
+def sample_layer(begin, end, words, p, graph, layer, factor, key, step, n_chains, space):
+    """Draw a layer of at most AT_ONCE tiles given its neighbours, a block of units for all tiles at a time.
+
+    Where p (n_tiles, n_units, PATTERNS) has tiles, they take P(x_u = 1).
+    """
+    below, above, bits = space.below, space.above, space.bits
+    bias, first_unit, last_unit = graph.bias, graph.layer[layer], graph.layer[layer + 1]
+    list_neighbours(begin, end, words, graph, layer, space)
+    for first in range(first_unit, last_unit, PANEL):
+        last = min(first + PANEL, last_unit)
+        add_inputs(begin, end, words, graph, layer, first, last, space)
+        for t in range(begin, end):
+            n = min(CHAINS, n_chains - t * CHAINS)
+            random_chains(bits, first, last, key, step, t * CHAINS)
+            for u in range(first, last):
+                row = PANEL * (t - begin) + u - first
+                word = draw_word(below, above, row, bits, u - first // 4 * 4, factor, bias[u])
+                words[t, u] = word & (~_u64(0) >> _u64(CHAINS - n))
+                for k in range(t * TILES_A_WORD, min((t + 1) * TILES_A_WORD, p.shape[0])):
+                    offset = k * PATTERNS - t * CHAINS
+                    for c in range(min(PATTERNS, n - offset)):
+                        p[k, u, c] = _f32(1.0) / (_f32(1.0) + below[row, offset + c])
+
+
+@kernel
+def start(begin, end, words, bias, key, n_chains):
+    """Independent units: 1 with probability sigmoid(b_u)."""
+    bits, inputs = zeros((4, CHAINS), np.uint32), zeros((2, CHAINS), np.float32)
+    for t in range(begin, end):
+        on = ~_u64(0) >> _u64(CHAINS - min(CHAINS, n_chains - t * CHAINS))
+        for u in range(bias.size):
+            if u % 4 == 0:
+                random_chains(bits, u, u + 1, key, _i64(0), t * CHAINS)
+            inputs[0] = _f32(0.0)
+            words[t, u] = draw_word(inputs, inputs[1:], 0, bits, u % 4, _f32(1.0), bias[u]) & on
+
+
+@kernel
+def sweep(begin, end, words, graph, key, step, n_chains, space):
+    """One sweep of at most AT_ONCE tiles."""
+    no_p = np.empty((0, 0, 0), np.float32)
+    for parity in (1, 0):
+        for layer in range(parity, graph.layer.size - 1, 2):
+            sample_layer(begin, end, words, no_p, graph, layer, _f32(1.0), key, step, n_chains, space)
+
+
+@kernel
+def dream(words, graph, key, first_step, n_steps, memory, rate, joint):
+    """n_steps sweeps of one network in place, and the averages r <- r + (x - r) / min(t, memory) after sweep t.
+
+    words (1, n_units): the network is bit 0. rate (n_units,) float32, x = x_u; joint (2 S,) float32, in the rows of the
+    graph, x = x_u x_k for the neighbours k above u alone. Sweeps are counted from 1, first_step of them are done.
+    """
+    space, start, middle, neighbour = workspace(graph), graph.start, graph.above, graph.neighbour
+    for step in range(first_step, first_step + n_steps):
+        sweep(_i64(0), _i64(1), words, graph, key, step, _i64(1), space)
+        share = _f32(1.0) / _f32(min(step + 1, memory))
+        for u in range(rate.size):
+            on = words[0, u] != 0
+            rate[u] += (_f32(on) - rate[u]) * share
+            if on:
+                for k in range(middle[u], start[u + 1]):
+                    joint[k] += (_f32(words[0, neighbour[k]]) - joint[k]) * share
+            else:
+                for k in range(middle[u], start[u + 1]):
+                    joint[k] -= joint[k] * share
+
+
+@kernel
+def anneal(begin, end, log_w, words, graph, biases, betas, n_chains):
+    """log_w[c] += log f_1(x) - log f_0(x), the step of annealed importance sampling at the even layers x.
+
+    f_k(x) = exp(sum_u b_ku x_u) prod_j (1 + exp(b_kj + beta_k sum_u w_uj x_u)), u in even and j in odd layers; b_k =
+    biases[k]. As log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), no z is too large, and a block takes one logarithm.
+    log_w (n_chains,) float64; biases (2, n_units) and betas (2,) float32.
+    """
+    space, layers = workspace(graph), graph.layer
+    even = np.empty(layers[-1], np.int32)
+    n_even = 0
+    for layer in range(0, layers.size - 1, 2):
+        for u in range(layers[layer], layers[layer + 1]):
+            even[n_even] = u
+            n_even += 1
+    change, of_biases = np.empty(n_even, np.float32), np.empty((1, CHAINS), np.float32)
+    for k in range(n_even):
+        change[k] = biases[1, even[k]] - biases[0, even[k]]
+    total, product = np.empty(CHAINS), np.empty(CHAINS)
+    for t in range(begin, end):
+        word_sum(of_biases, 0, words, t, 0, n_even, even, change)
+        for c in range(CHAINS):
+            total[c] = of_biases[0, c]
+        for layer in range(1, layers.size - 1, 2):
+            list_neighbours(t, t + 1, words, graph, layer, space)
+            for first in range(layers[layer], layers[layer + 1], PANEL):
+                last = min(first + PANEL, layers[layer + 1])
+                add_inputs(t, t + 1, words, graph, layer, first, last, space)
+                product[:] = 1.0
+                for u in range(first, last):
+                    for c in range(CHAINS):
+                        z = space.below[u - first, c] + space.above[u - first, c]
+                        z, following = biases[0, u] + betas[0] * z, biases[1, u] + betas[1] * z
+                        total[c] += np.float64(max(following, _f32(0.0))) - np.float64(max(z, _f32(0.0)))
+                        product[c] *= (1.0 + np.float64(exp(-abs(following)))) / (1.0 + np.float64(exp(-abs(z))))
+                for c in range(CHAINS):
+                    total[c] += np.log(product[c])
+        for c in range(min(CHAINS, n_chains - t * CHAINS)):
+            log_w[t * CHAINS + c] += total[c]
+
+
+@kernel
+def draw_layer(begin, end, words, graph, layer, factor, key, n_chains):
+    """One draw of a layer given its neighbours, in place."""
+    space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
+    for t in range(begin, end, AT_ONCE):
+        sample_layer(t, min(t + AT_ONCE, end), words, no_p, graph, layer, factor, key, _i64(0), n_chains, space)
+
+
+@kernel
+def contrastive_divergence(begin, end, words, positive, negative, graph, factors, key, first_step, n_steps, n):
+    """CD-k of an RBM: positive takes P(h | v), negative (v', P(h | v')) after n_steps reconstructions v'.
+
+    words (n_tiles, n_units) hold the n patterns v; both layers are sampled, the gradient takes the hidden
+    probabilities. positive and negative (n_tiles, n_units, PATTERNS) float32; factors (2,) float32: of the input
+    upwards and downwards.
+    """
+    space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
+    for t in range(begin, end, AT_ONCE):
+        last = min(t + AT_ONCE, end)
+        sample_layer(t, last, words, positive, graph, _i64(1), factors[0], key, first_step, n, space)
+        for step in range(first_step + 1, first_step + n_steps + 1):
+            sample_layer(t, last, words, no_p, graph, _i64(0), factors[1], key, step, n, space)
+            sample_layer(t, last, words, negative, graph, _i64(1), factors[0], key, step, n, space)
+    for k in range(begin * TILES_A_WORD, min(end * TILES_A_WORD, len(negative))):
+        for u in range(graph.layer[1]):
+            word = words[k // TILES_A_WORD, u] >> _u64(k % TILES_A_WORD * PATTERNS)
+            for c in range(PATTERNS):
+                negative[k, u, c] = _f32((word >> _u64(c)) & _u64(1))

@@ -1,0 +1,58 @@
+"""How kernels are compiled: one place for every numba option.
+
+Without fastmath LLVM neither reorders sums nor fuses products with sums, so a kernel gives the same bits on every
+instruction set. Compiled code is cached under a folder named after the kernels' own source, because numba's cache
+notices an edit only in the file of the cached function itself; a folder that cannot be written turns the cache off.
+"""
+
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+
+import numba
+from llvmlite import binding
+from numba.core.event import Listener, register, unregister
+
+from analysis.files.checkout import ROOT
+from analysis.files.provenance import fingerprint
+
+
+def _cache_folder():
+    """Folder for compiled kernels, keyed by their source; None where it cannot be written."""
+    root = Path(os.environ.get("NUMBA_CACHE_DIR") or ROOT / ".cache")
+    folder = root / f"numba-{fingerprint(['kernels'])}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+CACHE_FOLDER = _cache_folder()
+if CACHE_FOLDER is not None:
+    numba.config.CACHE_DIR = str(CACHE_FOLDER)
+
+# LLVM keeps to 256 bits on processors that have 512, for the sake of code that mixes both; kernels are all vectors.
+_features = binding.get_host_cpu_features()
+if numba.config.CPU_NAME is None and numba.config.CPU_FEATURES is None and "avx512f" in _features:
+    numba.config.CPU_FEATURES = _features.flatten() + ",-prefer-256-bit"
+
+
+class _Notice(Listener):
+    """One line for the user when kernels are compiled, and not when they come from the cache; none by a child."""
+
+    def on_start(self, event):
+        if event.data["dispatcher"].py_func.__module__.startswith("analysis."):
+            where = f"kept in {CACHE_FOLDER}" if CACHE_FOLDER is not None else "no folder to keep the result in"
+            print(f"analysis: compiling kernels, some 25 seconds, {where}", file=sys.stderr)
+            unregister("numba:compile", self)
+
+    def on_end(self, event):
+        """Nothing to say."""
+
+
+if multiprocessing.current_process().name == "MainProcess":
+    register("numba:compile", _Notice())
+
+kernel = numba.njit(cache=CACHE_FOLDER is not None, error_model="numpy", fastmath=False, nogil=True)

@@ -1,0 +1,183 @@
+"""How parameters change, as numba functions of arrays and scalars.
+
+    learning   dw <- momentum dw + rate (<x_i x_j>_data - <x_i x_j>_model),  w <- w + dw
+    norm       w_ij <- w_ij c / |w_j| where |w_j| = sqrt(sum_i w_ij^2) > c
+
+Synapses are learnt where the states read them: those of a dense pair of layers in its panels (see graph.Graph), PANEL
+of them at a time, the others in the rows of their units. Data are tiles of graded states; so is the model, or words of
+binary ones (see `lanes`). Every sum has a fixed order; threads share nothing but whole units. Source: Salakhutdinov &
+Hinton (2009) AISTATS.
+"""
+
+import numpy as np
+
+from analysis.kernels.arrays import zeros
+from analysis.kernels.jit import kernel
+from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, SPAN
+from analysis.kernels.products import both_on, lane_dots, learn_row, popcount, span_counts, span_dots
+
+_f32 = np.float32
+DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats
+DIVERGED_BITS = DIVERGED.view(np.int32)
+
+
+@kernel
+def learn(begin, end, graph, velocity, present, positive, negative, words, counts, rate, momentum):
+    """dw <- momentum dw + rate (<x_i x_j>_data - <x_i x_j>_model), w <- w + dw, and so the biases.
+
+    Of the synapses of units begin ... end - 1 with those above. velocity: of graph.weight, graph.panel and graph.bias;
+    present (P,) uint8: 1 in the places of graph.panel that hold a synapse. positive: tiles of the data. The model:
+    tiles `negative`, or, where these are none, words of binary states. counts (2,): patterns and chains (other lanes
+    and bits hold 0). Returns the number of rows and parameters that are not finite or exceed DIVERGED in size.
+    """
+    bias, start, middle, neighbour, weight, twin, layers = graph[:7]
+    panels_below = graph.panels_below
+    row_velocity, panel_velocity, bias_velocity = velocity
+    widest = 0
+    for i in range(begin, end):
+        widest = max(widest, start[i + 1] - middle[i])
+    data, model = np.empty(widest + GROUP, np.float32), np.empty(widest + GROUP, np.float32)
+    scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
+    n_diverged = 0
+    for layer in range(1, layers.size - 1):
+        first, last = max(begin, layers[layer - 1]), min(end, layers[layer])
+        if first >= last:
+            continue
+        if panels_below[layer] >= 0:
+            step = positive, negative, words, counts, rate, momentum
+            n_diverged += learn_panels(first, last, layer, graph, panel_velocity, present, *step)
+            continue
+        for i in range(first, last):
+            row, n = middle[i], start[i + 1] - middle[i]
+            for k in range(0, n, GROUP):
+                lane_dots(data, k, positive, i, neighbour, row + k, row + n)
+                if len(negative):
+                    lane_dots(model, k, negative, i, neighbour, row + k, row + n)
+                else:
+                    both_on(model, k, words, i, neighbour, row + k, row + n)
+            for k in range(n):
+                gradient = data[k] * scale - model[k] * scale_model
+                row_velocity[row + k] = momentum * row_velocity[row + k] + rate * gradient
+                weight[row + k] += row_velocity[row + k]
+            for k in range(row, row + n):
+                weight[twin[k]] = weight[k]
+                n_diverged += not abs(weight[k]) < DIVERGED
+    for i in range(begin, end):
+        total_model = lane_total(negative, i)
+        for t in range(len(words)):
+            total_model += _f32(popcount(words[t, i]))
+        gradient = lane_total(positive, i) * scale - total_model * scale_model
+        bias_velocity[i] = momentum * bias_velocity[i] + rate * gradient
+        bias[i] += bias_velocity[i]
+        n_diverged += not abs(bias[i]) < DIVERGED
+    return n_diverged
+
+
+@kernel
+def learn_panels(begin, end, layer, graph, velocity, present, positive, negative, words, counts, rate, momentum):
+    """The same for the synapses of units begin ... end - 1, of the layer below, with a layer that has panels.
+
+    SPAN units of the layer at a time, whose states then stay in the cache. Patterns are added in ascending order.
+    """
+    layers, panel = graph.layer, graph.panel
+    place_below, place_above = graph.panels_below[layer], graph.panels_above[layer - 1]
+    first_below, first, last = layers[layer - 1], layers[layer], layers[layer + 1]
+    n_below, n = first - first_below, last - first
+    by_pattern, by_pattern_model = states_by_pattern(positive, first, last), states_by_pattern(negative, first, last)
+    by_tile = words_by_tile(words, first, last)
+    data, model = zeros((SPAN,), np.float32), zeros((SPAN,), np.float32)
+    scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
+    n_diverged = 0
+    for span in range(len(by_pattern)):
+        first_panel, last_panel = span * (SPAN // PANEL), min((span + 1) * (SPAN // PANEL), -(-n // PANEL))
+        for i in range(begin, end):
+            row = i - first_below
+            span_dots(data, positive, i, by_pattern, span, counts[0])
+            if len(negative):
+                span_dots(model, negative, i, by_pattern_model, span, counts[1])
+            else:
+                span_counts(model, words, i, by_tile, span)
+            mirror = place_above + row // PANEL * ((n + 1) * PANEL) + row % PANEL
+            for p in range(first_panel, last_panel):
+                place, at = place_below + (p * (n_below + 1) + row) * PANEL, (p - first_panel) * PANEL
+                largest = learn_row(
+                    panel, velocity, present, place, data, model, at, scale, scale_model, momentum, rate
+                )
+                n_diverged += largest >= DIVERGED_BITS
+                for u in range(min(PANEL, n - p * PANEL)):
+                    panel[mirror + (p * PANEL + u) * PANEL] = panel[place + u]
+    return n_diverged
+
+
+@kernel
+def states_by_pattern(tiles, first, last):
+    """x[s, k, c] = state of unit first + SPAN s + c in pattern k, 0 from unit `last` on: (n_spans, n, SPAN) float32."""
+    n = len(tiles) * PATTERNS
+    out = zeros((-(-(last - first) // SPAN), n, SPAN), np.float32)
+    for t in range(len(tiles)):
+        for u in range(last - first):
+            for c in range(PATTERNS):
+                out[u // SPAN, t * PATTERNS + c, u % SPAN] = tiles[t, first + u, c]
+    return out
+
+
+@kernel
+def words_by_tile(words, first, last):
+    """x[s, t, c] = word of unit first + SPAN s + c in tile t, 0 from unit `last` on: (n_spans, n, SPAN) uint64."""
+    out = zeros((-(-(last - first) // SPAN), len(words), SPAN), np.uint64)
+    for t in range(len(words)):
+        for u in range(last - first):
+            out[u // SPAN, t, u % SPAN] = words[t, first + u]
+    return out
+
+
+@kernel
+def lane_total(tiles, i):
+    """sum_t sum_c tiles[t, i, c], in ascending order."""
+    total = _f32(0.0)
+    for t in range(tiles.shape[0]):
+        for c in range(PATTERNS):
+            total += tiles[t, i, c]
+    return total
+
+
+@kernel
+def cap_norms(begin, end, graph, max_norm):
+    """Rescale the synapses from below of every unit to a Euclidean norm of at most max_norm."""
+    start, middle, weight, twin, layers = graph.start, graph.above, graph.weight, graph.twin, graph.layer
+    for layer in range(1, layers.size - 1):
+        first, last = max(begin, layers[layer]), min(end, layers[layer + 1])
+        if graph.panels_below[layer] >= 0:
+            cap_panels(first, last, layer, graph, max_norm)
+            continue
+        for u in range(first, last):
+            total = _f32(0.0)
+            for k in range(start[u], middle[u]):
+                total += weight[k] * weight[k]
+            if total > max_norm * max_norm:
+                scale = max_norm / np.sqrt(total)
+                for k in range(start[u], middle[u]):
+                    weight[k] = weight[k] * scale
+                    weight[twin[k]] = weight[k]
+
+
+@kernel
+def cap_panels(begin, end, layer, graph, max_norm):
+    """The same for units of a layer that has panels: those whose first unit is among begin ... end - 1."""
+    layers, panel = graph.layer, graph.panel
+    place_below, place_above = graph.panels_below[layer], graph.panels_above[layer - 1]
+    n_below, first, n = layers[layer] - layers[layer - 1], layers[layer], layers[layer + 1] - layers[layer]
+    totals = np.empty(PANEL, np.float32)
+    for p in range(-(-(begin - first) // PANEL), -(-(end - first) // PANEL)):
+        place, totals[:] = place_below + p * (n_below + 1) * PANEL, _f32(0.0)
+        for row in range(n_below):
+            for u in range(PANEL):
+                w = panel[place + row * PANEL + u]
+                totals[u] += w * w
+        for u in range(min(PANEL, n - p * PANEL)):
+            if totals[u] > max_norm * max_norm:
+                scale = max_norm / np.sqrt(totals[u])
+                for row in range(n_below):
+                    w = panel[place + row * PANEL + u] * scale
+                    panel[place + row * PANEL + u] = w
+                    panel[place_above + (row // PANEL * (n + 1) + p * PANEL + u) * PANEL + row % PANEL] = w

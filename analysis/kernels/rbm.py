@@ -1,0 +1,167 @@
+"""Contrastive divergence of one dense pair of layers, a whole epoch in one call.
+
+    dW <- momentum dW + rate (sum_c v_c P(h | v_c)^T - sum_c v'_c P(h | v'_c)^T) / B,   W <- W + dW
+
+For protocol A, single patterns on an RBM of 13-70, and for pretraining. An update waits for the one before it, so there
+is nothing to share among threads; units lie side by side instead. Upwards the rows of active units are added, strip by
+strip: what the nearest cache holds serves all patterns of the batch. Downwards each row is multiplied with the states,
+of two patterns at a time. There is one copy of the weights. Draws are those of kernels.contrastive_divergence.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.kernels.arrays import zeros
+from analysis.kernels.binary import BLOCK, random_bits
+from analysis.kernels.draws import draw_lanes, odds_lanes
+from analysis.kernels.jit import kernel
+from analysis.kernels.layouts import GROUP, PANEL, STRIP, TWO, WIDTH
+from analysis.kernels.learning import DIVERGED_BITS
+from analysis.kernels.products import learn_lanes, learn_panel
+from analysis.kernels.sums import add_rows, row_dot, row_dots
+
+_NEVER = np.float32(-100.0)  # bias of the hidden units that fill up: P(h = 1) < 1e-34
+
+
+class DenseRBM(NamedTuple):
+    """Biases and weights of two layers, filled up with 0 to whole vectors; all float32."""
+
+    a: np.ndarray  # (1, n_visible) visible biases
+    b: np.ndarray  # (1, n_hidden) hidden biases
+    w: np.ndarray  # (n_visible, n_hidden)
+    mask: np.ndarray  # 1 where there is a synapse, like w; empty where all exist
+    da: np.ndarray  # velocities
+    db: np.ndarray
+    dw: np.ndarray
+
+
+def build(machine):
+    """The DenseRBM of a BoltzmannMachine with one hidden layer; a copy."""
+    (a, b), (w,), (mask,) = machine.biases, machine.weights, machine.masks
+    n_hidden, a, b = len(b), _filled_up(a[None], 1, PANEL), _filled_up(b[None], 1, WIDTH)
+    b[:, n_hidden:] = _NEVER
+    w = _filled_up(w, PANEL, WIDTH)
+    mask = _filled_up(mask, PANEL, WIDTH) if not mask.all() else np.zeros((0, 0), np.float32)
+    return DenseRBM(a, b, w, mask, *(zeros(x.shape, np.float32) for x in (a, b, w)))
+
+
+def parameters(rbm, shape):
+    """(visible biases, hidden biases), weights without what was filled up; shape (n_visible, n_hidden)."""
+    n, m = shape
+    return (rbm.a[0, :n].copy(), rbm.b[0, :m].copy()), rbm.w[:n, :m].copy()
+
+
+def _filled_up(array, *multiples):
+    filled = zeros(tuple(n + -n % multiple for n, multiple in zip(array.shape, multiples)), np.float32)
+    filled[tuple(slice(n) for n in array.shape)] = array
+    return filled
+
+
+@kernel
+def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, rate, momentum, key, first_update):
+    """CD-k over patterns[order] in batches of `size`, in place; returns the update at which it diverged, or -1.
+
+    shape (n_visible, n_hidden); factors (2,) float32: of the input upwards and downwards.
+    """
+    (n_visible, n_hidden), size = shape, min(size, order.size)
+    a, b, w, mask, da, db, dw = rbm
+    v, v_model = zeros((size, a.size), np.float32), zeros((size, a.size), np.float32)
+    p, p_model = zeros((size, b.size), np.float32), zeros((size, b.size), np.float32)
+    h, rows = zeros((size, b.size), np.float32), np.empty((size, STRIP), np.int32)
+    data, model = np.empty(size, np.int32), np.empty(size, np.int32)
+    bits = zeros((BLOCK + b.size + max(a.size, b.size),), np.uint32)
+    for first in range(0, order.size, size):
+        n, update = min(size, order.size - first), first_update + first // size
+        for c in range(n):
+            for i in range(n_visible):
+                v[c, i] = patterns[order[first + c], i]
+        step = update * (n_steps + 1)
+        upwards(p, v, n, b, w, factors[0], rows)
+        sample(h, p, n, bits, n_visible, n_hidden, key, step)
+        for k in range(1, n_steps + 1):
+            downwards(v_model, h, n, a, w, factors[1])
+            sample(v_model, v_model, n, bits, np.int64(0), n_visible, key, step + k)
+            upwards(p_model, v_model, n, b, w, factors[0], rows)
+            if k < n_steps:
+                sample(h, p_model, n, bits, n_visible, n_hidden, key, step + k)
+        to_probabilities(p, n)
+        to_probabilities(p_model, n)
+        scale, worst = np.float32(1.0) / np.float32(n), np.int32(0)
+        for i in range(n_visible):
+            n_data, n_model = active(data, v[:, i], 0, n), active(model, v_model[:, i], 0, n)
+            for j in range(0, b.size, WIDTH):
+                found = learn_lanes(w, dw, i, j, p, data, n_data, p_model, model, n_model, scale, momentum, rate)
+                worst = max(worst, found)
+        if mask.size:
+            for i in range(n_visible):
+                for j in range(b.size):
+                    w[i, j] *= mask[i, j]
+                    dw[i, j] *= mask[i, j]
+        for c in range(n):
+            data[c] = c
+        for i in range(0, a.size, PANEL):
+            worst = max(worst, learn_panel(a, da, 0, i, v, data, n, v_model, data, n, scale, momentum, rate))
+        for j in range(0, b.size, PANEL):
+            worst = max(worst, learn_panel(b, db, 0, j, p, data, n, p_model, data, n, scale, momentum, rate))
+        if worst >= DIVERGED_BITS:
+            return update
+    return -1
+
+
+@kernel
+def upwards(odds, v, n, b, w, factor, rows):
+    """odds_cj = exp(-(b_j + factor sum_i v_ci w_ij)), so that P(h_j = 1 | v_c) = 1 / (1 + odds_cj), for c < n."""
+    n_rows = np.empty(n, np.int64)
+    odds[:n] = np.float32(0.0)
+    for first in range(0, v.shape[1], STRIP):
+        for c in range(n):
+            n_rows[c] = active(rows[c], v[c], first, min(first + STRIP, v.shape[1]))
+        for j in range(0, b.size, WIDTH):
+            for c in range(n):
+                add_rows(odds, c, j, w, rows[c], 0, n_rows[c])
+    for c in range(n):
+        for j in range(0, b.size, PANEL):
+            odds_lanes(odds, c, j, b, factor)
+
+
+@kernel
+def downwards(odds, h, n, a, w, factor):
+    """odds_ci = exp(-(a_i + factor sum_j w_ij h_cj)), so that P(v_i = 1 | h_c) = 1 / (1 + odds_ci), for c < n."""
+    for i in range(0, a.size, GROUP):
+        for c in range(0, n - 1, TWO):
+            row_dots(odds, c, i, w, h, c)
+        if n % TWO:
+            row_dot(odds, n - 1, i, w, h, n - 1)
+    for c in range(n):
+        for i in range(0, a.size, PANEL):
+            odds_lanes(odds, c, i, a, factor)
+
+
+@kernel
+def sample(states, odds, n, bits, first, n_units, key, step):
+    """states_cj = 1 with probability 1 / (1 + odds_cj), c < n, for units from number `first` on; the rest is 0."""
+    for c in range(n):
+        random_bits(bits, first // 4, (first % 4 + n_units + 3) // 4, key, step, c)
+        for j in range(0, n_units, PANEL):
+            draw_lanes(states, c, j, odds, c, bits, first % 4 + j)
+        for j in range(n_units, states.shape[1]):
+            states[c, j] = np.float32(0.0)
+
+
+@kernel
+def to_probabilities(odds, n):
+    """odds <- 1 / (1 + odds), in the first n rows."""
+    for c in range(n):
+        for j in range(odds.shape[1]):
+            odds[c, j] = np.float32(1.0) / (np.float32(1.0) + odds[c, j])
+
+
+@kernel
+def active(places, states, first, last):
+    """places = the k for which states_k = 1, k = first ... last - 1; returns how many."""
+    count = 0
+    for k in range(first, last):
+        places[count] = k
+        count += states[k] != 0
+    return count

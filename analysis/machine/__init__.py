@@ -1,0 +1,1 @@
+"""A Boltzmann machine as data: random numbers, sampling, training, enumeration, likelihood, convergence."""

@@ -1,0 +1,144 @@
+"""Do chains of block Gibbs sampling forget where they started?
+
+    R = sqrt(((n - 1) / n W + B / n) / W)        split R-hat: B, W the variances between and within half chains
+    tau = 1 + 2 sum_t rho_t                      integrated autocorrelation time, in sweeps
+    R_2 = sqrt(1 + s^2 / W)                      two starts: s^2 the variance of their means, W that of single states
+
+R compares chains that all began alike, so it shows how slowly a chain moves, and no mode that none of them visits. R_2
+compares where chains from noise and chains from the data are after as many sweeps: 1 if both have forgotten the start.
+Sources: Gelman & Rubin (1992), doi:10.1214/ss/1177011136, chains halved as in Vehtari et al. (2021),
+doi:10.1214/20-BA1221, without their ranks, since most statistics are binary; R_2 treats all chains of a start as one,
+as the nested R-hat of Margossian et al. (2024), doi:10.1214/24-BA1453; tau ends by the initial positive sequence of
+Geyer (1992), doi:10.1214/ss/1177011137.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.machine.randomness import choice, derive
+from analysis.machine.sampling import awake, trajectory
+
+KINDS = ("unit", "synapse", "layer", "energy")
+
+
+class Moments(NamedTuple):
+    """The statistics followed along chains: x_u of some units, x_i x_j of some synapses, each layer's mean, E(x)."""
+
+    units: np.ndarray  # (n,) numbers through all layers
+    synapses: np.ndarray  # (m, 2) numbers of both units
+    kinds: np.ndarray  # (n_moments,) index in KINDS
+
+
+class Convergence(NamedTuple):
+    """Arrays (n_moments,) in the order of `kinds` (index in KINDS)."""
+
+    r_hat: np.ndarray  # chains from noise, in the n_sweeps after the first n_steps
+    two_start_r_hat: np.ndarray  # chains from noise and chains from data, after n_steps
+    autocorrelation_time: np.ndarray  # in sweeps, chains from the data
+    kinds: np.ndarray
+
+
+def convergence(machine, patterns, n_chains, n_steps, n_sweeps, n_moments, seed):
+    """How far chains have converged after n_steps sweeps, for n_moments units, as many synapses, layers and energy.
+
+    patterns : (n_patterns, n_0), values in {0, 1}, where half of the chains start (analysis.sampling.awake)
+    n_sweeps : how long chains are followed after that, at least 4; memory goes with n_chains n_sweeps n_moments.
+    Raises ValueError for counts that are too small and patterns that do not fit.
+    """
+    if n_sweeps < 4:
+        raise ValueError(f"n_sweeps: found {n_sweeps}, expected at least 4, two for half a chain")
+    moments, starts = (
+        choose(machine, n_moments, derive(seed, "moments")),
+        (None, awake(machine, patterns, n_chains, seed)),
+    )
+    noise, data = (
+        _follow(machine, moments, n_chains, n_steps, n_sweeps, derive(seed, name), start)
+        for name, start in zip(("noise", "data"), starts)
+    )
+    two = two_start_r_hat(noise[:, 0], data[:, 0])
+    return Convergence(r_hat(noise), two, autocorrelation_time(data), moments.kinds)
+
+
+def choose(machine, n_moments, seed):
+    """Moments: n_moments units and as many synapses, or all where there are fewer."""
+    first = np.concatenate([[0], np.cumsum(machine.n_units)])
+    synapses = np.concatenate([np.argwhere(mask) + first[k : k + 2] for k, mask in enumerate(machine.masks)])
+    units = np.sort(choice(derive(seed, "units"), first[-1], min(n_moments, first[-1])))
+    order = np.sort(choice(derive(seed, "synapses"), len(synapses), min(n_moments, len(synapses))))
+    return Moments(units, synapses[order], np.repeat(np.arange(4), [len(units), len(order), len(machine.n_units), 1]))
+
+
+def values(machine, moments, states):
+    """(n_chains, n_moments) float32: the moments of each chain's state."""
+    every = np.concatenate(states, axis=1)
+    pairs = every[:, moments.synapses[:, 0]] & every[:, moments.synapses[:, 1]]
+    layers = np.stack([x.mean(axis=1) for x in states], axis=1)
+    parts = [every[:, moments.units], pairs, layers, machine.energy(states)[:, None]]
+    return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
+
+
+def r_hat(traces):
+    """sqrt(((n - 1) / n W + B / n) / W) of half chains: (n_moments,), 1 where a moment never moves.
+
+    traces : (n_chains, n_sweeps, n_moments), n_sweeps at least 4; an odd last sweep is left out.
+    """
+    half = traces.shape[1] // 2
+    halves = np.concatenate([traces[:, :half], traces[:, half : 2 * half]]).astype(np.float64)
+    within = halves.var(axis=1, ddof=1).mean(axis=0)
+    between = halves.mean(axis=1).var(axis=0, ddof=1)  # B / n
+    return _root_ratio((half - 1) / half * within + between, within)
+
+
+def two_start_r_hat(x, y):
+    """sqrt(1 + s^2 / W) of states from two starts, each (n_chains, n_moments): (n_moments,).
+
+    s^2 is the variance of both means less what their errors make of it, and at least 0: chance alone gives 1.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    variances = x.var(axis=0, ddof=1), y.var(axis=0, ddof=1)
+    error = (variances[0] / len(x) + variances[1] / len(y)) / 2
+    between = np.maximum((x.mean(axis=0) - y.mean(axis=0)) ** 2 / 2 - error, 0)
+    within = (variances[0] + variances[1]) / 2
+    return _root_ratio(within + between, within)
+
+
+def autocorrelation_time(traces):
+    """tau = 1 + 2 sum_t rho_t, in sweeps, of traces (n_chains, n_sweeps, n_moments): (n_moments,).
+
+    rho_t is taken around the mean of all chains, so that chains which differ from each other count. The sum ends before
+    the first pair rho_2k + rho_2k+1 that is not positive; where none is, tau is a lower bound. 1 for a constant.
+    n_chains n_sweeps / tau is the effective sample size.
+    """
+    n = traces.shape[1]
+    deviation = traces - traces.mean(axis=(0, 1), dtype=np.float64)
+    spectrum = np.zeros((n + 1, traces.shape[2]))
+    for chain in deviation:
+        spectrum += np.abs(np.fft.rfft(chain, 2 * n, axis=0)) ** 2
+    covariance = np.fft.irfft(spectrum, 2 * n, axis=0)[:n] / (len(traces) * np.arange(n, 0, -1)[:, None])
+    moves = covariance[0] > 1e-12
+    rho = covariance / np.where(moves, covariance[0], 1)
+    pairs = rho[0 : n - n % 2 : 2] + rho[1::2]
+    positive = np.cumprod(pairs > 0, axis=0)
+    return np.where(moves, 2 * (pairs * positive).sum(axis=0) - 1, 1.0)
+
+
+def effective_sample_size(traces):
+    """n_chains n_sweeps / tau: (n_moments,) independent states that would tell as much of a mean."""
+    return traces.shape[0] * traces.shape[1] / autocorrelation_time(traces)
+
+
+def _follow(machine, moments, n_chains, n_steps, n_sweeps, seed, initial):
+    """Traces (n_chains, n_sweeps, n_moments) of the states after n_steps, n_steps + 1 ... sweeps."""
+    (states,) = trajectory(machine, n_chains, 1, derive(seed, "steps"), initial, n_steps)
+    traces = np.empty((n_chains, n_sweeps, len(moments.kinds)), dtype=np.float32)
+    traces[:, 0] = values(machine, moments, states)
+    for k, later in enumerate(trajectory(machine, n_chains, n_sweeps - 1, derive(seed, "sweeps"), states), start=1):
+        traces[:, k] = values(machine, moments, later)
+    return traces
+
+
+def _root_ratio(total, within):
+    """sqrt(total / within); 1 where both are 0, infinite where only the second is."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(total > 0, np.sqrt(total / within), 1.0)

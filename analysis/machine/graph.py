@@ -1,0 +1,139 @@
+"""A machine as the kernels read it: one row of synapses a unit, whatever the number of layers.
+
+Units are numbered through all layers, visible first. Row u lists the neighbours of unit u in ascending order, so those
+below come first; every synapse stands in the rows of both its units, and `twin` leads from one entry to the other.
+Pruned synapses are absent: time and memory follow the synapses that are left. Where most synapses of two layers exist,
+their weights stand in panels as well, PANEL units side by side and 0 for what is absent, which is faster to add.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.kernels import arrays
+from analysis.kernels.layouts import CHAINS, PANEL, PATTERNS
+from analysis.kernels.words import pack, unpack
+from analysis.machine.model import BoltzmannMachine
+
+# Share of two layers' synapses, and units of the smaller one, from which panels are faster: measured, both in turn.
+# Inputs have the same bits by panels and by rows; what is learnt is summed over patterns in another order.
+DENSE, NARROWEST = 0.4, 64
+_WIDEST = 2**16 // (PANEL // 2) - 1  # units of a layer with panels: sums.row_sum counts their rows in 16 bits
+
+
+class Graph(NamedTuple):
+    """Arrays of the n units and 2 S entries (S synapses)."""
+
+    bias: np.ndarray  # (n,) float32
+    start: np.ndarray  # (n + 1,) int64: row u is start[u] ... start[u + 1] - 1
+    above: np.ndarray  # (n,) int64: where in row u the neighbours above begin
+    neighbour: np.ndarray  # (2 S,) int32
+    weight: np.ndarray  # (2 S,) float32
+    twin: np.ndarray  # (2 S,) int32: the same synapse in the other unit's row
+    layer: np.ndarray  # (L + 2,) int64: layer l is units layer[l] ... layer[l + 1] - 1
+    panel: np.ndarray  # (P,) float32: blocks (neighbours + 1, PANEL); the last row is 0, the row of no neighbour
+    panels_below: np.ndarray  # (L + 1,) int64: where the panels of layer l's weights from below begin; -1 for none
+    panels_above: np.ndarray  # (L + 1,) int64: those from above
+
+
+def build(machine):
+    """The Graph of a BoltzmannMachine; a copy, so that kernels may write to it."""
+    layer = np.concatenate([[0], np.cumsum(machine.n_units)]).astype(np.int64)
+    no_lower, no_upper = (np.zeros(machine.n_units[k], dtype=np.int64) for k in (0, -1))
+    n_below = np.concatenate([no_lower, *(m.sum(axis=0) for m in machine.masks)])
+    n_above = np.concatenate([*(m.sum(axis=1) for m in machine.masks), no_upper])
+    start = np.concatenate([[0], np.cumsum(n_below + n_above)])
+    above = start[:-1] + n_below
+    neighbour, twin = (np.empty(start[-1], dtype=np.int32) for _ in range(2))
+    weight = np.empty(start[-1], dtype=np.float32)
+    for k, (matrix, mask) in enumerate(zip(machine.weights, machine.masks)):
+        pre, post = (units + first for units, first in zip(np.nonzero(mask), layer[k:]))
+        # Neighbours stand in ascending order: how many synapses come before in a row or column is a synapse's place.
+        upwards = above[pre] + np.cumsum(mask, axis=1, dtype=np.int32)[mask] - 1
+        downwards = start[post] + np.cumsum(mask, axis=0, dtype=np.int32)[mask] - 1
+        for here, there, other in ((upwards, downwards, post), (downwards, upwards, pre)):
+            neighbour[here], twin[here], weight[here] = other, there, matrix[mask]
+    return Graph(np.concatenate(machine.biases), start, above, neighbour, weight, twin, layer, *panels(machine))
+
+
+def has_panels(mask):
+    """Whether the synapses of two layers are dense enough for panels, and the layers neither too narrow nor wide."""
+    return mask.mean() >= DENSE and min(mask.shape) >= NARROWEST and max(mask.shape) <= _WIDEST
+
+
+def panels(machine):
+    """Weights of dense pairs of layers in both directions: (panel, panels_below, panels_above)."""
+    below, above = (np.full(len(machine.biases), -1, dtype=np.int64) for _ in range(2))
+    blocks, size = [np.zeros(0, dtype=np.float32)], 0
+    for k, (weight, mask) in enumerate(zip(machine.weights, machine.masks)):
+        if has_panels(mask):
+            for place, layer, matrix in ((below, k + 1, weight), (above, k, weight.T)):
+                place[layer] = size
+                blocks.append(_blocks(matrix))
+                size += blocks[-1].size
+    # The kernels read whole groups of rows, beyond the last one too.
+    panel = arrays.zeros((size + PANEL * PANEL if size else 0,), np.float32)
+    np.concatenate(blocks, out=panel[:size])
+    return panel, below, above
+
+
+def _blocks(weights):
+    """Weights (n_neighbours, n_units) in blocks (n_neighbours + 1, PANEL) of units, filled up with 0; flat."""
+    n_neighbours, n_units = weights.shape
+    whole = np.zeros((n_neighbours + 1, -(-n_units // PANEL) * PANEL), dtype=np.float32)
+    whole[:-1, :n_units] = weights
+    return whole.reshape(n_neighbours + 1, -1, PANEL).transpose(1, 0, 2).ravel()
+
+
+def _from_blocks(blocks, shape):
+    """Inverse of `_blocks`."""
+    whole = blocks.reshape(-1, shape[0] + 1, PANEL).transpose(1, 0, 2)
+    return whole[:-1].reshape(shape[0], -1)[:, : shape[1]]
+
+
+def to_machine(graph, masks):
+    """The BoltzmannMachine of a graph with these masks, inverse of `build`; where there are panels, they count."""
+    layer, weights = graph.layer, []
+    for k, mask in enumerate(masks):
+        place = graph.panels_below[k + 1]
+        if place >= 0:
+            size = (mask.shape[0] + 1) * -(-mask.shape[1] // PANEL) * PANEL
+            weights.append(_from_blocks(graph.panel[place : place + size], mask.shape))
+            continue
+        dense = np.zeros(mask.shape, dtype=np.float32)
+        rows = slice(graph.start[layer[k]], graph.start[layer[k + 1]])
+        dense[mask] = graph.weight[rows][graph.neighbour[rows] >= layer[k + 1]]
+        weights.append(dense)
+    biases = np.split(graph.bias, layer[1:-1])
+    return BoltzmannMachine(tuple(biases), tuple(weights), masks)
+
+
+def to_words(layers, n_units):
+    """Arrays (n, n_l) uint8 in {0, 1} of the first layers -> words (n_tiles, n_units); what is not given is 0."""
+    words = np.zeros((-(-len(layers[0]) // CHAINS), n_units), dtype=np.uint64)
+    first = 0
+    for array in layers:
+        words[:, first : first + array.shape[1]] = pack(array)
+        first += array.shape[1]
+    return words
+
+
+def from_words(words, layer, n):
+    """Words -> one array (n, n_l) uint8 a layer."""
+    return [unpack(np.ascontiguousarray(w), n) for w in np.split(words, layer[1:-1], axis=1)]
+
+
+def to_tiles(patterns, n_units):
+    """Patterns (n, n_0) -> tiles (n_tiles, n_units, PATTERNS) float32 with the hidden units at 0."""
+    n, n_visible = patterns.shape
+    tiles = arrays.zeros((-(-n // PATTERNS), n_units, PATTERNS), np.float32)
+    for tile, first in zip(tiles, range(0, n, PATTERNS)):
+        part = patterns[first : first + PATTERNS]
+        tile[:n_visible, : len(part)] = part.T
+    return tiles
+
+
+def from_tiles(tiles, layer, n):
+    """Tiles -> one float32 array (n, n_l) a layer."""
+    split = np.split(tiles, layer[1:-1], axis=1)
+    return [np.ascontiguousarray(s.transpose(0, 2, 1).reshape(-1, s.shape[1])[:n]) for s in split]

@@ -1,0 +1,97 @@
+"""Likelihood of machines that are too large to enumerate.
+
+    log Z = log Z_0 + log < prod_k f_k(x_k-1) / f_k-1(x_k-1) >        annealed importance sampling
+    log P(v) >= <-E(v, h)>_q + H(q) - log Z                           variational bound, q the mean field
+
+Sources: Neal (2001), doi:10.1023/A:1008923215028; Salakhutdinov & Murray (2008), ICML, doi:10.1145/1390156.1390266;
+Salakhutdinov & Hinton (2009), AISTATS, section 2 and appendix.
+"""
+
+import numpy as np
+
+from analysis.kernels import binary, gibbs
+from analysis.kernels.threads import share
+from analysis.machine.exact import entropy, softplus
+from analysis.machine.graph import build
+from analysis.machine.model import check_binary
+from analysis.machine.randomness import derive, key
+from analysis.machine.sampling import start_words
+from analysis.machine.training import mean_field
+
+_RAREST = 0.02  # a base-rate unit on, or off, less often than this would hardly ever try
+
+
+def log_partition(machine, n_chains, n_temperatures, seed, base=None):
+    """log Z = log Z_0 + log <w>, w = prod_k f_k(x_k-1) / f_k-1(x_k-1): annealed importance sampling, in nats.
+
+    Parameters
+    ----------
+    n_chains : independent runs, at least 2
+    n_temperatures : inverse temperatures from 0 to 1, evenly spaced, both ends counted, at least 2
+    seed : governs every draw
+    base : mean activity of each unit in the base-rate machine, one array (n_l,) a layer; default: sigmoid(bias)
+
+    Returns
+    -------
+    estimate, standard_error : the error is sd(w) / (<w> sqrt(n_chains)) (delta method)
+
+    Raises ValueError for counts below 2 and a base that does not fit.
+
+    Notes
+    -----
+    Machine k has beta_k times the weights and biases (1 - beta_k) a + beta_k b, so machine 0, the base-rate machine of
+    biases a = logit(base), is factorial. f_k(x) is the sum of exp(-E_k) over the odd layers, x the even ones; one sweep
+    of block Gibbs sampling moves x. <w> is unbiased; with too few temperatures a rare large w is missed, log Z comes
+    out low and the error too small. A base that resembles the machine's own activity needs far fewer of them
+    (Salakhutdinov & Murray 2008, section 4.1); the mean field of the data serves for a trained machine.
+    """
+    for name, value in (("n_chains", n_chains), ("n_temperatures", n_temperatures)):
+        if value < 2:
+            raise ValueError(f"{name}: found {value}, expected at least 2")
+    graph, log_w = build(machine), np.zeros(n_chains)
+    start = graph.bias if base is None else _base_biases(machine, base)
+    words, draws = start_words(graph._replace(bias=start), n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
+    betas = np.linspace(0, 1, n_temperatures, dtype=np.float32)[:, None]
+    for k in range(n_temperatures - 1):
+        pair = betas[k : k + 2]
+        biases = (1 - pair) * start + pair * graph.bias
+        tempered = graph._replace(bias=biases[0], weight=pair[0] * graph.weight, panel=pair[0] * graph.panel)
+        share(len(words), gibbs.sweeps, words, tempered, draws, k, 1, n_chains)
+        share(len(words), binary.anneal, log_w, words, graph, biases, pair[:, 0], n_chains)
+    return _log_mean(softplus(start.astype(np.float64)).sum() + log_w)
+
+
+def log_partition_near(machine, patterns, n_chains, n_temperatures, seed):
+    """`log_partition` from the mean field of the patterns, (n, n_0) binary, as the base: (estimate, standard error)."""
+    base = [x.mean(axis=0, dtype=np.float64) for x in mean_field(machine, patterns)]
+    return log_partition(machine, n_chains, n_temperatures, seed, base)
+
+
+def _base_biases(machine, base):
+    """logit of the base's activities, (n,) float32."""
+    if [np.shape(rates) for rates in base] != [(n,) for n in machine.n_units]:
+        found = [np.shape(rates) for rates in base]
+        raise ValueError(f"base: found shapes {found}, expected one value for each of {machine.n_units} units")
+    rates = np.clip(np.concatenate(base).astype(np.float64), _RAREST, 1 - _RAREST)
+    return np.round(np.log(rates / (1 - rates)), 6).astype(np.float32)  # the logarithm's last bits are the C library's
+
+
+def variational_bound(machine, patterns, log_z):
+    """<log P(v)> >= < b_0 . v + sum_l b_l . m_l + sum_l m_l-1^T W_l m_l + sum_l H(m_l) > - log Z, in nats a pattern.
+
+    patterns : (n_patterns, n_0), values in {0, 1}; m_l, the mean field of the hidden layers (m_0 = v);
+    log_z : log Z in nats, from `exact.log_partition` or `log_partition`. For an RBM the bound is tight.
+    Raises ValueError for patterns that do not fit.
+    """
+    patterns = check_binary("patterns", patterns, machine.n_units[0])
+    layers = [m.astype(np.float64) for m in mean_field(machine, patterns)]
+    entropies = sum(entropy(m).sum(axis=1) for m in layers[1:])
+    return float(np.mean(entropies - machine.energy(layers))) - log_z
+
+
+def _log_mean(log_values):
+    """log of the mean of the values and its standard error."""
+    n = len(log_values)
+    estimate = np.logaddexp.reduce(log_values) - np.log(n)
+    relative = np.exp(log_values - estimate)
+    return float(estimate), float(relative.std(ddof=1) / np.sqrt(n))

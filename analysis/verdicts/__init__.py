@@ -1,0 +1,1 @@
+"""From run datasets to claim datasets, predictions, effects, intervals and verdicts."""

@@ -1,0 +1,75 @@
+"""Where |w| and Fisher information agree on the synapses of one machine, and where they do not.
+
+    h_ab = share of synapses in bin a of the ranks by |w| and in bin b of the ranks by Fisher information
+    only = what one of them would prune and the other would not
+
+Looked at in the over-produced machines, from which every criterion starts.
+"""
+
+import numpy as np
+import xarray as xr
+
+from analysis.pruning.criteria import CRITERIA
+
+N_BINS = 20
+ONLY = ["weight", "fisher"]
+
+
+def compare(machine, states, against, fraction):
+    """Ranks by |w| beside ranks by each criterion in `against`, and what one alone would prune: a Dataset.
+
+    states : one array a layer (n_chains, n_l), as for every criterion.
+
+    Variables of each layer of synapses k: rank_histogram_k (against, rank_weight, rank_fisher), shares of synapses
+    that sum to 1; share_of_only_k (against), share of synapses that |w| alone would prune, as many as the other alone;
+    unit_only_k (against, only, unit_k), the same as a share of a unit's inputs, by |w| alone (only = weight) and by the
+    other alone (fisher); rate_of_only_k (against, only), mean activity of the units above these synapses, each unit as
+    often as it has one; unit_rate_k (unit_k). fraction : of the synapses of a layer, pruned.
+    """
+    weight, parts = CRITERIA["weight"](machine, states, 0), []
+    for name in against:
+        scores = zip(machine.masks, weight, CRITERIA[name](machine, states, 0), states[1:])
+        parts.append(xr.merge([_of_layer(k, *layer, fraction) for k, layer in enumerate(scores, start=1)]))
+    rates = {f"unit_rate_{k}": (f"unit_{k}", x.mean(axis=0), _TEXTS["unit_rate"]) for k, x in enumerate(states) if k}
+    whole = xr.concat(parts, xr.Variable("against", list(against)), data_vars="all")
+    return whole.assign(rates).assign_coords(only=ONLY)
+
+
+def _of_layer(k, mask, by_weight, by_fisher, post, fraction):
+    synapses, rate = np.nonzero(mask), post.mean(axis=0)
+    weight, fisher = ranks(by_weight[synapses]), ranks(by_fisher[synapses])
+    only = [(weight < fraction) & (fisher >= fraction), (weight >= fraction) & (fisher < fraction)]
+    units = [synapses[1][one] for one in only]
+    counts = np.array([np.bincount(u, minlength=mask.shape[1]) for u in units])
+    found = {
+        "rank_histogram": (("rank_weight", "rank_fisher"), histogram(weight, fisher)),
+        "share_of_only": ((), only[0].mean()),
+        "rate_of_only": ("only", [rate[u].mean() if len(u) else np.nan for u in units]),
+        "unit_only": (("only", f"unit_{k}"), counts / np.maximum(mask.sum(axis=0), 1)),
+    }
+    return xr.Dataset({f"{name}_{k}": (*variable, _TEXTS[name]) for name, variable in found.items()})
+
+
+def ranks(values):
+    """Ranks in (0, 1), the least important first; ties by position, as in pruning."""
+    order = np.empty(len(values))
+    order[np.argsort(values, kind="stable")] = (np.arange(len(values)) + 0.5) / len(values)
+    return order
+
+
+def histogram(x, y):
+    """Shares of the pairs of ranks in N_BINS x N_BINS bins, x slow."""
+    cells = (x * N_BINS).astype(int) * N_BINS + (y * N_BINS).astype(int)
+    return np.bincount(cells, minlength=N_BINS**2).reshape(N_BINS, N_BINS) / len(x)
+
+
+_TEXTS = {
+    "rank_histogram": {
+        "long_name": "share of synapses by ranks, |w| and Fisher information",
+        "units": "fraction",
+    },
+    "share_of_only": {"long_name": "share of synapses that |w| alone would prune", "units": "fraction"},
+    "rate_of_only": {"long_name": "activity above synapses that one alone would prune", "units": "probability"},
+    "unit_only": {"long_name": "share of the unit's inputs that one alone would prune", "units": "fraction"},
+    "unit_rate": {"long_name": "mean spontaneous activity", "units": "probability"},
+}
