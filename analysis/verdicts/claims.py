@@ -126,7 +126,7 @@ def evaluate(dataset):
     """One row a prediction: claim, prediction, effect, low, high, units, threshold, n_seeds, p, p_holm, detectable,
     verdict.
 
-    effect is the mean over seeds, [low, high] its bootstrap interval (analysis.verdicts.intervals). Row rule: reproduced
+    effect is the mean over seeds, [low, high] its bootstrap interval (see intervals). Row rule: reproduced
     if the whole interval lies above the threshold, not reproduced if the whole interval lies at or below it, else
     mixed; mixed too where fewer than two seeds can tell. p is that of the effect being the threshold, p_holm the same
     adjusted for all the rows of the claim, detectable the smallest distance from the threshold that so many seeds, as
