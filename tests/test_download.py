@@ -473,9 +473,9 @@ def test_a_link_in_the_partial_downloads_place_is_not_written_through(server, fo
 def test_a_full_disk_is_one_line_and_leaves_no_file_under_the_final_name(server, folder):
     give_archive(server)
     code = (
-        "import resource, sys; from pathlib import Path\nfrom analysis import data; from analysis.data import download\n"
+        "import resource, sys; from pathlib import Path\nfrom analysis.data import download, load\n"
         "download.CONFIG = Path(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
-        "try:\n    data.load('cifar10')\nexcept OSError as error:\n    print(error)"
+        "try:\n    load('cifar10')\nexcept OSError as error:\n    print(error)"
     )
     environment = {**os.environ, "PYTHONPATH": str(config.ROOT)}
     run = [sys.executable, "-c", code, str(download.CONFIG)]
