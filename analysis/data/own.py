@@ -2,7 +2,7 @@
 
     x_i = [grey_i > threshold],  grey = sum, mean or one of the channels,  threshold = mean, median or a number
 
-The rule's entries stand in config/schema.yaml (definitions/dataset), an example in the README.
+The rule's entries stand in rules.py, an example in the README.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 
 from analysis.data import patterns
 from analysis.data.images import read
-from analysis.experiment import config
+from analysis.data.rules import check_dataset
 from analysis.machine.model import check_memory
 from analysis.machine.randomness import choice, derive, permutation
 
@@ -27,9 +27,9 @@ def load(rule):
 
     Raises
     ------
-    ValueError : a rule against the schema, or that the images don't fit; images as for `images.read`
+    ValueError : a rule against `rules.OwnImages`, or that the images don't fit; images as for `images.read`
     """
-    config.check_dataset(rule)
+    check_dataset(rule)
     images, classes, digest = read(rule["path"], rule.get("variable"), rule.get("labels"))
     name, n_images = Path(rule["path"]).name, len(images)
     binary, text = _binarise(_grey(_crop(images, rule.get("crop")), rule.get("grey"), name), rule["binarise"], name)
