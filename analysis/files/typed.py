@@ -1,4 +1,4 @@
-"""Plain data that must fit a model of types: the first place where it does not, what was found there, what was expected.
+"""Plain data that must fit a model of types: where it first does not, what was found there, what was expected.
 
 Models are pydantic's. They check data and leave it as it is: what passes is used as the plain dict that it was.
 """

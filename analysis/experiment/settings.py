@@ -1,0 +1,177 @@
+"""What a protocol has a choice about, and what each job reads of it.
+
+A job is stale where what it reads has changed: `read_by(Life, settings)` are the entries that a run obeys.
+Units: sizes in units, pixels and synapses; lengths in epochs, sweeps and sessions; weights and biases in nats.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from analysis.data.rules import Dataset, OwnImages
+from analysis.experiment.controls import CONTROLS
+from analysis.files.typed import Count, Model, Natural, Number, Share, described, fault, unique
+from analysis.pruning import CRITERIA
+
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*$")]
+AtLeastTwo = Annotated[int, Field(ge=2, le=2**32 - 1)]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+def _one_of(known: Any, what: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in known:
+            raise fault("", repr(value), f"{what}, one of {', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+Criterion = Annotated[str, _one_of(CRITERIA, "a criterion")]
+Control = Annotated[str, _one_of(CONTROLS, "a control")]
+
+
+class Schedule(Model):
+    """How a machine learns, `machine.training.Schedule`."""
+
+    algorithm: Literal["cd", "pcd"]
+    n_epochs: Count
+    learning_rates: Annotated[list[Positive], Field(min_length=2, max_length=2)]  # first, last; log-spaced between
+    momentum: Annotated[
+        Momentum | Annotated[list[Momentum], Field(min_length=1)],
+        described("a number of at least 0 and below 1, or a list of them, one an epoch"),
+    ]
+    batch_size: Count
+    n_gibbs_steps: Count = Field(None)
+    n_chains: Count = Field(None)
+    n_mean_field_steps: Count = Field(None)
+    tolerance: Annotated[float, Field(ge=0)] = Field(None)
+    max_norm: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_momentum_an_epoch(self):
+        if isinstance(self.momentum, list) and len(self.momentum) != self.n_epochs:
+            raise fault("momentum", self.momentum, f"one value, or {self.n_epochs}, one an epoch")
+        return self
+
+
+class Machine(Model):
+    """The over-produced machine before it learns."""
+
+    hidden: Annotated[list[Count], Field(min_length=1)]
+    receptive_field: Count | None  # pixels a side; null: all to all
+    weight_std: Positive
+    visible_bias: Annotated[Literal["data"] | Number, described("a number or data")]
+    hidden_bias: Number
+
+
+class Samples(Model):
+    """The machine's spontaneous activity, which criteria look at."""
+
+    start: Literal["data", "noise"]
+    n_chains: Count
+    n_steps: Count
+    n_measure_chains: Count
+
+
+class Pruning(Model):
+    """Sessions of pruning, and the fraction of the remaining synapses that goes in each."""
+
+    n_sessions: Count
+    fraction: Share
+
+
+class Quality(Model):
+    """Checks of the machines and their samples along the reference run."""
+
+    sessions: Annotated[list[Natural], Field(min_length=1), AfterValidator(unique)]
+    n_chains: AtLeastTwo
+    n_temperatures: AtLeastTwo
+    n_followed: AtLeastTwo
+    n_moments: Count
+    n_samples: Count
+    noise_steps: Count
+
+
+class Birth(Model):
+    """What the over-produced machine obeys."""
+
+    dataset: Dataset
+    machine: Machine
+    pretraining: list[Schedule]
+    training: Schedule
+    samples: Samples
+
+
+class Life(Birth):
+    """What a run of a criterion obeys, and the comparison of local estimates with the exact information."""
+
+    retraining: Schedule
+    pruning: Pruning
+    measures: Annotated[list[Literal["kl", "importance", "digits"]], AfterValidator(unique)]
+
+
+class Seed(Life):
+    """What all runs of a seed obey."""
+
+    criteria: Annotated[list[Criterion], Field(min_length=1), AfterValidator(unique)]
+    reference: str  # the criterion whose sizes the controls take, and whose losses claim 4 looks at
+    controls: Annotated[list[Control], AfterValidator(unique)]
+    control_sessions: Annotated[list[Count], AfterValidator(unique)]
+    proxy: bool
+    quality: Quality | None
+
+
+class Experiment(Seed):
+    """An experiment: so many seeds, and words about it."""
+
+    description: str
+    n_seeds: Count
+    departures: list[str]
+
+    @model_validator(mode="after")
+    def _contradictions(self):
+        for place, found, expected in (*_of_depth(self), *_of_images(self), *_of_sessions(self)):
+            raise fault(place, found, expected)
+        return self
+
+
+def _of_depth(experiment):
+    """(place, found, expected) of what machines of so many layers can't have."""
+    depth = len(experiment.machine.hidden)
+    if len(experiment.pretraining) not in (0, depth):
+        found = [schedule.model_dump() for schedule in experiment.pretraining]
+        yield "pretraining", found, f"no schedules or {depth}, one a hidden layer"
+    if depth > 1:
+        for place in ("training", "retraining"):
+            if getattr(experiment, place).algorithm == "cd":
+                yield f"{place}/algorithm", "'cd'", "pcd, for more than one hidden layer"
+        if experiment.proxy:
+            yield "proxy", True, "false with more than one hidden layer"
+        if "eigenvector" in experiment.criteria:
+            yield "criteria", "'eigenvector'", "none with more than one hidden layer"
+
+
+def _of_images(experiment):
+    if isinstance(experiment.dataset, OwnImages):
+        if "digits" in experiment.measures and experiment.dataset.labels is None:
+            yield "measures", experiment.measures, "no digits without dataset/labels"
+        if experiment.dataset.patch and experiment.machine.receptive_field is not None:
+            yield "machine/receptive_field", experiment.machine.receptive_field, "null for circular patches"
+
+
+def _of_sessions(experiment):
+    if experiment.reference not in experiment.criteria:
+        yield "reference", repr(experiment.reference), f"one of criteria, {', '.join(experiment.criteria)}"
+    n_sessions = experiment.pruning.n_sessions
+    asked = {"control_sessions": experiment.control_sessions}
+    asked |= {"quality/sessions": experiment.quality.sessions} if experiment.quality else {}
+    for place, sessions in asked.items():
+        if max(sessions, default=0) > n_sessions:
+            yield place, sessions, f"sessions up to {n_sessions}, as pruning/n_sessions"
+
+
+def read_by(model: type[Model], settings: dict) -> dict:
+    """The entries of an experiment's settings that a model names."""
+    return {name: settings[name] for name in model.model_fields if name in settings}

@@ -1,0 +1,43 @@
+"""YAML 1.2 files: 1e-2 is a number, and a key that is there twice is refused."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML, YAMLError
+
+from analysis.files import whole
+
+
+def read(path: Path | str) -> Any:
+    """What stands in the file. Raises ValueError, one line: no such file, not readable, not YAML."""
+    path = Path(path)
+    if not path.is_file():
+        found = "a directory" if path.is_dir() else "no file"
+        raise ValueError(f"config: found {found} {path}, expected a YAML file such as config/default.yaml")
+    try:
+        return parse(path.read_text(encoding="utf-8-sig"))
+    except PermissionError as error:
+        raise ValueError(f"config: found no permission to read {path}, expected a readable file; chmod it") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        why = " ".join(str(error).partition("To suppress this check")[0].split())
+        raise ValueError(
+            f"config: found {path}, which is not YAML ({why}), expected one as config/default.yaml"
+        ) from error
+
+
+def parse(text: str) -> Any:
+    """The value that a text in YAML 1.2 stands for. Raises YAMLError."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def write(content: Any, path: Path | str) -> None:
+    """Write the file, whole or not at all; one that says the same stays as it is."""
+    yaml, text = YAML(typ="safe", pure=True), io.StringIO()
+    yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False  # type: ignore[assignment]
+    yaml.representer.ignore_aliases = lambda data: True  # no anchors: who reads it wants to see the numbers
+    yaml.dump(content, text)
+    path = Path(path)
+    if not (path.is_file() and path.read_text(encoding="utf-8") == text.getvalue()):
+        with whole.whole(path) as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8")
