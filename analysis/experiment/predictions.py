@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
-from analysis.experiment.settings import Control, Criterion, Name
+from analysis.experiment.settings import Control, Name
 from analysis.files.typed import Count, Model, Natural, Number, Share, described, fault, short
+from analysis.pruning import label
 
 Estimate = Literal[
     *("variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi"),
@@ -23,7 +24,7 @@ UnitMeasure = Literal[
 # The entries that predictions have, beside their threshold; a mapping has an entry an experiment.
 _ENTRIES: dict[str, Any] = {
     "controls": list[Control],
-    "criteria": list[Criterion],
+    "criteria": list[str],
     "experiments": list[Name],
     "layers": dict[Name, list[Count | Literal["all"]]],
     "margin": dict[Name, Number],
@@ -139,8 +140,8 @@ def _faults_of(place: str, spec: dict, experiments: dict) -> Iterator[tuple[str,
             if layer != "all" and layer > (depth := len(settings["machine"]["hidden"])):
                 yield f"{place}/layers/{name}", layer, f"one of the hidden layers, 1 to {depth}"
         for criterion in spec.get("criteria", []):
-            if criterion not in settings["criteria"]:
-                yield place, criterion, f"one of experiments/{name}/criteria, {', '.join(settings['criteria'])}"
+            if criterion not in (labels := [label(entry) for entry in settings["criteria"]]):
+                yield place, criterion, f"one of experiments/{name}/criteria, {', '.join(labels)}"
         asked = [spec["measure"][name]] if "measure" in spec else []
         asked += spec["measures"][name] if isinstance(spec.get("measures"), dict) else []
         for measure in asked:

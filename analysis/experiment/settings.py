@@ -4,14 +4,14 @@ A job is stale where what it reads has changed: `read_by(Life, settings)` are th
 Units: sizes in units, pixels and synapses; lengths in epochs, sweeps and sessions; weights and biases in nats.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from analysis.data.rules import Dataset, OwnImages
 from analysis.experiment.controls import CONTROLS
 from analysis.files.typed import Count, Model, Natural, Number, Share, described, fault, unique
-from analysis.pruning import CRITERIA
+from analysis.pruning import CRITERIA, label, source_file
 
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*$")]
 AtLeastTwo = Annotated[int, Field(ge=2, le=2**32 - 1)]
@@ -19,17 +19,28 @@ Momentum = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-def _one_of(known: Any, what: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in known:
-            raise fault("", repr(value), f"{what}, one of {', '.join(known)}")
-        return value
+def _known_criterion(entry: str) -> str:
+    path = source_file(entry)
+    if path is None and entry not in CRITERIA:
+        raise fault("", repr(entry), f"one of {', '.join(CRITERIA)}, or a function of one's own, mine.py:name")
+    if path is not None and not path.is_file():
+        raise fault("", f"no file {path}", f"one with a function {label(entry)}")
+    return entry
 
-    return AfterValidator(check)
+
+def _known_control(name: str) -> str:
+    if name not in CONTROLS:
+        raise fault("", repr(name), f"one of {', '.join(CONTROLS)}")
+    return name
 
 
-Criterion = Annotated[str, _one_of(CRITERIA, "a criterion")]
-Control = Annotated[str, _one_of(CONTROLS, "a control")]
+def _labels_differ(entries: list[str]) -> list[str]:
+    unique([label(entry) for entry in entries])
+    return entries
+
+
+Criterion = Annotated[str, AfterValidator(_known_criterion)]
+Control = Annotated[str, AfterValidator(_known_control)]
 
 
 class Schedule(Model):
@@ -115,7 +126,7 @@ class Life(Birth):
 class Seed(Life):
     """What all runs of a seed obey."""
 
-    criteria: Annotated[list[Criterion], Field(min_length=1), AfterValidator(unique)]
+    criteria: Annotated[list[Criterion], Field(min_length=1), AfterValidator(_labels_differ)]
     reference: str  # the criterion whose sizes the controls take, and whose losses claim 4 looks at
     controls: Annotated[list[Control], AfterValidator(unique)]
     control_sessions: Annotated[list[Count], AfterValidator(unique)]
@@ -162,14 +173,21 @@ def _of_images(experiment):
 
 
 def _of_sessions(experiment):
-    if experiment.reference not in experiment.criteria:
-        yield "reference", repr(experiment.reference), f"one of criteria, {', '.join(experiment.criteria)}"
+    labels = [label(entry) for entry in experiment.criteria]
+    if experiment.reference not in labels:
+        yield "reference", repr(experiment.reference), f"one of criteria, {', '.join(labels)}"
     n_sessions = experiment.pruning.n_sessions
     asked = {"control_sessions": experiment.control_sessions}
     asked |= {"quality/sessions": experiment.quality.sessions} if experiment.quality else {}
     for place, sessions in asked.items():
         if max(sessions, default=0) > n_sessions:
             yield place, sessions, f"sessions up to {n_sessions}, as pruning/n_sessions"
+
+
+def conditions(settings: dict) -> list[str]:
+    """Names of the runs of a seed, in the order that they are made in: each has a folder of that name."""
+    found = ["overproduced", *map(label, settings["criteria"]), *settings["controls"]]
+    return found + ["fisher"] * settings["proxy"] + ["quality"] * (settings["quality"] is not None)
 
 
 def read_by(model: type[Model], settings: dict) -> dict:

@@ -1,0 +1,30 @@
+"""How far a workflow is, once a minute, in the midst of what Snakemake says of its jobs."""
+
+import re
+import sys
+import threading
+import time
+from pathlib import Path
+
+_STEPS = re.compile(r"^(\d+) of (\d+) steps \(.*\) done", re.MULTILINE)
+
+
+def tell(log: Path | str) -> None:
+    """Begin to tell, in a thread that ends with the workflow; `log` is Snakemake's own."""
+    threading.Thread(target=_tell, args=(Path(log), time.monotonic()), daemon=True).start()
+
+
+def _tell(log: Path, begun: float) -> None:
+    while True:
+        time.sleep(60)
+        print(text(log.read_text(encoding="utf-8"), time.monotonic() - begun), file=sys.stderr, flush=True)
+
+
+def text(log: str, seconds: float) -> str:
+    """Jobs done, and the minutes that those to come take if they take as long as these."""
+    steps = _STEPS.findall(log)
+    n_done, n = map(int, steps[-1]) if steps else (0, 0)
+    if not n_done:
+        return f"no job done in {round(seconds / 60)} min"
+    left = max(1, round(seconds / n_done * (n - n_done) / 60))
+    return f"{n_done} of {n} jobs done in {round(seconds / 60)} min, about {left} min left"

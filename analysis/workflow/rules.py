@@ -1,0 +1,160 @@
+"""What the Snakefile asks for: the config that a workflow obeys, what its jobs depend on, what they need of a cluster."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from snakemake.utils import update_config
+
+from analysis import data
+from analysis.data import own
+from analysis.experiment.predictions import check_answerable
+from analysis.experiment.settings import Seed, conditions, read_by
+from analysis.files import provenance, yamlfile
+from analysis.files.checkout import ROOT
+from analysis.machine.exact import MAX_STATES
+from analysis.pruning import source_file, source_text_hash
+from analysis.verdicts.report import run_time
+
+
+class Places(NamedTuple):
+    """Folders of a workflow's results, and the one file with the config that its jobs obey."""
+
+    data: str
+    figures: str
+    logs: str
+    notebooks: str
+    results: str
+    config: str
+
+
+def places(out: str, folder: str = "", name: str = "config.yaml") -> Places:
+    """Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ..."""
+    names = ("data", "figures", "logs", "results/notebooks", "results")
+    found = [str(Path(out, name, folder)) for name in names]
+    return Places(*found, str(Path(found[-1], name)))
+
+
+def overrides(config: dict, files: Sequence[Path | str]) -> dict:
+    """What `--config` changed of what Snakemake, with its own reader of YAML, found in the config files."""
+    plain: dict = {}
+    for path in files:
+        yamlfile.read(path)  # refuses what is not YAML 1.2, in one line
+        update_config(plain, yaml.safe_load(Path(path).read_text(encoding="utf-8-sig")))
+    return _changed(config, plain)
+
+
+def _changed(config: dict, plain: dict) -> dict:
+    found = {}
+    for key, value in config.items():
+        if isinstance(value, dict) and isinstance(plain.get(key), dict):
+            if inner := _changed(value, plain[key]):
+                found[key] = inner
+        elif key not in plain or value != plain[key]:
+            found[key] = _typed(value)
+    return found
+
+
+def _typed(value: Any) -> Any:
+    """Snakemake leaves as text what stands within mappings and lists on the command line."""
+    if isinstance(value, dict):
+        return {key: _typed(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_typed(inner) for inner in value]
+    parsed = yamlfile.parse(value) if isinstance(value, str) and " " not in value else value
+    return parsed if isinstance(parsed, int | float | None) else value
+
+
+def obeyed(settings: dict) -> str:
+    """What the runs of a seed depend on: settings, code, the files of one's own. As text, other text is other runs."""
+    criteria = [source_text_hash(entry) for entry in settings["criteria"]]
+    read = [read_by(Seed, settings), provenance.fingerprint(), own.signature(settings["dataset"]), criteria]
+    return json.dumps(read, sort_keys=True)
+
+
+def own_criteria(settings: dict) -> list[str]:
+    """The user's files that runs of an experiment read."""
+    return [str(path) for path in map(source_file, settings["criteria"]) if path is not None]
+
+
+def runs(folder: str, experiments: dict) -> list[str]:
+    """Files of all runs."""
+    return [
+        f"{folder}/{name}/{condition}/{seed}.nc"
+        for name, settings in experiments.items()
+        for condition in conditions(settings)
+        for seed in range(settings["n_seeds"])
+    ]
+
+
+def megabytes(settings: dict) -> int:
+    """To ask a cluster for: twice what was measured with 4,000 chains; what is above 300 grows with the chains."""
+    measured = 706 if settings["quality"] else 505 if settings["proxy"] else 412
+    return 2 * math.ceil(300 + (measured - 300) * max(1, settings["samples"]["n_chains"] / 4000))
+
+
+def minutes(settings: dict) -> int:
+    """To ask a cluster for: ten times the seconds measured with the default config, more with more sweeps."""
+    seconds = 20 + 26 * len(settings["criteria"]) + 34 * len(settings["controls"])
+    seconds += 22 * settings["proxy"] + 51 * (settings["quality"] is not None)
+    n, usual = settings["samples"], 4000 * 1000 if "kl" in settings["measures"] else 2000 * 100
+    return math.ceil(10 * seconds / 60 * max(1, n["n_chains"] * n["n_steps"] / usual))
+
+
+def refuse_what_is_too_large(experiments: dict) -> None:
+    """Machines of one's own images that are to be enumerated, but can't be, would fail job after job."""
+    for name, settings in experiments.items():
+        dataset, hidden = settings["dataset"], settings["machine"]["hidden"]
+        if (settings["proxy"] or "kl" in settings["measures"]) and isinstance(dataset, dict) and "path" in dataset:
+            n_pixels = data.load(dataset).sizes["pixel"]
+            if 2 ** (n_pixels + min(sum(hidden[::2]), sum(hidden[1::2]))) > MAX_STATES:
+                raise ValueError(
+                    f"experiments/{name}: found {n_pixels} pixels, too many for kl in measures or proxy: true, which "
+                    "enumerate patterns; expected 22 at most, fewer with several hidden layers; leave them out, or crop"
+                )
+
+
+def asked_of(config: dict) -> Callable[[Any], str]:
+    """For `params`: the config of a claim, as text, refused where its experiments can't answer what it asks."""
+
+    def text(wildcards: Any) -> str:
+        check_answerable(config)
+        return json.dumps(config, sort_keys=True)
+
+    return text
+
+
+def notebook_source(wildcards: Any) -> str:
+    """SHA-256 of the code and text of notebooks/<claim>.ipynb without its stored outputs."""
+    cells = json.loads((ROOT / "notebooks" / f"{wildcards.claim}.ipynb").read_text(encoding="utf-8"))["cells"]
+    source = json.dumps([(cell["cell_type"], "".join(cell["source"])) for cell in cells])
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def shown_beside(folder: str) -> Callable[[Any], list[str]]:
+    """For `input`: what a notebook shows where it is there, the claim at the paper's size; the first one also the maps."""
+
+    def found(wildcards: Any) -> list[str]:
+        known = [f"{folder}/paper/{wildcards.claim}.nc", *[f"{folder}/maps.nc"] * wildcards.claim.startswith("01")]
+        return [path for path in known if Path(path).is_file()]
+
+    return found
+
+
+def chapter(wildcards: Any) -> str:
+    """For the report: the claim's number and words."""
+    return f"{int(wildcards.claim[:2])}. {wildcards.claim[3:].replace('_', ' ')}"
+
+
+def figure_labels(logs: str) -> Callable[[Any], dict[str, str]]:
+    """For the report: the figure in words, and what its notebook took."""
+
+    def labels(wildcards: Any) -> dict[str, str]:
+        name, took = wildcards.name.replace("_", " "), run_time(f"{logs}/{wildcards.claim}.log")
+        return {"figure": name, "run time of the notebook": took}
+
+    return labels
