@@ -8,14 +8,10 @@ import errno
 import logging
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import h5py
-import xarray as xr
-
 from analysis.experiment import config
-from analysis.files import provenance, whole
+from analysis.files import netcdf, provenance, whole
 
 _LOG = logging.getLogger("analysis")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -46,54 +42,60 @@ def _text(error, options):
     return " ".join(str(error).split()) or "found no memory left, expected some; close other programs"
 
 
+def seed(options):
+    """Make every run of an experiment and seed that is not there yet, or was made by other code or settings."""
+    from analysis.experiment import conditions
+
+    _settings(options)
+    runs = Path(options.runs)
+    conditions.make_missing(_config(options), options.experiment, options.seed, runs, options.only, options.save_every)
+
+
 def overproduce(options):
     """Train the over-produced machine of a seed."""
-    from analysis.experiment import protocol
+    from analysis.experiment import conditions
 
-    settings = _settings(options)
-    dataset = protocol.overproduce(settings, options.seed, progress=True)
-    _write(dataset, options, f"over-produced machine of {options.experiment}")
+    _make(conditions.OVERPRODUCED, conditions.overproduced(), options, None)
 
 
 def run(options):
     """Prune an over-produced machine session by session by a criterion."""
-    from analysis.experiment import protocol
+    from analysis.experiment import conditions
 
-    settings, machine = _settings(options), _read(options.machine, options, "bias_0", "state_0")
-    arguments = settings, options.condition, options.seed, machine
-    _run_by_sessions(protocol.prune_run, arguments, options, f"{options.experiment} pruned by {options.condition}")
+    source = options.machine, "bias_0", "state_0"
+    _make(options.condition, conditions.pruned_by(options.condition), options, source)
 
 
 def control(options):
     """Train machines of the sizes that a run reached by other ways."""
-    from analysis.experiment import controls
+    from analysis.experiment import conditions
 
-    settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
-    missing = sorted(set(settings["control_sessions"]) - set(reference["session"].values.tolist()))
-    if missing:
-        raise ValueError(f"dataset: found no sessions {missing} in {options.reference}, expected a run by this config")
-    arguments = settings, options.condition, options.seed, reference
-    _run_by_sessions(controls.control_run, arguments, options, f"{options.experiment}, control {options.condition}")
+    condition = conditions.control(options.condition, _settings(options))
+    _make(options.condition, condition, options, (options.reference, "loss_cause_0", "session"))
 
 
 def proxy(options):
     """Compare local estimates with the exact Fisher information along a run."""
-    from analysis.experiment.proxy import proxy_run
+    from analysis.experiment import conditions
 
-    settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
-    dataset = proxy_run(settings, options.seed, reference)
-    _write(dataset, options, f"{options.experiment}, local estimates and exact Fisher information")
+    _make("fisher", conditions.fisher(_settings(options)), options, (options.reference, "loss_cause_0", "session"))
 
 
 def quality(options):
     """Measure likelihood and convergence of machines along a run."""
-    from analysis.experiment import quality
+    from analysis.experiment import conditions
 
-    settings, reference = _settings(options), _read(options.reference, options, "loss_cause_0", "session")
-    if settings["quality"] is None:
-        raise ValueError(f"quality: found null in the config for {options.experiment}, expected settings")
-    dataset = quality.quality_run(settings, options.seed, reference)
-    _write(dataset, options, f"{options.experiment}, likelihood and convergence")
+    _make("quality", conditions.quality(_settings(options)), options, (options.reference, "loss_cause_0", "session"))
+
+
+def _make(name, condition, options, source):
+    """One condition by hand, from and to files of any names."""
+    from analysis.experiment import conditions
+
+    settings, source = _settings(options), source and _read(*source, options=options)
+    attrs = conditions.attributes(_config(options), options.experiment, options.seed, name, condition)
+    every = getattr(options, "save_every", 0.0)
+    conditions.make(condition, settings, options.seed, source, options.output, attrs, every)
 
 
 def map_cells(options):
@@ -166,6 +168,7 @@ def _parser():
     parser = _Parser(prog="python -m analysis", description=__doc__.splitlines()[0], epilog=epilog)
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
     for name, function, wanted in (
+        ("seed", seed, ("experiment", "seed")),
         ("overproduce", overproduce, ("experiment", "seed")),
         ("run", run, ("experiment", "condition", "seed", "machine")),
         ("control", control, ("experiment", "condition", "seed", "reference")),
@@ -183,8 +186,14 @@ def _parser():
         for option in wanted:
             kind, text = _OPTIONS[option]
             command.add_argument(f"--{option}", required=True, type=kind, help=text)
-        command.add_argument("--output", required=True, help="the file to write")
-        if function in (run, control):
+        if function is seed:
+            text = "folder of the runs: <runs>/<experiment>/<condition>/<seed>.nc (default: %(default)s)"
+            command.add_argument("--runs", default="data/runs", help=text)
+            text = "these alone, and what they start from"
+            command.add_argument("--only", nargs="+", metavar="CONDITION", help=text)
+        else:
+            command.add_argument("--output", required=True, help="the file to write")
+        if function in (seed, run, control):
             text = "keep the sessions so far as often, for the same command to go on from (default: %(default)s)"
             command.add_argument("--save-every", type=_seconds, default=30.0, metavar="SECONDS", help=text)
     command = commands.add_parser("summary", help=summary.__doc__, description=summary.__doc__)
@@ -202,6 +211,7 @@ def _parser():
 
 _START = "  python -m analysis {} --config config/smoke.yaml --experiment patches --seed 0"
 _EXAMPLES = {
+    "seed": _START.format("seed") + " --runs results/runs",
     "overproduce": _START.format("overproduce") + " \\\n    --output results/machine.nc",
     "run": _START.format("run") + " \\\n    --condition weight --machine results/machine.nc --output results/weight.nc",
     "control": _START.format("control")
@@ -287,72 +297,18 @@ def _check_output(path):
         raise ValueError(f"output: {why}, expected a folder of yours; name another, or chmod it") from error
 
 
-def _read(path, options=None, *names):
+def _read(path, *names, options):
     """The dataset in a file; ValueError where it lacks names, or is of another experiment or seed than the options."""
-    wanted = "expected one written by python -m analysis"
-    if not Path(path).is_file():
-        found = "a directory" if Path(path).is_dir() else "no file"
-        raise ValueError(f"dataset: found {found} {path}, {wanted}")
-    if not h5py.is_hdf5(path):
-        raise ValueError(f"dataset: found no NetCDF in {path}, {wanted}")
-    try:
-        with h5py.File(path) as file:  # h5netcdf leaves a traceback on stderr where this fails
-            list(file.attrs.items())
-        with xr.open_dataset(path, engine="h5netcdf", phony_dims="sort") as dataset:
-            dataset.load()
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"dataset: found {path} damaged ({error}), {wanted}; remove it and make it again") from error
+    dataset = netcdf.read(path)
     missing = [name for name in names if name not in dataset]
     if missing:
-        raise ValueError(f"dataset: found no {', '.join(missing)} in {path}, {wanted}; is it the right file?")
-    for name in ("experiment", "seed") if options else ():
+        wanted = "expected one written by python -m analysis; is it the right file?"
+        raise ValueError(f"dataset: found no {', '.join(missing)} in {path}, {wanted}")
+    for name in ("experiment", "seed"):
         found, expected = dataset.attrs.get(name), getattr(options, name)
         if found != expected:
             raise ValueError(f"dataset: found {name} {found} in {path}, expected {expected}; is it the right file?")
     return dataset
-
-
-def _run_by_sessions(function, arguments, options, title):
-    """Run, keeping the sessions so far beside the output now and then: after a kill the same command goes on."""
-    kept, made_by = (
-        Path(options.output).with_name(f".{Path(options.output).name}.sessions"),
-        _attributes(options, title),
-    )
-    try:
-        done = _read(kept) if kept.is_file() else None
-    except ValueError as error:
-        _LOG.info("starting over: %s", error)
-        done = None
-    if done is not None and done.attrs != made_by:
-        _LOG.info("%s was made by other code or another config: starting over", kept)
-        done = None
-    elif done is not None:
-        _LOG.info("going on after session %d, found in %s", done["session"][-1], kept)
-
-    last = time.monotonic()
-
-    def save(run):
-        nonlocal last
-        if time.monotonic() - last >= options.save_every:
-            whole.write(run.dataset().assign_attrs(made_by), kept, level=0)
-            last = time.monotonic()
-
-    _write(function(*arguments, progress=True, done=done, save=save), options, title)
-    kept.unlink(missing_ok=True)
-
-
-def _write(dataset, options, title):
-    whole.write(dataset.assign_attrs(_attributes(options, title)), options.output)
-    _LOG.info("wrote %s", options.output)
-
-
-def _attributes(options, title):
-    settings = _config(options)
-    source = dict(_provenance(settings["experiments"][options.experiment]["dataset"]))
-    more = {"title": title, "experiment": options.experiment, "seed": options.seed, "data": source}
-    if hasattr(options, "condition"):
-        more["condition"] = options.condition
-    return provenance.attributes(settings, **more)
 
 
 def _provenance(name):

@@ -6,6 +6,8 @@ import xarray as xr
 
 from analysis import data, exact, pruning
 from analysis.experiment import config, controls, protocol
+from analysis.experiment.sessions import join
+from analysis.files import netcdf, whole
 from analysis.machine.model import BoltzmannMachine
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]
@@ -244,24 +246,21 @@ def test_an_overproduced_machine_comes_back_from_its_file(runs):
 @pytest.mark.parametrize("name", SMOKE)
 def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, name, tmp_path):
     """Through a file, as after a kill; sessions that are done are not repeated."""
-    settings, start, whole = runs[name]
-    arguments, kept = (settings, settings["reference"], 0, start), []
-    again = protocol.prune_run(*arguments, save=lambda run: kept.append(run.dataset()))
-    xr.testing.assert_identical(again, whole)
-    assert [part.sizes["session"] for part in kept] == [*range(2, whole.sizes["session"] + 1)]
-    for k, part in enumerate(kept):
-        whole.write(part, tmp_path / f"{k}.nc", level=0)
-        with xr.open_dataset(tmp_path / f"{k}.nc", engine="h5netcdf") as done:
-            later = []
-            found = protocol.prune_run(*arguments, done=done.load(), save=later.append)
-        assert len(later) == len(kept) - k - 1
-        xr.testing.assert_identical(found, whole)
+    settings, start, complete = runs[name]
+    arguments, path = (settings, settings["reference"], 0, start), tmp_path / "done.nc"
+    parts = list(protocol.prune_sessions(*arguments))
+    for n in range(1, len(parts) + 1):
+        whole.write(join(parts[:n]), path, level=0)
+        later = list(protocol.prune_sessions(*arguments, done=netcdf.read(path)))
+        assert len(later) == len(parts) - n
+        xr.testing.assert_identical(join([netcdf.read(path), *later]), complete)
 
 
 @pytest.mark.parametrize("name", SMOKE)
 def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break(runs, name):
     settings, _, reference = runs[name]
-    arguments, kept = (settings, "reinitialised", 0, reference), []
-    whole = controls.control_run(*arguments, save=lambda run: kept.append(run.dataset()))
-    for done in kept:
-        xr.testing.assert_identical(controls.control_run(*arguments, done=done), whole)
+    arguments = settings, "reinitialised", 0, reference
+    parts = list(controls.control_sessions(*arguments))
+    for n in range(1, len(parts) + 1):
+        later = controls.control_sessions(*arguments, done=join(parts[:n]))
+        xr.testing.assert_identical(join([*parts[:n], *later]), join(parts))

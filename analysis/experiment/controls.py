@@ -28,6 +28,7 @@ from analysis.experiment.protocol import (
     retrain,
     spontaneous,
 )
+from analysis.experiment.sessions import join
 from analysis.files.palette import BLACK, GREEN, GREY, ORANGE, PURPLE, VERMILION, Line
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
@@ -54,24 +55,26 @@ class Control:
 CONTROLS: dict[str, Control] = {}
 
 
-def control_run(settings, name, seed, reference, progress=False, done=None, save=None):
-    """Machines of the reference run's sizes, session by session, with as many updates; save and done as in `prune_run`.
+def control_run(settings, name, seed, reference, progress=False):
+    """Machines of the reference run's sizes, session by session, with as many updates. Errors as `control_sessions`."""
+    return join(control_sessions(settings, name, seed, reference, progress))
+
+
+def control_sessions(settings, name, seed, reference, progress=False, done=None):
+    """The control session by session: yields a dataset each, as `protocol.prune_sessions` does.
 
     Raises ValueError for an unknown control.
     """
     if name not in CONTROLS:
         raise ValueError(f"control: found {name!r}, expected one of {', '.join(CONTROLS)}")
     patterns = data.load(settings["dataset"])
-    train_patterns, run = patterns["train"].values, record.Run(settings, None, patterns, done)
+    train_patterns, run = patterns["train"].values, record.Run(settings, None, patterns)
     n_done = 0 if done is None else done.sizes["session"]
     for session in settings["control_sessions"][n_done:]:
         machine = CONTROLS[name](settings, train_patterns, reference, session, seed, progress)
         sub_seed = derive(seed, name, session)
         states = spontaneous(settings, machine, train_patterns, derive(sub_seed, "sleep"), "n_measure_chains")
-        run.add_control(session, machine, states)
-        if save is not None:
-            save(run)
-    return run.dataset()
+        yield run.control(session, machine, states)
 
 
 def control(**look: Any) -> Callable[[Callable], Callable]:

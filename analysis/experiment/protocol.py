@@ -11,6 +11,7 @@ import numpy as np
 
 from analysis import data, pruning
 from analysis.experiment import record
+from analysis.experiment.sessions import join
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
 from analysis.machine.sampling import awake, sample
@@ -28,11 +29,15 @@ def overproduce(settings, seed, progress=False):
     return machine.to_dataset().assign(samples)
 
 
-def prune_run(settings, name, seed, overproduced, progress=False, done=None, save=None):
-    """Sessions of (score, prune, retrain) of an over-produced machine by one criterion: the run dataset.
+def prune_run(settings, name, seed, overproduced, progress=False):
+    """Sessions of (score, prune, retrain) of an over-produced machine by one criterion: the run dataset."""
+    return join(prune_sessions(settings, name, seed, overproduced, progress))
 
-    save : called with the record.Run so far after each session; done : a dataset that it gave, to go on from, which
-    gives the same bits as a run without a break, since every random number is a function of seed and position
+
+def prune_sessions(settings, name, seed, overproduced, progress=False, done=None):
+    """The run session by session: yields a dataset each, from the first on, or from the one after those in `done`.
+
+    The bits are the same wherever it begins, since every random number is a function of seed and position.
     """
     score, patterns = pruning.criterion(name), data.load(settings["dataset"])
     train_patterns = patterns["train"].values
@@ -49,7 +54,7 @@ def prune_run(settings, name, seed, overproduced, progress=False, done=None, sav
         states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", last))
     importance = score(machine, states, derive(seed, name, last))
     if done is None:
-        run.add(0, machine, machine, kept, states, states, importance, None)
+        yield run.session(0, machine, machine, kept, states, states, importance, None)
     for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
         pruned = pruning.prune(machine, importance, settings["pruning"]["fraction"])
         causes, kept = pruned.causes, tuple(k[new] for k, new in zip(kept, pruned.kept))
@@ -58,10 +63,7 @@ def prune_run(settings, name, seed, overproduced, progress=False, done=None, sav
         machine = retrain(settings, pruned.machine, train_patterns, session, seed, progress)
         states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", session))
         importance = score(machine, states, derive(seed, name, session))
-        run.add(session, pruned.machine, machine, kept, pruned_states, states, importance, causes)
-        if save is not None:
-            save(run)
-    return run.dataset()
+        yield run.session(session, pruned.machine, machine, kept, pruned_states, states, importance, causes)
 
 
 def initial_machine(settings, patterns, seed):

@@ -41,12 +41,11 @@ def encoding_error(settings, machine, patterns):
 
 
 class Run:
-    """Collects the sessions of one run; `dataset` puts them together, `done` is such a dataset to go on from."""
+    """Measures the sessions of one run: a dataset each. done : those before, to go on from."""
 
     def __init__(self, settings, machine, patterns, done=None):
         self._settings, self._patterns = settings, patterns
         self._original = machine
-        self._sessions, self._datasets = [], []
         self._constants = {}
         self._classifier = None
         self._ranks = RANKS[RANKS <= 2 ** min(patterns.sizes["pixel"], 13)]  # fewer pixels have fewer patterns
@@ -59,22 +58,11 @@ class Run:
                 shares,
                 _text("pattern probability in the data", **_PROBABILITY),
             )
+        if done is not None and machine is not None:
+            layers = range(len(machine.n_units))
+            self._causes = [done[f"loss_cause_{k}"].isel(session=-1).values.copy() for k in layers]
 
-        if done is not None:
-            self._take_up(done)
-
-    def _take_up(self, done):
-        done = done.drop_vars([name for name in ("layer", "synapse_layer", "rank") if name in done.coords])
-        constants = [name for name, v in done.data_vars.items() if "session" not in v.dims]
-        self._constants |= {name: done[name].variable for name in constants}
-        self._sessions = done["session"].values.tolist()
-        sessions = done.drop_vars(constants)
-        self._datasets = [sessions.isel(session=k, drop=True) for k in range(len(self._sessions))]
-        if self._original is not None:
-            layers = range(len(self._original.n_units))
-            self._causes = [sessions[f"loss_cause_{k}"].values[-1].copy() for k in layers]
-
-    def add(self, session, pruned, retrained, kept, pruned_states, states, importance, causes):
+    def session(self, number, pruned, retrained, kept, pruned_states, states, importance, causes):
         """Measure a session: the machine after pruning and after retraining, and the units it lost.
 
         pruned_states, states : samples of both, one array (n_chains, n_l) a layer; kept and causes as in pruning.Pruned
@@ -85,26 +73,21 @@ class Run:
         dataset = xr.concat(stages, xr.Variable("stage", STAGES))
         dataset = dataset.merge(_sizes(retrained)).merge(self._units(retrained, kept, states, causes))
         dataset = dataset.merge(self._activity_after_pruning(kept, pruned_states))
-        self._append(session, dataset.merge(self._machine(retrained, kept, importance)))
+        return self._complete(number, dataset.merge(self._machine(retrained, kept, importance)))
 
-    def add_control(self, session, machine, states):
+    def control(self, number, machine, states):
         """Measure a machine that was trained from scratch; states: one array (n_chains, n_l) a layer."""
         measured = self._measures(machine, states).expand_dims(stage=["retrained"])
-        self._append(session, measured.merge(_sizes(machine)))
+        return self._complete(number, measured.merge(_sizes(machine)))
 
-    def dataset(self):
-        """The run dataset."""
-        dataset = xr.concat(self._datasets, xr.Variable("session", self._sessions))
-        constants = xr.Dataset(self._constants)
+    def _complete(self, number, dataset):
+        """The dataset of one session, with what is the same in all."""
         coordinates = {"layer": np.arange(dataset.sizes["layer"])}
         coordinates["synapse_layer"] = np.arange(1, dataset.sizes["layer"])
         if "rank" in dataset.dims:
             coordinates["rank"] = self._ranks
-        return dataset.merge(constants).assign_coords(coordinates)
-
-    def _append(self, session, dataset):
-        self._sessions.append(session)
-        self._datasets.append(dataset)
+        dataset = dataset.expand_dims(session=[number]).merge(xr.Dataset(self._constants))
+        return dataset.assign_coords(coordinates)
 
     def _measures(self, machine, states):
         """Function of a machine and its spontaneous activity, whatever its size."""
