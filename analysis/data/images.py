@@ -5,7 +5,9 @@ of palettes become R, G and B, transparency is dropped. Nothing is unpickled.
 """
 
 import hashlib
+import os
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -36,6 +38,25 @@ def read(path, variable=None, labels=None):
     else:
         raise ValueError(f"dataset/path: found nothing at {path}, expected a file or folder of images; correct it")
     return _checked_images(images, path.name), _checked_labels(classes, len(images), path.name), digest
+
+
+def files(path: str | Path, labels: str | None = None) -> list[Path]:
+    """The files that `read` reads, sorted: the pictures of a folder, or of its folders; else the one file."""
+    path = ROOT / path
+    if not path.is_dir():
+        return [path]
+    found = sorted(p for p in path.glob("*/*" if labels else "*") if not p.name.startswith("."))
+    return [p for p in found if p.parent == path or not p.parent.name.startswith(".")]
+
+
+def signature(path: str | Path, labels: str | None = None) -> str:
+    """SHA-256 of the file, or of the names and contents of a folder's pictures, in hexadecimal digits."""
+    digest, path = hashlib.sha256(), ROOT / path
+    for file in files(path, labels):
+        if path.is_dir():
+            digest.update(os.fsencode(file.relative_to(path).as_posix()) + b"\0")
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _file(path, variable, labels):

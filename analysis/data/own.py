@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.data import images as sources
 from analysis.data import patterns
 from analysis.data.images import read
 from analysis.data.rules import check_dataset
@@ -51,6 +52,18 @@ def load(rule):
         rows=extent[0],
         columns=extent[1],
     )
+
+
+def files(rule: dict | str) -> list[Path]:
+    """Every file that a `dataset:` reads where it lies: the pictures of a folder, or one file; none of named sets."""
+    own = isinstance(rule, dict) and "path" in rule
+    return sources.files(rule["path"], rule.get("labels")) if own else []
+
+
+def signature(rule: dict | str) -> str:
+    """SHA-256 of the names and contents of `files(rule)`: another where one changed, came or went; of none, ""."""
+    own = isinstance(rule, dict) and "path" in rule
+    return sources.signature(rule["path"], rule.get("labels")) if own else ""
 
 
 def _crop(images, crop):
