@@ -74,7 +74,7 @@ def test_the_criterion_is_the_same_for_any_number_of_threads(monkeypatch):
     states, found = sample(machine, 100, 2, 0), []
     for n_threads in ("1", "3"):
         monkeypatch.setenv("NUMBA_NUM_THREADS", n_threads)
-        found.append(pruning.online_fi(machine, states, 7))
+        found.append(pruning.CRITERIA["online_fi"](machine, states, 7))
     for a, b in zip(*found):
         np.testing.assert_array_equal(a, b)
 
@@ -102,7 +102,7 @@ def test_importance_of_a_hand_computed_case():
 def test_units_that_never_or_always_fire_have_synapses_of_no_importance():
     never, always = -30.0, 30.0
     machine = BoltzmannMachine(([0.0, always], [never, always, 0.0]), (np.zeros((2, 3)),))
-    scores = pruning.online_fi(machine, [np.ones((1, n), dtype=np.uint8) for n in (2, 3)], 0)[0]
+    scores = pruning.CRITERIA["online_fi"](machine, [np.ones((1, n), dtype=np.uint8) for n in (2, 3)], 0)[0]
     assert (scores[:, 0] == 0).all()
     assert scores[1, 1] == pytest.approx(0, abs=1e-6)
     assert scores[1, 2] == pytest.approx(0.25, abs=0.01)

@@ -61,7 +61,7 @@ def test_heuristic_criterion_of_a_hand_computed_case():
     """Rates 1/2, 3/4 and 1/4, 3/4: p = <h> <v> / (<v> + (1 - <v>) exp(-w (1 - <h>)))."""
     e = np.exp
     p = np.array([[0.25 / (1 + e(-0.75)), 0.75 / (1 + e(0.5))], [0.25 / (1 + e(-2.25) / 3), 0.75 * 0.75]])
-    np.testing.assert_allclose(pruning.heuristic_fi(DEEP, STATES, 0)[0], p * (1 - p), atol=1e-6)
+    np.testing.assert_allclose(CRITERIA["heuristic_fi"](DEEP, STATES, 0)[0], p * (1 - p), atol=1e-6)
 
 
 def test_anti_fi_prunes_what_variance_fi_keeps():
@@ -78,7 +78,7 @@ def test_eigenvector_criterion_is_the_first_eigenvector_among_the_synapses_that_
     alive = np.concatenate([np.ones(7, bool), mask.ravel()])
     matrix = fisher.information_matrix(*states)[np.ix_(alive, alive)]
     first = np.abs(np.linalg.eigh(matrix)[1][:, -1])
-    (found,) = pruning.eigenvector(machine, states, 0)
+    (found,) = CRITERIA["eigenvector"](machine, states, 0)
     np.testing.assert_allclose(found[mask], first[7:], atol=1e-6)
     assert not found[~mask].any()
     assert (found >= 0).all()
@@ -323,7 +323,7 @@ def test_pruning_to_nothing_is_refused(n_units):
 def test_an_unknown_criterion_is_refused_with_the_known_ones():
     message = (
         "criterion: found 'magnitude', expected one of variance_fi, variance_fi_w2, heuristic_fi, eigenvector, weight, "
-        "random, anti_fi, online_fi"
+        "random, anti_fi, online_fi, or mine.py:name"
     )
     with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
         pruning.criterion("magnitude")
@@ -331,4 +331,4 @@ def test_an_unknown_criterion_is_refused_with_the_known_ones():
 
 def test_the_eigenvector_of_a_deep_machine_is_refused():
     with pytest.raises(ValueError, match=r"^criterion 'eigenvector': found 2 layers of synapses, expected 1$"):
-        pruning.eigenvector(DEEP, STATES, 0)
+        CRITERIA["eigenvector"](DEEP, STATES, 0)

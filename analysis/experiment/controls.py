@@ -8,9 +8,14 @@ the session: pretraining, training and one retraining a session. Source: Scholl,
 doi:10.1371/journal.pcbi.1009458, and as stated below.
 """
 
-import numpy as np
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from analysis import data
+import numpy as np
+import xarray as xr
+
+from analysis import data, pruning
 from analysis.experiment import record
 from analysis.experiment.protocol import (
     develop,
@@ -23,11 +28,30 @@ from analysis.experiment.protocol import (
     retrain,
     spontaneous,
 )
+from analysis.files.palette import BLACK, GREEN, GREY, ORANGE, PURPLE, VERMILION, Line
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
-from analysis.pruning import criteria
 
-CONTROLS = {}
+Masks = Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control by its name: what trains it, what it is called and how it is drawn."""
+
+    name: str
+    function: Callable[..., BoltzmannMachine]
+    words: str
+    colour: str
+    marker: str
+    line: Line
+
+    def __call__(self, *arguments: Any) -> BoltzmannMachine:
+        """The trained machine."""
+        return self.function(*arguments)
+
+
+CONTROLS: dict[str, Control] = {}
 
 
 def control_run(settings, name, seed, reference, progress=False, done=None, save=None):
@@ -50,36 +74,48 @@ def control_run(settings, name, seed, reference, progress=False, done=None, save
     return run.dataset()
 
 
-def control(function):
-    """Enter a control: (settings, patterns, reference, session, seed, progress) -> the trained machine."""
-    CONTROLS[function.__name__] = function
-    return function
+def control(**look: Any) -> Callable[[Callable], Callable]:
+    """Enter a control: a function (settings, patterns, reference, session, seed, progress) -> the trained machine."""
+
+    def enter(function: Callable) -> Callable:
+        _enter(Control(function.__name__, function, **look))
+        return function
+
+    return enter
 
 
-def by_masks(function):
-    """Enter a control that is new but for its masks: (settings, pruned masks, kept units, seed) -> its masks."""
-    name = function.__name__
+def by_masks(**look: Any) -> Callable[[Callable], Callable]:
+    """Enter a control that is new but for its masks: a function (settings, masks left, units left, seed) -> masks."""
 
-    def trained(settings, patterns, reference, session, seed, progress=False):
-        sub_seed = derive(seed, name, session)
-        masks = function(settings, masks_of(reference, session), kept_units(reference, session), sub_seed)
-        n_units = (masks[0].shape[0], *(m.shape[1] for m in masks))
-        machine = new_machine(settings, n_units, masks, patterns, sub_seed)
-        return develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
+    def enter(function: Callable) -> Callable:
+        def trained(settings, patterns, reference, session, seed, progress=False):
+            sub_seed = derive(seed, function.__name__, session)
+            masks = function(settings, masks_of(reference, session), kept_units(reference, session), sub_seed)
+            n_units = (masks[0].shape[0], *(m.shape[1] for m in masks))
+            machine = new_machine(settings, n_units, masks, patterns, sub_seed)
+            return develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
 
-    CONTROLS[name] = trained
-    return function
+        _enter(Control(function.__name__, trained, **look))
+        return function
+
+    return enter
 
 
-@by_masks
-def born_small_units(settings, masks, kept, seed):
+def _enter(record: Control) -> None:
+    if record.name in CONTROLS:
+        raise ValueError(f"control {record.name}: found the name taken, expected a new one; rename the function")
+    CONTROLS[record.name] = record
+
+
+@by_masks(words="born small, as many units", colour=ORANGE, marker="^", line="--")
+def born_small_units(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
     """As many units as pruning left, with all the synapses they were born with."""
     born = initial_masks(settings, len(kept[0]))
     return [mask[np.ix_(*pair)] for mask, pair in zip(born, zip(kept, kept[1:]))]
 
 
-@by_masks
-def born_small_synapses(settings, masks, kept, seed):
+@by_masks(words="born small, as many synapses", colour=VERMILION, marker="v", line="-.")
+def born_small_synapses(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
     """As many synapses as pruning left, dense: so few units that all their synapses are that many."""
     born = initial_masks(settings, len(kept[0]))
     units = [kept[0]]
@@ -88,11 +124,11 @@ def born_small_synapses(settings, masks, kept, seed):
         n_synapses = np.cumsum(full[np.ix_(units[-1], order)].sum(axis=0))
         n_units = int(np.argmin(np.abs(n_synapses - pruned.sum()))) + 1
         units.append(np.sort(order[:n_units]))
-    return [mask[np.ix_(*pair)] for mask, pair in zip(born, zip(units, units[1:]))]
+    return born_small_units(settings, masks, units, seed)
 
 
-@by_masks
-def random_sparse(settings, masks, kept, seed):
+@by_masks(words="random sparse", colour=GREY, marker="X", line=":")
+def random_sparse(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
     """The units and synapses that pruning left, but each unit's inputs drawn at random among those it was born with."""
     born, sparse = born_small_units(settings, masks, kept, seed), []
     for layer, (pruned, full) in enumerate(zip(masks, born)):
@@ -104,26 +140,30 @@ def random_sparse(settings, masks, kept, seed):
     return sparse
 
 
-@by_masks
-def reinitialised(settings, masks, kept, seed):
+@by_masks(words="pruned, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1)))
+def reinitialised(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
     """The very architecture that pruning left, with new initial weights."""
     return masks
 
 
-@control
-def original_weights(settings, patterns, reference, session, seed, progress=False):
+@control(words="pruned, original weights", colour=PURPLE, marker="P", line=(0, (3, 1, 1, 1)))
+def original_weights(
+    settings: dict, patterns: np.ndarray, reference: xr.Dataset, session: int, seed: int, progress: bool = False
+) -> BoltzmannMachine:
     """The very architecture that pruning left, with the initial weights and biases that the large machine had there.
 
     A lottery ticket; source: Frankle & Carbin (2019), doi:10.48550/arXiv.1803.03635.
     """
-    whole = criteria.remove_units(initial_machine(settings, patterns, seed), kept_units(reference, session))
+    whole = pruning.remove_units(initial_machine(settings, patterns, seed), kept_units(reference, session))
     machine = BoltzmannMachine(whole.biases, whole.weights, masks_of(reference, session))
     sub_seed = derive(seed, "original_weights", session)
     return develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
 
 
-@control
-def pruned_once(settings, patterns, reference, session, seed, progress=False):
+@control(words="pruned once, at the end", colour=BLACK, marker="s", line=(0, (1, 1)))
+def pruned_once(
+    settings: dict, patterns: np.ndarray, reference: xr.Dataset, session: int, seed: int, progress: bool = False
+) -> BoltzmannMachine:
     """The same large machine, trained on as it is, pruned but once by the reference criterion, and retrained.
 
     It keeps as many synapses of each layer as the reference run. Its updates up to session n are those of the
@@ -133,8 +173,9 @@ def pruned_once(settings, patterns, reference, session, seed, progress=False):
     for earlier in range(1, session):
         machine = retrain(settings, machine, patterns, earlier, sub_seed, progress)
     states = spontaneous(settings, machine, patterns, derive(sub_seed, "sleep", session))
-    score = criteria.criterion(settings["reference"])
-    importance = score(machine, states, derive(sub_seed, "score", session))
+    activity = pruning.Activity(states, lambda: record.views(settings, machine, patterns))
+    score = pruning.criterion(settings["reference"])
+    importance = score(machine, activity, derive(sub_seed, "score", session))
     n_synapses = reference["n_synapses"].sel(session=session).values
-    machine = criteria.prune_to(machine, importance, n_synapses)
+    machine = pruning.prune_to(machine, importance, n_synapses)
     return retrain(settings, machine, patterns, session, sub_seed, progress)

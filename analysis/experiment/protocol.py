@@ -9,13 +9,12 @@ Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, protocol
 
 import numpy as np
 
-from analysis import data
+from analysis import data, pruning
 from analysis.experiment import record
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
 from analysis.machine.sampling import awake, sample
 from analysis.machine.training import Schedule, pretrain_greedily, train
-from analysis.pruning import criteria
 
 
 def overproduce(settings, seed, progress=False):
@@ -35,7 +34,7 @@ def prune_run(settings, name, seed, overproduced, progress=False, done=None, sav
     save : called with the record.Run so far after each session; done : a dataset that it gave, to go on from, which
     gives the same bits as a run without a break, since every random number is a function of seed and position
     """
-    score, patterns = criteria.criterion(name), data.load(settings["dataset"])
+    score, patterns = pruning.criterion(name), data.load(settings["dataset"])
     train_patterns = patterns["train"].values
     original = BoltzmannMachine.from_dataset(overproduced)
     run = record.Run(settings, original, patterns, done)
@@ -52,7 +51,7 @@ def prune_run(settings, name, seed, overproduced, progress=False, done=None, sav
     if done is None:
         run.add(0, machine, machine, kept, states, states, importance, None)
     for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
-        pruned = criteria.prune(machine, importance, settings["pruning"]["fraction"])
+        pruned = pruning.prune(machine, importance, settings["pruning"]["fraction"])
         causes, kept = pruned.causes, tuple(k[new] for k, new in zip(kept, pruned.kept))
         sub_seed = derive(seed, "sleep pruned", session)
         pruned_states = spontaneous(settings, pruned.machine, train_patterns, sub_seed, "n_measure_chains")
@@ -140,7 +139,7 @@ def initial_masks(settings, n_visible):
 def kept_units(run, session):
     """Original indices of the units that a run had left after a session, one array a layer; all visible units."""
     causes = [run[f"loss_cause_{layer}"].sel(session=session).values for layer in range(run.sizes["layer"])]
-    return [np.flatnonzero(cause == criteria.KEPT) for cause in causes]
+    return [np.flatnonzero(cause == pruning.KEPT) for cause in causes]
 
 
 def masks_of(run, session):

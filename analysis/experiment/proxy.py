@@ -15,14 +15,14 @@ the last two targets and the expansion are ours.
 import numpy as np
 import xarray as xr
 
-from analysis import data
+from analysis import data, pruning
 from analysis.experiment import record
 from analysis.experiment.measures import spearman
 from analysis.experiment.protocol import kept_units, machine_of, spontaneous
 from analysis.machine import exact
 from analysis.machine.randomness import derive, uniform
 from analysis.machine.sampling import sample, trajectory
-from analysis.pruning import criteria, fisher, online
+from analysis.pruning import fisher, online
 
 LOCAL = ("variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi")  # the criteria's functions
 TARGETS = ("exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage")
@@ -133,7 +133,7 @@ def draw_exactly(machine, n, seed):
 
 def _compare(machine, states, patterns, kept, shape, seed):
     mask, n_biases = machine.masks[0], sum(machine.n_units)
-    maps = {name: criteria.CRITERIA[name](machine, states, seed)[0] for name in LOCAL}
+    maps = {name: pruning.CRITERIA[name](machine, states, seed)[0] for name in LOCAL}
     maps["heuristic_fi_w2"] = maps["heuristic_fi"] * machine.weights[0].astype(np.float64) ** 2
     maps["deletion_damage"] = exact.deletion_damage(patterns, machine)
     maps["first_order_damage"], maps["second_order_damage"] = expand_damage(patterns, machine)

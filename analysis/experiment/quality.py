@@ -8,14 +8,13 @@ One xarray.Dataset, a pure function of (settings, seed) and of the reference run
 import numpy as np
 import xarray as xr
 
-from analysis import data
+from analysis import data, pruning
 from analysis.experiment import measures
 from analysis.experiment.protocol import machine_of, spontaneous
 from analysis.experiment.record import stable
 from analysis.machine import convergence, exact, likelihood
 from analysis.machine.randomness import choice, derive
 from analysis.machine.sampling import awake, sample
-from analysis.pruning import criteria
 
 SAMPLES = ("repeat", "noise", "long")  # what the protocol's samples are compared with
 LONGER = 10  # times as many sweeps in the samples "long"
@@ -96,7 +95,7 @@ def _decisions(settings, machine, train, seed):
         "noise": sample(machine, n_chains, settings["quality"]["noise_steps"], derive(seed, "noise")),
         "long": sample(machine, n_chains, LONGER * n_steps, derive(seed, "long"), start),
     }
-    score = criteria.criterion(settings["reference"])
+    score = pruning.criterion(settings["reference"])
     importance = {name: score(machine, states, derive(seed, "score")) for name, states in samples.items()}
     fraction = settings["pruning"]["fraction"]
     compared = [[_compare(x, y, fraction) for x, y in _layers(importance, name, machine)] for name in SAMPLES]

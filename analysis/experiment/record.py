@@ -3,11 +3,12 @@
 import numpy as np
 import xarray as xr
 
+from analysis import pruning
 from analysis.experiment import measures
 from analysis.machine import exact
 from analysis.machine.randomness import bits
 from analysis.machine.training import Schedule, mean_field
-from analysis.pruning import criteria, fisher
+from analysis.pruning import fisher
 
 STAGES = ["pruned", "retrained"]
 RANKS = np.unique(np.round(np.geomspace(1, 8192, 80)).astype(int))
@@ -204,8 +205,8 @@ class Run:
             self._causes = [np.zeros(n, dtype=np.int8) for n in self._original.n_units]
             return
         for now, new in zip(self._causes, causes):
-            alive = np.flatnonzero(now == criteria.KEPT)
-            now[now != criteria.KEPT] = LOST_EARLIER
+            alive = np.flatnonzero(now == pruning.KEPT)
+            now[now != pruning.KEPT] = LOST_EARLIER
             now[alive] = new
 
     def _selectivity(self, machine, kept):
@@ -264,7 +265,7 @@ def _text(long_name, **attrs):
 
 
 def _cause_text():
-    codes = {LOST_EARLIER: "lost_earlier"} | criteria.CAUSES
+    codes = {LOST_EARLIER: "lost_earlier"} | pruning.CAUSES
     values = np.array(list(codes), dtype=np.int8)
     return _text(
         "why the unit went in this session", flag_values=values, flag_meanings=" ".join(codes.values()), units="1"

@@ -22,8 +22,8 @@ from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, train
-from analysis.pruning.criteria import criterion as scores
-from analysis.pruning.criteria import prune
+from analysis.pruning import criterion as scores
+from analysis.pruning import prune
 from analysis.verdicts.effects import NAMES
 
 N_PATTERNS, N_CHAINS, N_SWEEPS, N_SHOWN = 10_000, 2000, 200, 60
@@ -125,7 +125,7 @@ def play(machine):
 
 
 def _criteria():
-    from analysis.pruning.criteria import CRITERIA
+    from analysis.pruning import CRITERIA
 
     return [name for name in CRITERIA if name in NAMES]
 

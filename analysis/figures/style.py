@@ -10,30 +10,27 @@ import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 
+from analysis.experiment.controls import CONTROLS
 from analysis.files import whole
+from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, YELLOW, spare_look
+from analysis.pruning import CRITERIA
 from analysis.verdicts.effects import NAMES
 from analysis.verdicts.intervals import interval
 
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
-BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILION, PURPLE, YELLOW, GREY = "#0072B2", "#D55E00", "#CC79A7", "#F0E442", "#505050"
-STYLE = {  # colour, marker, line
-    "variance_fi": (BLUE, "o", "-"),
-    "variance_fi_w2": (BLACK, "s", "-"),
-    "heuristic_fi": (SKY, "^", (0, (5, 1))),
-    "eigenvector": (GREEN, "D", "-."),
-    "weight": (VERMILION, "X", (0, (3, 1, 1, 1, 1, 1))),
-    "random": (GREY, "v", ":"),
-    "anti_fi": (PURPLE, "P", "--"),
-    "online_fi": (ORANGE, "p", (0, (4, 1, 1, 1))),
+
+
+class Styles(dict):
+    """Colour, marker and line of a name; a spare look for a criterion of the user's own."""
+
+    def __missing__(self, name):
+        return spare_look(name)
+
+
+STYLE = Styles({x.name: (x.colour, x.marker, x.line) for x in [*CRITERIA.values(), *CONTROLS.values()]})
+STYLE |= {
     "equilibrium": (BLUE, "s", ":"),
     "pruned": (BLUE, "o", "-"),
-    "born_small_units": (ORANGE, "^", "--"),
-    "born_small_synapses": (VERMILION, "v", "-."),
-    "random_sparse": (GREY, "X", ":"),
-    "reinitialised": (GREEN, "D", (0, (5, 1))),
-    "original_weights": (PURPLE, "P", (0, (3, 1, 1, 1))),
-    "pruned_once": (BLACK, "s", (0, (1, 1))),
     "updates": (VERMILION, "v", "-."),
     "synapse_updates": (BLACK, "D", ":"),
     "sampled_first_eigenvector": (GREEN, "D", "-."),

@@ -1,14 +1,15 @@
 """Which synapses matter, and what is left without others: Fisher information, criteria, pruning, the online rule."""
 
-from analysis.pruning.criteria import (
+from analysis.pruning.activity import Activity
+from analysis.pruning.criteria import CRITERIA, Criterion
+from analysis.pruning.own import criteria_of, criterion, label, source_file, source_text_hash
+from analysis.pruning.removal import (
     CAUSES,
-    CRITERIA,
     KEPT,
     LOST_BOTH,
     LOST_INPUTS,
     LOST_OUTPUTS,
     Pruned,
-    criterion,
     prune,
     prune_to,
     remove_stranded,
@@ -22,10 +23,16 @@ __all__ = [
     "LOST_BOTH",
     "LOST_INPUTS",
     "LOST_OUTPUTS",
+    "Activity",
+    "Criterion",
     "Pruned",
+    "criteria_of",
     "criterion",
+    "label",
     "prune",
     "prune_to",
     "remove_stranded",
     "remove_units",
+    "source_file",
+    "source_text_hash",
 ]

@@ -9,7 +9,7 @@ Looked at in the over-produced machines, from which every criterion starts.
 import numpy as np
 import xarray as xr
 
-from analysis.pruning.criteria import CRITERIA
+from analysis.pruning import CRITERIA
 
 N_BINS = 20
 ONLY = ["weight", "fisher"]

@@ -13,27 +13,24 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from analysis.experiment.controls import CONTROLS
 from analysis.experiment.measures import share_in_common, spearman
+from analysis.pruning import CRITERIA
 from analysis.verdicts.survival import logistic, probability_above, rise, survival
 
-NAMES = {
-    "variance_fi": "variance FI",
-    "variance_fi_w2": "variance FI × w²",
-    "heuristic_fi": "heuristic FI",
-    "eigenvector": "eigenvector",
-    "weight": "|w|",
-    "random": "random",
-    "anti_fi": "anti-FI",
-    "online_fi": "online FI",
+
+class Names(dict[str, str]):
+    """Words for names; what nobody has words for, a criterion of the user's own, is called as it is."""
+
+    def __missing__(self, name):
+        return name.replace("_", " ")
+
+
+NAMES = Names({record.name: record.words for record in [*CRITERIA.values(), *CONTROLS.values()]})
+NAMES |= {
     "heuristic_fi_w2": "heuristic FI × w²",
     "equilibrium": "variance FI, exact draws",
     "pruned": "pruned from large",
-    "born_small_units": "born small, as many units",
-    "born_small_synapses": "born small, as many synapses",
-    "random_sparse": "random sparse",
-    "reinitialised": "pruned, re-initialised",
-    "original_weights": "pruned, original weights",
-    "pruned_once": "pruned once, at the end",
     "exact_diagonal": "exact diagonal",
     "exact_first_eigenvector": "exact first eigenvector",
     "sampled_first_eigenvector": "sampled first eigenvector",

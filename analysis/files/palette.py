@@ -1,0 +1,14 @@
+"""Colours of Okabe & Ito (2008), which colour-blind readers tell apart, and a look for what has none of its own."""
+
+from zlib import crc32
+
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE, YELLOW, GREY = "#0072B2", "#D55E00", "#CC79A7", "#F0E442", "#505050"
+Line = str | tuple[int, tuple[int, ...]]
+_COLOURS, _MARKERS, _LINES = ("#8C510A", "#4D4D9F", "#1B7837"), ("<", ">", "h", "*", "d"), ("-", "--", "-.", ":")
+
+
+def spare_look(name: str) -> tuple[str, str, Line]:
+    """Colour, marker and line for a name: always the same, and none that a record of ours has whole."""
+    n, (a, b, c) = crc32(name.encode()), (len(x) for x in (_COLOURS, _MARKERS, _LINES))
+    return _COLOURS[n % a], _MARKERS[n // a % b], _LINES[n // (a * b) % c]

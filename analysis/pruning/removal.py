@@ -1,0 +1,152 @@
+"""The machine without its least important synapses, and without the units that this strands.
+
+Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, "Pruning" of the methods.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analysis.machine.model import BoltzmannMachine, check_numbers
+
+KEPT, LOST_INPUTS, LOST_OUTPUTS, LOST_BOTH = 0, 1, 2, 3
+CAUSES = {KEPT: "kept", LOST_INPUTS: "lost_inputs", LOST_OUTPUTS: "lost_outputs", LOST_BOTH: "lost_both"}
+
+
+class Pruned(NamedTuple):
+    """The smaller machine, the indices of the units it kept (one array a layer), and why each unit of the larger
+    machine went (one int8 array a layer: 0 kept, 1 lost its inputs, 2 its outputs, 3 both)."""
+
+    machine: BoltzmannMachine
+    kept: tuple[np.ndarray, ...]
+    causes: tuple[np.ndarray, ...]
+
+
+def prune(machine: BoltzmannMachine, importance: Sequence[Any], fraction: float) -> Pruned:
+    """Remove round(fraction S_l) of the S_l synapses of each layer, the least important first; then stranded units.
+
+    Synapses of importance exactly 0 all go when they are more than that. Ties are broken by position: the synapse
+    that stands first in the weight matrix, row by row, goes first. At least one synapse goes, however small the
+    fraction. A hidden unit needs a synapse from below and, unless in the last layer, one to above; units without are
+    removed with their remaining synapses, which may strand others, until all are connected: to the layers next to
+    theirs, not all to one another, so parts without a synapse between them stay or go each for itself. Visible units
+    stay, connected or not. A layer that would lose its last unit is an error, and the machine stays as it was.
+
+    Parameters
+    ----------
+    importance : one array (n_l, n_l+1) a layer, finite; where there is no synapse it is ignored
+    fraction : of the synapses a layer, in (0, 1)
+
+    Raises
+    ------
+    ValueError : a fraction outside (0, 1), importance of another shape or not finite, no unit left in a layer
+    """
+    if not isinstance(fraction, (int, float, np.number)) or not 0.0 < fraction < 1.0:
+        raise ValueError(f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded")
+    masks = []
+    for mask, values in zip(machine.masks, check_importance(machine, importance)):
+        n_pruned = max(1, int(np.floor(fraction * mask.sum() + 0.5)), int((values[mask] == 0).sum()))
+        masks.append(_without_least_important(mask, values, n_pruned))
+    return remove_stranded(machine, masks)
+
+
+def prune_to(machine: BoltzmannMachine, importance: Sequence[Any], n_synapses: Sequence[int]) -> BoltzmannMachine:
+    """The machine that keeps the n_synapses[l] most important synapses of layer l, ties broken as in `prune`.
+
+    Where that strands units, these go and the choice is made anew among the synapses of the others, until none is
+    stranded. So as many synapses are left as asked, or, where the others have fewer, all of theirs.
+    n_synapses : one count a layer. Raises ValueError as `prune`, and for a count that is not from 1 to the layer's.
+    """
+    importance = check_importance(machine, importance)
+    for layer, (n, existing) in enumerate(zip(n_synapses, machine.n_synapses, strict=True)):
+        if not 1 <= n <= existing:
+            raise ValueError(f"n_synapses[{layer}]: found {n}, expected 1 to {existing}, those that the machine has")
+    while True:
+        n_pruned = [max(0, before - int(n)) for before, n in zip(machine.n_synapses, n_synapses)]
+        masks = [_without_least_important(*layer) for layer in zip(machine.masks, importance, n_pruned)]
+        smaller = remove_stranded(machine, masks)
+        if smaller.machine.n_units == machine.n_units:
+            return smaller.machine
+        importance = [x[np.ix_(*pair)] for x, pair in zip(importance, zip(smaller.kept, smaller.kept[1:]))]
+        machine = remove_units(machine, smaller.kept)
+
+
+def remove_stranded(machine: BoltzmannMachine, masks: Sequence[np.ndarray]) -> Pruned:
+    """The machine under smaller masks without its stranded units, as Pruned; ValueError where nothing would be left."""
+    masks = _check_masks(machine, masks)
+    causes = [np.zeros(n, dtype=np.int8) for n in machine.n_units]
+    while any(map(np.any, lost := _stranded(masks, causes))):
+        for layer, cause in enumerate(lost):
+            causes[layer] += cause
+            if layer > 0:
+                masks[layer - 1][:, cause != KEPT] = False
+            if layer < len(masks):
+                masks[layer][cause != KEPT] = False
+    kept = tuple(np.flatnonzero(cause == KEPT) for cause in causes)
+    for layer, units in enumerate(kept):
+        if len(units) == 0:
+            raise ValueError(f"pruning: found no unit left in layer {layer}, expected one at least; lower the fraction")
+    smaller = remove_units(BoltzmannMachine(machine.biases, machine.weights, tuple(masks)), kept)
+    return Pruned(smaller, kept, tuple(causes))
+
+
+def _stranded(masks: Sequence[np.ndarray], causes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Why a unit that is not gone yet has to go now, one int8 array a layer; visible units stay."""
+    lost = [np.zeros_like(causes[0])]
+    for layer in range(1, len(causes)):
+        no_input = ~masks[layer - 1].any(axis=0)
+        no_output = ~masks[layer].any(axis=1) if layer < len(masks) else np.zeros_like(no_input)
+        cause = no_input * LOST_INPUTS + no_output * LOST_OUTPUTS
+        lost.append(np.where(causes[layer] == KEPT, cause, KEPT).astype(np.int8))
+    return lost
+
+
+def remove_units(machine: BoltzmannMachine, kept: Sequence[np.ndarray]) -> BoltzmannMachine:
+    """The machine with the units of these indices alone, one array a layer, and all the synapses between them."""
+    pairs = list(zip(kept, kept[1:]))
+    return BoltzmannMachine(
+        tuple(b[k] for b, k in zip(machine.biases, kept)),
+        tuple(w[np.ix_(*pair)] for w, pair in zip(machine.weights, pairs)),
+        tuple(m[np.ix_(*pair)] for m, pair in zip(machine.masks, pairs)),
+    )
+
+
+def _without_least_important(mask: np.ndarray, importance: np.ndarray, n_pruned: int) -> np.ndarray:
+    """The mask without so many synapses."""
+    synapses = np.flatnonzero(mask)
+    values = importance.astype(np.float64).ravel()[synapses]
+    kept = mask.copy()
+    kept.ravel()[synapses[np.argsort(values, kind="stable")[:n_pruned]]] = False
+    return kept
+
+
+def check_importance(machine: BoltzmannMachine, importance: Any) -> list[np.ndarray]:
+    """The importance as arrays; ValueError unless it is one finite number a synapse."""
+    check_one_a_layer("importance", importance, machine.weights)
+    arrays = [check_numbers(f"importance[{layer}]", x) for layer, x in enumerate(importance)]
+    for layer, (x, mask) in enumerate(zip(arrays, machine.masks)):
+        if x.shape != mask.shape:
+            raise ValueError(f"importance[{layer}]: found shape {x.shape}, expected {mask.shape}")
+        if not np.isfinite(x[mask]).all():
+            raise ValueError(f"importance[{layer}]: found values that are not finite, expected a number a synapse")
+    return arrays
+
+
+def _check_masks(machine: BoltzmannMachine, masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The masks as new arrays; ValueError unless they hold synapses of the machine alone."""
+    check_one_a_layer("masks", masks, machine.masks)
+    masks = [np.array(m) for m in masks]
+    for layer, (mask, old) in enumerate(zip(masks, machine.masks)):
+        if mask.shape != old.shape or mask.dtype != bool:
+            raise ValueError(f"masks[{layer}]: found {mask.dtype} {mask.shape}, expected bool {old.shape}")
+        if (mask & ~old).any():
+            raise ValueError(f"masks[{layer}]: found synapses that the machine has not, expected some of its own")
+    return masks
+
+
+def check_one_a_layer(name: str, arrays: Any, expected: Sequence[Any]) -> None:
+    """ValueError unless they are as many as expected."""
+    if not hasattr(arrays, "__len__") or len(arrays) != len(expected):
+        found = f"{len(arrays)} arrays" if hasattr(arrays, "__len__") else type(arrays).__name__
+        raise ValueError(f"{name}: found {found}, expected {len(expected)}, one a layer")
