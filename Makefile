@@ -45,10 +45,12 @@ notebooks: env ## store the outputs that the committed datasets give in notebook
 	$(IN_VENV) python -m jupyter nbconvert --to notebook --execute --inplace \
 	    --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 
-lint: env ## ruff (style, likely bugs) and mypy (types)
+lint: env ## ruff and snakefmt (style, likely bugs), mypy (types), import-linter (rooms import downwards)
 	$(IN_VENV) python -m ruff check .
 	$(IN_VENV) python -m ruff format --check .
+	$(IN_VENV) snakefmt --check Snakefile maps.smk
 	$(IN_VENV) python -m mypy
+	$(IN_VENV) lint-imports --no-cache
 
 test: env ## all tests, and the notebooks compared with their stored outputs
 	$(IN_VENV) python -m pytest $(SIDE_BY_SIDE) --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)

@@ -4,11 +4,13 @@
     snakemake --configfile config/smoke.yaml --config out=results/smoke   every rule, small
     snakemake --configfile config/paper.yaml                              the paper's own data and sizes: data/paper, ...
 
-Its Python is analysis/workflow. `snakemake --lint` asks for a conda environment a rule: all share the one of `make env`.
+Its Python is analysis/workflow. `snakemake --lint` finds no conda environment in the rules: all share the one of `make
+env`, which runs Snakemake too.
 """
 
 import math
 import sys
+from shlex import quote
 
 from snakemake.utils import min_version
 
@@ -59,7 +61,7 @@ onerror:
     print("\nNot finished. What is done is kept: the same command goes on from here.", file=sys.stderr)
 
 
-shell.prefix("exec </dev/null; ")  # no job waits for a terminal
+shell.prefix("set -euo pipefail; exec </dev/null; ")  # no job waits for a terminal
 
 
 wildcard_constraints:
@@ -68,24 +70,26 @@ wildcard_constraints:
 
 
 rule all:
+    message:
+        "Done: the claims are in {input[0]}"
     input:
         f"{FIGURES}/claims.md",
         f"{FIGURES}/claims.svg",
         f"{DATA}/claims.nc",
         expand(f"{DATA}/{{check}}.nc", check=CHECKS),
         asked.runs(RUNS, EXPERIMENTS),  # a fresh clone has claims but no runs, and is to make both
-    message:
-        "Done: the claims are in {input[0]}"
 
 
 rule runs:
-    input:
-        asked.runs(RUNS, EXPERIMENTS),
     message:
         "Done: every run is in {RUNS}"
+    input:
+        asked.runs(RUNS, EXPERIMENTS),
 
 
 rule compile:
+    message:
+        "Compiling the kernels, once a machine"
     output:
         f"{RUNS}/kernels-{fingerprint(['kernels'])}.txt",
     log:
@@ -94,8 +98,6 @@ rule compile:
     resources:
         mem_mb=1000,
         runtime=5,
-    message:
-        "Compiling the kernels, once a machine"
     shell:
         "python -m analysis compile --output {output:q} >{log:q} 2>&1"
 
@@ -106,11 +108,16 @@ for experiment, settings in EXPERIMENTS.items():
     rule:
         name:
             f"seeds_of_{experiment}"
+        message:
+            f"{experiment}, seed {{wildcards.seed}}: the over-produced machine, criteria, controls"
         input:
             ancient(rules.compile.output),
             asked.own_criteria(settings),
         output:
             update([f"{RUNS}/{experiment}/{condition}/{{seed}}.nc" for condition in conditions(settings)]),
+        params:
+            obeyed=OBEYED[experiment],
+            which=f"--config {quote(PLACES.config)} --runs {quote(RUNS)} --experiment {experiment}",
         log:
             f"{LOGS}/{experiment}/{{seed}}.log",
         benchmark:
@@ -120,17 +127,13 @@ for experiment, settings in EXPERIMENTS.items():
         resources:
             mem_mb=asked.megabytes(settings),
             runtime=asked.minutes(settings),
-        params:
-            obeyed=OBEYED[experiment],
-            experiment=experiment,
-        message:
-            f"{experiment}, seed {{wildcards.seed}}: the over-produced machine, criteria, controls"
         shell:
-            "NUMBA_NUM_THREADS={threads} python -m analysis seed --config {PLACES.config:q}"
-            " --experiment {params.experiment} --seed {wildcards.seed} --runs {RUNS:q} >{log:q} 2>&1"
+            "NUMBA_NUM_THREADS={threads} python -m analysis seed {params.which} --seed {wildcards.seed} >{log:q} 2>&1"
 
 
 rule claim:
+    message:
+        "Notebook {wildcards.claim}"
     input:
         runs=asked.runs(RUNS, EXPERIMENTS),
         beside=asked.shown_beside(DATA),
@@ -145,6 +148,11 @@ rule claim:
             labels=asked.figure_labels(LOGS),
         ),
         notebook=f"{PLACES.notebooks}/{{claim}}.ipynb",
+    params:
+        code=CODE,
+        source=asked.notebook_source,  # its code alone: stored outputs make nothing stale
+        asked=asked.asked_of(CONFIG),
+        places=" ".join(f"-p {name} {quote(place)}" for name, place in asked.parameters(PLACES).items()),
     log:
         text=f"{LOGS}/{{claim}}.log",
         notebook=f"{LOGS}/{{claim}}.ipynb",
@@ -154,19 +162,14 @@ rule claim:
     resources:
         mem_mb=1000,
         runtime=math.ceil(6 * max(1, sum(settings["n_seeds"] for settings in EXPERIMENTS.values()) / 15)),
-    params:
-        code=CODE,
-        source=asked.notebook_source,  # its code alone: stored outputs make nothing stale
-        config=asked.asked_of(CONFIG),
-    message:
-        "Notebook {wildcards.claim}"
     shell:
         "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q} -k python3 --cwd . --no-progress-bar"
-        " -p config {PLACES.config:q} -p runs {RUNS:q} -p data {DATA:q} -p figures {FIGURES:q} >{log.text:q} 2>&1"
-        " && cp {log.notebook:q} {output.notebook:q}"
+        " {params.places} >{log.text:q} 2>&1 && cp {log.notebook:q} {output.notebook:q}"
 
 
 rule summary:
+    message:
+        "The table of claims"
     input:
         expand(f"{DATA}/{{claim}}.nc", claim=CLAIMS),
     output:
@@ -174,6 +177,9 @@ rule summary:
         report(f"{FIGURES}/claims.svg", caption="report/claims.rst", category="0. claims"),
         f"{DATA}/claims.nc",
         report(f"{PLACES.results}/claims.html", caption="report/claims.rst", category="0. claims"),
+    params:
+        code=CODE,
+        places=f"--data {quote(DATA)} --figures {quote(FIGURES)} --results {quote(PLACES.results)}",
     log:
         f"{LOGS}/summary.log",
     benchmark:
@@ -182,9 +188,5 @@ rule summary:
     resources:
         mem_mb=600,
         runtime=2,
-    params:
-        code=CODE,
-    message:
-        "The table of claims"
     shell:
-        "python -m analysis summary --data {DATA:q} --figures {FIGURES:q} --results {PLACES.results:q} >{log:q} 2>&1"
+        "python -m analysis summary {params.places} >{log:q} 2>&1"

@@ -1,96 +1,124 @@
 """The maps: when does starting large and pruning beat being born small? One small dataset, which notebook 01 reads.
 
-    snakemake -s maps.smk --workflow-profile profiles/default                                       data/maps.nc
-    snakemake -s maps.smk --configfile config/maps_smoke.yaml --config out=results/smoke            every rule, small
+snakemake -s maps.smk --workflow-profile profiles/default                                       data/maps.nc
+snakemake -s maps.smk --configfile config/maps_smoke.yaml --config out=results/smoke            every rule, small
 """
 
 import json
-import os
 import sys
-from pathlib import Path
+from shlex import quote
 
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from analysis.experiment.config import load_maps
+min_version("9.0")
+sys.path.insert(0, workflow.basedir)  # whatever PYTHONPATH says: this checkout's package
+
+from analysis.experiment import config as protocol
 from analysis.experiment.maps import jobs
+from analysis.files import yamlfile
 from analysis.files.provenance import fingerprint
 from analysis.verdicts.atlas import read_of
 from analysis.verdicts.report import ends_of_logs
+from analysis.workflow import guard, progress, rules as asked
 
-min_version("9.0")
-
-# Jobs call python by name, also where nobody has activated the environment that runs this file.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-
+guard.enter(workflow.basedir)
 if not workflow.configfiles:
 
     configfile: "config/maps.yaml"
 
 
-OUT = f"{config['out']}/" if "out" in config else ""
-CONFIG = Path(os.path.relpath(Path(workflow.configfiles[-1]).resolve()))
-try:
-    MAPS, PROTOCOL = load_maps(CONFIG)
-except ValueError as error:
-    raise WorkflowError(str(error)) from None
-RUNS = f"{OUT}data/runs/maps"
+with guard.one_line():
+    CHANGES = asked.overrides(config, workflow.configfiles)
+    OUT = CHANGES.pop("out", "")
+    CONFIG = protocol.merged(workflow.configfiles, CHANGES)
+    PROTOCOL = protocol.check_maps(CONFIG, " and ".join(map(str, workflow.configfiles)))
+PLACES = asked.places(OUT, name="maps.yaml")
+RUNS, LOGS = f"{PLACES.data}/runs/maps", f"{PLACES.logs}/maps"
 
 
 onstart:
-    if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None  # whose timers take a processor after a while, see the Snakefile
+    LOCK = guard.take_over()
+    yamlfile.write(CONFIG, PLACES.config)  # what every job reads
+    guard.stop_at_once()
+    progress.tell(log)
 
 
 onerror:
     print(ends_of_logs(log), file=sys.stderr)
 
 
-def settings(wildcards):
-    """What the jobs of a map obey: its part of the config, and the experiment that it names."""
-    described = MAPS["maps"][wildcards.map]
-    return json.dumps([described, read_of(PROTOCOL, described["experiment"])], sort_keys=True)
-
-
-def all_jobs():
-    for name, of in MAPS["maps"].items():
-        yield from expand(f"{RUNS}/{name}/{{job}}/{{seed}}.nc", job=jobs(of), seed=range(of["n_seeds"]))
+shell.prefix("set -euo pipefail; exec </dev/null; ")  # no job waits for a terminal
 
 
 rule maps:
-    message: "Done: the maps are in {output[0]}"
+    message:
+        "Done: the maps are in {output[0]}"
     input:
-        code=[f"analysis/verdicts/{name}.py" for name in ("atlas", "claims", "intervals")],
-        jobs=list(all_jobs()),
-    output: f"{OUT}data/maps.nc"
-    params: predictions=json.dumps(MAPS["predictions"], sort_keys=True)
-    log: f"{OUT}logs/maps.log"
-    benchmark: f"{OUT}logs/maps.tsv"
+        [
+            f"{RUNS}/{name}/{job}/{seed}.nc"
+            for name, described in CONFIG["maps"].items()
+            for job in jobs(described)
+            for seed in range(described["n_seeds"])
+        ],
+    output:
+        f"{PLACES.data}/maps.nc",
+    params:
+        predictions=json.dumps(CONFIG["predictions"], sort_keys=True),
+        code=fingerprint(["verdicts"]),
+        places=f"--config {quote(PLACES.config)} --runs {quote(RUNS)}",
+    log:
+        f"{PLACES.logs}/maps.log",
+    benchmark:
+        f"{PLACES.logs}/maps.tsv"
     threads: 1
-    resources: mem_mb=500, runtime=2
-    shell: "python -m analysis maps --config {CONFIG:q} --runs {RUNS:q} --output {output:q} >{log:q} 2>&1"
+    resources:
+        mem_mb=500,
+        runtime=2,
+    shell:
+        "python -m analysis maps {params.places} --output {output:q} >{log:q} 2>&1"
 
 
 rule compile:
-    message: "Compiling the kernels, once a machine"
-    output: f"{RUNS}/code-{fingerprint()}.txt"
-    log: f"{OUT}logs/maps/compile.log"
+    message:
+        "Compiling the kernels, once a machine"
+    output:
+        f"{RUNS}/kernels-{fingerprint(['kernels'])}.txt",
+    log:
+        f"{LOGS}/compile.log",
     threads: 2
-    resources: mem_mb=1000, runtime=5
-    shell: "python -m analysis compile --output {output:q} >{log:q} 2>&1"
-
-
-rule map:
-    message: "map {wildcards.map}, {wildcards.job}, seed {wildcards.seed}"
-    input:
-        code=rules.compile.output,
-    output: f"{RUNS}/{{map}}/{{job}}/{{seed}}.nc"
-    wildcard_constraints: map="|".join(MAPS["maps"]), job=r"all|\d+", seed=r"\d+"
-    params: settings=settings
-    log: f"{OUT}logs/maps/{{map}}/{{job}}/{{seed}}.log"
-    benchmark: f"{OUT}logs/maps/{{map}}/{{job}}/{{seed}}.tsv"
-    threads: 1
-    resources: mem_mb=800, runtime=51
+    resources:
+        mem_mb=1000,
+        runtime=5,
     shell:
-        "NUMBA_NUM_THREADS={threads} python -m analysis map --config {CONFIG:q} --map {wildcards.map}"
-        " --job {wildcards.job} --seed {wildcards.seed} --output {output:q} >{log:q} 2>&1"
+        "python -m analysis compile --output {output:q} >{log:q} 2>&1"
+
+
+for name, described in CONFIG["maps"].items():
+
+    rule:
+        name:
+            f"map_{name}"
+        message:
+            f"map {name}, {{wildcards.job}}, seed {{wildcards.seed}}"
+        input:
+            ancient(rules.compile.output),
+        output:
+            f"{RUNS}/{name}/{{job}}/{{seed}}.nc",
+        wildcard_constraints:
+            job=r"all|\d+",
+            seed=r"\d+",
+        params:
+            obeyed=json.dumps([described, read_of(PROTOCOL, described["experiment"]), fingerprint()], sort_keys=True),
+            which=f"--config {quote(PLACES.config)} --map {name}",
+        log:
+            f"{LOGS}/{name}/{{job}}/{{seed}}.log",
+        benchmark:
+            f"{LOGS}/{name}/{{job}}/{{seed}}.tsv"
+        priority: len(PROTOCOL["experiments"][described["experiment"]]["machine"]["hidden"])  # deep machines take longest
+        threads: 1
+        resources:
+            mem_mb=800,
+            runtime=51,
+        shell:
+            "NUMBA_NUM_THREADS={threads} python -m analysis map {params.which}"
+            " --job {wildcards.job} --seed {wildcards.seed} --output {output:q} >{log:q} 2>&1"

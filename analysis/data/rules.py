@@ -4,15 +4,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from analysis.files.typed import Count, Model, Natural, Number, Share, check, described, fault
+from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, check, described, fault
 
 
 class Subset(Model):
     """The first patterns of a named set, in the set's order."""
 
     name: str
-    n_train: Count = Field(None)  # as every entry that may be left out: null is no value for it
-    n_test: Count = Field(None)
+    n_train: Count = LEFT_OUT
+    n_test: Count = LEFT_OUT
 
 
 class Patch(Model):
@@ -27,25 +27,25 @@ class Split(Model):
     """What tests, drawn by the seed: a share of whole images; with `patch` its n_test positions."""
 
     seed: Natural
-    test_fraction: Share = Field(None)
+    test_fraction: Share = LEFT_OUT
 
 
 class OwnImages(Model):
     """Images of one's own: where they lie, and the rule that makes binary patterns of them."""
 
     path: Annotated[str, Field(min_length=1)]  # .npy, .npz, .nc or a folder of pictures; relative to the repository
-    variable: str = Field(None)  # of the images in .npz and .nc: (images, rows, columns) or (..., channels)
-    labels: str = Field(None)  # variable of the classes; "folders" where a folder's pictures lie in one folder a class
-    crop: Annotated[list[Natural], Field(min_length=4, max_length=4)] = Field(None)  # [y0, y1, x0, x1], ends left out
+    variable: str = LEFT_OUT  # of the images in .npz and .nc: (images, rows, columns) or (..., channels)
+    labels: str = LEFT_OUT  # variable of the classes; "folders" where a folder's pictures lie in one folder a class
+    crop: Annotated[list[Natural], Field(min_length=4, max_length=4)] = LEFT_OUT  # [y0, y1, x0, x1], ends left out
     grey: Annotated[
         Literal["sum", "mean"] | Natural,
         described("sum or mean of the channels, or the number of one from 0 on"),
-    ] = Field(None)
+    ] = LEFT_OUT
     binarise: Annotated[  # 1 above it
         Literal["mean", "median", "image_median", "none"] | Number,
         described("mean, median, image_median, none, or a number, the level"),
     ]
-    patch: Patch = Field(None)
+    patch: Patch = LEFT_OUT
     split: Split
 
     @model_validator(mode="after")

@@ -28,7 +28,7 @@ class Config(typed.Model):
     """A protocol: its experiments, and what the claims predict of them."""
 
     title: str
-    folder: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$"), AfterValidator(_no_folder_of_ours)] = Field(None)
+    folder: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$"), AfterValidator(_no_folder_of_ours)] = typed.LEFT_OUT
     experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
     claims: Claims
 
@@ -43,11 +43,16 @@ def load(path: Path | str) -> dict:
 def load_maps(path: Path | str) -> tuple[dict, dict]:
     """The config of maps in that file, and that of the protocol which it names. Raises ValueError as `load`."""
     maps = merged([path])
-    typed.check(Maps, maps, str(path))
+    return maps, check_maps(maps, path)
+
+
+def check_maps(maps: Any, name: Path | str) -> dict:
+    """The protocol that a config of maps names. Raises ValueError as `check`."""
+    typed.check(Maps, maps, str(name))
     protocol = load(ROOT / maps["protocol"])
     for described in maps["maps"].values():
         experiment(protocol, described["experiment"])
-    return maps, protocol
+    return protocol
 
 
 def check(config: Any, name: Path | str = "config") -> None:

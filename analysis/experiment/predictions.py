@@ -7,17 +7,17 @@ notebooks would stumble too, but only after all of them.
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, create_model, model_validator
+from pydantic import create_model, model_validator
 
 from analysis.experiment.settings import Control, Name
-from analysis.files.typed import Count, Model, Natural, Number, Share, described, fault, short
+from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, short
 from analysis.pruning import label
 
 Estimate = Literal[
-    *("variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi"),
-    *("exact_diagonal", "exact_first_eigenvector", "sampled_first_eigenvector", "stiff_eigenvectors"),
-    *("deletion_damage", "first_order_damage", "second_order_damage"),
-]
+    "variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi",
+    "exact_diagonal", "exact_first_eigenvector", "sampled_first_eigenvector", "stiff_eigenvectors",
+    "deletion_damage", "first_order_damage", "second_order_damage",
+]  # fmt: skip
 UnitMeasure = Literal[
     "activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning", "degree"
 ]
@@ -62,7 +62,8 @@ _MODELS: dict[str, Any] = {
     name: create_model(name, __base__=Model, threshold=Number, **{entry: _ENTRIES[entry] for entry in entries.split()})
     for name, entries in _READ.items()
 }
-Predictions = create_model("Predictions", __base__=Model, **{k: (v, Field(None)) for k, v in _MODELS.items()})
+_OPTIONAL: dict[str, Any] = {name: (model, LEFT_OUT) for name, model in _MODELS.items()}
+Predictions = create_model("Predictions", __base__=Model, **_OPTIONAL)
 
 
 class Interval(Model):
@@ -76,8 +77,8 @@ class Interval(Model):
 class Limit(Model):
     """Of a check, at the worst moment of the worst seed."""
 
-    at_most: Number = Field(None)
-    at_least: Number = Field(None)
+    at_most: Number = LEFT_OUT
+    at_least: Number = LEFT_OUT
 
     @model_validator(mode="after")
     def _one(self):
@@ -86,8 +87,8 @@ class Limit(Model):
         return self
 
 
-_CHECKED = ("log_z_error", "log_z_bias", "r_hat", "two_start_r_hat", "rank_correlation")
-Limits = create_model("Limits", __base__=Model, **{name: (Limit, ...) for name in _CHECKED})  # type: ignore[call-overload]
+_LIMITS: Any = dict.fromkeys(("log_z_error", "log_z_bias", "r_hat", "two_start_r_hat", "rank_correlation"), Limit)
+Limits = create_model("Limits", __base__=Model, **_LIMITS)
 _CLAIMS: Any = dict.fromkeys(("overproduction", "weight_pruning", "fisher_proxy", "neuron_loss"), Predictions)
 Claims: Any = create_model("Claims", __base__=Model, interval=Interval, **_CLAIMS, model_quality=Limits)
 

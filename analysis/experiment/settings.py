@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from analysis.data.rules import Dataset, OwnImages
 from analysis.experiment.controls import CONTROLS
-from analysis.files.typed import Count, Model, Natural, Number, Share, described, fault, unique
+from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, unique
 from analysis.pruning import CRITERIA, label, source_file
 
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*$")]
@@ -54,10 +54,10 @@ class Schedule(Model):
         described("a number of at least 0 and below 1, or a list of them, one an epoch"),
     ]
     batch_size: Count
-    n_gibbs_steps: Count = Field(None)
-    n_chains: Count = Field(None)
-    n_mean_field_steps: Count = Field(None)
-    tolerance: Annotated[float, Field(ge=0)] = Field(None)
+    n_gibbs_steps: Count = LEFT_OUT
+    n_chains: Count = LEFT_OUT
+    n_mean_field_steps: Count = LEFT_OUT
+    tolerance: Annotated[float, Field(ge=0)] = LEFT_OUT
     max_norm: Positive | None = None
 
     @model_validator(mode="after")

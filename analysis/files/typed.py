@@ -13,6 +13,7 @@ Count = Annotated[int, Field(ge=1, le=2**32 - 1)]
 Natural = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+LEFT_OUT: Any = None  # the default of an entry that may be left out; null is no value for it
 _TAGS = "<>"  # around the name of a member of a union, which is no part of a place
 
 

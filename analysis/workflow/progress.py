@@ -9,15 +9,16 @@ from pathlib import Path
 _STEPS = re.compile(r"^(\d+) of (\d+) steps \(.*\) done", re.MULTILINE)
 
 
-def tell(log: Path | str) -> None:
-    """Begin to tell, in a thread that ends with the workflow; `log` is Snakemake's own."""
-    threading.Thread(target=_tell, args=(Path(log), time.monotonic()), daemon=True).start()
+def tell(logs: list[str]) -> None:
+    """Begin to tell, in a thread that ends with the workflow; `logs` are Snakemake's own."""
+    threading.Thread(target=_tell, args=(logs, time.monotonic()), daemon=True).start()
 
 
-def _tell(log: Path, begun: float) -> None:
+def _tell(logs: list[str], begun: float) -> None:
     while True:
         time.sleep(60)
-        print(text(log.read_text(encoding="utf-8"), time.monotonic() - begun), file=sys.stderr, flush=True)
+        said = "".join(Path(log).read_text(encoding="utf-8", errors="replace") for log in logs)
+        print(text(said, time.monotonic() - begun), file=sys.stderr, flush=True)
 
 
 def text(log: str, seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What the Snakefile asks for: the config that a workflow obeys, what its jobs depend on, what they need of a cluster."""
+"""What the Snakefile asks for: the config that a workflow obeys, what its jobs depend on, and ask a cluster for."""
 
 import hashlib
 import json
@@ -34,9 +34,16 @@ class Places(NamedTuple):
 
 def places(out: str, folder: str = "", name: str = "config.yaml") -> Places:
     """Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ..."""
-    names = ("data", "figures", "logs", "results/notebooks", "results")
-    found = [str(Path(out, name, folder)) for name in names]
-    return Places(*found, str(Path(found[-1], name)))
+    results = Path(out, "results", folder)
+    data, figures, logs, notebooks = (
+        str(Path(out, at, folder)) for at in ("data", "figures", "logs", "results/notebooks")
+    )
+    return Places(data, figures, logs, notebooks, str(results), str(results / name))
+
+
+def parameters(found: Places) -> dict[str, str]:
+    """Parameters of a notebook."""
+    return {"config": found.config, "runs": f"{found.data}/runs", "data": found.data, "figures": found.figures}
 
 
 def overrides(config: dict, files: Sequence[Path | str]) -> dict:
@@ -136,7 +143,7 @@ def notebook_source(wildcards: Any) -> str:
 
 
 def shown_beside(folder: str) -> Callable[[Any], list[str]]:
-    """For `input`: what a notebook shows where it is there, the claim at the paper's size; the first one also the maps."""
+    """For `input`: what a notebook shows where it is there, the claim at the paper's size; in the first the maps."""
 
     def found(wildcards: Any) -> list[str]:
         known = [f"{folder}/paper/{wildcards.claim}.nc", *[f"{folder}/maps.nc"] * wildcards.claim.startswith("01")]
