@@ -10,6 +10,10 @@ import hashlib
 import numpy as np
 import xarray as xr
 
+# Governs one thing: which positions of images become patches of the named sets, and in which order.
+PATCHES_SEED = 20211018
+PATCH_RADIUS = 2.1  # pixels: 13 of them
+
 
 def dataset(train, test, layout, labels=(), **attrs):
     """The Dataset that `data.load` describes.
@@ -86,11 +90,16 @@ def patches_at(positions, images, y, x):
     return images.ravel()[first[:, None] + (y * images.shape[2] + x)]
 
 
-def check_classes(train, test):
-    """Raise ValueError unless the labels (n,) to train are of two classes or more, and those to test of no others."""
+def check_classes(train, test, names=None):
+    """Raise ValueError unless the labels (n,) to train are of two classes or more, and those to test of no others.
+
+    names : of the classes, where they are not called by their numbers.
+    """
     missing = np.setdiff1d(test, train)
     if len(missing) or len(np.unique(train)) < 2:
-        found = f"no class {missing[0]}" if len(missing) else "one class alone"
+        names = {k: name for k, name in enumerate(names)} if names is not None else {}
+        absent, only = (names.get(k[0], k[0]) for k in ([*missing, ""], [*train, ""]))
+        found = f"no class {absent}" if len(missing) else f"one class alone, {only}"
         raise ValueError(
             f"labels: found {found} among the {len(train):,} patterns to train, expected every class, and two or more; "
             "take more patterns, or another split"

@@ -1,4 +1,4 @@
-"""What a `dataset:` may say: the name of a set, some patterns of one, or the rule by which one's own images are read."""
+"""What a `dataset:` may say: the name of a set, some patterns of one, or the rule for images of one's own."""
 
 from typing import Annotated, Any, Literal
 
