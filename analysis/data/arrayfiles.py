@@ -4,6 +4,7 @@ NetCDF is decoded as xarray does: fill values are missing, scale factors count, 
 or bytes, UTF-8 or else Latin-1. Nothing is unpickled, nothing locked.
 """
 
+import os
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ _LARGEST = 2**53  # beyond, not every whole number is a float
 def arrays(path: Path, variable: str | None, labels: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     """The arrays of images and of labels in a file, as they are. variable : may be None, where there is one alone."""
     readers = {".npy": _npy, ".npz": np.load, ".nc": _netcdf}
+    if not os.path.lexists(path):
+        raise ValueError(f"dataset/path: found nothing at {path}, expected a file or folder of images; correct it")
     if path.suffix.lower() not in readers:
         raise ValueError(
             f"dataset/path: found a file {path.name}, expected {', '.join(readers)} or a folder of pictures"
@@ -74,7 +77,7 @@ def check_images(images: np.ndarray, name: str) -> np.ndarray:
         )
     if images.dtype.kind == "f" and (n := int(np.size(images) - np.isfinite(images).sum())):
         raise ValueError(
-            f"{name}: found {n:,} values that are NaN, infinite or a NetCDF file's _FillValue, expected finite numbers; "
+            f"{name}: found {n:,} values that are NaN, infinite or NetCDF's _FillValue, expected finite numbers; "
             "fill them in, or remove the attribute"
         )
     return images.astype(np.uint8) if images.dtype == bool else images

@@ -61,7 +61,12 @@ def fetch(dataset: str, name: str) -> Path:
         for place in (folder, folder / dataset):
             for path in (place / name, place / name.removesuffix(".gz")):
                 if os.path.lexists(path):
-                    return _checked(path, files[name])
+                    if not (fault := _fault(path, files[name])):
+                        return path
+                    raise ValueError(
+                        f"{_short(path)}: found {fault}, expected a file of SHA-256 {files[name]}; move it away, to "
+                        f"have it downloaded, or name another folder by {VARIABLE}"
+                    )
         return _download(made[dataset]["mirrors"], folder / name, files[name])
     except OSError as error:
         raise type(error)(
@@ -77,19 +82,10 @@ def uncompressed(path: Path) -> BinaryIO:
     return gzip.open(path) if is_gzip else open(path, "rb")
 
 
-def _checked(path, sha256):
-    """The path, if its content is the expected one; ValueError otherwise."""
-    fault = _fault(path, sha256) if path.is_file() else "a directory" if path.is_dir() else "no regular file"
-    if fault:
-        raise ValueError(
-            f"{_short(path)}: found {fault}, expected a file of SHA-256 {sha256}; move it away, to have it downloaded, "
-            f"or name another folder by {VARIABLE}"
-        )
-    return path
-
-
 def _fault(path, sha256):
-    """What is wrong with the content, as it is and uncompressed, or None."""
+    """What is wrong with a file, whose content may be compressed or not, or None."""
+    if not path.is_file():
+        return "a directory" if path.is_dir() else "no regular file"
     with open(path, "rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
             return None

@@ -42,9 +42,9 @@ def reading(path: Path, expected: str) -> Iterator[None]:
 
 def files(path: Path, in_folders: bool) -> list[Path]:
     """The files that are read, sorted: the pictures of a folder, or of the folders in it; else the one file."""
-    if not path.is_dir():
-        return [path]
-    with reading(path, "a folder"):
+    with reading(path, "a file or folder"):
+        if not path.is_dir():
+            return [path]
         return [p for k in _visible(path) if k.is_dir() for p in _visible(k)] if in_folders else _visible(path)
 
 

@@ -61,8 +61,6 @@ def mnist() -> xr.Dataset:
         binarised=f"rows and columns {MNIST_MARGIN} to {MNIST_MARGIN + rows - 1}; 1 where a pixel is above the mean "
         f"over all cropped training digits, {mean:.4f} of 255",
         split=f"official: {len(images):,} train, {len(test_images):,} test, in the files' order",
-        rows=rows,
-        columns=columns,
     )
 
 
@@ -80,10 +78,10 @@ def cifar10() -> xr.Dataset:
     ------
     ValueError, OSError : an archive that is missing, damaged, or not what it should be
     """
-    *train, test = cifar10_brightness(download.fetch("cifar10", CIFAR10_ARCHIVE))
-    median, (y, x) = patterns.median(train, highest=3 * 255), patterns.disc(patterns.PATCH_RADIUS)
-    drawn = {}
-    for name, images in (("train", np.concatenate(train)), ("test", test)):
+    *batches, test = cifar10_brightness(download.fetch("cifar10", CIFAR10_ARCHIVE))
+    train, drawn, (y, x) = np.concatenate(batches), {}, patterns.disc(patterns.PATCH_RADIUS)
+    median = np.median(train)  # a whole number or a half: exact
+    for name, images in (("train", train), ("test", test)):
         n_candidates, n = len(images) * len(CIFAR10_CENTRES), CIFAR10_N_PATCHES[name]
         if n > n_candidates:
             raise ValueError(
@@ -103,8 +101,6 @@ def cifar10() -> xr.Dataset:
         binarised=f"1 where the sum of R, G and B is above its median over the training images, {median:g}",
         split=f"of 36 patches an image, {len(drawn['train']):,} of the training images train and "
         f"{len(drawn['test']):,} of the test images test, drawn without replacement (seed {patterns.PATCHES_SEED})",
-        rows=int(y.max()) + 1,
-        columns=int(x.max()) + 1,
     )
 
 

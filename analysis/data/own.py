@@ -6,7 +6,6 @@ The rule's entries stand in rules.py, an example in the README.
 """
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +32,11 @@ def load(rule: dict) -> xr.Dataset:
     OSError : files that this user may not read, or can't at present
     """
     check_dataset(rule)
-    levels, labels, digest, how_read = _read(rule)
+    levels, labels, how_read = _read(rule)
     name, n_images = Path(rule["path"]).name, len(levels)
     binary, text = _binarise(_grey(_crop(levels, rule.get("crop")), rule.get("grey"), name), rule["binarise"], name)
     split = _patches if "patch" in rule else _images
-    train, test, layout, labels, how, extent = split(binary, labels, rule)
+    train, test, layout, labels, how = split(binary, labels, rule)
     what = "images" if "patch" not in rule else f"circular {len(layout[0])}-pixel patches of {n_images:,} images"
     return patterns.dataset(
         train,
@@ -47,42 +46,36 @@ def load(rule: dict) -> xr.Dataset:
         title=f"{what} in {name}, binary",
         source=name,
         licence="not stated",
-        sha256=digest,
+        sha256=signature(rule),
         sha256_of="the file, or the names and contents of the folder's pictures",
         binarised=text + how_read,
         split=how,
-        rows=extent[0],
-        columns=extent[1],
     )
 
 
 def files(rule: dict | str) -> list[Path]:
     """Every file that a `dataset:` reads where it lies: the pictures of a folder, or one file; none of named sets."""
-    is_own = isinstance(rule, dict) and "path" in rule
-    return images.files(ROOT / rule["path"], "labels" in rule) if is_own else []
+    return images.files(ROOT / rule["path"], "labels" in rule) if isinstance(rule, dict) and "path" in rule else []
 
 
 def signature(rule: dict | str) -> str:
     """SHA-256 of the names and contents of `files(rule)`: another where one changed, came or went; of none, ""."""
-    is_own = isinstance(rule, dict) and "path" in rule
-    return images.signature(ROOT / rule["path"], "labels" in rule) if is_own else ""
+    return images.signature(ROOT / rule["path"], "labels" in rule) if isinstance(rule, dict) and "path" in rule else ""
 
 
 def _read(rule):
-    """Levels (n, rows, columns[, channels]); classes (n,) and their names, or None; SHA-256; how it was read."""
-    path, labels = ROOT / rule["path"], rule.get("labels")
+    """Levels (n, rows, columns[, channels]); classes (n,) and their names, or None; how they were read."""
+    path, labels, named, how = ROOT / rule["path"], rule.get("labels"), None, ""
     if path.is_dir():
         if labels not in (None, "folders"):
             raise ValueError(f"dataset/labels: found {labels!r}, expected folders, for a folder of pictures")
-        levels = images.pictures(path, labels is not None)
-        named, how = labels and np.array([p.parent.name for p in files(rule)]), f", of {images.AS_SEEN}"
-    elif os.path.lexists(path):
-        levels, named = arrayfiles.arrays(path, rule.get("variable"), labels)
-        how = ""
+        levels, how = images.pictures(path, labels is not None), f", of {images.AS_SEEN}"
+        if labels:
+            named = np.array([file.parent.name for file in files(rule)])
     else:
-        raise ValueError(f"dataset/path: found nothing at {path}, expected a file or folder of images; correct it")
+        levels, named = arrayfiles.arrays(path, rule.get("variable"), labels)
     levels = arrayfiles.check_images(levels, path.name)
-    return levels, None if named is None else arrayfiles.classes(named, len(levels), path.name), signature(rule), how
+    return levels, None if named is None else arrayfiles.classes(named, len(levels), path.name), how
 
 
 def _crop(images, crop):
@@ -170,7 +163,7 @@ def _images(binary, classes, rule):
     if labels:
         patterns.check_classes(*labels, classes[1])
     how = f"{n_test:,} of {n:,} images drawn to test (seed {split['seed']}), the others train, in the source's order"
-    return train, test, patterns.grid(rows, columns), labels, how, (rows, columns)
+    return train, test, patterns.grid(rows, columns), labels, how
 
 
 def _patches(binary, _, rule):
@@ -189,4 +182,4 @@ def _patches(binary, _, rule):
     n_train = patch["n_train"]
     train, test = (patterns.patches_at(k, binary, y, x) for k in (drawn[:n_train], drawn[n_train:]))
     how = f"{n:,} of {n_positions:,} positions drawn without replacement (seed {seed}), the first {n_train:,} train"
-    return train, test, (y, x), (), how, (int(y.max()) + 1, int(x.max()) + 1)
+    return train, test, (y, x), (), how

@@ -19,8 +19,7 @@ def dataset(train, test, layout, labels=(), **attrs):
     """The Dataset that `data.load` describes.
 
     train, test : (n_patterns, n_pixels), values in {0, 1}. layout : row and column of each pixel, (n_pixels,) each.
-    labels : of train and test, (n_patterns,) each, or nothing. attrs : where the patterns come from, and the layout's
-    rows and columns.
+    labels : of train and test, (n_patterns,) each, or nothing. attrs : where the patterns come from.
     """
     variables = {}
     for name, dim, patterns in (("train", "pattern", train), ("test", "test_pattern", test)):
@@ -34,7 +33,7 @@ def dataset(train, test, layout, labels=(), **attrs):
         "pixel_x": ("pixel", column, {"long_name": "column of the pixel", "units": "pixel"}),
         "pixel_y": ("pixel", row, {"long_name": "row of the pixel, downwards", "units": "pixel"}),
     }
-    return xr.Dataset(variables, coords, attrs)
+    return xr.Dataset(variables, coords, attrs | {"rows": int(row.max()) + 1, "columns": int(column.max()) + 1})
 
 
 def threshold_at_mean(images, *more, margin):
@@ -47,16 +46,6 @@ def threshold_at_mean(images, *more, margin):
     total, n = int(cropped[0].sum(dtype=np.int64)), cropped[0].size
     # whole pixels are above the mean where they are above its whole part
     return [(k > total // n).reshape(len(k), -1) for k in cropped], total / n
-
-
-def median(images, highest):
-    """Median of whole numbers from 0 to `highest` by counting them, exact: a whole number or a half.
-
-    images : arrays of any shape.
-    """
-    counts = np.sum([np.bincount(k.ravel(), minlength=highest + 1) for k in images], axis=0)
-    ranks, n = np.cumsum(counts), int(counts.sum())
-    return (np.searchsorted(ranks, (n - 1) // 2, "right") + np.searchsorted(ranks, n // 2, "right")) / 2
 
 
 def grid(rows, columns):

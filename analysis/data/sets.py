@@ -47,7 +47,8 @@ def load(name: str | dict) -> xr.Dataset:
     ValueError : unknown name, a source whose content is not the expected one, a file that can't be fetched or read
     OSError : a file or folder that this user may not read or write
     """
-    stamps = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in own.files(name))
+    stats = [(str(path), path.stat()) for path in own.files(name) if path.exists()]
+    stamps = tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats)  # of what may change meanwhile
     return _load(json.dumps(name, sort_keys=True), stamps).copy(deep=True)
 
 
@@ -105,8 +106,6 @@ def digits() -> xr.Dataset:
         sha256_of="5,000 images (28, 28) then 5,000 labels, as uint8",
         binarised=f"1 where a pixel is above the mean over all cropped digits, {mean:.4f} of 255",
         split="of each class, in the source's order, the first 400 train and the last 100 test; interleaved by class",
-        rows=20,
-        columns=20,
     )
 
 
@@ -140,8 +139,6 @@ def patches(radius: float = PATCH_RADIUS) -> xr.Dataset:
         binarised="1 where the sum of R, G and B is above its median over the image",
         split=f"{len(drawn):,} of {n_candidates:,} positions drawn without replacement (seed {PATCHES_SEED}), "
         f"the first {N_PATCHES_TRAIN:,} train",
-        rows=int(y.max()) + 1,
-        columns=int(x.max()) + 1,
     )
 
 
