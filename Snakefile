@@ -26,7 +26,7 @@ from analysis.files.provenance import fingerprint
 from analysis.machine.exact import MAX_STATES
 from analysis.verdicts import answerable
 from analysis.verdicts.collection import runs_of
-from analysis.verdicts.report import ends_of_logs, run_time
+from analysis.workflow.logs import ends_of_logs, run_time
 from analysis.workflow.times import left_text
 
 min_version("9.0")

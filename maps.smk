@@ -15,8 +15,8 @@ from snakemake.utils import min_version
 from analysis.experiment.config import load_maps
 from analysis.experiment.maps import jobs
 from analysis.files.provenance import fingerprint
-from analysis.verdicts.atlas import read_of
-from analysis.verdicts.report import ends_of_logs
+from analysis.verdicts.maps import read_of
+from analysis.workflow.logs import ends_of_logs
 
 min_version("9.0")
 
@@ -60,7 +60,7 @@ def all_jobs():
 rule maps:
     message: "Done: the maps are in {output[0]}"
     input:
-        code=[f"analysis/verdicts/{name}.py" for name in ("atlas", "claims", "intervals")],
+        code=[f"analysis/verdicts/{name}.py" for name in ("maps", "claims", "intervals")],
         jobs=list(all_jobs()),
     output: f"{OUT}data/maps.nc"
     params: predictions=json.dumps(MAPS["predictions"], sort_keys=True)

@@ -1,17 +1,20 @@
 """From the files of runs to the one small dataset that a notebook draws and judges.
 
-    collect(claim, runs, config)   <runs>/<experiment>/<condition>/<seed>.nc -> claim dataset
+collect(claim, runs, config)   <runs>/<experiment>/<condition>/<seed>.nc -> claim dataset
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from analysis import data
 from analysis.experiment import config as configuration
+from analysis.experiment import record
 from analysis.files import provenance
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning import label
+from analysis.pruning import Activity, criteria_of, label
 from analysis.verdicts import agreement
 from analysis.verdicts.datasets import NOTEBOOKS
 from analysis.verdicts.runfiles import compact, constants, first_and_last, gather, join, read, round_mantissa
@@ -32,8 +35,8 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
     made_by = configuration.load(config)
     parts, sources, codes = [], {}, set[str]()
     for experiment, settings in made_by["experiments"].items():
-        folder, names = Path(runs) / experiment, list(map(label, settings["criteria"]))
-        part = _COLLECT[claim](folder, settings | {"criteria": names, "reference": label(settings["reference"])})
+        folder, entries = Path(runs) / experiment, {label(entry): entry for entry in settings["criteria"]}
+        part = _COLLECT[claim](folder, settings | {"criteria": entries, "reference": label(settings["reference"])})
         made = [read(folder / name / f"{seed}.nc", []).attrs for name, seed in runs_of(settings)]
         sources[experiment] = made[0].get("data", "")
         codes |= {attrs.get("code_fingerprint", "") for attrs in made}
@@ -155,14 +158,20 @@ def _information_matrix(folder):
 
 def _agreement(folder, settings):
     """|w| beside the Fisher information of synapses in the over-produced machines, over seed."""
-    against, seeds = list(dict.fromkeys(["variance_fi", settings["reference"]])), range(settings["n_seeds"])
+    entries = {"variance_fi": "variance_fi", settings["reference"]: settings["criteria"][settings["reference"]]}
+    against, seeds = criteria_of(list(entries.values())), range(settings["n_seeds"])
     found = []
     for seed in seeds:
         stored = xr.load_dataset(folder / "overproduced" / f"{seed}.nc", engine="h5netcdf")
         machine = BoltzmannMachine.from_dataset(stored)
         states = [stored[f"state_{k}"].values for k in range(len(machine.n_units))]
-        found.append(agreement.compare(machine, states, against, settings["pruning"]["fraction"]))
+        activity = Activity(states, partial(_awake, settings, machine))
+        found.append(agreement.compare(machine, activity, against, settings["pruning"]["fraction"]))
     return xr.concat(found, xr.Variable("seed", list(seeds)))
+
+
+def _awake(settings, machine):
+    return record.views(settings, machine, data.load(settings["dataset"])["train"].values)
 
 
 def _competition(folder, settings, sessions):

@@ -1,7 +1,7 @@
 """Numbers of a part of a claim dataset that compare its machines, one a seed.
 
-    at equal synapses    n(criterion) - n(reference), each at the larger of both numbers of synapses
-    at equal function    n at the last session with  loss(retrained) <= loss(over-produced) + margin
+at equal synapses    n(criterion) - n(reference), each at the larger of both numbers of synapses
+at equal function    n at the last session with  loss(retrained) <= loss(over-produced) + margin
 """
 
 from collections.abc import Callable

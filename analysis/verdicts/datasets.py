@@ -1,6 +1,6 @@
 """Claim datasets: their files, their parts, and whether they are what this checkout makes.
 
-    part(dataset, "patches")["kl"]  is  dataset["patches_kl"]
+part(dataset, "patches")["kl"]  is  dataset["patches_kl"]
 """
 
 import json

@@ -1,6 +1,6 @@
-"""When starting large pays: the dataset of all maps, and what their cells say about the predictions of config/maps.yaml.
+"""When starting large pays: the dataset of all maps, and what cells say about the predictions of config/maps.yaml.
 
-    gain in a cell = loss(born small) - loss(pruned from large), paired by seed
+gain in a cell = loss(born small) - loss(pruned from large), paired by seed
 """
 
 import json
@@ -122,11 +122,11 @@ def evaluate_cells(dataset: xr.Dataset) -> pd.DataFrame:
     for name, one in with_likelihood(dataset).items():
         for budget in maps.BUDGETS:
             for spec, places in _effects(one, of, budget):
-                row = {"map": name, "prediction": spec["text"], "budget": budget, "units": one["loss"].attrs["units"]}
-                rows = [row | _place(place) | claims.outcome(x, 0.0, of["interval"], of["power"]) for place, x in places]
-                if rows:
-                    table = pd.DataFrame(rows)
-                    found.append(table.assign(n_comparisons=len(table), p_holm=holm(table["p"])))
+                judged = [_place(at) | claims.outcome(x, 0.0, of["interval"], of["power"]) for at, x in places]
+                if judged:
+                    table = pd.DataFrame(judged).assign(map=name, prediction=spec["text"], budget=budget)
+                    table = table.assign(units=one["loss"].attrs["units"], n_comparisons=len(table))
+                    found.append(table.assign(p_holm=holm(table["p"])))
     return pd.concat(found, ignore_index=True)
 
 
