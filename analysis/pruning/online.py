@@ -4,16 +4,13 @@
     p_ij = (m r_ij + r_i r_j) / (m + 1),   m = min(t, memory)
     importance = p_ij (1 - p_ij)
 
-One network, one pass, three numbers a synapse (the averages of a unit are the same for all its synapses and are held
-once). Up to `memory` sweeps r is the plain mean, a warm start that no initial value biases; from then on it forgets
-exponentially, with the time constant `memory`. Scoring between sessions takes the plain mean throughout, since the
-machine does not change; pruning while dreaming needs to forget.
+One network, one pass, three numbers a synapse; the averages of a unit are held once for all its synapses. Up to
+`memory` sweeps r is the plain mean, which no initial value biases; then it forgets exponentially. Scoring between
+sessions takes the plain mean throughout, since the machine does not change; pruning while dreaming needs to forget.
 
-The importance is the variance estimate of the paper (Scholl, Rule & Hennig 2021, doi:10.1371/journal.pcbi.1009458),
-the diagonal of the Fisher information matrix, which the joint average gives. Pre and post averages say what to expect
-of a synapse that has seen little: coincidences by chance, r_i r_j, which is the paper's heuristic estimate at weight 0.
-It counts as one sweep. Without it every synapse whose units were not yet on together would have importance 0, and all
-of these would be pruned at once.
+The importance is the variance estimate of Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458. To what the
+joint average says, coincidences by chance, r_i r_j (their heuristic estimate at weight 0), are added as one sweep: or
+else all synapses whose units were not yet on together would have importance 0, and go at once.
 """
 
 from typing import NamedTuple
@@ -57,7 +54,6 @@ def dream(
     memory : sweeps, the time constant; at least n_sweeps in all: the plain mean
     seed : governs every draw; a draw depends on the number of its sweep, so that a dream in pieces is the whole dream
     averages : to go on from; None: none yet
-
     Raises ValueError for counts below 1 and a state that does not fit or is not binary.
     """
     check_count("n_sweeps", n_sweeps)
@@ -71,8 +67,10 @@ def dream(
     rate, (joint, places) = np.concatenate(averages.rates), _to_rows(built, machine, averages.joint)
     n_done = averages.n_sweeps
     binary.dream(words, built, key(derive(seed, "dream")), n_done, n_sweeps, memory, rate, joint)
+    matrices = tuple(np.zeros(mask.shape, dtype=np.float32) for mask in machine.masks)
+    for matrix, mask, place in zip(matrices, machine.masks, places):
+        matrix[mask] = joint[place]
     state = [x[0] for x in graph.from_words(words, built.layer, 1)]
-    matrices = tuple(_to_matrix(joint, place, mask) for place, mask in zip(places, machine.masks))
     return state, Averages(tuple(np.split(rate, built.layer[1:-1])), matrices, n_done + n_sweeps)
 
 
@@ -112,9 +110,3 @@ def _to_rows(built: graph.Graph, machine: BoltzmannMachine, matrices: Layers) ->
     for place, mask, matrix in zip(places, machine.masks, matrices):
         joint[place] = matrix[mask]
     return joint, places
-
-
-def _to_matrix(joint: np.ndarray, place: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    matrix = np.zeros(mask.shape, dtype=np.float32)
-    matrix[mask] = joint[place]
-    return matrix

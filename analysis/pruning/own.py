@@ -14,6 +14,8 @@ from typing import Any
 
 from analysis.files.checkout import ROOT
 from analysis.files.palette import by_name, spare_look
+from analysis.machine.model import BoltzmannMachine
+from analysis.pruning.activity import Activity
 from analysis.pruning.criteria import CRITERIA, Criterion
 
 _MOST_LETTERS = 40  # of words in a legend
@@ -53,9 +55,10 @@ def criterion(entry: str) -> Criterion:
     if not callable(function):
         raise ValueError(f"criterion {entry}: found no function {name} in the file, expected one")
 
-    def named(*arguments: Any) -> Any:
+    def named(machine: BoltzmannMachine, activity: Activity, seed: int) -> Any:
+        copy = Activity([x.copy() for x in activity], lambda: activity.awake)  # the run goes on with the samples
         try:
-            return function(*arguments)
+            return function(machine, copy, seed)
         except Exception as error:
             raise ValueError(f"criterion {entry}: found {_said(error, path)}, expected importance") from error
 

@@ -26,16 +26,11 @@ class Pruned(NamedTuple):
 def prune(machine: BoltzmannMachine, importance: Layers, fraction: float) -> Pruned:
     """Remove round(fraction S_l) of the S_l synapses of each layer, the least important first; then stranded units.
 
-    Synapses of importance exactly 0 all go when they are more than that. Ties are broken by position: the synapse
-    that stands first in the weight matrix, row by row, goes first. At least one synapse goes, however small the
-    fraction. A hidden unit needs a synapse from below and, unless in the last layer, one to above; units without are
-    removed with their remaining synapses, which may strand others, until all are connected: to the layers next to
-    theirs, not all to one another, so parts without a synapse between them stay or go each for itself. Visible units
-    stay, connected or not. A layer that would lose its last unit is an error, and the machine stays as it was.
-
+    At least one synapse goes, and all of importance exactly 0. Ties are broken by position, row by row. A hidden unit
+    needs a synapse from below and, unless in the last layer, one to above; units without go with their remaining
+    synapses, which may strand others, until each is connected to the layers next to its own. Visible units stay.
     importance : one array (n_l, n_l+1) a layer, finite; where there is no synapse it is ignored
     fraction : of the synapses a layer, in (0, 1)
-
     Raises ValueError for another fraction, importance that does not fit or is not finite, and where no unit is left.
     """
     if not isinstance(fraction, (int, float, np.number)) or not 0.0 < fraction < 1.0:
@@ -50,9 +45,9 @@ def prune(machine: BoltzmannMachine, importance: Layers, fraction: float) -> Pru
 def prune_to(machine: BoltzmannMachine, importance: Layers, n_synapses: Any) -> BoltzmannMachine:
     """The machine that keeps the n_synapses[l] most important synapses of layer l, ties broken as in `prune`.
 
-    Where that strands units, these go and the choice is made anew among the synapses of the others, until none is
-    stranded. So as many synapses are left as asked, or, where the others have fewer, all of theirs.
-    n_synapses : one count a layer. Raises ValueError as `prune`, and for a count that is not from 1 to the layer's.
+    Where that strands units, these go and the choice is made anew among the synapses of the others: as many are left
+    as asked, or, where the others have fewer, all of theirs. Raises ValueError as `prune`, and for other counts than 1
+    to the layer's.
     """
     importance = check_importance(machine, importance)
     for layer, (n, existing) in enumerate(zip(n_synapses, machine.n_synapses, strict=True)):
