@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from analysis import training
-from analysis.kernels import binary, draws, gibbs, learning, meanfield, products, spectrum, sums, threads
+from analysis.kernels import binary, draws, gibbs, learning, meanfield, products, spectrum, sums, threads, vectors
 from analysis.kernels.jit import kernel
 from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, TWO, WIDTH
 from analysis.machine import graph
@@ -82,9 +82,17 @@ def sigmoid(x):
     return training.mean_field(machine, np.zeros((1, 1)))[1][0]
 
 
-@kernel
 def draw(bits, odds):
-    return draws.draw(bits, odds)
+    """r (1 + odds), see draws.draw."""
+    bits, odds = (np.broadcast_to(x, PANEL).astype(kind) for x, kind in ((bits, np.uint32), (odds, np.float32)))
+    out = np.empty(PANEL, np.float32)
+    draw_all(out, bits, odds)
+    return out[0]
+
+
+@kernel
+def draw_all(out, bits, odds):
+    vectors.store(out, 0, 0, draws.draw(vectors.load(bits, 0, 0, PANEL), vectors.load(odds, 0, 0, PANEL)))
 
 
 def exp(x):
@@ -130,7 +138,7 @@ def triples():
 @kernel
 def fma_of(out, a, b, c):
     for k in range(out.size):
-        out[k] = sums.fma(a[k], b[k], c[k])
+        out[k] = sums.fma_of(a[k], b[k], c[k])
 
 
 def test_fma_of_the_twin_is_the_exact_value_rounded_once():
@@ -288,7 +296,7 @@ def test_row_sum_adds_the_rows_of_each_chain_in_the_order_of_its_list(n_rows):
     panel, offset = rough(rng, 3 * PANEL + 40 * PANEL), 3 * PANEL
     chosen = rng.integers(0, 40, (2 * CHAINS, 12))
     total, first = np.full((CHAINS, PANEL), 7, np.float32), 2 * GROUP
-    row_sum(total, first, panel, offset, (PANEL // 2 * chosen).astype(np.uint16), CHAINS + first, n_rows)
+    row_sum(total, first, panel.view(np.int64), offset, (PANEL // 2 * chosen).astype(np.uint16), CHAINS + first, n_rows)
     for c in range(CHAINS):
         rows = [panel[offset + PANEL * r :][:PANEL] for r in chosen[CHAINS + c, :n_rows]]
         expected = naive.lane_sum(np.ones(n_rows), rows) if first <= c < first + GROUP else 7
@@ -298,7 +306,7 @@ def test_row_sum_adds_the_rows_of_each_chain_in_the_order_of_its_list(n_rows):
 def test_row_sum_reaches_the_last_row_that_16_bits_can_count():
     panel = np.arange(8192 * PANEL, dtype=np.float32)
     total, rows = np.zeros((CHAINS, PANEL), np.float32), np.full((CHAINS, 1), 8191 * PANEL // 2, np.uint16)
-    row_sum(total, 0, panel, 0, rows, 0, 1)
+    row_sum(total, 0, panel.view(np.int64), 0, rows, 0, 1)
     assert total[0].tolist() == panel[-PANEL:].tolist()
 
 

@@ -124,9 +124,10 @@ def list_active(rows, longest, words, begin, end, first, last):
 @kernel
 def sum_active(sums, by_chain, panel, place, rows, longest, n_tiles):
     """sums[PANEL t + u, c] = sum_k w_uk x_k for PANEL units from the panel at `place`, adding rows of active units."""
+    pairs = panel.view(np.int64)
     for t in range(n_tiles):
         for c in range(0, CHAINS, GROUP):
-            row_sum(by_chain, c, panel, place, rows, CHAINS * t + c, longest[(CHAINS * t + c) // GROUP])
+            row_sum(by_chain, c, pairs, place, rows, CHAINS * t + c, longest[(CHAINS * t + c) // GROUP])
         transpose(sums, PANEL * t, by_chain)
 
 
