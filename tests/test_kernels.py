@@ -365,12 +365,12 @@ def test_odds_and_draws_of_lanes_are_those_of_single_units():
 
 @kernel
 def popcount(word):
-    return products.popcount(word)
+    return vectors.popcount(word)
 
 
 @kernel
 def lowest_bit(word):
-    return sums.lowest_bit(word)
+    return vectors.lowest_bit(word)
 
 
 def test_popcount_and_lowest_bit_are_those_of_the_binary_number():
@@ -454,13 +454,13 @@ def test_relax_sets_the_sigmoid_of_the_input_and_returns_the_largest_change(n):
 
 
 @kernel
-def lane_dots(total, place, tiles, i, neighbour, first, last):
-    products.lane_dots(total, place, tiles, i, neighbour, first, last)
+def lane_dots(total, place, tiles, i, others):
+    products.lane_dots(total, place, tiles, i, others)
 
 
 @kernel
-def both_on(total, place, words, i, neighbour, first, last):
-    products.both_on(total, place, words, i, neighbour, first, last)
+def both_on(total, place, words, i, others):
+    products.both_on(total, place, words, i, others)
 
 
 @pytest.mark.parametrize("n_tiles", [0, 1, 3])
@@ -468,8 +468,8 @@ def test_lane_dots_add_tiles_in_ascending_order_and_lanes_by_halves(n_tiles, syn
     tiles, neighbour = rough(np.random.default_rng(9), n_tiles, 7, PATTERNS), synapses[0]
     for last in (FIRST + 1, FIRST + GROUP, LAST):
         total = np.full(GROUP + 3, 7, np.float32)
-        lane_dots(total, 2, tiles, 4, neighbour, FIRST, last)
-        others = [neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)]
+        others = np.array([neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)])
+        lane_dots(total, 2, tiles, 4, np.stack([others, PATTERNS * others]))
         expected = [naive.lane_dot(tiles[:, 4].ravel(), tiles[:, j].ravel()) for j in others]
         assert total.tolist() == [7, 7, *(float(x) for x in expected), 7]
 
@@ -479,8 +479,8 @@ def test_both_on_counts_the_chains(n_tiles, synapses):
     words, neighbour = words_of(np.random.default_rng(10), n_tiles, 7), synapses[0]
     for last in (FIRST + 1, FIRST + GROUP, LAST):
         total = np.full(GROUP + 3, 7, np.float32)
-        both_on(total, 2, words, 4, neighbour, FIRST, last)
-        others = [neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)]
+        others = np.array([neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)])
+        both_on(total, 2, words, 4, np.stack([others, PATTERNS * others]))
         expected = [sum((int(tile[4]) & int(tile[j])).bit_count() for tile in words) for j in others]
         assert total.tolist() == [7, 7, *expected, 7]
 

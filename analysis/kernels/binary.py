@@ -21,12 +21,12 @@ from analysis.kernels.draws import draw_chains, draw_units, draw_word, exp
 from analysis.kernels.jit import kernel
 from analysis.kernels.layouts import AT_ONCE, BLOCK, CHAINS, GROUP, PANEL, PATTERNS
 from analysis.kernels.sums import (
-    lowest_bit,
     row_sum,
     transpose,
     word_sum,
     word_sums,
 )
+from analysis.kernels.vectors import lowest_bit
 
 _f32, _i64, _u64 = np.float32, np.int64, np.uint64  # a bare number for an argument compiles the callee once more
 TILES_A_WORD = CHAINS // PATTERNS

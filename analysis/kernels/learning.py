@@ -14,7 +14,8 @@ import numpy as np
 from analysis.kernels.arrays import zeros
 from analysis.kernels.jit import kernel
 from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, SPAN
-from analysis.kernels.products import both_on, lane_dots, learn_row, popcount, span_counts, span_dots
+from analysis.kernels.products import both_on, lane_dots, learn_row, span_counts, span_dots
+from analysis.kernels.vectors import popcount
 
 _f32 = np.float32
 DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats
@@ -37,6 +38,7 @@ def learn(begin, end, graph, velocity, present, positive, negative, words, count
     for i in range(begin, end):
         widest = max(widest, start[i + 1] - middle[i])
     data, model = np.empty(widest + GROUP, np.float32), np.empty(widest + GROUP, np.float32)
+    others = np.empty((2, GROUP), np.int64)
     scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
     n_diverged = 0
     for layer in range(1, layers.size - 1):
@@ -50,11 +52,14 @@ def learn(begin, end, graph, velocity, present, positive, negative, words, count
         for i in range(first, last):
             row, n = middle[i], start[i + 1] - middle[i]
             for k in range(0, n, GROUP):
-                lane_dots(data, k, positive, i, neighbour, row + k, row + n)
+                for g in range(GROUP):  # beyond the last synapse that one is repeated
+                    others[0, g] = neighbour[row + min(k + g, n - 1)]
+                    others[1, g] = PATTERNS * others[0, g]
+                lane_dots(data, k, positive, i, others)
                 if len(negative):
-                    lane_dots(model, k, negative, i, neighbour, row + k, row + n)
+                    lane_dots(model, k, negative, i, others)
                 else:
-                    both_on(model, k, words, i, neighbour, row + k, row + n)
+                    both_on(model, k, words, i, others)
             for k in range(n):
                 gradient = data[k] * scale - model[k] * scale_model
                 row_velocity[row + k] = momentum * row_velocity[row + k] + rate * gradient

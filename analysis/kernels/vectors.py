@@ -470,3 +470,13 @@ def one_at_a_time(typing):
         return context.get_dummy_value()
 
     return types.void(), codegen
+
+
+@intrinsic
+def lane(typing, x, k):
+    """Lane k of a vector."""
+
+    def codegen(context, builder, sig, args):
+        return builder.extract_element(builder.extract_value(args[0], 0), args[1])
+
+    return x.number(x, types.int64), codegen
