@@ -4,7 +4,9 @@ import naive
 import numpy as np
 import pytest
 
-from analysis.kernels import draws, gibbs, sums, vectors
+from analysis.kernels import draws, gibbs, vectors
+from analysis.kernels.draws import draw_whole
+from analysis.kernels.gibbs import whole_sum, whole_sums
 from analysis.kernels.jit import kernel
 from analysis.kernels.layouts import CHAINS, PANEL, TWO
 from analysis.machine import graph
@@ -34,16 +36,6 @@ def numbers(rounded, built, u):
     return (rounded.twice[built.start[u] : built.start[u + 1]] & 0xFFFF).astype(np.uint16).astype(np.int16).astype(int)
 
 
-@kernel
-def whole_sum(total, row, words, tile, first, last, neighbour, twice):
-    sums.whole_sum(total, row, words, tile, first, last, neighbour, twice)
-
-
-@kernel
-def whole_sums(total, row, words, tile, first, last, neighbour, twice):
-    sums.whole_sums(total, row, words, tile, first, last, neighbour, twice)
-
-
 @pytest.mark.parametrize(("add", "n_tiles"), [(whole_sum, 1), (whole_sums, TWO)])
 def test_whole_sums_add_the_whole_numbers_of_units_that_are_on(add, n_tiles):
     rng = np.random.default_rng(1)
@@ -55,11 +47,6 @@ def test_whole_sums_add_the_whole_numbers_of_units_that_are_on(add, n_tiles):
         on = np.array([[int(words[1 + t, u]) >> c & 1 for c in range(CHAINS)] for u in neighbour[1:14]])
         assert total[2 + PANEL * t].tolist() == (whole[1:14] @ on).tolist()
     assert (np.delete(total, 2 + PANEL * np.arange(n_tiles), axis=0) == 7).all()
-
-
-@kernel
-def draw_whole(total, row, bits, bits_row, grain, bias, margin):
-    return draws.draw_whole(total, row, bits, bits_row, grain, bias, margin)
 
 
 @pytest.mark.parametrize("margin", [0.0, 1e-4, 0.1, np.inf])

@@ -1,10 +1,7 @@
 """Random bits, odds, and the states that they decide.
 
-    draw_chains, draw_units    random bits: of four units in CHAINS chains, of BLOCK units in one
-    draw                       r (1 + odds) < 1 with probability 1 / (1 + odds), odds = exp(-input)
-    draw_word, draw_lanes      states of a unit in CHAINS chains, of PANEL units in one
-    draw_whole                 the same from sums of whole numbers, and where those leave a doubt (see `gibbs`)
-    odds_lanes, relax          odds of PANEL units; graded states sigmoid(input)
+    uniform   r = Philox4x32-7(counter = (unit / 4, step, chain, stream), key = seed)[unit % 4]
+    draw      r (1 + odds) < 1 with probability 1 / (1 + odds), odds = exp(-input)
 
 Every number is rounded in a stated order, on vectors of any width the same. Source of Philox: Salmon et al. (2011)
 SC'11, doi:10.1145/2063384.2063405.
@@ -12,16 +9,15 @@ SC'11, doi:10.1145/2063384.2063405.
 
 import numpy as np
 
-from analysis.kernels.jit import formula
-from analysis.kernels.layouts import BLOCK, CHAINS, PANEL, PATTERNS
-from analysis.kernels.vectors import (
-    ascending, at, convert, fma, in_turn, largest, load, product, select, splat, steps, store, view, word,
-)
+from analysis.kernels.jit import formula, kernel
+from analysis.kernels.lanes import in_turn
+from analysis.kernels.layouts import BLOCK, CHAINS, PANEL
+from analysis.kernels.vectors import convert, fma, load, select, store, view
 
-_f32, _i32, _u32, _u64 = np.float32, np.int32, np.uint32, np.uint64
+_f32, _i32, _u64 = np.float32, np.int32, np.uint64
 _FACTORS, _WEYL = (_u64(0xD2511F53), _u64(0xCD9E8D57)), (_u64(0x9E3779B9), _u64(0xBB67AE85))
-_LOWEST, _HIGHEST, _LOG2_E = _f32(-80.0), _f32(80.0), _f32(np.log2(np.e))
-_BLOCKS = BLOCK // 4
+_ASCENDING, _BLOCKS = np.arange(CHAINS, dtype=np.uint32), BLOCK // 4
+_LOW, _LOG2_E = _u64(0xFFFFFFFF), _f32(np.log2(np.e))
 _SHIFT = _f32(1.5 * 2.0**23)  # no float32 of this size has a fraction
 _EXP = tuple(map(_f32, (1.32647e-3, 9.67151e-3, 5.550734e-2, 2.4022242e-1, 6.9314698e-1, 1.0)))  # of 2^f, f^5 first
 _ROUGH = tuple(map(_f32, (7.7052549e-2, -3.489135e-3, 4.7092702e-1, 4.5551056e-1)))  # of 2^(m - 1), 1 <= m < 2
@@ -29,9 +25,9 @@ _FRACTION, _ONE = 0x7FFFFF, 0x3F800000  # bits of a float32: those behind the po
 
 
 @formula
-def philox(counter, key):
-    """Four vectors of random words = Philox4x32-7(counter: four vectors, key: two numbers)."""
-    (c0, c1, c2, c3), (k0, k1) = counter, key
+def philox(block, step, chain, key):
+    """Four vectors of random words = Philox4x32-7(counter = (block, step, chain, stream), key = seed)."""
+    c0, c1, c2, c3, k0, k1 = block, step, chain, (block & 0) + key[2], key[0], key[1]
     for _ in range(7):
         (low0, high0), (low1, high1) = product(c0, _FACTORS[0]), product(c2, _FACTORS[1])
         c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
@@ -40,23 +36,39 @@ def philox(counter, key):
 
 
 @formula
-def draw_chains(out, row, block, step, chain, key):
-    """out[row + j, c] = word j of Philox4x32-7(counter = (block, step, chain + c, stream), key = seed), c < CHAINS.
+def product(x, factor):
+    """(low words, high words) of x times the factor, of uint32, by pairs."""
+    pairs = view(x, _u64)
+    even, odd = (pairs & _LOW) * factor, (pairs >> 32) * factor
+    low, high = (even & _LOW) | (odd << 32), (even >> 32) | (odd & ~_LOW)
+    return view(low, np.uint32), view(high, np.uint32)
+
+
+@kernel
+def random_chains(out, first, last, key, step, chain):
+    """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1; c < CHAINS.
 
     out (n, CHAINS) uint32, C-contiguous; key (3,) uint64: seed (two words), stream.
     """
-    same = splat(_u32(block), CHAINS, 1), splat(_u32(step), CHAINS, 1), splat(_u32(key[2]), CHAINS, 1)
-    words = philox((same[0], same[1], ascending(CHAINS) + chain, same[2]), (key[0], key[1]))
-    for j in range(4):
-        store(out, (row + j) * CHAINS, 0, words[j])
+    ascending = load(_ASCENDING, 0, 0, CHAINS)
+    for k in range((last + 3) // 4 - first // 4):
+        same = ascending & 0
+        words = philox(same + (first // 4 + k), same + step, ascending + chain, key)
+        for j in range(4):
+            store(out, (4 * k + j) * CHAINS, 0, words[j])
 
 
-@formula
-def draw_units(out, place, block, step, chain, key):
-    """out[place + 4 k + j] = word j of Philox4x32-7 at (block + k, step, chain, stream), 4 k + j < BLOCK; uint32."""
-    same = splat(_u32(step), _BLOCKS, 1), splat(_u32(chain), _BLOCKS, 1), splat(_u32(key[2]), _BLOCKS, 1)
-    words = philox((ascending(_BLOCKS) + block, same[0], same[1], same[2]), (key[0], key[1]))
-    store(out, place, 0, in_turn(words[0], words[1], words[2], words[3]))
+@kernel
+def random_bits(out, first_block, n_blocks, key, step, chain):
+    """out[k] = the 32 random bits of unit 4 first_block + k, for one chain, k < 4 n_blocks; uint32.
+
+    Whole vectors are computed: up to BLOCK - 4 more numbers follow, for which `out` has room.
+    """
+    ascending = load(_ASCENDING, 0, 0, _BLOCKS)
+    for first in range(0, n_blocks, _BLOCKS):
+        same = ascending & 0
+        words = philox(ascending + (first_block + first), same + step, same + chain, key)
+        store(out, 4 * first, 0, in_turn(words[0], words[1], words[2], words[3]))
 
 
 @formula
@@ -65,16 +77,23 @@ def exp(x):
 
     2^f by the polynomial of degree 5 whose largest relative error is least (9e-8) among those with p(0) = 1.
     """
-    x = select(x > _LOWEST, x, _LOWEST)
-    x = select(x < _HIGHEST, x, _HIGHEST)
+    x = select(x > _f32(-80.0), x, _f32(-80.0))
+    x = select(x < _f32(80.0), x, _f32(80.0))
     rounded = fma(x, _LOG2_E, _SHIFT)  # n stands in the lowest bits
     f = fma(x, _LOG2_E, _SHIFT - rounded)
-    p = fma(_EXP[0], f, _EXP[1])
-    p = fma(p, f, _EXP[2])
-    p = fma(p, f, _EXP[3])
-    p = fma(p, f, _EXP[4])
-    p = fma(p, f, _EXP[5])
+    p = fma(fma(fma(_EXP[0], f, _EXP[1]), f, _EXP[2]), f, _EXP[3])
+    p = fma(fma(p, f, _EXP[4]), f, _EXP[5])
     return view(view(p, _i32) + (view(rounded, _i32) << 23), _f32)
+
+
+@kernel
+def exponential(x):
+    """exp(x) elementwise, (n, m) float32."""
+    out = np.empty_like(x)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = exp(x[i, j])
+    return out
 
 
 @formula
@@ -96,12 +115,12 @@ def draw(bits, odds):
 def draw_word(below, above, row, bits, bits_row, factor, bias):
     """Word with bit c on with probability 1 / (1 + odds), odds = exp(-(bias + factor (below + above)[row, c])).
 
-    below, above (n, CHAINS) float32, bits (n, CHAINS) uint32. below[row] takes the odds. Returns uint64.
+    below, above (n, CHAINS) float32, bits (n, CHAINS) uint32. below[row] takes the odds.
     """
     total = load(below, row * CHAINS, 0, CHAINS) + load(above, row * CHAINS, 0, CHAINS)
     odds = exp(-fma(factor, total, bias))
     store(below, row * CHAINS, 0, odds)
-    return word(draw(load(bits, bits_row * CHAINS, 0, CHAINS), odds) < 1.0)
+    return view(draw(load(bits, bits_row * CHAINS, 0, CHAINS), odds) < 1.0, _u64)
 
 
 @formula
@@ -114,7 +133,7 @@ def draw_whole(total, row, bits, bits_row, grain, bias, margin):
     odds = rough_power(convert(load(total, row * CHAINS, 0, CHAINS), _i32) * grain + bias)
     r, one = convert(load(bits, bits_row * CHAINS, 0, CHAINS) >> 8, _f32), _f32(2.0**24)
     value = fma(r, odds, r)
-    return word(value < one - one * margin), word(value < one + one * margin)
+    return view(value < one - one * margin, _u64), view(value < one + one * margin, _u64)
 
 
 @formula
@@ -132,23 +151,3 @@ def odds_lanes(total, row, j, bias, factor):
     """total[row, j + c] <- exp(-(bias[0, j + c] + factor total[row, j + c])), c < PANEL; float32, two dimensions."""
     z = fma(factor, load(total, row * total.shape[1], j, PANEL) + 0.0, load(bias, 0, j, PANEL))
     store(total, row * total.shape[1], j, exp(-z))
-
-
-@formula
-def relax(tiles, tile, first, last, below, above, row, factor, bias, n):
-    """tiles[tile, u, c] = sigmoid(bias[u] + factor (below + above)[row + u - first, c]) for c < n, else 0, u < last.
-
-    Returns the largest change, from 0 on. tiles (n_tiles, n_units, PATTERNS), below, above (n_rows, PATTERNS), bias
-    (n_units,) float32.
-    """
-    states, sums, change = tile * tiles.shape[1] * PATTERNS, (row - first) * PATTERNS, splat(_f32(0.0), PATTERNS, 1)
-    there = ascending(PATTERNS) < n
-    for u in range(first, last):
-        total = load(below, sums, u * PATTERNS, PATTERNS) + load(above, sums, u * PATTERNS, PATTERNS)
-        odds = exp(-fma(factor, total, at(bias, 0, u)))
-        value = select(there, _f32(1.0) / (odds + _f32(1.0)), _f32(0.0))
-        moved = value - load(tiles, states, u * PATTERNS, PATTERNS)
-        moved = view(view(moved, _i32) & 0x7FFFFFFF, _f32)
-        change = select(moved > change, moved, change)
-        store(tiles, states, u * PATTERNS, value)
-    return largest(change)

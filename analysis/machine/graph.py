@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.kernels import arrays
+from analysis.kernels import layouts
 from analysis.kernels.layouts import CHAINS, PANEL, PATTERNS
 from analysis.kernels.words import pack, unpack
 from analysis.machine.model import BoltzmannMachine
@@ -72,7 +72,7 @@ def panels(machine):
                 blocks.append(_blocks(matrix))
                 size += blocks[-1].size
     # The kernels read whole groups of rows, beyond the last one too.
-    panel = arrays.zeros((size + PANEL * PANEL if size else 0,), np.float32)
+    panel = layouts.zeros((size + PANEL * PANEL if size else 0,), np.float32)
     np.concatenate(blocks, out=panel[:size])
     return panel, below, above
 
@@ -126,7 +126,7 @@ def from_words(words, layer, n):
 def to_tiles(patterns, n_units):
     """Patterns (n, n_0) -> tiles (n_tiles, n_units, PATTERNS) float32 with the hidden units at 0."""
     n, n_visible = patterns.shape
-    tiles = arrays.zeros((-(-n // PATTERNS), n_units, PATTERNS), np.float32)
+    tiles = layouts.zeros((-(-n // PATTERNS), n_units, PATTERNS), np.float32)
     for tile, first in zip(tiles, range(0, n, PATTERNS)):
         part = patterns[first : first + PATTERNS]
         tile[:n_visible, : len(part)] = part.T
