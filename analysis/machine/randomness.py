@@ -12,7 +12,7 @@ import json
 
 import numpy as np
 
-from analysis.kernels import binary
+from analysis.kernels import draws, layouts
 
 _AT_ONCE = 2**18  # normal numbers whose uniforms are in memory together
 
@@ -38,8 +38,8 @@ def key(seed, stream=0):
 
 def bits(seed, stream, n, first=0):
     """(n,) uint32 of random bits; those from `first` on, a multiple of 4."""
-    out = np.empty(n + binary.BLOCK, dtype=np.uint32)
-    binary.random_bits(out, first // 4, -(-n // 4), key(seed, stream), 0, 0)
+    out = np.empty(n + layouts.BLOCK, dtype=np.uint32)
+    draws.random_bits(out, first // 4, -(-n // 4), key(seed, stream), 0, 0)
     return out[:n]
 
 

@@ -15,8 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from analysis.kernels import binary, gibbs, learning, meanfield, rbm
-from analysis.kernels.arrays import zeros
-from analysis.kernels.layouts import PATTERNS
+from analysis.kernels.layouts import PATTERNS, zeros
 from analysis.kernels.threads import share, share_all
 from analysis.kernels.words import pack
 from analysis.machine.arguments import check_binary, check_count
