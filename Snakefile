@@ -21,7 +21,7 @@ from analysis.experiment import config as protocol
 from analysis.experiment.settings import conditions
 from analysis.files import yamlfile
 from analysis.files.provenance import ROOMS, fingerprint
-from analysis.verdicts.report import ends_of_logs
+from analysis.workflow.logs import ends_of_logs
 from analysis.workflow import guard, progress, rules as asked
 
 guard.enter(workflow.basedir)

@@ -17,8 +17,8 @@ from analysis.experiment import config as protocol
 from analysis.experiment.maps import jobs
 from analysis.files import yamlfile
 from analysis.files.provenance import fingerprint
-from analysis.verdicts.atlas import read_of
-from analysis.verdicts.report import ends_of_logs
+from analysis.verdicts.maps import read_of
+from analysis.workflow.logs import ends_of_logs
 from analysis.workflow import guard, progress, rules as asked
 
 guard.enter(workflow.basedir)

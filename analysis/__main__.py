@@ -116,9 +116,9 @@ def map_cells(options):
 
 def collect_maps(options):
     """Put the jobs of all maps together: data/maps.nc."""
-    from analysis.verdicts import atlas
+    from analysis.verdicts import maps
 
-    whole.write(atlas.collect(options.runs, options.config), options.output)
+    whole.write(maps.collect_maps(options.runs, options.config), options.output)
 
 
 def compile_kernels(options):
@@ -131,9 +131,9 @@ def compile_kernels(options):
 
 def summary(options):
     """Write the table of claims from the claim datasets."""
-    from analysis.verdicts import claims
+    from analysis.workflow import summary
 
-    claims.summary(options.data, options.figures, options.data, options.results)
+    summary.write(*(Path(folder) for folder in (options.data, options.figures, options.results)))
     print((Path(options.figures) / "claims.md").read_text())
 
 

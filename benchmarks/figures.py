@@ -6,21 +6,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 
-from analysis.figures.style import (
-    BLACK,
-    BLUE,
-    COLUMN,
-    GREEN,
-    GREY,
-    ORANGE,
-    PAGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    save,
-    theme,
-    tidy,
-)
+from analysis.figures.style import COLUMN, PAGE, save, theme, tidy
+from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from benchmarks import peers
 from benchmarks.table import contest, ratio
 from benchmarks.work import FLOOR, OURS

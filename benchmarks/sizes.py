@@ -44,7 +44,7 @@ def measure(n_units, share):
     states = sample(machine, N_CHAINS, N_STEPS, 0)
     sampled = time.process_time()
     states = [np.resize(x, (N_SAMPLES, x.shape[1])) for x in states]
-    machine = pruning.prune(machine, pruning.variance_fi(machine, states, 0), 0.1).machine
+    machine = pruning.prune(machine, pruning.CRITERIA["variance_fi"](machine, states, 0), 0.1).machine
     pruned = time.process_time()
     return {
         "synapses": n_synapses,

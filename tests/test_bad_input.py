@@ -520,19 +520,19 @@ CALLS = {
     ),
     "eigenvector of ragged rows": (lambda: fisher.first_eigenvector(RAGGED), f"matrix: {UNEVEN}"),
     "criterion on one layer": (
-        lambda: pruning.variance_fi(MACHINE, STATES[:1], 0),
+        lambda: pruning.CRITERIA["variance_fi"](MACHINE, STATES[:1], 0),
         "states: found 1 arrays, expected 2",
     ),
     "criterion on other units": (
-        lambda: pruning.heuristic_fi(MACHINE, STATES[:1] * 2, 0),
+        lambda: pruning.CRITERIA["heuristic_fi"](MACHINE, STATES[:1] * 2, 0),
         "states[1]: found shape (10, 4",
     ),
     "eigenvector on other units": (
-        lambda: pruning.eigenvector(MACHINE, STATES[:1] * 2, 0),
+        lambda: pruning.CRITERIA["eigenvector"](MACHINE, STATES[:1] * 2, 0),
         "states[1]: found shape (10, ",
     ),
     "eigenvector of a deep machine": (
-        lambda: pruning.eigenvector(DEEP, STATES, 0),
+        lambda: pruning.CRITERIA["eigenvector"](DEEP, STATES, 0),
         "criterion 'eigenvector': found 2 l",
     ),
     # Pruning

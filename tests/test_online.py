@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from analysis import exact, pruning
-from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
 from analysis.machine.sampling import sample
@@ -132,7 +131,7 @@ def test_continuous_pruning_leaves_the_wanted_number_over_all_layers():
 
 def test_what_does_not_fit_is_refused():
     machine = naive.machine_of((4, 3))
-    with pytest.raises(ValueError, match="state: found 1 layers, expected 2"):
+    with pytest.raises(ValueError, match="state: found 1 arrays, expected 2, one a layer"):
         online.dream(machine, [np.zeros(4)], 3, 3, 0)
     with pytest.raises(ValueError, match=r"state\[1\]: found shape \(1, 2\), expected \(n, 3\)"):
         online.dream(machine, [np.zeros(4), np.zeros(2)], 3, 3, 0)
@@ -140,11 +139,3 @@ def test_what_does_not_fit_is_refused():
         online.dream(machine, start_of(machine), 3, 0, 0)
     with pytest.raises(ValueError, match="n_synapses: found 13, expected at most the machine's"):
         online.prune_continuously(machine, start_of(machine), 13, 3, 3, 0)
-
-
-def test_the_rows_of_the_graph_hold_the_synapses_layer_by_layer():
-    machine = naive.machine_of((4, 3, 2))
-    numbers = [np.arange(m.size, dtype=f32).reshape(m.shape) * m for m in machine.masks]
-    joint, places = online._to_rows(graph.build(machine), machine, numbers)
-    for matrix, place, mask in zip(numbers, places, machine.masks):
-        np.testing.assert_array_equal(online._to_matrix(joint, place, mask), matrix)

@@ -17,7 +17,7 @@ def machine():
 
 
 def test_what_is_left_is_the_machine_that_prune_gives(machine):
-    importance = pruning.weight(machine, sample(machine, 100, 1, 0), 0)
+    importance = pruning.CRITERIA["weight"](machine, sample(machine, 100, 1, 0), 0)
     expected = pruning.prune(machine, importance, 0.5).machine
     look = playground.look(machine, "weight", 0.5)
     assert look.machine.n_units == expected.n_units

@@ -93,7 +93,7 @@ def test_errors_are_those_of_their_definition(made):
     machine = protocol.machine_of(run, 0)
     diagonal = np.diag(exact.fisher_information(machine))[sum(machine.n_units) :]
     states = [x[:1000] for x in proxy.draw_exactly(machine, 10**5, derive(1, "draws"))]
-    x = pruning.variance_fi(machine, states, 0)[0].ravel()
+    x = pruning.CRITERIA["variance_fi"](machine, states, 0)[0].ravel()
     found = found.sel(estimate="equilibrium", n_samples=1000)
     expected = np.sqrt(np.mean((x - diagonal) ** 2) / np.mean(diagonal**2))
     assert float(found["relative_error"]) == pytest.approx(expected, rel=1e-5)

@@ -156,10 +156,10 @@ def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):
     """8,191 units are the widest layer whose rows are counted in 16 bits; wider ones have no panels."""
     rng = np.random.default_rng(0)
     for n in (8191, 8192):
-        machine = BoltzmannMachine((np.full(n, 2.0), np.zeros(2)), (rng.normal(0, 0.05, (n, 2)),))
-        states = []
+        weights, states = rng.normal(0, 0.05, (n, 2)), []
         for share in (0, 2):
             monkeypatch.setattr(graph, "DENSE", share)
+            machine = BoltzmannMachine((np.full(n, 2.0), np.zeros(2)), (weights,))
             states.append(sample(machine, 40, 2, 0))
         for a, b in zip(*states):
             np.testing.assert_array_equal(a, b)
@@ -182,7 +182,7 @@ def test_a_number_that_is_no_count_is_refused(name, value):
         ([np.zeros((2, 4))], "initial: found 1 layers, expected 2"),
         ([np.zeros((2, 4)), np.zeros((2, 4))], "initial[1]: found shape (2, 4), expected (n, 3) with n >= 1"),
         ([np.zeros((2, 4)), np.full((2, 3), 2)], "initial[1]: found values other than 0 and 1, expected binary"),
-        ([np.zeros((2, 4)), np.zeros((3, 3))], "initial: found [2, 3] chains, expected 2 in every layer"),
+        ([np.zeros((2, 4)), np.zeros((3, 3))], "initial: found [2, 3] states, expected as many in every layer"),
     ],
 )
 def test_initial_states_that_do_not_fit_are_refused(initial, message):

@@ -9,16 +9,16 @@ import math
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
-from analysis.data import images as sources
-from analysis.data import patterns
-from analysis.data.images import read
+from analysis.data import arrayfiles, images, patterns
 from analysis.data.rules import check_dataset
+from analysis.files.checkout import ROOT
 from analysis.machine.model import check_memory
 from analysis.machine.randomness import choice, derive, permutation
 
 
-def load(rule):
+def load(rule: dict) -> xr.Dataset:
     """The Dataset that `data.load` describes, of the images at rule["path"].
 
     Images are cropped (rows y0 to y1 - 1, columns x0 to x1 - 1), made grey and binary by one threshold for all images,
@@ -28,14 +28,15 @@ def load(rule):
 
     Raises
     ------
-    ValueError : a rule against `rules.OwnImages`, or that the images don't fit; images as for `images.read`
+    ValueError : a rule against `rules.OwnImages`, or that the images don't fit; a damaged file
+    OSError : files that this user may not read, or can't at present
     """
     check_dataset(rule)
-    images, classes, digest = read(rule["path"], rule.get("variable"), rule.get("labels"))
-    name, n_images = Path(rule["path"]).name, len(images)
-    binary, text = _binarise(_grey(_crop(images, rule.get("crop")), rule.get("grey"), name), rule["binarise"], name)
+    levels, labels, how_read = _read(rule)
+    name, n_images = Path(rule["path"]).name, len(levels)
+    binary, text = _binarise(_grey(_crop(levels, rule.get("crop")), rule.get("grey"), name), rule["binarise"], name)
     split = _patches if "patch" in rule else _images
-    train, test, layout, labels, how, extent = split(binary, classes, rule)
+    train, test, layout, labels, how = split(binary, labels, rule)
     what = "images" if "patch" not in rule else f"circular {len(layout[0])}-pixel patches of {n_images:,} images"
     return patterns.dataset(
         train,
@@ -45,25 +46,36 @@ def load(rule):
         title=f"{what} in {name}, binary",
         source=name,
         licence="not stated",
-        sha256=digest,
+        sha256=signature(rule),
         sha256_of="the file, or the names and contents of the folder's pictures",
-        binarised=text,
+        binarised=text + how_read,
         split=how,
-        rows=extent[0],
-        columns=extent[1],
     )
 
 
 def files(rule: dict | str) -> list[Path]:
     """Every file that a `dataset:` reads where it lies: the pictures of a folder, or one file; none of named sets."""
-    own = isinstance(rule, dict) and "path" in rule
-    return sources.files(rule["path"], rule.get("labels")) if own else []
+    return images.files(ROOT / rule["path"], "labels" in rule) if isinstance(rule, dict) and "path" in rule else []
 
 
 def signature(rule: dict | str) -> str:
     """SHA-256 of the names and contents of `files(rule)`: another where one changed, came or went; of none, ""."""
-    own = isinstance(rule, dict) and "path" in rule
-    return sources.signature(rule["path"], rule.get("labels")) if own else ""
+    return images.signature(ROOT / rule["path"], "labels" in rule) if isinstance(rule, dict) and "path" in rule else ""
+
+
+def _read(rule):
+    """Levels (n, rows, columns[, channels]); classes (n,) and their names, or None; how they were read."""
+    path, labels, named, how = ROOT / rule["path"], rule.get("labels"), None, ""
+    if path.is_dir():
+        if labels not in (None, "folders"):
+            raise ValueError(f"dataset/labels: found {labels!r}, expected folders, for a folder of pictures")
+        levels, how = images.pictures(path, labels is not None), f", of {images.AS_SEEN}"
+        if labels:
+            named = np.array([file.parent.name for file in files(rule)])
+    else:
+        levels, named = arrayfiles.arrays(path, rule.get("variable"), labels)
+    levels = arrayfiles.check_images(levels, path.name)
+    return levels, None if named is None else arrayfiles.classes(named, len(levels), path.name), how
 
 
 def _crop(images, crop):
@@ -92,6 +104,11 @@ def _grey(images, rule, name):
         )
     if isinstance(rule, int):
         return images[..., rule]
+    if n_channels in (2, 4):
+        raise ValueError(
+            f"dataset/grey: found {rule} of {n_channels} channels in {name}, the last of which may be transparency, "
+            "expected the number of one; choose it, or compose the images on a ground"
+        )
     total = images.sum(axis=3, dtype=np.float64 if images.dtype.kind == "f" else np.int64)
     return total / n_channels if rule == "mean" else total
 
@@ -142,11 +159,11 @@ def _images(binary, classes, rule):
     order = permutation(derive(split["seed"], "split"), n)
     chosen = np.sort(order[n_test:]), np.sort(order[:n_test])
     train, test = (binary[k].reshape(len(k), -1) for k in chosen)
-    labels = () if classes is None else tuple(classes[k] for k in chosen)
+    labels = () if classes is None else tuple(classes[0][k] for k in chosen)
     if labels:
-        patterns.check_classes(*labels)
+        patterns.check_classes(*labels, classes[1])
     how = f"{n_test:,} of {n:,} images drawn to test (seed {split['seed']}), the others train, in the source's order"
-    return train, test, patterns.grid(rows, columns), labels, how, (rows, columns)
+    return train, test, patterns.grid(rows, columns), labels, how
 
 
 def _patches(binary, _, rule):
@@ -165,4 +182,4 @@ def _patches(binary, _, rule):
     n_train = patch["n_train"]
     train, test = (patterns.patches_at(k, binary, y, x) for k in (drawn[:n_train], drawn[n_train:]))
     how = f"{n:,} of {n_positions:,} positions drawn without replacement (seed {seed}), the first {n_train:,} train"
-    return train, test, (y, x), (), how, (int(y.max()) + 1, int(x.max()) + 1)
+    return train, test, (y, x), (), how

@@ -10,13 +10,16 @@ import hashlib
 import numpy as np
 import xarray as xr
 
+# Governs one thing: which positions of images become patches of the named sets, and in which order.
+PATCHES_SEED = 20211018
+PATCH_RADIUS = 2.1  # pixels: 13 of them
+
 
 def dataset(train, test, layout, labels=(), **attrs):
     """The Dataset that `data.load` describes.
 
     train, test : (n_patterns, n_pixels), values in {0, 1}. layout : row and column of each pixel, (n_pixels,) each.
-    labels : of train and test, (n_patterns,) each, or nothing. attrs : where the patterns come from, and the layout's
-    rows and columns.
+    labels : of train and test, (n_patterns,) each, or nothing. attrs : where the patterns come from.
     """
     variables = {}
     for name, dim, patterns in (("train", "pattern", train), ("test", "test_pattern", test)):
@@ -30,7 +33,7 @@ def dataset(train, test, layout, labels=(), **attrs):
         "pixel_x": ("pixel", column, {"long_name": "column of the pixel", "units": "pixel"}),
         "pixel_y": ("pixel", row, {"long_name": "row of the pixel, downwards", "units": "pixel"}),
     }
-    return xr.Dataset(variables, coords, attrs)
+    return xr.Dataset(variables, coords, attrs | {"rows": int(row.max()) + 1, "columns": int(column.max()) + 1})
 
 
 def threshold_at_mean(images, *more, margin):
@@ -43,16 +46,6 @@ def threshold_at_mean(images, *more, margin):
     total, n = int(cropped[0].sum(dtype=np.int64)), cropped[0].size
     # whole pixels are above the mean where they are above its whole part
     return [(k > total // n).reshape(len(k), -1) for k in cropped], total / n
-
-
-def median(images, highest):
-    """Median of whole numbers from 0 to `highest` by counting them, exact: a whole number or a half.
-
-    images : arrays of any shape.
-    """
-    counts = np.sum([np.bincount(k.ravel(), minlength=highest + 1) for k in images], axis=0)
-    ranks, n = np.cumsum(counts), int(counts.sum())
-    return (np.searchsorted(ranks, (n - 1) // 2, "right") + np.searchsorted(ranks, n // 2, "right")) / 2
 
 
 def grid(rows, columns):
@@ -86,11 +79,16 @@ def patches_at(positions, images, y, x):
     return images.ravel()[first[:, None] + (y * images.shape[2] + x)]
 
 
-def check_classes(train, test):
-    """Raise ValueError unless the labels (n,) to train are of two classes or more, and those to test of no others."""
+def check_classes(train, test, names=None):
+    """Raise ValueError unless the labels (n,) to train are of two classes or more, and those to test of no others.
+
+    names : of the classes, where they are not called by their numbers.
+    """
     missing = np.setdiff1d(test, train)
     if len(missing) or len(np.unique(train)) < 2:
-        found = f"no class {missing[0]}" if len(missing) else "one class alone"
+        names = {k: name for k, name in enumerate(names)} if names is not None else {}
+        absent, only = (names.get(k[0], k[0]) for k in ([*missing, ""], [*train, ""]))
+        found = f"no class {absent}" if len(missing) else f"one class alone, {only}"
         raise ValueError(
             f"labels: found {found} among the {len(train):,} patterns to train, expected every class, and two or more; "
             "take more patterns, or another split"

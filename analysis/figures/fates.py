@@ -5,18 +5,20 @@ and one line in all of them.
 """
 
 import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from scipy.stats import rankdata
 
-from analysis.figures.plotting import QUANTITIES
-from analysis.figures.style import CAUSES, FATES, line, tidy
-from analysis.verdicts import effects
-from analysis.verdicts.effects import NAMES
+from analysis.figures.curves import QUANTITIES
+from analysis.figures.style import CAUSES, FATES, line, tidy, titled
+from analysis.verdicts.comparisons import coefficients
 from analysis.verdicts.intervals import interval
+from analysis.verdicts.names import words
 from analysis.verdicts.survival import residual, survivors
 
 
-def trajectories(part, measure, layer, ax):
+def trajectories(part: xr.Dataset, measure: str, layer: int, ax: Axes) -> Axes:
     """A measure of every unit of the first seed, session by session until its loss; bold: mean over all units, seeds.
 
     Units that survive every session against those that any session removes. Bands: 95 % over the seeds' means.
@@ -33,11 +35,10 @@ def trajectories(part, measure, layer, ax):
         ax.plot(x[known], means.mean(axis=0), color=colour, linestyle=dashes, lw=1.8, label=fate)
         ax.fill_between(x[known], *interval(means), color=colour, alpha=0.3, lw=0)
     ax.set(xlabel="after session", ylabel=QUANTITIES[measure], xticks=x, ylim=(0, np.nanquantile(value, 0.995)))
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
-    return tidy(ax)
+    return titled(ax, part, layer)
 
 
-def survivors_and_lost(part, measure, layer, ax):
+def survivors_and_lost(part: xr.Dataset, measure: str, layer: int, ax: Axes) -> Axes:
     """Distribution of a measure over survivors and lost units, before the loss; all sessions and seeds."""
     cause, value = part[f"loss_cause_{layer}"].values, part[f"unit_{measure}_{layer}"].values
     groups = {"survives": value[cause == 0], "is lost": value[cause > 0]}
@@ -45,52 +46,48 @@ def survivors_and_lost(part, measure, layer, ax):
         x = np.sort(groups[fate])
         ax.step(x, np.arange(1, len(x) + 1) / max(len(x), 1), where="post", color=colour, linestyle=dashes, label=fate)
     ax.set(xlabel=QUANTITIES[measure], ylabel="share of units ≤ x", ylim=(0, 1.02))
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
-    return tidy(ax)
+    return titled(ax, part, layer)
 
 
-def what_units_tell(part, x, y, layer, ax):
+def what_units_tell(part: xr.Dataset, x: str, y: str, layer: int, ax: Axes) -> Axes:
     """Each unit before each session of the first seed: two measures, coloured by what the session does to it."""
     cause = part[f"loss_cause_{layer}"].isel(seed=0).values
     values = [part[f"unit_{name}_{layer}"].isel(seed=0).values for name in (x, y)]
     for (fate, colour), chosen, marker in zip(FATES.items(), (cause == 0, cause > 0), ("o", "x")):
         ax.scatter(*(v[chosen] for v in values), s=6, color=colour, marker=marker, lw=0.7, alpha=0.6, label=fate)
     ax.set(xlabel=QUANTITIES[x], ylabel=QUANTITIES[y])
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
-    return tidy(ax)
+    return titled(ax, part, layer)
 
 
-def causes_of_loss(part, layer, ax):
+def causes_of_loss(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
     """Units lost in each session, by what they lost; mean over seeds."""
-    cause, bottom = part[f"loss_cause_{layer}"], 0.0
+    cause, bottom = part[f"loss_cause_{layer}"], np.zeros(part.sizes["pruning"])
     for code, (label, colour) in CAUSES.items():
         counts = (cause == code).sum(f"unit_{layer}").mean("seed").values
         ax.bar(part["pruning"].values, counts, bottom=bottom, color=colour, label=label, width=0.8, lw=0.4, ec="black")
         bottom = bottom + counts
     ax.set(xlabel="session", ylabel="units lost")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
-    return tidy(ax)
+    return titled(ax, part, layer)
 
 
-def survival_coefficients(part, spec, ax):
+def survival_coefficients(part: xr.Dataset, spec: dict, ax: Axes) -> Axes:
     """Coefficients of the logistic model of survival, layer by layer; right of the line a measure helps to survive."""
     layers = spec["layers"][part.attrs["experiment"]]
     markers, offsets = ("o", "s", "^"), 0.15 * (np.arange(len(layers)) - (len(layers) - 1) / 2)
     for layer, marker, offset in zip(layers, markers, offsets):
-        b = effects.coefficients(part, spec, layer).dropna("seed").values
+        b = coefficients(part, spec, layer).dropna("seed").values
         y = np.arange(b.shape[1]) + offset
         ax.hlines(y, *interval(b), color="black", lw=1.4)
         ax.plot(b.mean(axis=0), y, color="black", marker=marker, mfc="white", ls="none", ms=5, label=f"layer {layer}")
     ax.axvline(0, color="black", lw=0.7)
-    names = [NAMES[name] for name in spec["regressors"]]
+    names = [words(name) for name in spec["regressors"]]
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
     ax.set(xlabel="log odds of survival a s.d.", ylabel="measured before the loss")
-    ax.set_title(part.attrs["experiment"])
-    return tidy(ax)
+    return titled(ax, part)
 
 
-def neighbours(part, layer, ax, n_bins=5):
+def neighbours(part: xr.Dataset, layer: int, ax: Axes, n_bins: int = 5) -> Axes:
     """Change of the survivors' activity right after a pruning, by how many of their competitors it removed.
 
     Equal parts of the survivors of each session; what a unit's own lost synapses explain, a line, is taken out.
@@ -107,11 +104,10 @@ def neighbours(part, layer, ax, n_bins=5):
     line(middle[known], averages[:, known], part.attrs["reference"], ax)
     ax.axhline(0, color="black", lw=0.5)
     ax.set(xlabel="rank by share of competitors lost", ylabel="change of activity", xlim=(0, 1))
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
-    return tidy(ax)
+    return titled(ax, part, layer)
 
 
-def disconnected_by_entropy(part, ax, n_bins=8):
+def disconnected_by_entropy(part: xr.Dataset, ax: Axes, n_bins: int = 8) -> Axes:
     """Share of pixels without a synapse after the last session, by their entropy in the data, nats; equal parts."""
     entropy = part["unit_entropy_0"].values
     lost = 1.0 - part["connected_0"].isel(pruning=-1).transpose("seed", "unit_0").values

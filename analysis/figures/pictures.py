@@ -4,14 +4,18 @@ Datasets are the parts of a claim dataset (claims.part), of its first seed; posi
 (data.load), which holds pixel_x and pixel_y.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 
 from analysis import data
-from analysis.verdicts.effects import NAMES
+from analysis.verdicts.names import words
 
 
-def information_matrix(part, ax):
+def information_matrix(part: xr.Dataset, ax: Axes) -> Axes:
     """The exact Fisher information matrix as an image, on a symmetric logarithmic scale; lines between its blocks."""
     matrix = part["information_matrix"]
     norm = SymLogNorm(linthresh=1e-4, vmin=-0.25, vmax=0.25, base=10)
@@ -29,7 +33,7 @@ def information_matrix(part, ax):
     return ax
 
 
-def importance_map(part, criterion, session, ax):
+def importance_map(part: xr.Dataset, criterion: str, session: int, ax: Axes) -> Axes:
     """Importance of each synapse (visible unit, hidden unit) before the next pruning, as its rank; white where none."""
     score = part["importance_1"].sel(compared=criterion, session=session).values
     exists = part["mask_1"].sel(compared=criterion, session=session).values.astype(bool)
@@ -37,11 +41,11 @@ def importance_map(part, criterion, session, ax):
     rank[exists] = (np.argsort(np.argsort(score[exists], kind="stable"), kind="stable") + 0.5) / exists.sum()
     ax.imshow(rank, cmap="viridis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     ax.set(xlabel="hidden unit", ylabel="visible unit")
-    ax.set_title(f"{NAMES[criterion]}, session {session}: {exists.sum():,} synapses", loc="left")
+    ax.set_title(f"{words(criterion)}, session {session}: {exists.sum():,} synapses", loc="left")
     return ax
 
 
-def receptive_fields(part, criterion, session, ax, n_columns=20):
+def receptive_fields(part: xr.Dataset, criterion: str, session: int, ax: Axes, n_columns: int = 20) -> Axes:
     """Weights of every hidden unit left, as the patch that it sees: red +, blue −, grey without a synapse."""
     weight = part["weight_1"].sel(compared=criterion, session=session).values
     exists = part["mask_1"].sel(compared=criterion, session=session).values.astype(bool)
@@ -53,45 +57,41 @@ def receptive_fields(part, criterion, session, ax, n_columns=20):
     canvas = tiled([layout(field, part) for field in fields], n_columns)
     ax.imshow(canvas, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
     ax.set_axis_off()
-    ax.set_title(f"{NAMES[criterion]}: {len(units)} units, |w| ≤ {largest:.1f}", loc="left")
+    ax.set_title(f"{words(criterion)}: {len(units)} units, |w| ≤ {largest:.1f}", loc="left")
     return ax
 
 
-def examples(part, criterion, shown, stage, ax, label, n_images=10):
+def examples(
+    part: xr.Dataset, criterion: str, shown: str, stage: str, ax: Axes, label: str, n_images: int = 10
+) -> Axes:
     """Images that a machine generated, side by side, with a label on the left."""
     images = part["example"].sel(criterion=criterion, shown=shown, stage=stage).values[:n_images]
-    ax.imshow(
-        tiled([layout(image, part) for image in images], n_images),
-        cmap="gray_r",
-        vmin=0,
-        vmax=1,
-        interpolation="nearest",
-    )
+    canvas = tiled([layout(image, part) for image in images], n_images)
+    ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     ax.set(xticks=[], yticks=[], frame_on=False)
     ax.set_ylabel(label, rotation=0, ha="right", va="center")
     return ax
 
 
-def lost_pixels(part, ax):
+def lost_pixels(part: xr.Dataset, ax: Axes) -> Axes:
     """Share of seeds in which each pixel has lost every synapse after the last session."""
     share = 1 - part["connected_0"].isel(pruning=-1).mean("seed").values
-    image = ax.imshow(layout(share, part), cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
-    ax.figure.colorbar(image, ax=ax, label="share of seeds")
-    ax.set(xticks=[], yticks=[])
-    ax.set_title("disconnected pixels")
-    return ax
+    return _pixels(share, part, ax, "disconnected pixels", "share of seeds", vmax=1)
 
 
-def pixel_entropy(part, ax):
+def pixel_entropy(part: xr.Dataset, ax: Axes) -> Axes:
     """Entropy of each pixel in the data, in nats."""
-    image = ax.imshow(layout(part["unit_entropy_0"].values, part), cmap="cividis", vmin=0, interpolation="nearest")
-    ax.figure.colorbar(image, ax=ax, label="entropy (nats)")
-    ax.set(xticks=[], yticks=[])
-    ax.set_title("what pixels tell")
+    return _pixels(part["unit_entropy_0"].values, part, ax, "what pixels tell", "entropy (nats)")
+
+
+def _pixels(values, part, ax, title, label, vmax=None):
+    image = ax.imshow(layout(values, part), cmap="cividis", vmin=0, vmax=vmax, interpolation="nearest")
+    ax.figure.colorbar(image, ax=ax, label=label)
+    ax.set(xticks=[], yticks=[], title=title)
     return ax
 
 
-def layout(values, part):
+def layout(values: np.ndarray, part: xr.Dataset) -> np.ndarray:
     """Values of the pixels of the part's data set (n_pixels,) as an image (rows, columns), NaN where there is none."""
     dataset = data.load(part.attrs["dataset"])
     image = np.full((dataset.attrs["rows"], dataset.attrs["columns"]), np.nan)
@@ -99,7 +99,7 @@ def layout(values, part):
     return image
 
 
-def tiled(images, n_columns):
+def tiled(images: Sequence[np.ndarray], n_columns: int) -> np.ndarray:
     """Images (n_images, rows, columns) as one, row by row, n_columns a row, a pixel of NaN between them."""
     rows, columns = images[0].shape
     n_rows = -(-len(images) // n_columns)

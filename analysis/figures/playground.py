@@ -22,9 +22,9 @@ from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, train
-from analysis.pruning import criterion as scores
-from analysis.pruning import prune
-from analysis.verdicts.effects import NAMES
+from analysis.pruning import CRITERIA, prune
+from analysis.pruning import criterion as record_of
+from analysis.verdicts.names import words
 
 N_PATTERNS, N_CHAINS, N_SWEEPS, N_SHOWN = 10_000, 2000, 200, 60
 FRACTIONS = tuple(float(f) for f in np.round(np.linspace(0.05, 0.9, 18), 2))
@@ -85,11 +85,11 @@ def draw(look):
         ax.set(xticks=[], yticks=[])
     axes[0].set_title(f"{machine.n_units[1]} units, {machine.n_synapses[0]} synapses left")
     axes[1].set_title("dreams")
-    colour, marker, dashes = style.STYLE[look.criterion]
+    colour, marker, dashes = style.look(look.criterion)
     axes[2].plot(FRACTIONS, look.curve, color=colour, linestyle=dashes, label="not retrained")
     axes[2].plot(look.fraction, look.kl, color="black", marker=marker, linestyle="", label="this machine")
     axes[2].set(xlabel="fraction pruned", ylabel="KL(data || model) (nats)", xlim=(0, 1), ylim=(0, None))
-    axes[2].set_title(f"{NAMES[look.criterion]}: {look.kl:.2f} nats")
+    axes[2].set_title(f"{words(look.criterion)}: {look.kl:.2f} nats")
     axes[2].legend()
     style.tidy(axes[2])
     return figure
@@ -108,7 +108,9 @@ def play(machine):
     import ipywidgets as widgets  # of the extra `workflow`: all else here does without
 
     sliders = {
-        "criterion": widgets.Dropdown(options=[(NAMES[name], name) for name in _criteria()], description="criterion"),
+        "criterion": widgets.Dropdown(
+            options=[(record.words, name) for name, record in CRITERIA.items()], description="criterion"
+        ),
         "fraction": widgets.FloatSlider(0.5, min=0, max=0.9, step=0.05, description="pruned", continuous_update=False),
         "n_epochs": widgets.IntSlider(0, min=0, max=3, description="retraining", continuous_update=False),
         "seed": widgets.IntSlider(0, min=0, max=9, description="seed", continuous_update=False),
@@ -124,15 +126,9 @@ def play(machine):
     return widgets.VBox([*sliders.values(), picture])
 
 
-def _criteria():
-    from analysis.pruning import CRITERIA
-
-    return [name for name in CRITERIA if name in NAMES]
-
-
 @cache
 def _importance(machine, criterion, seed):
-    return scores(criterion)(machine, sample(machine, N_CHAINS, N_SWEEPS, seed), seed)
+    return record_of(criterion)(machine, sample(machine, N_CHAINS, N_SWEEPS, seed), seed)
 
 
 @cache

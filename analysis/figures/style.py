@@ -4,31 +4,26 @@ A criterion or control has one colour, marker and line in all of them: colours o
 readers tell apart, markers and lines for print in grey. Lines are means over seeds, bands their 95 % intervals.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from analysis.experiment.controls import CONTROLS
 from analysis.files import whole
-from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, YELLOW, spare_look
+from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, YELLOW, Line, spare_look
 from analysis.pruning import CRITERIA
-from analysis.verdicts.effects import NAMES
 from analysis.verdicts.intervals import interval
+from analysis.verdicts.names import words
 
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
-
-
-class Styles(dict):
-    """Colour, marker and line of a name; a spare look for a criterion of the user's own."""
-
-    def __missing__(self, name):
-        return spare_look(name)
-
-
-STYLE = Styles({x.name: (x.colour, x.marker, x.line) for x in [*CRITERIA.values(), *CONTROLS.values()]})
-STYLE |= {
+_LOOKS: dict[str, tuple[str, str, Line]] = {
     "equilibrium": (BLUE, "s", ":"),
     "pruned": (BLUE, "o", "-"),
     "updates": (VERMILION, "v", "-."),
@@ -40,28 +35,34 @@ FATES = {"survives": BLUE, "is lost": VERMILION}
 CAUSES = {1: ("lost its inputs", YELLOW), 2: ("lost its outputs", ORANGE), 3: ("lost both", VERMILION)}
 
 
-def theme():
-    """The look of every figure: seaborn's ticks, 8 point text, thin lines, reproducible SVG."""
+def look(name: str) -> tuple[str, str, Line]:
+    """Colour, marker and line of a criterion, control or estimate; a spare look for a criterion of the user's own."""
+    record = CRITERIA.get(name) or CONTROLS.get(name)
+    return (record.colour, record.marker, record.line) if record else _LOOKS.get(name) or spare_look(name)
+
+
+def theme() -> None:
+    """The look of every figure, whatever matplotlibrc says: seaborn's ticks, 8 point text, thin lines, the same SVG."""
     small = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 8, "ytick.labelsize": 8}
     lines = {"lines.linewidth": 1.2, "lines.markersize": 4, "axes.linewidth": 0.7, "grid.linewidth": 0.4}
     more = {"legend.fontsize": 8, "legend.frameon": False, "svg.hashsalt": "developmental-pruning", "figure.dpi": 80}
     more |= {"savefig.dpi": 200, "figure.constrained_layout.use": True, "font.family": ["DejaVu Sans"]}
     more["text.hinting"] = "none"  # else text is wider at 80 dots an inch, where the layout is found, than at 200
+    mpl.rcdefaults()
     sns.set_theme(context="paper", style="ticks", rc=small | lines | more)
 
 
-def save(figure, path):
+def save(figure: Figure, path: Path | str) -> Figure:
     """Write path.svg and path.png, the same bytes for the same figure; `path` has no suffix. Returns the figure."""
     path = Path(path)
-    with mpl.rc_context({"svg.hashsalt": "developmental-pruning"}):
-        with whole.whole(path.with_name(path.name + ".svg")) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
-        with whole.whole(path.with_name(path.name + ".png")) as temporary:
-            figure.savefig(temporary, format="png", dpi=200, metadata={"Software": None})
+    with whole.whole(path.with_name(f"{path.name}.svg")) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+    with whole.whole(path.with_name(f"{path.name}.png")) as temporary:
+        figure.savefig(temporary, format="png", dpi=200, metadata={"Software": None})
     return figure
 
 
-def keeper(folder):
+def keeper(folder: Path | None) -> Callable[[Figure, str], None]:
     """A function (figure, name) that saves the figure into the folder, where that is not None.
 
     It returns nothing, so that a notebook whose cell ends with it shows the figure once. The layout is found once, and
@@ -80,28 +81,41 @@ def keeper(folder):
     return keep
 
 
-def against_synapses(values, synapses, name, ax, label=None):
-    """values (seed, session) against synapses left (seed, session): one line, the machine shrinks to the right."""
-    values, synapses = (x.transpose("seed", "session").values for x in (values, synapses))
-    known = np.isfinite(values).all(axis=0)
-    return line(synapses[:, known].mean(axis=0), values[:, known], name, ax, label)
+def against_synapses(values: xr.DataArray, part: xr.Dataset, ax: Axes, sizes: xr.DataArray | None = None) -> Axes:
+    """values (criterion or condition, seed, session) against synapses left: a line each, sizes fall to the right.
+
+    sizes : what stands for the synapses, of the same dims
+    """
+    dim = "condition" if "condition" in values.dims else "criterion"
+    sizes = part["n_synapses"].sum("synapse_layer") if sizes is None else sizes
+    for name in values[dim].values:
+        y, x = (v.sel({dim: name}).transpose("seed", "session").values for v in (values, sizes))
+        known = np.isfinite(y).all(axis=0)
+        line(x[:, known].mean(axis=0), y[:, known], name, ax)
+    return ax
 
 
-def line(x, values, name, ax, label=None):
-    """Mean of values (seed, x) with its interval over seeds, in the style of `name`."""
-    colour, marker, dashes = STYLE[name]
+def line(x: ArrayLike, values: np.ndarray, name: str, ax: Axes, label: str | None = None) -> Axes:
+    """Mean of values (seed, x) with its interval over seeds, in the look of `name`."""
+    colour, marker, dashes = look(name)
     low, high = interval(values)
-    ax.plot(x, values.mean(axis=0), color=colour, marker=marker, linestyle=dashes, label=label or NAMES[name], mew=0)
-    if len(x) > 1:
+    ax.plot(x, values.mean(axis=0), color=colour, marker=marker, linestyle=dashes, label=label or words(name), mew=0)
+    if np.size(x) > 1:
         ax.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
     else:
         ax.vlines(x, low, high, color=colour, lw=1.2)
     return ax
 
 
-def legend(figure, ncols=4):
+def titled(ax: Axes, part: xr.Dataset, layer: int | None = None, **labels) -> Axes:
+    """Labels as of Axes.set, and the experiment, and layer, as title; without the upper and right spines."""
+    ax.set(title=part.attrs["experiment"] + ("" if layer is None else f", layer {layer}"), **labels)
+    return tidy(ax)
+
+
+def legend(figure: Figure, ncols: int = 4) -> Figure:
     """One legend for the whole figure, below the panels, with every label once."""
-    found = {}
+    found: dict = {}
     for ax in figure.axes:
         for handle, label in zip(*ax.get_legend_handles_labels()):
             found.setdefault(label, handle)
@@ -109,7 +123,7 @@ def legend(figure, ncols=4):
     return figure
 
 
-def shrinking(ax, size="synapses"):
+def shrinking(ax: Axes, size: str = "synapses") -> Axes:
     """A logarithmic axis of sizes that fall from left to right."""
     ax.set(xscale="log", xlabel=f"{size} left")
     low, high = sorted(ax.get_xlim())
@@ -123,7 +137,7 @@ def shrinking(ax, size="synapses"):
     return tidy(ax)
 
 
-def tidy(ax):
+def tidy(ax: Axes) -> Axes:
     """Without the upper and right spines."""
     sns.despine(ax=ax)
     return ax

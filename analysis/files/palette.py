@@ -1,7 +1,9 @@
-"""Colours of Okabe & Ito (2008), which colour-blind readers tell apart, and a look for what has none of its own."""
+"""How records of criteria and controls are kept and drawn: one a name; colours that colour-blind readers tell apart."""
 
+from typing import Any
 from zlib import crc32
 
+# Okabe & Ito (2008)
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE, YELLOW, GREY = "#0072B2", "#D55E00", "#CC79A7", "#F0E442", "#505050"
 Line = str | tuple[int, tuple[int, ...]]
@@ -12,3 +14,13 @@ def spare_look(name: str) -> tuple[str, str, Line]:
     """Colour, marker and line for a name: always the same, and none that a record of ours has whole."""
     n, (a, b, c) = crc32(name.encode()), (len(x) for x in (_COLOURS, _MARKERS, _LINES))
     return _COLOURS[n % a], _MARKERS[n // a % b], _LINES[n // (a * b) % c]
+
+
+def by_name(*records: Any) -> dict[str, Any]:
+    """{name: record}. Raises ValueError where two records have one name."""
+    found: dict[str, Any] = {}
+    for record in records:
+        if record.name in found:
+            raise ValueError(f"{record.name}: found two records of this name, expected one; rename one")
+        found[record.name] = record
+    return found

@@ -71,10 +71,11 @@ def choose(machine, n_moments, seed):
 
 def values(machine, moments, states):
     """(n_chains, n_moments) float32: the moments of each chain's state."""
-    every = np.concatenate(states, axis=1)
+    layers = list(states)
+    every = np.concatenate(layers, axis=1)
     pairs = every[:, moments.synapses[:, 0]] & every[:, moments.synapses[:, 1]]
-    layers = np.stack([x.mean(axis=1) for x in states], axis=1)
-    parts = [every[:, moments.units], pairs, layers, machine.energy(states)[:, None]]
+    means = np.stack([x.mean(axis=1) for x in layers], axis=1)
+    parts = [every[:, moments.units], pairs, means, machine.energy(layers)[:, None]]
     return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
 
 

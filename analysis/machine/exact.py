@@ -10,7 +10,8 @@ exponential family is the covariance of its sufficient statistics (Amari 2016, I
 
 import numpy as np
 
-from analysis.machine.model import BoltzmannMachine, check_binary
+from analysis.machine.arguments import check_binary
+from analysis.machine.model import BoltzmannMachine
 
 MAX_STATES = 2**22
 # Numbers held at once by an enumeration; larger tables are worked through in chunks (32 MB in float64).

@@ -6,7 +6,9 @@ Pruned synapses are absent: time and memory follow the synapses that are left. W
 their weights stand in panels as well, PANEL units side by side and 0 for what is absent, which is faster to add.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -36,8 +38,19 @@ class Graph(NamedTuple):
     panels_above: np.ndarray  # (L + 1,) int64: those from above
 
 
-def build(machine):
-    """The Graph of a BoltzmannMachine; a copy, so that kernels may write to it."""
+_SHARED: WeakKeyDictionary[BoltzmannMachine, Graph] = WeakKeyDictionary()
+
+
+def of(machine: BoltzmannMachine) -> Graph:
+    """The Graph of a machine for those who only read it: built once, and kept as long as the machine is."""
+    # Its arrays stay writeable: numba would compile every kernel once more for those that are not.
+    if machine not in _SHARED:
+        _SHARED[machine] = build(machine)
+    return _SHARED[machine]
+
+
+def build(machine: BoltzmannMachine) -> Graph:
+    """The Graph of a machine for one who writes to it: arrays of its own."""
     layer = np.concatenate([[0], np.cumsum(machine.n_units)]).astype(np.int64)
     no_lower, no_upper = (np.zeros(machine.n_units[k], dtype=np.int64) for k in (0, -1))
     n_below = np.concatenate([no_lower, *(m.sum(axis=0) for m in machine.masks)])
@@ -56,12 +69,12 @@ def build(machine):
     return Graph(np.concatenate(machine.biases), start, above, neighbour, weight, twin, layer, *panels(machine))
 
 
-def has_panels(mask):
+def has_panels(mask: np.ndarray) -> bool:
     """Whether the synapses of two layers are dense enough for panels, and the layers neither too narrow nor wide."""
     return mask.mean() >= DENSE and min(mask.shape) >= NARROWEST and max(mask.shape) <= _WIDEST
 
 
-def panels(machine):
+def panels(machine: BoltzmannMachine) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights of dense pairs of layers in both directions: (panel, panels_below, panels_above)."""
     below, above = (np.full(len(machine.biases), -1, dtype=np.int64) for _ in range(2))
     blocks, size = [np.zeros(0, dtype=np.float32)], 0
@@ -77,7 +90,7 @@ def panels(machine):
     return panel, below, above
 
 
-def _blocks(weights):
+def _blocks(weights: np.ndarray) -> np.ndarray:
     """Weights (n_neighbours, n_units) in blocks (n_neighbours + 1, PANEL) of units, filled up with 0; flat."""
     n_neighbours, n_units = weights.shape
     whole = np.zeros((n_neighbours + 1, -(-n_units // PANEL) * PANEL), dtype=np.float32)
@@ -85,13 +98,13 @@ def _blocks(weights):
     return whole.reshape(n_neighbours + 1, -1, PANEL).transpose(1, 0, 2).ravel()
 
 
-def _from_blocks(blocks, shape):
+def _from_blocks(blocks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Inverse of `_blocks`."""
     whole = blocks.reshape(-1, shape[0] + 1, PANEL).transpose(1, 0, 2)
     return whole[:-1].reshape(shape[0], -1)[:, : shape[1]]
 
 
-def to_machine(graph, masks):
+def to_machine(graph: Graph, masks: Sequence[np.ndarray]) -> BoltzmannMachine:
     """The BoltzmannMachine of a graph with these masks, inverse of `build`; where there are panels, they count."""
     layer, weights = graph.layer, []
     for k, mask in enumerate(masks):
@@ -108,7 +121,7 @@ def to_machine(graph, masks):
     return BoltzmannMachine(tuple(biases), tuple(weights), masks)
 
 
-def to_words(layers, n_units):
+def to_words(layers: Sequence[np.ndarray], n_units: int) -> np.ndarray:
     """Arrays (n, n_l) uint8 in {0, 1} of the first layers -> words (n_tiles, n_units); what is not given is 0."""
     words = np.zeros((-(-len(layers[0]) // CHAINS), n_units), dtype=np.uint64)
     first = 0
@@ -118,12 +131,12 @@ def to_words(layers, n_units):
     return words
 
 
-def from_words(words, layer, n):
+def from_words(words: np.ndarray, layer: np.ndarray, n: int) -> list[np.ndarray]:
     """Words -> one array (n, n_l) uint8 a layer."""
     return [unpack(np.ascontiguousarray(w), n) for w in np.split(words, layer[1:-1], axis=1)]
 
 
-def to_tiles(patterns, n_units):
+def to_tiles(patterns: np.ndarray, n_units: int) -> np.ndarray:
     """Patterns (n, n_0) -> tiles (n_tiles, n_units, PATTERNS) float32 with the hidden units at 0."""
     n, n_visible = patterns.shape
     tiles = arrays.zeros((-(-n // PATTERNS), n_units, PATTERNS), np.float32)
@@ -133,7 +146,7 @@ def to_tiles(patterns, n_units):
     return tiles
 
 
-def from_tiles(tiles, layer, n):
+def from_tiles(tiles: np.ndarray, layer: np.ndarray, n: int) -> list[np.ndarray]:
     """Tiles -> one float32 array (n, n_l) a layer."""
     split = np.split(tiles, layer[1:-1], axis=1)
     return [np.ascontiguousarray(s.transpose(0, 2, 1).reshape(-1, s.shape[1])[:n]) for s in split]

@@ -11,9 +11,9 @@ import numpy as np
 
 from analysis.kernels import binary, gibbs
 from analysis.kernels.threads import share
+from analysis.machine import graph
+from analysis.machine.arguments import check_binary
 from analysis.machine.exact import entropy, softplus
-from analysis.machine.graph import build
-from analysis.machine.model import check_binary
 from analysis.machine.randomness import derive, key
 from analysis.machine.sampling import start_words
 from analysis.machine.training import mean_field
@@ -48,16 +48,16 @@ def log_partition(machine, n_chains, n_temperatures, seed, base=None):
     for name, value in (("n_chains", n_chains), ("n_temperatures", n_temperatures)):
         if value < 2:
             raise ValueError(f"{name}: found {value}, expected at least 2")
-    graph, log_w = build(machine), np.zeros(n_chains)
-    start = graph.bias if base is None else _base_biases(machine, base)
-    words, draws = start_words(graph._replace(bias=start), n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
+    built, log_w = graph.of(machine), np.zeros(n_chains)
+    start = built.bias if base is None else _base_biases(machine, base)
+    words, draws = start_words(built._replace(bias=start), n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
     betas = np.linspace(0, 1, n_temperatures, dtype=np.float32)[:, None]
     for k in range(n_temperatures - 1):
         pair = betas[k : k + 2]
-        biases = (1 - pair) * start + pair * graph.bias
-        tempered = graph._replace(bias=biases[0], weight=pair[0] * graph.weight, panel=pair[0] * graph.panel)
+        biases = (1 - pair) * start + pair * built.bias
+        tempered = built._replace(bias=biases[0], weight=pair[0] * built.weight, panel=pair[0] * built.panel)
         share(len(words), gibbs.sweeps, words, tempered, draws, k, 1, n_chains)
-        share(len(words), binary.anneal, log_w, words, graph, biases, pair[:, 0], n_chains)
+        share(len(words), binary.anneal, log_w, words, built, biases, pair[:, 0], n_chains)
     return _log_mean(softplus(start.astype(np.float64)).sum() + log_w)
 
 

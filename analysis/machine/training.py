@@ -19,8 +19,9 @@ from analysis.kernels.arrays import zeros
 from analysis.kernels.layouts import PATTERNS
 from analysis.kernels.threads import share, share_all
 from analysis.kernels.words import pack
+from analysis.machine.arguments import check_binary, check_count
 from analysis.machine.graph import DENSE, build, from_tiles, from_words, panels, to_machine, to_tiles, to_words
-from analysis.machine.model import BoltzmannMachine, check_binary, check_count
+from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key, permutation
 from analysis.machine.sampling import start_words
 

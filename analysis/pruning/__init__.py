@@ -16,23 +16,6 @@ from analysis.pruning.removal import (
     remove_units,
 )
 
-__all__ = [
-    "CAUSES",
-    "CRITERIA",
-    "KEPT",
-    "LOST_BOTH",
-    "LOST_INPUTS",
-    "LOST_OUTPUTS",
-    "Activity",
-    "Criterion",
-    "Pruned",
-    "criteria_of",
-    "criterion",
-    "label",
-    "prune",
-    "prune_to",
-    "remove_stranded",
-    "remove_units",
-    "source_file",
-    "source_text_hash",
-]
+__all__ = ["CAUSES", "CRITERIA", "KEPT", "LOST_BOTH", "LOST_INPUTS", "LOST_OUTPUTS", "Activity", "Criterion", "Pruned"]
+__all__ += ["criteria_of", "criterion", "label", "prune", "prune_to", "remove_stranded", "remove_units"]
+__all__ += ["source_file", "source_text_hash"]

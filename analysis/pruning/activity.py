@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from analysis.machine.model import BoltzmannMachine, check_binary
+
 Layers = Sequence[np.ndarray]
 
 
@@ -23,10 +25,7 @@ class Activity(Sequence[np.ndarray]):
 
     @cached_property
     def awake(self) -> Layers:
-        """<x_l> given each training pattern, (n_patterns, n_l) a layer, the patterns first; deep: mean field.
-
-        Raises ValueError where no patterns were given.
-        """
+        """<x_l> given each training pattern, (n_patterns, n_l) a layer, the patterns first; deep: by mean field."""
         if self.look is None:
             raise ValueError("activity.awake: found samples of sleep alone, expected Activity(asleep, look)")
         return self.look()
@@ -36,3 +35,16 @@ class Activity(Sequence[np.ndarray]):
 
     def __len__(self) -> int:
         return len(self.asleep)
+
+
+def check_states(name: str, states: Layers, machine: BoltzmannMachine) -> list[np.ndarray]:
+    """The states as uint8, one array (n, n_l) a layer; ValueError where they do not fit the machine."""
+    check_one_a_layer(name, states, machine.n_units)
+    return [check_binary(f"{name}[{k}]", x, n) for k, (x, n) in enumerate(zip(states, machine.n_units))]
+
+
+def check_one_a_layer(name: str, arrays: Any, expected: Sequence[Any]) -> None:
+    """ValueError unless they are as many as expected."""
+    if not hasattr(arrays, "__len__") or len(arrays) != len(expected):
+        found = f"{len(arrays)} arrays" if hasattr(arrays, "__len__") else repr(arrays)
+        raise ValueError(f"{name}: found {found}, expected {len(expected)}, one a layer")

@@ -16,10 +16,8 @@ from analysis.kernels.spectrum import power_iteration
 from analysis.machine.model import check_binary, check_memory, check_numbers
 from analysis.machine.randomness import uniform
 
-_CHUNK = 65536  # samples whose products are held at a time
 
-
-def coincidences(pre, post):
+def coincidences(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
     """n_ij = sum_c pre_ci post_cj: counts, (n_pre, n_post) float64.
 
     pre (n_samples, n_pre), post (n_samples, n_post), values in {0, 1}. Raises ValueError where they are not binary
@@ -29,7 +27,7 @@ def coincidences(pre, post):
     return words.coincidences(words.pack(pre), words.pack(post)).astype(np.float64)
 
 
-def variance_estimate(pre, post):
+def variance_estimate(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
     """Var(v_i h_j) = p_ij (1 - p_ij) with p_ij = <v_i h_j> over the samples: (n_pre, n_post), in [0, 1/4].
 
     The diagonal of the Fisher information matrix, known at the synapse. pre, post and errors as in `coincidences`.
@@ -38,12 +36,11 @@ def variance_estimate(pre, post):
     return p * (1.0 - p)
 
 
-def heuristic_estimate(pre, post, weights):
+def heuristic_estimate(pre: np.ndarray, post: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """p (1 - p) with p_ij = <h_j> sigmoid(logit<v_i> + w_ij (1 - <h_j>)): (n_pre, n_post), in [0, 1/4].
 
     Needs mean rates and the weight alone. Since sigmoid(logit a + x) = a / (a + (1 - a) exp(-x)), rates of 0 and 1 are
-    no exception. Raises ValueError as `coincidences`, or for weights of another shape than (n_pre, n_post) or that
-    float32 can't hold.
+    no exception. Raises ValueError as `coincidences`, or for weights that do not fit or that float32 can't hold.
     """
     pre, post = _check_samples(pre, post)
     weights = check_numbers("weights", weights)
@@ -57,55 +54,23 @@ def heuristic_estimate(pre, post, weights):
     return p * (1.0 - p)
 
 
-def _check_samples(pre, post):
-    pre, post = check_binary("pre", pre), check_binary("post", post)
-    if len(pre) != len(post):
-        raise ValueError(f"post: found {len(post)} samples, expected {len(pre)} as in pre")
-    return pre, post
-
-
-def information_matrix(visible, hidden):
+def information_matrix(visible: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """F = Cov(s, s) of s = (v, h, v_1 h_1, v_1 h_2, ...) over samples: (n, n), n = n_v + n_h + n_v n_h, float64.
 
     Order: visible biases, hidden biases, weights row by row (i slow, j fast). Arguments and errors as in
     `coincidences`; memory 4 n^2 doubles, so for small RBMs alone: ValueError where this machine has less.
     """
-    visible, hidden = check_binary("visible", visible), check_binary("hidden", hidden)
-    if len(visible) != len(hidden):
-        raise ValueError(f"hidden: found {len(hidden)} samples, expected {len(visible)} as in visible")
+    visible, hidden = _check_samples(visible, hidden, ("visible", "hidden"))
     n = (visible.shape[1] + 1) * (hidden.shape[1] + 1) - 1
     check_memory("information matrix", f"{n:,} parameters", 32 * n**2)
-    chunks = (slice(k, k + _CHUNK) for k in range(0, len(visible), _CHUNK))
-    pairs = sum(words.coincidences(_products(visible[c]), _products(hidden[c])) for c in chunks)
-    i, j = _sufficient_statistics(visible.shape[1], hidden.shape[1])
-    place_v, place_h = (_place_of_products(x.shape[1]) for x in (visible, hidden))
-    counts = pairs[place_v[i[:, None], i], place_h[j[:, None], j]]
+    v, h = words.pack(visible), words.pack(hidden)
+    s = np.concatenate([v, h, (v[:, :, None] & h[:, None, :]).reshape(len(v), -1)], axis=1)
+    counts = words.coincidences(s, s)
     mean = np.diag(counts) / len(visible)  # s^2 = s for binary s
     return counts / len(visible) - mean[:, None] * mean[None, :]
 
 
-def _sufficient_statistics(n_visible, n_hidden):
-    """(i, j) of each statistic v_i h_j with v_0 = h_0 = 1: first v, then h, then the products."""
-    i, j = np.indices((n_visible + 1, n_hidden + 1))
-    return tuple(np.concatenate([x[1:, 0], x[0, 1:], x[1:, 1:].ravel()]) for x in (i, j))
-
-
-def _products(states):
-    """Words of x_i x_k for i <= k, with x_0 = 1."""
-    x = words.pack(np.concatenate([np.ones((len(states), 1), dtype=np.uint8), states], axis=1))
-    i, k = np.triu_indices(x.shape[1])
-    return x[:, i] & x[:, k]
-
-
-def _place_of_products(n):
-    """Column of x_i x_k in `_products`: (n + 1, n + 1)."""
-    i, k = np.triu_indices(n + 1)
-    place = np.zeros((n + 1, n + 1), dtype=np.int64)
-    place[i, k] = place[k, i] = np.arange(len(i))
-    return place
-
-
-def first_eigenvector(matrix):
+def first_eigenvector(matrix: np.ndarray) -> np.ndarray:
     """|u| with F u = lambda_1 u, lambda_1 the largest eigenvalue: (n,), absolute values (its sign is arbitrary).
 
     Raises ValueError unless the matrix is square and finite.
@@ -115,7 +80,7 @@ def first_eigenvector(matrix):
     return np.abs(power_iteration(matrix, start, 2000, 1e-10)[1])
 
 
-def stiff_importance(matrix, share=0.9):
+def stiff_importance(matrix: np.ndarray, share: float = 0.9) -> np.ndarray:
     """sum_m lambda_m u_mk^2 over the stiff eigenvectors u_m: (n,), the part of the diagonal that they hold.
 
     Stiff are the eigenvectors of the largest eigenvalues, as few as hold `share` of the trace. Over all of them the
@@ -131,8 +96,17 @@ def stiff_importance(matrix, share=0.9):
     return (vectors[:, :n_stiff] ** 2 * eigenvalues[:n_stiff]).sum(axis=1)
 
 
-def _check_square(matrix):
+def _check_square(matrix: np.ndarray) -> np.ndarray:
     matrix = np.ascontiguousarray(check_numbers("matrix", matrix), dtype=np.float64)
     if matrix.ndim != 2 or matrix.size == 0 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
         raise ValueError(f"matrix: found shape {matrix.shape}, expected a square matrix of finite numbers")
     return matrix
+
+
+def _check_samples(
+    pre: np.ndarray, post: np.ndarray, names: tuple[str, str] = ("pre", "post")
+) -> tuple[np.ndarray, np.ndarray]:
+    pre, post = check_binary(names[0], pre), check_binary(names[1], post)
+    if len(pre) != len(post):
+        raise ValueError(f"{names[1]}: found {len(post)} samples, expected {len(pre)} as in {names[0]}")
+    return pre, post

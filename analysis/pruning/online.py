@@ -4,16 +4,13 @@
     p_ij = (m r_ij + r_i r_j) / (m + 1),   m = min(t, memory)
     importance = p_ij (1 - p_ij)
 
-One network, one pass, three numbers a synapse (the averages of a unit are the same for all its synapses and are held
-once). Up to `memory` sweeps r is the plain mean, a warm start that no initial value biases; from then on it forgets
-exponentially, with the time constant `memory`. Scoring between sessions takes the plain mean throughout, since the
-machine does not change; pruning while dreaming needs to forget.
+One network, one pass, three numbers a synapse; the averages of a unit are held once for all its synapses. Up to
+`memory` sweeps r is the plain mean, which no initial value biases; then it forgets exponentially. Scoring between
+sessions takes the plain mean throughout, since the machine does not change; pruning while dreaming needs to forget.
 
-The importance is the variance estimate of the paper (Scholl, Rule & Hennig 2021, doi:10.1371/journal.pcbi.1009458),
-the diagonal of the Fisher information matrix, which the joint average gives. Pre and post averages say what to expect
-of a synapse that has seen little: coincidences by chance, r_i r_j, which is the paper's heuristic estimate at weight 0.
-It counts as one sweep. Without it every synapse whose units were not yet on together would have importance 0, and all
-of these would be pruned at once.
+The importance is the variance estimate of Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458. To what the
+joint average says, coincidences by chance, r_i r_j (their heuristic estimate at weight 0), are added as one sweep: or
+else all synapses whose units were not yet on together would have importance 0, and go at once.
 """
 
 from typing import NamedTuple
@@ -22,8 +19,9 @@ import numpy as np
 
 from analysis.kernels import binary
 from analysis.machine import graph
-from analysis.machine.model import BoltzmannMachine, check_binary, check_count
+from analysis.machine.model import BoltzmannMachine, check_count
 from analysis.machine.randomness import derive, key
+from analysis.pruning.activity import Layers, check_states
 
 N_SWEEPS = 5000  # of a dream that scores the synapses; with the 280,000 of the digits it takes two seconds
 
@@ -32,12 +30,12 @@ class Averages(NamedTuple):
     """What synapses remember after n_sweeps: rates, one array (n_l,) a layer, and joint, one (n_l, n_l+1) a layer of
     synapses, 0 where there is none; probabilities, float32."""
 
-    rates: tuple
-    joint: tuple
+    rates: tuple[np.ndarray, ...]
+    joint: tuple[np.ndarray, ...]
     n_sweeps: int
 
 
-def importance(averages, memory):
+def importance(averages: Averages, memory: int) -> list[np.ndarray]:
     """p (1 - p) with p_ij = (m r_ij + r_i r_j) / (m + 1), m = min(n_sweeps, memory): one (n_l, n_l+1) a layer."""
     m, found = min(averages.n_sweeps, memory), []
     for pre, post, joint in zip(averages.rates, averages.rates[1:], averages.joint):
@@ -47,35 +45,38 @@ def importance(averages, memory):
     return found
 
 
-def dream(machine, state, n_sweeps, memory, seed, averages=None):
+def dream(
+    machine: BoltzmannMachine, state: Layers, n_sweeps: int, memory: int, seed: int, averages: Averages | None = None
+) -> tuple[list[np.ndarray], Averages]:
     """(state, averages) after n_sweeps more sweeps of block Gibbs by one network.
 
-    Parameters
-    ----------
     state : where it starts, one array (n_l,) a layer, values in {0, 1}
     memory : sweeps, the time constant; at least n_sweeps in all: the plain mean
     seed : governs every draw; a draw depends on the number of its sweep, so that a dream in pieces is the whole dream
-    averages : Averages to go on from; default: none yet
-
+    averages : to go on from; None: none yet
     Raises ValueError for counts below 1 and a state that does not fit or is not binary.
     """
     check_count("n_sweeps", n_sweeps)
     check_count("memory", memory)
-    state = _check_state(machine, state)
+    states = check_states("state", [np.asarray(x)[None] for x in state], machine)
     if averages is None:
         rates = tuple(np.zeros(n, dtype=np.float32) for n in machine.n_units)
         averages = Averages(rates, tuple(np.zeros(m.shape, dtype=np.float32) for m in machine.masks), 0)
     built = graph.build(machine)
-    words = graph.to_words([x[None, :] for x in state], sum(machine.n_units))
+    words = graph.to_words(states, sum(machine.n_units))
     rate, (joint, places) = np.concatenate(averages.rates), _to_rows(built, machine, averages.joint)
     n_done = averages.n_sweeps
     binary.dream(words, built, key(derive(seed, "dream")), n_done, n_sweeps, memory, rate, joint)
+    matrices = tuple(np.zeros(mask.shape, dtype=np.float32) for mask in machine.masks)
+    for matrix, mask, place in zip(matrices, machine.masks, places):
+        matrix[mask] = joint[place]
     state = [x[0] for x in graph.from_words(words, built.layer, 1)]
-    joint = tuple(_to_matrix(joint, place, mask) for place, mask in zip(places, machine.masks))
-    return state, Averages(tuple(np.split(rate, built.layer[1:-1])), joint, n_done + n_sweeps)
+    return state, Averages(tuple(np.split(rate, built.layer[1:-1])), matrices, n_done + n_sweeps)
 
 
-def prune_continuously(machine, state, n_synapses, n_sweeps, memory, seed):
+def prune_continuously(
+    machine: BoltzmannMachine, state: Layers, n_synapses: int, n_sweeps: int, memory: int, seed: int
+) -> list[np.ndarray]:
     """Masks after removing the least important synapse every n_sweeps sweeps of one dream, until n_synapses are left.
 
     The first goes after `memory` sweeps. Synapses of all layers compete; ties are broken by position. Returns the
@@ -93,7 +94,7 @@ def prune_continuously(machine, state, n_synapses, n_sweeps, memory, seed):
     return list(machine.masks)
 
 
-def _without_least(machine, scores):
+def _without_least(machine: BoltzmannMachine, scores: Layers) -> BoltzmannMachine:
     values = [np.where(mask, x, np.inf) for mask, x in zip(machine.masks, scores)]
     layer = int(np.argmin([x.min() for x in values]))
     masks = [mask.copy() for mask in machine.masks]
@@ -101,7 +102,7 @@ def _without_least(machine, scores):
     return BoltzmannMachine(machine.biases, machine.weights, tuple(masks))
 
 
-def _to_rows(built, machine, matrices):
+def _to_rows(built: graph.Graph, machine: BoltzmannMachine, matrices: Layers) -> tuple[np.ndarray, list[np.ndarray]]:
     """Matrices (n_l, n_l+1) as one float32 array in the rows of the graph, and where each layer's synapses stand."""
     upwards = np.flatnonzero(built.neighbour > np.repeat(np.arange(len(built.bias)), np.diff(built.start)))
     places = np.split(upwards, np.cumsum(machine.n_synapses)[:-1])  # rows ascend through the layers
@@ -109,16 +110,3 @@ def _to_rows(built, machine, matrices):
     for place, mask, matrix in zip(places, machine.masks, matrices):
         joint[place] = matrix[mask]
     return joint, places
-
-
-def _to_matrix(joint, place, mask):
-    matrix = np.zeros(mask.shape, dtype=np.float32)
-    matrix[mask] = joint[place]
-    return matrix
-
-
-def _check_state(machine, state):
-    if len(state) != len(machine.n_units):
-        raise ValueError(f"state: found {len(state)} layers, expected {len(machine.n_units)}")
-    rows = [np.asarray(x)[None] for x in state]
-    return [check_binary(f"state[{k}]", x, n)[0] for k, (x, n) in enumerate(zip(rows, machine.n_units))]

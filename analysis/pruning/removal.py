@@ -3,12 +3,12 @@
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, "Pruning" of the methods.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from analysis.machine.model import BoltzmannMachine, check_numbers
+from analysis.pruning.activity import Layers, check_one_a_layer
 
 KEPT, LOST_INPUTS, LOST_OUTPUTS, LOST_BOTH = 0, 1, 2, 3
 CAUSES = {KEPT: "kept", LOST_INPUTS: "lost_inputs", LOST_OUTPUTS: "lost_outputs", LOST_BOTH: "lost_both"}
@@ -23,24 +23,15 @@ class Pruned(NamedTuple):
     causes: tuple[np.ndarray, ...]
 
 
-def prune(machine: BoltzmannMachine, importance: Sequence[Any], fraction: float) -> Pruned:
+def prune(machine: BoltzmannMachine, importance: Layers, fraction: float) -> Pruned:
     """Remove round(fraction S_l) of the S_l synapses of each layer, the least important first; then stranded units.
 
-    Synapses of importance exactly 0 all go when they are more than that. Ties are broken by position: the synapse
-    that stands first in the weight matrix, row by row, goes first. At least one synapse goes, however small the
-    fraction. A hidden unit needs a synapse from below and, unless in the last layer, one to above; units without are
-    removed with their remaining synapses, which may strand others, until all are connected: to the layers next to
-    theirs, not all to one another, so parts without a synapse between them stay or go each for itself. Visible units
-    stay, connected or not. A layer that would lose its last unit is an error, and the machine stays as it was.
-
-    Parameters
-    ----------
+    At least one synapse goes, and all of importance exactly 0. Ties are broken by position, row by row. A hidden unit
+    needs a synapse from below and, unless in the last layer, one to above; units without go with their remaining
+    synapses, which may strand others, until each is connected to the layers next to its own. Visible units stay.
     importance : one array (n_l, n_l+1) a layer, finite; where there is no synapse it is ignored
     fraction : of the synapses a layer, in (0, 1)
-
-    Raises
-    ------
-    ValueError : a fraction outside (0, 1), importance of another shape or not finite, no unit left in a layer
+    Raises ValueError for another fraction, importance that does not fit or is not finite, and where no unit is left.
     """
     if not isinstance(fraction, (int, float, np.number)) or not 0.0 < fraction < 1.0:
         raise ValueError(f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded")
@@ -51,12 +42,12 @@ def prune(machine: BoltzmannMachine, importance: Sequence[Any], fraction: float)
     return remove_stranded(machine, masks)
 
 
-def prune_to(machine: BoltzmannMachine, importance: Sequence[Any], n_synapses: Sequence[int]) -> BoltzmannMachine:
+def prune_to(machine: BoltzmannMachine, importance: Layers, n_synapses: Any) -> BoltzmannMachine:
     """The machine that keeps the n_synapses[l] most important synapses of layer l, ties broken as in `prune`.
 
-    Where that strands units, these go and the choice is made anew among the synapses of the others, until none is
-    stranded. So as many synapses are left as asked, or, where the others have fewer, all of theirs.
-    n_synapses : one count a layer. Raises ValueError as `prune`, and for a count that is not from 1 to the layer's.
+    Where that strands units, these go and the choice is made anew among the synapses of the others: as many are left
+    as asked, or, where the others have fewer, all of theirs. Raises ValueError as `prune`, and for other counts than 1
+    to the layer's.
     """
     importance = check_importance(machine, importance)
     for layer, (n, existing) in enumerate(zip(n_synapses, machine.n_synapses, strict=True)):
@@ -72,7 +63,7 @@ def prune_to(machine: BoltzmannMachine, importance: Sequence[Any], n_synapses: S
         machine = remove_units(machine, smaller.kept)
 
 
-def remove_stranded(machine: BoltzmannMachine, masks: Sequence[np.ndarray]) -> Pruned:
+def remove_stranded(machine: BoltzmannMachine, masks: Layers) -> Pruned:
     """The machine under smaller masks without its stranded units, as Pruned; ValueError where nothing would be left."""
     masks = _check_masks(machine, masks)
     causes = [np.zeros(n, dtype=np.int8) for n in machine.n_units]
@@ -91,7 +82,7 @@ def remove_stranded(machine: BoltzmannMachine, masks: Sequence[np.ndarray]) -> P
     return Pruned(smaller, kept, tuple(causes))
 
 
-def _stranded(masks: Sequence[np.ndarray], causes: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _stranded(masks: Layers, causes: Layers) -> list[np.ndarray]:
     """Why a unit that is not gone yet has to go now, one int8 array a layer; visible units stay."""
     lost = [np.zeros_like(causes[0])]
     for layer in range(1, len(causes)):
@@ -102,7 +93,7 @@ def _stranded(masks: Sequence[np.ndarray], causes: Sequence[np.ndarray]) -> list
     return lost
 
 
-def remove_units(machine: BoltzmannMachine, kept: Sequence[np.ndarray]) -> BoltzmannMachine:
+def remove_units(machine: BoltzmannMachine, kept: Layers) -> BoltzmannMachine:
     """The machine with the units of these indices alone, one array a layer, and all the synapses between them."""
     pairs = list(zip(kept, kept[1:]))
     return BoltzmannMachine(
@@ -121,19 +112,19 @@ def _without_least_important(mask: np.ndarray, importance: np.ndarray, n_pruned:
     return kept
 
 
-def check_importance(machine: BoltzmannMachine, importance: Any) -> list[np.ndarray]:
+def check_importance(machine: BoltzmannMachine, importance: Any, name: str = "importance") -> list[np.ndarray]:
     """The importance as arrays; ValueError unless it is one finite number a synapse."""
-    check_one_a_layer("importance", importance, machine.weights)
-    arrays = [check_numbers(f"importance[{layer}]", x) for layer, x in enumerate(importance)]
+    check_one_a_layer(name, importance, machine.weights)
+    arrays = [check_numbers(f"{name}[{layer}]", x) for layer, x in enumerate(importance)]
     for layer, (x, mask) in enumerate(zip(arrays, machine.masks)):
         if x.shape != mask.shape:
-            raise ValueError(f"importance[{layer}]: found shape {x.shape}, expected {mask.shape}")
+            raise ValueError(f"{name}[{layer}]: found shape {x.shape}, expected {mask.shape}")
         if not np.isfinite(x[mask]).all():
-            raise ValueError(f"importance[{layer}]: found values that are not finite, expected a number a synapse")
+            raise ValueError(f"{name}[{layer}]: found values that are not finite, expected a number a synapse")
     return arrays
 
 
-def _check_masks(machine: BoltzmannMachine, masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _check_masks(machine: BoltzmannMachine, masks: Layers) -> list[np.ndarray]:
     """The masks as new arrays; ValueError unless they hold synapses of the machine alone."""
     check_one_a_layer("masks", masks, machine.masks)
     masks = [np.array(m) for m in masks]
@@ -143,10 +134,3 @@ def _check_masks(machine: BoltzmannMachine, masks: Sequence[np.ndarray]) -> list
         if (mask & ~old).any():
             raise ValueError(f"masks[{layer}]: found synapses that the machine has not, expected some of its own")
     return masks
-
-
-def check_one_a_layer(name: str, arrays: Any, expected: Sequence[Any]) -> None:
-    """ValueError unless they are as many as expected."""
-    if not hasattr(arrays, "__len__") or len(arrays) != len(expected):
-        found = f"{len(arrays)} arrays" if hasattr(arrays, "__len__") else type(arrays).__name__
-        raise ValueError(f"{name}: found {found}, expected {len(expected)}, one a layer")

@@ -9,16 +9,17 @@ Looked at in the over-produced machines, from which every criterion starts.
 import numpy as np
 import xarray as xr
 
-from analysis.pruning import CRITERIA
+from analysis.machine.model import BoltzmannMachine
+from analysis.pruning import CRITERIA, Activity, Criterion
 
 N_BINS = 20
 ONLY = ["weight", "fisher"]
 
 
-def compare(machine, states, against, fraction):
+def compare(
+    machine: BoltzmannMachine, activity: Activity, against: dict[str, Criterion], fraction: float
+) -> xr.Dataset:
     """Ranks by |w| beside ranks by each criterion in `against`, and what one alone would prune: a Dataset.
-
-    states : one array a layer (n_chains, n_l), as for every criterion.
 
     Variables of each layer of synapses k: rank_histogram_k (against, rank_weight, rank_fisher), shares of synapses
     that sum to 1; share_of_only_k (against), share of synapses that |w| alone would prune, as many as the other alone;
@@ -26,11 +27,14 @@ def compare(machine, states, against, fraction):
     other alone (fisher); rate_of_only_k (against, only), mean activity of the units above these synapses, each unit as
     often as it has one; unit_rate_k (unit_k). fraction : of the synapses of a layer, pruned.
     """
-    weight, parts = CRITERIA["weight"](machine, states, 0), []
-    for name in against:
-        scores = zip(machine.masks, weight, CRITERIA[name](machine, states, 0), states[1:])
+    weight, parts = CRITERIA["weight"](machine, activity, 0), []
+    for criterion in against.values():
+        scores = zip(machine.masks, weight, criterion(machine, activity, 0), activity.asleep[1:])
         parts.append(xr.merge([_of_layer(k, *layer, fraction) for k, layer in enumerate(scores, start=1)]))
-    rates = {f"unit_rate_{k}": (f"unit_{k}", x.mean(axis=0), _TEXTS["unit_rate"]) for k, x in enumerate(states) if k}
+    rates = {
+        f"unit_rate_{k}": (f"unit_{k}", x.mean(axis=0), _TEXTS["unit_rate"])
+        for k, x in enumerate(activity.asleep[1:], start=1)
+    }
     whole = xr.concat(parts, xr.Variable("against", list(against)), data_vars="all")
     return whole.assign(rates).assign_coords(only=ONLY)
 
@@ -50,14 +54,14 @@ def _of_layer(k, mask, by_weight, by_fisher, post, fraction):
     return xr.Dataset({f"{name}_{k}": (*variable, _TEXTS[name]) for name, variable in found.items()})
 
 
-def ranks(values):
+def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks in (0, 1), the least important first; ties by position, as in pruning."""
     order = np.empty(len(values))
     order[np.argsort(values, kind="stable")] = (np.arange(len(values)) + 0.5) / len(values)
     return order
 
 
-def histogram(x, y):
+def histogram(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Shares of the pairs of ranks in N_BINS x N_BINS bins, x slow."""
     cells = (x * N_BINS).astype(int) * N_BINS + (y * N_BINS).astype(int)
     return np.bincount(cells, minlength=N_BINS**2).reshape(N_BINS, N_BINS) / len(x)

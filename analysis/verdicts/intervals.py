@@ -4,18 +4,21 @@
     p = P(|T| >= |mean - null| / (sd / sqrt(n))),   T ~ Student's t with n - 1 degrees of freedom
 
 The percentile bootstrap; source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. With few
-seeds it is coarse: for three its ends are the smallest and the largest seed; `coverage` says how coarse.
+seeds it is coarse: for three its ends are the smallest and the largest seed. The resampled mean of n normal seeds has
+the standard deviation s sqrt(n - 1) / n, s that of the seeds, where Student's interval takes s / sqrt(n) and t for z:
+so it holds the mean 85 % of the time with five seeds, 90 % with ten, and not 95 %.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.stats import bootstrap, chi2, norm
+from scipy.stats import bootstrap, chi2, norm, ttest_1samp
 from scipy.stats import t as student
 
 _AT_ONCE = 10**7  # resampled numbers in memory: 80 MB, whatever the number of seeds and columns
 
 
-def interval(values, confidence=0.95, n_resamples=9999, seed=0):
+def interval(values: ArrayLike, confidence: float = 0.95, n_resamples: int = 9999, seed: int = 0) -> np.ndarray:
     """[low, high] of the mean over the first axis (seeds), (2, ...); NaN for fewer than two seeds.
 
     values : (n_seeds, ...). seed governs the resampling, the same for all the columns, so rows stay paired.
@@ -23,27 +26,14 @@ def interval(values, confidence=0.95, n_resamples=9999, seed=0):
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
         return np.full((2, *values.shape[1:]), np.nan)
-    options = {"confidence_level": confidence, "n_resamples": n_resamples, "method": "percentile"}
-    options["batch"] = max(1, _AT_ONCE // max(1, values.size))
+    batch = max(1, _AT_ONCE // max(1, values.size))
+    options = {"confidence_level": confidence, "n_resamples": n_resamples, "method": "percentile", "batch": batch}
     result = bootstrap((values,), np.mean, axis=0, rng=np.random.default_rng(seed), **options)
     return np.array(result.confidence_interval)
 
 
-def coverage(n_seeds, confidence=0.95):
-    """How often `interval` holds the mean of normal seeds: P(|T| < z sqrt((n - 1) / n)), T ~ Student's t(n - 1).
-
-    z is the normal quantile of the confidence. The resampled mean of n seeds has the standard deviation
-    s sqrt(n - 1) / n, s that of the seeds, where Student's interval takes s / sqrt(n) and t for z. That resampled means
-    are not quite normal is left out. NaN for fewer than two seeds.
-    """
-    if n_seeds < 2:
-        return np.nan
-    reach = norm.ppf(0.5 + confidence / 2) * np.sqrt((n_seeds - 1) / n_seeds)
-    return float(1 - 2 * student.sf(reach, n_seeds - 1))
-
-
-def p_value(values, null=0.0):
-    """p of the two-sided one-sample t test that the mean over seeds is `null`: a number, NaN for fewer than two seeds.
+def p_value(values: ArrayLike, null: float = 0.0) -> float:
+    """p of the two-sided one-sample t test that the mean over seeds is `null`; NaN for fewer than two seeds.
 
     values : (n_seeds,). Why not the exact sign-flip test: its smallest p is 2^(1 - n_seeds), 0.06 for five seeds, so
     it can never speak. The t test can, at the price of taking differences between seeds as normal; effects are means
@@ -52,18 +42,17 @@ def p_value(values, null=0.0):
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
         return np.nan
-    distance, error = np.abs(values.mean() - null), values.std(ddof=1) / np.sqrt(len(values))
-    if error == 0:
-        return float(distance == 0)
-    return float(2 * student.sf(distance / error, len(values) - 1))
+    if np.ptp(values) <= 1e-12 * np.abs(values).max():  # they agree but for the last bits of their sums
+        return float(np.isclose(values.mean(), null, rtol=1e-12, atol=0))
+    return float(ttest_1samp(values, null).pvalue)
 
 
-def holm(p):
+def holm(p: ArrayLike) -> np.ndarray:
     """max over j <= i of min(1, (m - j + 1) p_(j)), p_(1) <= ... <= p_(m): p values for m tests judged together.
 
     p : (n_tests,). Whatever the dependence between tests, the chance of one false finding or more among them is at
     most alpha where those with an adjusted p below alpha are called findings. NaN is no test and stays NaN. Source:
-    Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Statist. 6:65-70.
+    Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Statist. 6:65-70; scipy has none.
     """
     p = np.asarray(p, dtype=np.float64)
     adjusted, order = np.full(p.shape, np.nan), np.argsort(p)
@@ -73,7 +62,7 @@ def holm(p):
     return adjusted
 
 
-def detectable(sd, n_seeds, alpha=0.05, power=0.8):
+def detectable(sd: float, n_seeds: int, alpha: float = 0.05, power: float = 0.8) -> float:
     """The smallest mean difference that a two-sided paired t-test of so many seeds sees with this power.
 
     sd : standard deviation over seeds of the paired differences, in whose unit the answer is. NaN below two seeds, and

@@ -18,7 +18,7 @@ from analysis.files import provenance, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.machine.exact import MAX_STATES
 from analysis.pruning import source_file, source_text_hash
-from analysis.verdicts.report import run_time
+from analysis.workflow.logs import run_time
 
 
 class Places(NamedTuple):

@@ -1,8 +1,6 @@
-"""The atlas of maps: its dataset, and what its cells say about the predictions of config/maps.yaml.
+"""When starting large pays: the dataset of all maps, and what cells say about the predictions of config/maps.yaml.
 
-    gain in a cell = loss(born small) - loss(pruned from large), paired by seed
-
-`collect` puts the jobs of analysis.maps together, `judge` gives one row a prediction, budget and cell.
+gain in a cell = loss(born small) - loss(pruned from large), paired by seed
 """
 
 import json
@@ -15,8 +13,9 @@ import xarray as xr
 from analysis.experiment import config as configuration
 from analysis.experiment import maps
 from analysis.files import provenance
-from analysis.verdicts import claims
-from analysis.verdicts.intervals import detectable, holm, interval, p_value
+from analysis.verdicts import claims, datasets, tables
+from analysis.verdicts.intervals import holm
+from analysis.verdicts.names import words
 
 AXES = ["final", "growth", "sessions", "epochs"]
 AXIS_NAMES = {
@@ -33,10 +32,9 @@ _COLUMNS = {
     "start": ("units of the last layer of the over-produced machine", "counts"),
 }
 _READ = ("machine", "pretraining", "training", "retraining", "reference", "measures")
-BUDGET_NAMES = {"updates": "as many updates", "synapse_updates": "as many synapse-updates"}
 
 
-def collect(folder, config):
+def collect_maps(folder: Path | str, config: Path | str) -> xr.Dataset:
     """The dataset of all maps: <map>_<variable> (<map>_cell, budget, condition, <map>_seed).
 
     folder : of <map>/<job>/<seed>.nc. config : path of the config of maps. Raises ValueError where a job is missing.
@@ -63,7 +61,7 @@ def collect(folder, config):
     return dataset.drop_encoding()
 
 
-def read_of(protocol, experiment):
+def read_of(protocol: dict, experiment: str) -> dict:
     """What a map reads of an experiment of the protocol; sizes, lengths and samples are its own."""
     return {key: protocol["experiments"][experiment][key] for key in _READ}
 
@@ -81,71 +79,29 @@ def _seed(folder, described, seed):
     return xr.concat(found, "cell").sortby("cell").assign_attrs(codes=codes, data=data)
 
 
-def load(path):
-    """The dataset that `collect` made. Raises ValueError where there is none."""
-    if not Path(path).is_file():
-        raise ValueError(f"maps: found no file {path}, expected one that python -m analysis maps wrote")
-    with xr.open_dataset(path, engine="h5netcdf") as dataset:
-        return dataset.load()
-
-
-def described(dataset):
-    """The config of maps that the dataset obeyed."""
-    return json.loads(dataset.attrs["config"])
-
-
-def part(dataset, name):
-    """One map: its variables without its name in front, dims (seed, cell, budget, condition)."""
-    start = f"{name}_"
-    chosen = dataset[[v for v in dataset.data_vars if v.startswith(start)]]
-    chosen = chosen.drop_vars(
-        [c for c in chosen.coords if c not in ("budget", "condition") and not c.startswith(start)]
-    )
-    renamed = {v: v.removeprefix(start) for v in {*chosen.variables, *chosen.dims} if v.startswith(start)}
-    return chosen.rename(renamed).assign_attrs(map=name)
-
-
-def parts(dataset):
+def with_likelihood(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
     """{name: map} in the order of the config; "<map> by likelihood" is that map with `negative_bound` for its loss."""
     found = {}
     for name in json.loads(dataset.attrs["order"]):
-        one = found[name] = part(dataset, name)
+        one = found[name] = datasets.part(dataset, name)
         if "negative_bound" in one:
             again = f"{name} by likelihood"
-            found[again] = one.assign(loss=one["negative_bound"]).assign_attrs(map=again)
+            found[again] = one.assign(loss=one["negative_bound"]).assign_attrs(experiment=again)
     return found
 
 
-def stale(dataset, config):
-    """Why the dataset is not what this code makes under the config in that file: a list of reasons, empty if it is."""
-    reasons, here = [], provenance.fingerprint()
-    now, protocol = configuration.load_maps(config)
-    if {*json.loads(dataset.attrs["runs_code"])} != {here}:
-        reasons.append("it was made by other code")
-    if described(dataset) != now:
-        reasons.append(f"it obeyed another config than `{Path(config).name}`")
+def stale_maps(dataset: xr.Dataset, path: Path) -> list[str]:
+    """Why the dataset is not what this code makes under the config in that file; empty if it is."""
+    reasons, (now, protocol) = datasets.other_code(dataset), configuration.load_maps(path)
+    if datasets.settings(dataset) != now:
+        reasons.append(f"it obeyed another config than {path.name}")
     obeyed = json.loads(dataset.attrs["protocol"])
     if any(name not in protocol["experiments"] or of != read_of(protocol, name) for name, of in obeyed.items()):
-        reasons.append(f"its protocol is another than that of `{Path(now['protocol']).name}`")
+        reasons.append(f"its protocol is another than that of {Path(now['protocol']).name}")
     return reasons
 
 
-def open_or_say_why(path, config):
-    """(dataset or None, Markdown that says what it is, or that it is stale or absent)."""
-    if not Path(path).is_file():
-        return None, "> **No maps.** There is no `maps.nc` beside the claim datasets. `make maps` makes it."
-    dataset = load(path)
-    reasons = stale(dataset, config)
-    if reasons:
-        return (
-            dataset,
-            f"> **Stale data.** `maps.nc` is not of this checkout: {'; '.join(reasons)}. `make maps` renews it.",
-        )
-    seeds = ", ".join(f"{name} {of['n_seeds']}" for name, of in described(dataset)["maps"].items())
-    return dataset, f"Data: `maps.nc`, made by the code of this checkout under `{Path(config).name}`. Seeds: {seeds}."
-
-
-def gain(part, worse, better, budget):
+def gain(part: xr.Dataset, worse: str, better: str, budget: str) -> xr.DataArray:
     """loss(worse) - loss(better), (cell, seed), both with that budget; the pruned machine has but one."""
     losses = [
         part["loss"].sel(condition=name, budget=maps.BUDGETS[0] if name == maps.PRUNED else budget, drop=True)
@@ -154,22 +110,41 @@ def gain(part, worse, better, budget):
     return (losses[0] - losses[1]).assign_attrs(units=part["loss"].attrs["units"]).transpose("cell", "seed")
 
 
-def judge(dataset):
+def evaluate_cells(dataset: xr.Dataset) -> pd.DataFrame:
     """One row a prediction, budget and cell.
 
     Columns: map, prediction, budget, cell (text), final, growth, sessions, epochs (of a trend: NaN along its axis),
-    effect, low, high, units, n_seeds, verdict (rule of claims.row_verdict, threshold 0), n_comparisons, p (paired
+    effect, low, high, threshold (0), units, n_seeds, verdict (rule of claims.row_verdict), n_comparisons, p (paired
     t-test), p_holm (corrected within map, prediction and budget), detectable (the smallest effect that so many seeds
     see with the power that the config names).
     """
-    of, tables = described(dataset)["predictions"], []
-    for name, one in parts(dataset).items():
+    of, found = datasets.settings(dataset)["predictions"], []
+    for name, one in with_likelihood(dataset).items():
         for budget in maps.BUDGETS:
             for spec, places in _effects(one, of, budget):
-                table = pd.DataFrame([_row(name, spec, budget, place, x, of, one) for place, x in places])
-                if len(table):
-                    tables.append(table.assign(n_comparisons=len(table), p_holm=holm(table["p"])))
-    return pd.concat(tables, ignore_index=True)
+                judged = [_place(at) | claims.outcome(x, 0.0, of["interval"], of["power"]) for at, x in places]
+                if judged:
+                    table = pd.DataFrame(judged).assign(map=name, prediction=spec["text"], budget=budget)
+                    table = table.assign(units=one["loss"].attrs["units"], n_comparisons=len(table))
+                    found.append(table.assign(p_holm=holm(table["p"])))
+    return pd.concat(found, ignore_index=True)
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """How the cells of each prediction came out; stand: for or against it after Holm's correction for these cells.
+
+    effects: mean over cells, smallest and largest. visible: what the seeds of the median and of the noisiest row show.
+    """
+    rows = []
+    for (prediction, name, budget), cells in table.groupby(["prediction", "map", "budget"], sort=False):
+        units, effect, seen = cells["units"].iloc[0], cells["effect"], cells["detectable"]
+        found = [(cells["verdict"] == verdict).sum() for verdict in claims.VERDICTS]
+        stand = ((cells["verdict"] != claims.MIXED) & (cells["p_holm"] < 0.05)).sum()
+        visible = f"{seen.median():.2g}, {seen.max():.2g}"
+        effects = tables.quote(effect.mean(), effect.min(), effect.max(), units)
+        rows.append([prediction, name, words(budget), len(cells), effects, *found, stand, visible])
+    columns = ["prediction", "map", "budget", "cells", "effects", *claims.VERDICTS, "stand", "visible"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _effects(part, predictions, budget):
@@ -199,12 +174,7 @@ def _ends(places, axis):
             yield dict(rest) | {axis: np.nan}, line[max(line)] - line[min(line)]
 
 
-def _row(name, spec, budget, place, values, of, part):
-    known = values[np.isfinite(values)]
-    low, high = interval(known, **of["interval"])
-    sd = np.std(known, ddof=1) if len(known) > 1 else np.nan
+def _place(place):
+    """The place as columns, and in words."""
     cell = ", ".join(f"{axis} {x:g}" if np.isfinite(x) else f"{axis} largest - smallest" for axis, x in place.items())
-    row = {"map": name, "prediction": spec["text"], "budget": budget, "cell": cell, **place, "effect": known.mean()}
-    row |= {"low": low, "high": high, "units": part["loss"].attrs["units"], "n_seeds": len(known)}
-    row |= {"verdict": claims.row_verdict(low, high, 0.0), "p": p_value(known)}
-    return row | {"detectable": detectable(sd, len(known), **of["power"])}
+    return {"cell": cell, **place}

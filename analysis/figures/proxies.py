@@ -1,0 +1,90 @@
+"""What each synapse can know, beside the exact Fisher information and |w|: part of a claim dataset in, Axes out."""
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from analysis.experiment.measures import spearman
+from analysis.figures.style import line, look, tidy, titled
+from analysis.files.palette import ORANGE
+from analysis.verdicts.comparisons import of_synapses
+from analysis.verdicts.intervals import interval
+from analysis.verdicts.names import words
+
+
+def rank_agreement(part: xr.Dataset, against: str, layer: int, ax: Axes) -> Axes:
+    """Synapses by their ranks, |w| and Fisher information, in units of what independent ranks give; mean over seeds."""
+    shares = part[f"rank_histogram_{layer}"].sel(against=against).mean("seed").transpose("rank_fisher", "rank_weight")
+    ratio = np.maximum(shares.values * shares.size, 1e-9)
+    norm = mpl.colors.LogNorm(0.2, 5)
+    image = ax.imshow(ratio, norm=norm, cmap="RdBu_r", origin="lower", extent=(0, 1, 0, 1), interpolation="nearest")
+    bar = ax.figure.colorbar(image, ax=ax, ticks=[0.2, 1, 5], extend="both")
+    bar.ax.set_yticklabels(["0.2", "1", "5"])
+    bar.ax.minorticks_off()
+    ax.set(xlabel=f"rank by {words('weight')}", ylabel=f"rank by {words(against)}")
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+    return ax
+
+
+def pruned_by_one_only(part: xr.Dataset, against: str, layer: int, ax: Axes, n_bins: int = 8) -> Axes:
+    """Share of a unit's inputs that one criterion alone would prune, by the unit's activity (equal parts of units)."""
+    rate = part[f"unit_rate_{layer}"].transpose("seed", f"unit_{layer}").values
+    bins = np.array_split(np.argsort(rate, axis=1, kind="stable"), n_bins, axis=1)
+    x = [np.take_along_axis(rate, units, 1).mean() for units in bins]
+    for only, name in (("weight", "weight"), ("fisher", against)):
+        share = part[f"unit_only_{layer}"].sel(against=against, only=only).transpose("seed", ...).values
+        means = np.stack([np.take_along_axis(share, units, 1).mean(axis=1) for units in bins], axis=1)
+        line(x, means, name, ax, label=f"by {words(name)} alone")
+    labels = {"xlabel": "activity of the unit (probability)", "ylabel": "share of its inputs pruned"}
+    return titled(ax, part, layer, ylim=(0, None), **labels)
+
+
+def spectrum(part: xr.Dataset, shown: str, ax: Axes) -> Axes:
+    """Eigenvalues of the Fisher information matrix in falling order: exact, and from samples."""
+    for name, (colour, dashes) in {"exact": ("black", "-"), "sampled": (ORANGE, "--")}.items():
+        values = part[f"spectrum_{name}"].sel(shown=shown).transpose("seed", "parameter").values
+        n_known = int(np.isfinite(values).all(axis=0).sum())
+        order = np.unique(np.geomspace(1, n_known, 120).astype(int))
+        values = values[:, order - 1]
+        ax.plot(order, values.mean(axis=0), color=colour, linestyle=dashes, label=name)
+        ax.fill_between(order, *interval(values), color=colour, alpha=0.18, lw=0)
+    ax.set(xscale="log", yscale="log", xlabel="order", ylabel="eigenvalue", ylim=(1e-6, None), title=words(shown))
+    return tidy(ax)
+
+
+def proxy_against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> Axes:
+    """Each synapse of the over-produced machines of all seeds: local estimate against the exact value."""
+    x, y = (part[name].isel(session=0).values.ravel() for name in (proxy, target))
+    exists = np.isfinite(x) & np.isfinite(y)
+    ax.hexbin(x[exists], y[exists], gridsize=30, bins="log", mincnt=1, cmap="cividis", linewidths=0.1)
+    rho = of_synapses(spearman, part, proxy, target).isel(session=0)
+    ax.set(xlabel=words(proxy), ylabel=words(target), title=f"ρ = {float(rho.mean()):.2f}")
+    return tidy(ax)
+
+
+def rank_correlations(part: xr.Dataset, target: str, ax: Axes) -> Axes:
+    """Spearman's rho of the local estimates, and the sampled eigenvector, with an exact target, session by session."""
+    local = "variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi"
+    for proxy in (*local, "sampled_first_eigenvector"):
+        rho = of_synapses(spearman, part, proxy, target).transpose("seed", "session")
+        line(part["session"].values, rho.values, proxy, ax)
+    ax.set(xlabel="session", ylabel="rank correlation", xticks=part["session"].values, ylim=(-1.02, 1.02))
+    ax.axhline(0, color="black", lw=0.5)
+    ax.set_title(f"with the {words(target)}")
+    return tidy(ax)
+
+
+def samples_needed(part: xr.Dataset, measure: str, ax: Axes) -> Axes:
+    """Error of estimates of the exact diagonal against the number of samples; hollow: sizes that few seeds have."""
+    n = part["n_samples"].values
+    for name in part["estimate"].values:
+        values = part[measure].sel(estimate=name).transpose("seed", "n_samples").values
+        known, (colour, marker, _) = np.isfinite(values).all(axis=0), look(name)
+        line(n[known], values[:, known], name, ax)
+        if not known.all():
+            ax.plot(n[~known], np.nanmean(values[:, ~known], axis=0), marker, color=colour, mfc="white")
+    ax.set(xscale="log", xlabel="samples (online: sweeps)", ylabel=words(measure))
+    if measure == "relative_error":
+        ax.set_yscale("log")
+    return tidy(ax)

@@ -1,0 +1,124 @@
+"""Claim datasets: their files, their parts, and whether they are what this checkout makes.
+
+part(dataset, "patches")["kl"]  is  dataset["patches_kl"]
+"""
+
+import json
+from pathlib import Path
+
+import xarray as xr
+
+from analysis.experiment import config as configuration
+from analysis.files import provenance, whole
+from analysis.files.checkout import ROOT
+from analysis.pruning import label
+
+CLAIMS = {
+    "01_overproduction": "Activity-dependent pruning needs an over-populated network to start from",
+    "02_weight_pruning": "Pruning by synaptic weight alone does not optimise network size",
+    "03_fisher_proxy": "A local proxy of Fisher information tells important synapses and neurons from unimportant ones",
+    "04_neuron_loss": "Neurons compete for activity, and only the important, selective ones stay",
+}
+# Of what the claims rest on; not the paper's.
+CHECKS = {"05_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
+NOTEBOOKS = CLAIMS | CHECKS
+MAPS = "maps"  # no notebook of its own: the first one shows it
+PAPERS_CONFIGS = ("paper_digits", "paper")  # both write to data/paper; the first is a part of the second
+
+
+def root() -> Path:
+    """The project's folder: the nearest one upwards from here that holds pyproject.toml and analysis/.
+
+    Raises ValueError where there is none.
+    """
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "pyproject.toml").is_file() and (folder / "analysis").is_dir():
+            return folder
+    raise ValueError(f"root: found no project above {Path.cwd()}, expected to run inside a checkout")
+
+
+def save(dataset: xr.Dataset, path: Path | str) -> None:
+    """Write NetCDF, whole or not at all: under a temporary name in the same folder, then renamed."""
+    whole.write(dataset, path)
+
+
+def load(claim: str, folder: Path | str = "data") -> xr.Dataset:
+    """The claim dataset (or "maps") in the folder. Raises ValueError for an unknown claim or a missing file."""
+    known, path = [*NOTEBOOKS, MAPS], Path(folder) / f"{claim}.nc"
+    if claim not in known:
+        raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(known)}")
+    if not path.is_file():
+        raise ValueError(f"claim dataset: found no file {path}, expected one that claims.save wrote")
+    return xr.load_dataset(path, engine="h5netcdf")
+
+
+def settings(dataset: xr.Dataset) -> dict:
+    """The config that the dataset's runs obeyed."""
+    return json.loads(dataset.attrs["config"])
+
+
+def same_config(dataset: xr.Dataset, path: Path) -> bool:
+    """Whether the dataset's runs obeyed the config in that file."""
+    return settings(dataset) == configuration.load(path)
+
+
+def stale(dataset: xr.Dataset, path: Path) -> list[str]:
+    """Why the dataset is not what this code makes under the config in that file; empty if it is."""
+    reasons = [] if same_config(dataset, path) else [f"its runs obeyed another config than {path.name}"]
+    return other_code(dataset) + reasons
+
+
+def other_code(dataset: xr.Dataset) -> list[str]:
+    """[that other code than this checkout's made the dataset, or runs of it], empty if none did."""
+    here = provenance.fingerprint()
+    others = {dataset.attrs.get("code_fingerprint"), *json.loads(dataset.attrs.get("runs_code", "[]"))} - {here}
+    found = ", ".join(sorted(map(str, others)))
+    return [f"it was made by other code (fingerprint {found}; that of this checkout is {here})"] if others else []
+
+
+def part(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    """The variables of one experiment, or one map, without its name in front.
+
+    attrs: experiment (the name), dataset (its patterns), reference (criterion).
+    """
+    start, made = f"{name}_", settings(dataset)
+    one = dataset[[v for v in dataset.data_vars if str(v).startswith(start)]]
+    own = [v for v in {*one.variables, *one.dims} if str(v).startswith(start)]
+    of = made["experiments" if "experiments" in made else "maps"][name]
+    attrs = {"dataset": of["dataset"]} | ({"reference": label(of["reference"])} if "reference" in of else {})
+    return one.rename({v: str(v).removeprefix(start) for v in own}).assign_attrs(experiment=name, **attrs)
+
+
+def parts(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
+    """{experiment: its part of the claim dataset}, shallow machines first."""
+    experiments = settings(dataset)["experiments"]
+    order = sorted(experiments, key=lambda name: len(experiments[name]["machine"]["hidden"]))
+    return {experiment: part(dataset, experiment) for experiment in order}
+
+
+def loss(part: xr.Dataset) -> str:
+    """Name of the measure that tells how well a machine of the experiment works, lower is better."""
+    return "kl" if "kl" in part else "encoding_error"
+
+
+def at_papers_size(claim: str, folder: Path) -> tuple[xr.Dataset | None, Path]:
+    """The claim at the paper's size, in the folder `paper` of this one, and the config that it obeyed.
+
+    None where it was not made; the first config at that size where it obeyed none of them.
+    """
+    configs = [ROOT / "config" / f"{name}.yaml" for name in PAPERS_CONFIGS]
+    if not (folder / "paper" / f"{claim}.nc").is_file():
+        return None, configs[0]
+    dataset = load(claim, folder / "paper")
+    return dataset, next((path for path in configs if same_config(dataset, path)), configs[0])
+
+
+def at_both_sizes(dataset: xr.Dataset, paper: xr.Dataset) -> list[xr.Dataset]:
+    """[part, the same experiment at the paper's size, ...] of the experiments in both, with titles that tell them."""
+    here, there = parts(dataset), parts(paper)
+    return [
+        part.assign_attrs(experiment=f"{name}, {size}")
+        for name in here
+        if name in there and here[name].attrs["dataset"] != there[name].attrs["dataset"]
+        for size, part in (("as above", here[name]), ("the paper's size", there[name]))
+    ]

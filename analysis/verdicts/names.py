@@ -1,0 +1,40 @@
+"""What a name of a condition, an estimate or a measure is called in tables and figures."""
+
+from analysis.experiment.controls import CONTROLS
+from analysis.pruning import CRITERIA
+
+NAMES = {record.name: record.words for record in [*CRITERIA.values(), *CONTROLS.values()]}
+NAMES |= {
+    "pruned": "pruned from large",
+    "heuristic_fi_w2": "heuristic FI × w²",
+    "equilibrium": "variance FI, exact draws",
+    "exact_diagonal": "exact diagonal",
+    "exact_first_eigenvector": "exact first eigenvector",
+    "sampled_first_eigenvector": "sampled first eigenvector",
+    "stiff_eigenvectors": "stiff eigenvectors",
+    "deletion_damage": "damage by deletion",
+    "first_order_damage": "damage to first order",
+    "second_order_damage": "first and second order together",
+    "relative_error": "relative error",
+    "diagonal_correlation": "rank correlation",
+    "kl": "KL divergence",
+    "encoding_error": "encoding error",
+    "digit_quality": "digit quality",
+    "activity": "activity",
+    "fisher": "Fisher information",
+    "input_information": "information on the input",
+    "digit_information": "information on the digit",
+    "sparseness": "lifetime sparseness",
+    "pixel_tuning": "tuning to a pixel",
+    "degree": "number of synapses",
+    "first": "full machine",
+    "last": "last session",
+    "mean": "session mean",
+    "updates": "as many updates",
+    "synapse_updates": "as many synapse-updates",
+}
+
+
+def words(name: str) -> str:
+    """The name in words; a criterion of the user's own, of which a dataset holds the label alone, by that."""
+    return NAMES.get(name, name.replace("_", " "))

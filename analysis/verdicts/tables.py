@@ -1,0 +1,136 @@
+"""What the verdicts rest on, as tables to be read: DataFrames of text, which `markdown` writes."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from analysis.verdicts import claims, datasets
+from analysis.verdicts.comparisons import hidden_units
+from analysis.verdicts.intervals import interval
+from analysis.verdicts.names import words
+
+
+def quote(mean: float, low: float, high: float, units: str = "1") -> str:
+    """mean [low, high] units, with three digits of the largest of them."""
+    if not np.isfinite(mean):
+        return "no seed can tell"
+    largest = max(abs(value) for value in (mean, low, high) if np.isfinite(value))
+    exponent = int(f"{largest:.2e}".partition("e")[2])  # of the rounded number: no logarithm's last bit decides
+    digits = min(max(2 - exponent, 0), 6) if largest else 0
+    bounds = ", ".join(f"{value:,.{digits}f}" if np.isfinite(value) else "?" for value in (low, high))
+    return f"{mean:,.{digits}f} [{bounds}]{'' if units == '1' else ' ' + units}"
+
+
+def over_seeds(values: xr.DataArray) -> str:
+    """Mean and 95 % interval over the seeds of a DataArray (seed), as text."""
+    low, high = interval(values.values)
+    return quote(float(values.mean("seed")), low, high, values.attrs.get("units", "1"))
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The table without its index, in Markdown."""
+    rows = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+
+
+def origin(dataset: xr.Dataset | None, reasons: Sequence[str], config: Path) -> pd.DataFrame:
+    """Where a dataset comes from: its config, the data that its runs read, and why it is stale, if it is."""
+    if dataset is None:
+        return pd.DataFrame({"not made yet": [f"snakemake --configfile config/{config.name} makes it"]})
+    rows = [("**stale**", f"{reason}; the workflow renews it") for reason in reasons]
+    rows += [("config", config.name), ("code", dataset.attrs["code_fingerprint"])]
+    for name, text in json.loads(dataset.attrs["data"]).items():
+        data = json.loads(text)
+        rows.append((f"data of {name}", f"{data['title']}; {data['source']} ({data['licence']})"))
+    return pd.DataFrame(rows, columns=["this dataset", ""])
+
+
+def runs(dataset: xr.Dataset) -> pd.DataFrame:
+    """What was run, by experiment, from the config that the dataset carries."""
+    rows = []
+    for name in datasets.parts(dataset):
+        of = datasets.settings(dataset)["experiments"][name]
+        n_sessions, share = of["pruning"]["n_sessions"], of["pruning"]["fraction"]
+        hidden = " and ".join(str(n) for n in of["machine"]["hidden"])
+        left = f"{(1 - share) ** n_sessions:.1%}"
+        rows.append([name, hidden, n_sessions, f"{share:.0%}", left, of["n_seeds"], words(of["reference"])])
+    columns = ["experiment", "hidden units at the start", "sessions", "of the synapses each removes", "left at the end"]
+    return pd.DataFrame(rows, columns=[*columns, "seeds", "reference criterion"])
+
+
+def departures(dataset: xr.Dataset) -> pd.DataFrame:
+    """Where the protocol departs from the paper's, as the config says."""
+    found = {name: datasets.settings(dataset)["experiments"][name]["departures"] for name in datasets.parts(dataset)}
+    rows = [(name, text) for name, texts in found.items() for text in texts]
+    return pd.DataFrame(rows, columns=["experiment", "departure from the paper"])
+
+
+def predictions(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of claims.evaluate.
+
+    visible: the smallest distance from the threshold that these seeds show with 80 % power.
+    """
+    effect = [quote(*row) for row in table[["effect", "low", "high", "units"]].itertuples(index=False)]
+    found = {"prediction": table["prediction"], "effect [95 % interval]": effect}
+    found |= {"holds above": table["threshold"].map("{:g}".format), "seeds": table["n_seeds"]}
+    found |= {"p (Holm)": table["p_holm"].map(_p), "visible": table["detectable"].map(_two_digits)}
+    return pd.DataFrame(found | {"verdict": table["verdict"]})
+
+
+def counts(table: pd.DataFrame, by: str | list[str] | pd.Series) -> pd.DataFrame:
+    """How many of the rows came out which way, by a column, some columns, or a Series."""
+    found = table.groupby(by, sort=False)["verdict"].value_counts().unstack(fill_value=0)
+    order = table.groupby(by, sort=False).size().index
+    return found.reindex(index=order, columns=list(claims.VERDICTS), fill_value=0).reset_index()
+
+
+def by_experiment(table: pd.DataFrame) -> pd.DataFrame:
+    """How many of a claim's predictions came out which way, by experiment."""
+    return counts(table, table["prediction"].str.split(":").str[0].rename("experiment"))
+
+
+def of_claims(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One row a claim: how many of its predictions came out which way, and its verdict."""
+    found = pd.concat([counts(table, "claim").assign(verdict=claims.verdict(table)) for table in tables])
+    found.insert(0, "", [int(name[:2]) for name in found["claim"]])
+    return found.assign(claim=[claims.CLAIMS[name] for name in found["claim"]])
+
+
+def sizes(part: xr.Dataset) -> pd.DataFrame:
+    """What machines cost and how well they work after the last session that all of them have."""
+    dim, measure = "condition" if "condition" in part.dims else "criterion", datasets.loss(part)
+    last = part[["n_synapses", "n_units", measure]].dropna("session").isel(session=-1)
+    last = last.sel(stage="retrained") if "stage" in last.dims else last
+    rows = []
+    for name in last[dim].values:
+        one = last.sel({dim: name})
+        cost = one["n_synapses"].sum("synapse_layer"), hidden_units(one, "all")
+        rows.append([words(name), *(f"{float(x.mean()):,.0f}" for x in cost), over_seeds(one[measure])])
+    return pd.DataFrame(rows, columns=[part.attrs["experiment"], "synapses", "hidden units", words(measure)])
+
+
+def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """The predictions that are judged here and at the paper's size; a side is that of the threshold, each its own.
+
+    table, paper : of claims.evaluate.
+    """
+    both = table.merge(paper, on="prediction", suffixes=("", "_paper")).dropna(subset=["effect", "effect_paper"])
+    same = (both["effect"] > both["threshold"]) == (both["effect_paper"] > both["threshold_paper"])
+    sides = [both[[f"{name}{size}" for name in ("effect", "low", "high", "units")]] for size in ("", "_paper")]
+    here, there = ([quote(*row) for row in side.itertuples(index=False)] for side in sides)
+    found = {"prediction": both["prediction"], "effect here": here, "verdict here": both["verdict"]}
+    found |= {"at the paper's size": there}
+    found |= {"verdict there": both["verdict_paper"].where(both["n_seeds_paper"] > 1, "one seed")}
+    return pd.DataFrame(found | {"same side": same.map({True: "yes", False: "no"})})
+
+
+def _p(p):
+    return "?" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _two_digits(value):
+    return "?" if np.isnan(value) else f"{value:.2g}"

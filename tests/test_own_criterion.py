@@ -1,0 +1,165 @@
+"""A criterion of one's own is one file and one line of config; what is wrong with it is said in one line."""
+
+import re
+
+import naive
+import numpy as np
+import pytest
+
+from analysis import pruning, training
+from analysis.experiment.controls import CONTROLS
+from analysis.files.palette import by_name
+from analysis.pruning import CRITERIA, Activity, criteria_of, criterion, label, source_file, source_text_hash
+
+MACHINE = naive.machine_of((4, 3), density=1.1)
+STATES = [np.random.default_rng(k).integers(0, 2, (50, n)).astype(np.uint8) for k, n in enumerate((4, 3))]
+PATTERNS = np.random.default_rng(2).integers(0, 2, (20, 4)).astype(np.uint8)
+FILE = '''
+import numpy as np
+
+def correlation(machine, activity, seed):
+    """|cov(v, h)| asleep.
+
+    Functions that take plain samples are no different.
+    """
+    return [np.abs(np.cov(v.T, h.T)[: v.shape[1], v.shape[1] :]) for v, h in zip(activity, activity[1:])]
+
+def first_order(machine, activity, seed):
+    (v, h), (x, y) = activity.awake, activity.asleep
+    return [np.abs(machine.weights[0] * (v.T @ h / len(v) - (x.T @ y.astype(float)) / len(x)))]
+
+def careless(machine, activity, seed):
+    activity.asleep[0][:] = 0
+    return [np.ones(m.shape) for m in machine.masks]
+'''
+
+
+@pytest.fixture
+def mine(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE)
+    return f"{tmp_path / 'mine.py'}:"
+
+
+def test_an_own_criterion_is_a_record_as_any_other(mine):
+    found = criterion(f"{mine}correlation")
+    assert (found.name, found.words) == ("correlation", "|cov(v, h)| asleep")
+    assert criterion(f"{mine}first_order").words == "first order"
+    others = [(x.colour, x.marker, x.line) for x in [*CRITERIA.values(), *CONTROLS.values()]]
+    assert (found.colour, found.marker, found.line) not in others
+    v, h = STATES
+    covariance = [[abs(np.cov(v[:, i], h[:, j])[0, 1]) for j in range(3)] for i in range(4)]
+    for activity in (STATES, tuple(STATES), Activity(STATES)):
+        np.testing.assert_allclose(found(MACHINE, activity, 0)[0], covariance)
+    pruning.prune(MACHINE, found(MACHINE, STATES, 0), 0.5)
+
+
+def test_awake_is_what_hidden_units_do_while_the_machine_sees_the_patterns(mine):
+    """<v h> of the data less <v h> asleep, times w: the damage to first order."""
+    calls = []
+
+    def look():
+        calls.append(1)
+        return training.mean_field(MACHINE, PATTERNS)
+
+    activity = Activity(STATES, look)
+    (found,) = criterion(f"{mine}first_order")(MACHINE, activity, 0)
+    probability = 1 / (1 + np.exp(-(MACHINE.biases[1] + PATTERNS @ MACHINE.weights[0])))
+    asleep = STATES[0].T @ STATES[1].astype(float) / 50
+    expected = np.abs(MACHINE.weights[0] * (PATTERNS.T @ probability / 20 - asleep))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    criterion(f"{mine}first_order")(MACHINE, activity, 0)
+    criterion(f"{mine}correlation")(MACHINE, activity, 0)
+    assert len(calls) == 1  # once for all who ask
+
+
+def test_who_needs_sleep_alone_does_not_pay_for_waking(mine):
+    asleep = Activity(STATES, lambda: pytest.fail("looked"))
+    for each in [*CRITERIA.values(), criterion(f"{mine}correlation")]:
+        each(MACHINE, asleep, 0)
+    with pytest.raises(ValueError, match=r"first_order: found ValueError in line 12 \(activity.awake: found samples"):
+        criterion(f"{mine}first_order")(MACHINE, STATES, 0)
+
+
+def test_a_criterion_can_not_change_the_samples_that_the_run_goes_on_with(mine):
+    before = [x.copy() for x in STATES]
+    criterion(f"{mine}careless")(MACHINE, STATES, 0)
+    assert all((a == b).all() for a, b in zip(STATES, before))
+
+
+def test_labels_and_files_of_entries(mine, tmp_path):
+    assert [label("variance_fi"), label(f"{mine}correlation")] == ["variance_fi", "correlation"]
+    assert source_file("variance_fi") is source_text_hash("variance_fi") is None
+    assert source_file(f"{mine}correlation") == tmp_path / "mine.py"
+    assert source_file("own/mine.py:f").parts[-2:] == ("own", "mine.py")
+    assert list(criteria_of(["weight", f"{mine}correlation"])) == ["weight", "correlation"]
+
+
+def test_an_edited_file_has_another_hash_and_is_what_runs(mine, tmp_path):
+    hashes, found = [], []
+    for text in (FILE, FILE.replace("np.abs(np.cov", "2 * np.abs(np.cov"), FILE):
+        (tmp_path / "mine.py").write_text(text)
+        hashes.append(source_text_hash(f"{mine}correlation"))
+        found.append(criterion(f"{mine}correlation")(MACHINE, STATES, 0)[0])
+    assert hashes[0] == hashes[2] != hashes[1]
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_allclose(found[1], 2 * found[0])
+
+
+# ---- bad input: one line each --------------------------------------------------------------------------------------
+
+RESULTS = {
+    "None": "criterion f: importance: found None, expected 1, one a layer",
+    "[]": "criterion f: importance: found 0 arrays, expected 1, one a layer",
+    "[np.ones((3, 4))]": "criterion f: importance[0]: found shape (3, 4), expected (4, 3)",
+    "[np.full((4, 3), np.nan)]": "criterion f: importance[0]: found values that are not finite, expected a number a",
+    "[[['a'] * 3] * 4]": "criterion f: importance[0]: found values of type <U1, expected numbers",
+    "1 / 0": "criterion {}f: found ZeroDivisionError in line 4 (division by zero), expected importance",
+    "activity[7]": "criterion {}f: found IndexError in line 4 (list index out of range), expected importance",
+    "g()": 'criterion {}f: found KeyError in line 7 ("two lines"), expected importance',
+}
+
+
+@pytest.mark.parametrize("result", RESULTS)
+def test_what_an_own_function_gives_wrong_is_said_in_one_line(tmp_path, result):
+    text = f"import numpy as np\n\ndef f(machine, activity, seed):\n    return {result}\n\ndef g():\n"
+    (tmp_path / "mine.py").write_text(text + "    raise KeyError('two lines')\n")
+    entry = f"{tmp_path / 'mine.py'}:"
+    with pytest.raises(ValueError, match="^" + re.escape(RESULTS[result].format(entry).replace('"', "'"))) as error:
+        criterion(f"{entry}f")(MACHINE, STATES, 0)
+    assert "\n" not in str(error.value)
+
+
+FILES = {
+    "def f(:": "found SyntaxError in line 3 (",
+    "import nothing_of_this_name": "found ModuleNotFoundError in line 3 (No module named",
+    "import sys; sys.exit(3)": "found SystemExit in line 3 (3), expected a file that imports",
+    "raise RuntimeError('a\\nb')": "found RuntimeError in line 3 (a b), expected a file that imports",
+    "g = 1": "found no function f in the file, expected one",
+    "f = 1": "found no function f in the file, expected one",
+}
+
+
+@pytest.mark.parametrize("line", FILES)
+def test_a_file_without_the_function_is_refused_with_its_line(tmp_path, line):
+    (tmp_path / "mine.py").write_text(f"\n\n{line}\n")
+    entry = f"{tmp_path / 'mine.py'}:f"
+    with pytest.raises(ValueError, match="^" + re.escape(f"criterion {entry}: {FILES[line]}")) as error:
+        criterion(entry)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_and_a_name_that_is_taken_are_refused(mine, tmp_path):
+    with pytest.raises(ValueError, match=r"^criterion no.py:f: found no .*/no.py \(.*\), expected a file of Python$"):
+        criterion("no.py:f")
+    with pytest.raises(ValueError, match=r"no.py \(.*\), expected a file"):
+        source_text_hash("no.py:f")
+    (tmp_path / "latin.py").write_bytes(b"# \xe9\n")
+    with pytest.raises(ValueError, match=r"latin.py \('utf-8' codec can't decode"):
+        criterion(f"{tmp_path}/latin.py:f")
+    with pytest.raises(ValueError, match=r"mine.py:weight: found the name of a criterion of the package"):
+        criterion(f"{mine}weight")
+    (tmp_path / "other.py").write_text(FILE)
+    with pytest.raises(ValueError, match=r"^correlation: found two records of this name, expected one; rename one$"):
+        criteria_of([f"{mine}correlation", f"{tmp_path / 'other.py'}:correlation"])
+    with pytest.raises(ValueError, match=r"^weight: found two records"):
+        by_name(CRITERIA["weight"], CRITERIA["random"], CRITERIA["weight"])
