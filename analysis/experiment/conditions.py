@@ -16,12 +16,13 @@ import xarray as xr
 
 from analysis import data
 from analysis.experiment import sessions
+from analysis.experiment.settings import Birth, Life
 from analysis.files import netcdf, provenance
+from analysis.pruning import label, source_text_hash
 
 _LOG = logging.getLogger("analysis")
 OVERPRODUCED = "overproduced"
-BIRTH = ("dataset", "machine", "pretraining", "training", "samples")
-LIFE = (*BIRTH, "retraining", "pruning", "measures")
+BIRTH, LIFE = tuple(Birth.model_fields), tuple(Life.model_fields)
 AFTER = (*LIFE, "reference")
 
 
@@ -37,7 +38,7 @@ class Condition(NamedTuple):
 def conditions(settings: dict) -> dict[str, Condition]:
     """{name: Condition} of an experiment, in the order in which they are made."""
     found = {OVERPRODUCED: overproduced()}
-    found |= {name: pruned_by(name) for name in settings["criteria"]}
+    found |= {label(entry): pruned_by(entry) for entry in settings["criteria"]}
     found |= {name: control(name, settings) for name in settings["controls"]}
     if settings["proxy"]:
         found["fisher"] = fisher(settings)
@@ -65,7 +66,7 @@ def pruned_by(name: str) -> Condition:
 
         return prune_sessions(settings, name, seed, source, progress=True, done=done)
 
-    return Condition(f"{{experiment}} pruned by {name}", OVERPRODUCED, LIFE, run)
+    return Condition(f"{{experiment}} pruned by {label(name)}", OVERPRODUCED, LIFE, run)
 
 
 def control(name: str, settings: dict) -> Condition:
@@ -147,11 +148,15 @@ def make(condition, settings, seed, source, path, attrs, save_every) -> None:
 
 def attributes(config: dict, experiment: str, seed: int, name: str, condition: Condition) -> dict:
     """Attributes of the file: what it is, and all that made it."""
-    source = data.load(config["experiments"][experiment]["dataset"]).attrs
+    settings = config["experiments"][experiment]
+    source = data.load(settings["dataset"]).attrs
     more = {"title": condition.title.format(experiment=experiment), "experiment": experiment, "seed": seed}
     more["data"] = {k: v for k, v in source.items() if isinstance(v, (str, int, float))}
     if name not in (OVERPRODUCED, "fisher", "quality"):
         more["condition"] = name
+    decided_by = [entry for entry in settings["criteria"] if label(entry) in (name, condition.source)]
+    if own := [text for text in map(source_text_hash, decided_by) if text]:
+        more["own_criteria"] = own
     return provenance.attributes(config, **more)
 
 
@@ -188,5 +193,5 @@ def _alike(found, wanted, reads):
 
 def _made_by(attrs, reads):
     settings = json.loads(attrs.get("config", "{}")).get("experiments", {}).get(attrs.get("experiment"), {})
-    names = ("code_fingerprint", "experiment", "condition", "seed", "data")
+    names = ("code_fingerprint", "experiment", "condition", "seed", "data", "own_criteria")
     return [attrs.get(name) for name in names], [settings.get(key) for key in reads]
