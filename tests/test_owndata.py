@@ -192,7 +192,7 @@ def refused(wanted, message):
         ),
         (
             {"patch": {"radius": 4, "n_train": 1, "n_test": 1}, "split": {"seed": 0}},
-            "dataset/patch: found 0 positions of 9",
+            "dataset/patch: found 0 positions of 9 x 9 pixels in images",
         ),
         (
             {"patch": {"radius": 1, "n_train": 420, "n_test": 1}, "split": {"seed": 0}},
@@ -211,15 +211,15 @@ def test_a_rule_that_the_images_do_not_fit_is_refused(tmp_path, more, message):
     ("array", "more", "message"),
     [
         (np.array([[None]]), {}, "found a file that can't be read .Object arrays cannot be loaded"),
-        (LEVELS[0], {}, r"found an array \(7, 9\) of uint8, expected numbers \(images, rows, columns\)"),
+        (LEVELS[0], {}, r"found an array \(7, 9\) of uint8, expected numbers \(images, rows, columns.?, channels"),
         (LEVELS[:0], {}, r"found an array \(0, 7, 9\)"),
         (LEVELS.astype(complex), {}, "of complex128"),
         (np.where(LEVELS == LEVELS[0, 0, 0], np.nan, LEVELS), {}, "values that are NaN, infinite or"),
         (np.full((4, 5, 5), 7), {}, "found only 0 in the binary images"),
         (COLOURS.transpose(0, 3, 1, 2), {"grey": "sum"}, r"found channels first, in an array \(8, 3, 6, 6\)"),
         (np.repeat(COLOURS, 2, axis=3)[..., :5], {"grey": 0}, r"found 5 channels, in an array \(8, 6, 6, 5\)"),
-        (np.repeat(COLOURS, 2, axis=3)[..., :4], {"grey": "sum"}, "found sum of 4 channels .* may be transparency"),
-        (COLOURS, {"grey": 3}, "dataset/grey: found 3, expected sum, mean or a channel from 0 to 2"),
+        (np.repeat(COLOURS, 2, axis=3)[..., :4], {"grey": "sum"}, "found the sum of 4 channels .* may be transparency"),
+        (COLOURS, {"grey": 3}, "dataset/grey: found 3, expected sum, mean or 0 to 2"),
         (COLOURS, {}, "dataset/grey: found None, expected sum"),
         (np.concatenate([LEVELS, LEVELS[:1] * 0]), {"binarise": "image_median"}, "found 1 images without .* number 12"),
     ],
