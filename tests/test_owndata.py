@@ -95,14 +95,6 @@ def test_every_format_gives_the_same_patterns_and_labels(tmp_path, make):
     found.to_netcdf(tmp_path / "saved.nc", engine="h5netcdf")
 
 
-def test_the_checksum_is_that_of_the_content(tmp_path):
-    wanted = as_npy(tmp_path)
-    assert own.load(wanted).attrs["sha256"] == hashlib.sha256((tmp_path / "a.npy").read_bytes()).hexdigest()
-    first = own.load(as_folder(tmp_path)).attrs["sha256"]
-    (tmp_path / "a" / "000.png").rename(tmp_path / "a" / "100.png")
-    assert own.load(rule(tmp_path / "a")).attrs["sha256"] != first
-
-
 # ---- the rule -------------------------------------------------------------------------------------------------------
 
 
