@@ -26,6 +26,7 @@ from tqdm import tqdm
 from analysis import data
 from analysis.experiment import protocol, record
 from analysis.experiment.controls import CONTROLS
+from analysis.files import provenance
 from analysis.machine import exact, likelihood
 from analysis.machine.randomness import derive
 from analysis.machine.training import Schedule
@@ -76,6 +77,21 @@ def jobs(described):
     if described["jobs"] == "seed":
         return ["all"]
     return [str(start) for start in sorted({cell.start for cell in cells(described)})]
+
+
+def make(config: dict, protocol_config: dict, name: str, job: str, seed: int) -> xr.Dataset:
+    """The dataset of one job of the map of that name, with all that made it; config : of the maps.
+
+    Raises ValueError for unknown maps and jobs.
+    """
+    if name not in config["maps"]:
+        raise ValueError(f"map: found {name!r}, expected one of {', '.join(config['maps'])}")
+    described = config["maps"][name]
+    settings = protocol_config["experiments"][described["experiment"]]
+    source = {k: v for k, v in data.load(described["dataset"]).attrs.items() if isinstance(v, (str, int, float))}
+    more = {"title": f"map {name}", "map": name, "job": job, "seed": seed, "settings": settings, "data": source}
+    dataset = run(described, settings, job, seed, progress=True)
+    return dataset.assign_attrs(provenance.attributes(config, **more))
 
 
 def run(described, settings, job, seed, progress=False):

@@ -12,7 +12,7 @@ import numpy as np
 from analysis import data, pruning
 from analysis.experiment import record
 from analysis.experiment.sessions import join
-from analysis.machine.model import BoltzmannMachine
+from analysis.machine.model import BoltzmannMachine, check_memory
 from analysis.machine.randomness import derive
 from analysis.machine.sampling import awake, sample
 from analysis.machine.training import Schedule, pretrain_greedily, train
@@ -64,6 +64,19 @@ def prune_sessions(settings, name, seed, overproduced, progress=False, done=None
         states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", session))
         importance = score(machine, states, derive(seed, name, session))
         yield run.session(session, pruned.machine, machine, kept, pruned_states, states, importance, causes)
+
+
+def check_sizes(settings):
+    """Raise ValueError for machines and samples that memory can't hold, before anything is trained."""
+    n_units = (data.load(settings["dataset"]).sizes["pixel"], *settings["machine"]["hidden"])
+    n_synapses = sum(n * m for n, m in zip(n_units, n_units[1:]))
+    check_memory("machine/hidden", settings["machine"]["hidden"], 5 * n_synapses)  # weight and mask
+    for name in ("n_chains", "n_measure_chains"):
+        n_chains = settings["samples"][name]
+        check_memory(f"samples/{name}", n_chains, n_chains * sum(n_units) * 9 // 8)  # a byte and a bit a unit
+    for schedule in (settings["training"], settings["retraining"]):
+        n_chains = schedule.get("n_chains", 1)
+        check_memory("training/n_chains", n_chains, n_chains * sum(n_units) // 8)
 
 
 def initial_machine(settings, patterns, seed):
