@@ -193,7 +193,7 @@ OPTIONS = {
     "output in a file": ({"output": "config.yaml/run.nc"}, "config.yaml, expected a folder for run.nc; name another"),
 }
 COMMANDS = {
-    "unknown command": (["prune"], "analysis: argument command: invalid choice: 'prune' (choose from 'overproduce',"),
+    "unknown command": (["prune"], "analysis: argument command: invalid choice: 'prune' (choose from 'seed',"),
     "unknown control": (
         ["control", "condition=born", "reference=short.nc", "config=short.yaml"],
         "control: found 'born', expected one of born_small_units",
@@ -204,7 +204,7 @@ COMMANDS = {
     ),
     "control of a short run": (
         ["control", "reference=short.nc"],
-        "dataset: found no sessions [1, 2] in short.nc, expected",
+        "reference: found no sessions [1, 2], expected",
     ),
     "proxy of a machine": (["proxy", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine.nc"),
     "overproduce with seed x": (
@@ -309,10 +309,10 @@ def test_files_that_are_not_ours_are_refused(folder, capfd):
 
 def test_the_command_that_the_cases_change_is_right(folder, monkeypatch):
     """Or else they would fail for another reason than they say."""
-    made_up = [(protocol, "overproduce"), (protocol, "prune_run"), (controls, "control_run"), (proxy, "proxy_run")]
-    made_up.append((quality, "quality_run"))
-    for module, name in made_up:
+    for module, name in ((protocol, "overproduce"), (proxy, "proxy_run"), (quality, "quality_run")):
         monkeypatch.setattr(module, name, lambda *_, **__: xr.Dataset())
+    for module, name in ((protocol, "prune_sessions"), (controls, "control_sessions")):
+        monkeypatch.setattr(module, name, lambda *_, **__: iter([xr.Dataset()]))
     run = {"loss_cause_0": (("session", "unit_0"), np.zeros((3, 13)))}
     whole.write(xr.Dataset(run, {"session": [0, 1, 2]}, GOOD.attrs), "run.nc")
     for name in WANTED:

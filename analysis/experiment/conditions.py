@@ -64,6 +64,8 @@ def control(name: str, settings: dict) -> Condition:
     """Machines of the sizes that the reference run reached, made in another way."""
 
     def run(settings, seed, source, done):
+        if missing := sorted(set(settings["control_sessions"]) - set(source["session"].values.tolist())):
+            raise ValueError(f"reference: found no sessions {missing}, expected a run by this config")
         return controls.control_sessions(settings, name, seed, source, progress=True, done=done)
 
     return _after_reference(name, f"{{}}, control {name}", settings, ("control_sessions",), run)
