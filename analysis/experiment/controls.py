@@ -68,7 +68,7 @@ def control_sessions(settings, name, seed, reference, progress=False, done=None)
     if name not in CONTROLS:
         raise ValueError(f"control: found {name!r}, expected one of {', '.join(CONTROLS)}")
     patterns = data.load(settings["dataset"])
-    train_patterns, run = patterns["train"].values, record.Run(settings, None, patterns)
+    train_patterns, run = patterns["train"].values, record.Record(settings, patterns)
     n_done = 0 if done is None else done.sizes["session"]
     for session in settings["control_sessions"][n_done:]:
         machine = CONTROLS[name](settings, train_patterns, reference, session, seed, progress)

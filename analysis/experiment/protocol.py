@@ -7,6 +7,8 @@ Every function returns one xarray.Dataset, a pure function of (settings, seed) a
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, protocols for image patches and for digits.
 """
 
+from functools import partial
+
 import numpy as np
 
 from analysis import data, pruning
@@ -40,30 +42,40 @@ def prune_sessions(settings, name, seed, overproduced, progress=False, done=None
     The bits are the same wherever it begins, since every random number is a function of seed and position.
     """
     score, patterns = pruning.criterion(name), data.load(settings["dataset"])
-    train_patterns = patterns["train"].values
-    original = BoltzmannMachine.from_dataset(overproduced)
-    run = record.Run(settings, original, patterns, done)
+    train_patterns, stream = patterns["train"].values, pruning.label(name)
+
+    def asleep_and_scored(machine, session):
+        states = _fallen_asleep(settings, machine, train_patterns, session, seed, overproduced)
+        awake = partial(record.views, settings, machine, train_patterns)
+        return states, score(machine, pruning.Activity(states, awake), derive(seed, stream, session))
+
     if done is None:
-        last, machine, kept = 0, original, tuple(np.arange(n) for n in original.n_units)
+        machine, last, causes = BoltzmannMachine.from_dataset(overproduced), 0, None
+        kept = tuple(np.arange(n) for n in machine.n_units)
     else:
         last = int(done["session"][-1])
-        machine, kept = machine_of(done, last), tuple(kept_units(done, last))
-    if last == 0:
-        states = [overproduced[f"state_{layer}"].values for layer in range(len(kept))]
-    else:
-        states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", last))
-    importance = score(machine, states, derive(seed, name, last))
+        machine, kept, causes = machine_of(done, last), tuple(kept_units(done, last)), causes_of(done, last)
+    n_units = [overproduced.sizes[f"unit_{layer}"] for layer in range(len(kept))]
+    run = record.Record(settings, patterns, n_units, causes)
+    states, importance = asleep_and_scored(machine, last)
     if done is None:
-        yield run.session(0, machine, machine, kept, states, states, importance, None)
+        yield run.session(0, (machine, machine), (states, states), kept, importance, None)
     for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
         pruned = pruning.prune(machine, importance, settings["pruning"]["fraction"])
-        causes, kept = pruned.causes, tuple(k[new] for k, new in zip(kept, pruned.kept))
+        kept = tuple(units[new] for units, new in zip(kept, pruned.kept))
         sub_seed = derive(seed, "sleep pruned", session)
         pruned_states = spontaneous(settings, pruned.machine, train_patterns, sub_seed, "n_measure_chains")
         machine = retrain(settings, pruned.machine, train_patterns, session, seed, progress)
-        states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", session))
-        importance = score(machine, states, derive(seed, name, session))
-        yield run.session(session, pruned.machine, machine, kept, pruned_states, states, importance, causes)
+        states, importance = asleep_and_scored(machine, session)
+        both = (pruned.machine, machine), (pruned_states, states)
+        yield run.session(session, *both, kept, importance, pruned.causes)
+
+
+def _fallen_asleep(settings, machine, patterns, session, seed, overproduced):
+    """Samples before the first session are those of the over-produced machine's file."""
+    if session == 0:
+        return [overproduced[f"state_{layer}"].values for layer in range(len(machine.n_units))]
+    return spontaneous(settings, machine, patterns, derive(seed, "sleep", session))
 
 
 def check_sizes(settings):
@@ -151,10 +163,14 @@ def initial_masks(settings, n_visible):
     return masks
 
 
+def causes_of(run, session):
+    """Why each unit of the over-produced machine went in a session of a run, or stayed: one int8 array a layer."""
+    return [run[f"loss_cause_{layer}"].sel(session=session).values for layer in range(run.sizes["layer"])]
+
+
 def kept_units(run, session):
     """Original indices of the units that a run had left after a session, one array a layer; all visible units."""
-    causes = [run[f"loss_cause_{layer}"].sel(session=session).values for layer in range(run.sizes["layer"])]
-    return [np.flatnonzero(cause == pruning.KEPT) for cause in causes]
+    return [np.flatnonzero(cause == pruning.KEPT) for cause in causes_of(run, session)]
 
 
 def masks_of(run, session):
