@@ -14,8 +14,10 @@ import numpy as np
 from analysis import data, pruning
 from analysis.experiment import record
 from analysis.experiment.sessions import join
-from analysis.machine.model import BoltzmannMachine, check_memory
+from analysis.machine.arguments import check_memory
+from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
+from analysis.machine.samples import Samples
 from analysis.machine.sampling import awake, sample
 from analysis.machine.training import Schedule, pretrain_greedily, train
 
@@ -74,7 +76,8 @@ def prune_sessions(settings, name, seed, overproduced, progress=False, done=None
 def _fallen_asleep(settings, machine, patterns, session, seed, overproduced):
     """Samples before the first session are those of the over-produced machine's file."""
     if session == 0:
-        return [overproduced[f"state_{layer}"].values for layer in range(len(machine.n_units))]
+        layers = [overproduced[f"state_{layer}"].values for layer in range(len(machine.n_units))]
+        return Samples.of("states", layers, machine.n_units)
     return spontaneous(settings, machine, patterns, derive(seed, "sleep", session))
 
 
