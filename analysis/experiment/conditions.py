@@ -17,6 +17,7 @@ import xarray as xr
 from analysis import data
 from analysis.experiment import sessions
 from analysis.files import netcdf, provenance
+from analysis.pruning import label, source_file, source_text_hash
 
 _LOG = logging.getLogger("analysis")
 OVERPRODUCED = "overproduced"
@@ -32,12 +33,13 @@ class Condition(NamedTuple):
     source: str
     reads: tuple[str, ...]  # keys of the settings
     sessions: Callable[..., Iterator[xr.Dataset]]
+    criterion: str = ""  # its entry in the config, whose file moves the bits where it is the user's own
 
 
 def conditions(settings: dict) -> dict[str, Condition]:
     """{name: Condition} of an experiment, in the order in which they are made."""
     found = {OVERPRODUCED: overproduced()}
-    found |= {name: pruned_by(name) for name in settings["criteria"]}
+    found |= {label(entry): pruned_by(entry) for entry in settings["criteria"]}
     found |= {name: control(name, settings) for name in settings["controls"]}
     if settings["proxy"]:
         found["fisher"] = fisher(settings)
@@ -57,15 +59,15 @@ def overproduced() -> Condition:
     return Condition("over-produced machine of {experiment}", "", BIRTH, _at_once(run))
 
 
-def pruned_by(name: str) -> Condition:
+def pruned_by(entry: str) -> Condition:
     """The over-produced machine, pruned session by session by a criterion."""
 
     def run(settings, seed, source, done):
         from analysis.experiment.protocol import prune_sessions
 
-        return prune_sessions(settings, name, seed, source, progress=True, done=done)
+        return prune_sessions(settings, entry, seed, source, progress=True, done=done)
 
-    return Condition(f"{{experiment}} pruned by {name}", OVERPRODUCED, LIFE, run)
+    return Condition(f"{{experiment}} pruned by {label(entry)}", OVERPRODUCED, LIFE, run, entry)
 
 
 def control(name: str, settings: dict) -> Condition:
@@ -80,7 +82,7 @@ def control(name: str, settings: dict) -> Condition:
         return control_sessions(settings, name, seed, source, progress=True, done=done)
 
     title = f"{{experiment}}, control {name}"
-    return Condition(title, settings["reference"], (*AFTER, "control_sessions"), run)
+    return Condition(title, label(settings["reference"]), (*AFTER, "control_sessions"), run, settings["reference"])
 
 
 def fisher(settings: dict) -> Condition:
@@ -92,7 +94,7 @@ def fisher(settings: dict) -> Condition:
         return proxy_run(settings, seed, source)
 
     title = "{experiment}, local estimates and exact Fisher information"
-    return Condition(title, settings["reference"], AFTER, _at_once(run))
+    return Condition(title, label(settings["reference"]), AFTER, _at_once(run), settings["reference"])
 
 
 def quality(settings: dict) -> Condition:
@@ -106,7 +108,7 @@ def quality(settings: dict) -> Condition:
         return quality_run(settings, seed, source)
 
     title = "{experiment}, likelihood and convergence"
-    return Condition(title, settings["reference"], (*AFTER, "quality"), _at_once(run))
+    return Condition(title, label(settings["reference"]), (*AFTER, "quality"), _at_once(run), settings["reference"])
 
 
 def make_missing(
@@ -152,6 +154,8 @@ def attributes(config: dict, experiment: str, seed: int, name: str, condition: C
     more["data"] = {k: v for k, v in source.items() if isinstance(v, (str, int, float))}
     if name not in (OVERPRODUCED, "fisher", "quality"):
         more["condition"] = name
+    if source_file(condition.criterion) is not None:
+        more["criterion_sha256"] = source_text_hash(condition.criterion)
     return provenance.attributes(config, **more)
 
 
@@ -188,5 +192,5 @@ def _alike(found, wanted, reads):
 
 def _made_by(attrs, reads):
     settings = json.loads(attrs.get("config", "{}")).get("experiments", {}).get(attrs.get("experiment"), {})
-    names = ("code_fingerprint", "experiment", "condition", "seed", "data")
+    names = ("code_fingerprint", "criterion_sha256", "experiment", "condition", "seed", "data")
     return [attrs.get(name) for name in names], [settings.get(key) for key in reads]

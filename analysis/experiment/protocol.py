@@ -52,7 +52,7 @@ def prune_sessions(settings, name, seed, overproduced, progress=False, done=None
         states = [overproduced[f"state_{layer}"].values for layer in range(len(kept))]
     else:
         states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", last))
-    importance = score(machine, states, derive(seed, name, last))
+    importance = score(machine, activity(settings, machine, train_patterns, states), derive(seed, score.name, last))
     if done is None:
         yield run.session(0, machine, machine, kept, states, states, importance, None)
     for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
@@ -62,7 +62,9 @@ def prune_sessions(settings, name, seed, overproduced, progress=False, done=None
         pruned_states = spontaneous(settings, pruned.machine, train_patterns, sub_seed, "n_measure_chains")
         machine = retrain(settings, pruned.machine, train_patterns, session, seed, progress)
         states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", session))
-        importance = score(machine, states, derive(seed, name, session))
+        importance = score(
+            machine, activity(settings, machine, train_patterns, states), derive(seed, score.name, session)
+        )
         yield run.session(session, pruned.machine, machine, kept, pruned_states, states, importance, causes)
 
 
@@ -106,7 +108,7 @@ def retrain(settings, machine, patterns, session, seed, progress=False):
 
 
 def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
-    """Samples of the machine's own activity ("sleep"): the only thing a criterion sees besides the weights.
+    """Samples of the machine's own activity ("sleep").
 
     Chains fall asleep where the config's `start` says: awake, with a pattern each in the visible layer (data), or with
     every unit by its bias alone (noise). patterns : (n_patterns, n_0), binary. Returns one array a layer. Where no
@@ -115,6 +117,11 @@ def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
     samples = settings["samples"]
     start = awake(machine, patterns, samples[chains], derive(seed, "awake")) if samples["start"] == "data" else None
     return sample(machine, samples[chains], samples["n_steps"], seed, start)
+
+
+def activity(settings, machine, patterns, states):
+    """What criteria see: the samples asleep and, where one asks, what hidden units do awake, with the patterns."""
+    return pruning.Activity(states, lambda: record.views(settings, machine, patterns))
 
 
 def initial_masks(settings, n_visible):
