@@ -18,6 +18,7 @@ import xarray as xr
 from analysis import data, pruning
 from analysis.experiment import record
 from analysis.experiment.protocol import (
+    activity,
     develop,
     initial_machine,
     initial_masks,
@@ -176,9 +177,8 @@ def pruned_once(
     for earlier in range(1, session):
         machine = retrain(settings, machine, patterns, earlier, sub_seed, progress)
     states = spontaneous(settings, machine, patterns, derive(sub_seed, "sleep", session))
-    activity = pruning.Activity(states, lambda: record.views(settings, machine, patterns))
-    score = pruning.criterion(settings["reference"])
-    importance = score(machine, activity, derive(sub_seed, "score", session))
+    score, seen = pruning.criterion(settings["reference"]), activity(settings, machine, patterns, states)
+    importance = score(machine, seen, derive(sub_seed, "score", session))
     n_synapses = reference["n_synapses"].sel(session=session).values
     machine = pruning.prune_to(machine, importance, n_synapses)
     return retrain(settings, machine, patterns, session, sub_seed, progress)

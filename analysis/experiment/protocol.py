@@ -7,8 +7,6 @@ Every function returns one xarray.Dataset, a pure function of (settings, seed) a
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, protocols for image patches and for digits.
 """
 
-from functools import partial
-
 import numpy as np
 
 from analysis import data, pruning
@@ -48,8 +46,9 @@ def prune_sessions(settings, name, seed, overproduced, progress=False, done=None
 
     def asleep_and_scored(machine, session):
         states = _fallen_asleep(settings, machine, train_patterns, session, seed, overproduced)
-        awake = partial(record.views, settings, machine, train_patterns)
-        return states, score(machine, pruning.Activity(states, awake), derive(seed, stream, session))
+        return states, score(
+            machine, activity(settings, machine, train_patterns, states), derive(seed, stream, session)
+        )
 
     if done is None:
         machine, last, causes = BoltzmannMachine.from_dataset(overproduced), 0, None
@@ -134,7 +133,7 @@ def retrain(settings, machine, patterns, session, seed, progress=False):
 
 
 def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
-    """Samples of the machine's own activity ("sleep"): the only thing a criterion sees besides the weights.
+    """Samples of the machine's own activity ("sleep").
 
     Chains fall asleep where the config's `start` says: awake, with a pattern each in the visible layer (data), or with
     every unit by its bias alone (noise). patterns : (n_patterns, n_0), binary. Returns one array a layer. Where no
@@ -143,6 +142,11 @@ def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
     samples = settings["samples"]
     start = awake(machine, patterns, samples[chains], derive(seed, "awake")) if samples["start"] == "data" else None
     return sample(machine, samples[chains], samples["n_steps"], seed, start)
+
+
+def activity(settings, machine, patterns, states):
+    """What criteria see: the samples asleep and, where one asks, what hidden units do awake, with the patterns."""
+    return pruning.Activity(states, lambda: record.views(settings, machine, patterns))
 
 
 def initial_masks(settings, n_visible):

@@ -11,7 +11,7 @@ import xarray as xr
 from analysis import data, pruning
 from analysis.experiment import measures
 from analysis.experiment.measures import stable, variable
-from analysis.experiment.protocol import machine_of, spontaneous
+from analysis.experiment.protocol import activity, machine_of, spontaneous
 from analysis.machine import convergence, exact, likelihood
 from analysis.machine.randomness import choice, derive
 from analysis.machine.sampling import awake, sample
@@ -98,7 +98,8 @@ def _decisions(settings, machine, train, seed):
         "long": sample(machine, n_chains, LONGER * n_steps, derive(seed, "long"), start),
     }
     score = pruning.criterion(settings["reference"])
-    importance = {name: score(machine, states, derive(seed, "score")) for name, states in samples.items()}
+    seen = {name: activity(settings, machine, train, states) for name, states in samples.items()}
+    importance = {name: score(machine, seen[name], derive(seed, "score")) for name in samples}
     fraction = settings["pruning"]["fraction"]
     compared = stable([[_compare(x, y, fraction) for x, y in _layers(importance, name, machine)] for name in SAMPLES])
     rates = [[x.mean() for x in states] for states in samples.values()]
