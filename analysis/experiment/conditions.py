@@ -86,8 +86,8 @@ def quality_of(settings: dict) -> Condition:
 
 
 def _after_reference(name, title, settings, more, run):
-    reference = settings["reference"]
-    return Condition(name, title, label(reference), (*LIFE, "reference", *more), reference, run)
+    entry = protocol.reference_entry(settings)
+    return Condition(name, title, label(entry), (*LIFE, "reference", *more), entry, run)
 
 
 def _at_once(function, settings, seed, source, done):

@@ -26,6 +26,7 @@ from analysis.experiment.protocol import (
     machine_of,
     masks_of,
     new_machine,
+    reference_entry,
     retrain,
     spontaneous,
 )
@@ -177,7 +178,7 @@ def pruned_once(
     for earlier in range(1, session):
         machine = retrain(settings, machine, patterns, earlier, sub_seed, progress)
     states = spontaneous(settings, machine, patterns, derive(sub_seed, "sleep", session))
-    score, seen = pruning.criterion(settings["reference"]), activity(settings, machine, patterns, states)
+    score, seen = pruning.criterion(reference_entry(settings)), activity(settings, machine, patterns, states)
     importance = score(machine, seen, derive(sub_seed, "score", session))
     n_synapses = reference["n_synapses"].sel(session=session).values
     machine = pruning.prune_to(machine, importance, n_synapses)

@@ -164,7 +164,7 @@ def _check_cell(cell):
 
 def _cell(settings, cell, seed, patterns, large):
     """The pruned machine and the controls of one cell."""
-    pruned = protocol.prune_run(settings, settings["reference"], seed, large)
+    pruned = protocol.prune_run(settings, protocol.reference_entry(settings), seed, large)
     train, last = patterns["train"].values, cell.sessions
     left = [pruned["n_synapses"].sel(session=k).values.tolist() for k in range(last + 1)]
     done = work(settings, len(train), left[0], left[1:])

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.machine.exact import distinct_patterns, entropy
 from analysis.machine.arguments import check_binary
+from analysis.machine.exact import distinct_patterns, entropy
 
 # The multinomial logistic regression of every encoding error, digit quality and class share. Inverse strength of the
 # L2 penalty: the best of 0.02 ... 0.1 for the raw pixels of the training digits (5-fold cross-validation).

@@ -42,13 +42,12 @@ def prune_sessions(settings, name, seed, overproduced, progress=False, done=None
     The bits are the same wherever it begins, since every random number is a function of seed and position.
     """
     score, patterns = pruning.criterion(name), data.load(settings["dataset"])
-    train_patterns, stream = patterns["train"].values, pruning.label(name)
+    train_patterns = patterns["train"].values
 
     def asleep_and_scored(machine, session):
         states = _fallen_asleep(settings, machine, train_patterns, session, seed, overproduced)
-        return states, score(
-            machine, activity(settings, machine, train_patterns, states), derive(seed, stream, session)
-        )
+        seen = activity(settings, machine, train_patterns, states)
+        return states, score(machine, seen, derive(seed, score.name, session))
 
     if done is None:
         machine, last, causes = BoltzmannMachine.from_dataset(overproduced), 0, None
@@ -147,6 +146,12 @@ def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
 def activity(settings, machine, patterns, states):
     """What criteria see: the samples asleep and, where one asks, what hidden units do awake, with the patterns."""
     return pruning.Activity(states, lambda: record.views(settings, machine, patterns))
+
+
+def reference_entry(settings):
+    """The entry of `criteria` that the reference, a label, names: for a criterion of one's own they differ."""
+    label = settings["reference"]
+    return next((entry for entry in settings["criteria"] if pruning.label(entry) == label), label)
 
 
 def initial_masks(settings, n_visible):

@@ -11,7 +11,7 @@ import xarray as xr
 from analysis import data, pruning
 from analysis.experiment import measures
 from analysis.experiment.measures import stable, variable
-from analysis.experiment.protocol import activity, machine_of, spontaneous
+from analysis.experiment.protocol import activity, machine_of, reference_entry, spontaneous
 from analysis.machine import convergence, exact, likelihood
 from analysis.machine.randomness import choice, derive
 from analysis.machine.sampling import awake, sample
@@ -97,7 +97,7 @@ def _decisions(settings, machine, train, seed):
         "noise": sample(machine, n_chains, settings["quality"]["noise_steps"], derive(seed, "noise")),
         "long": sample(machine, n_chains, LONGER * n_steps, derive(seed, "long"), start),
     }
-    score = pruning.criterion(settings["reference"])
+    score = pruning.criterion(reference_entry(settings))
     seen = {name: activity(settings, machine, train, states) for name, states in samples.items()}
     importance = {name: score(machine, seen[name], derive(seed, "score")) for name in samples}
     fraction = settings["pruning"]["fraction"]
