@@ -1,7 +1,4 @@
-"""The command line: everything that a Snakemake rule does, by hand.
-
-python -m analysis overproduce --experiment patches --seed 0 --output data/runs/patches/overproduced/0.nc
-"""
+"""The command line: everything that a Snakemake rule does, by hand."""
 
 import argparse
 import errno
@@ -10,14 +7,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from analysis.experiment import config
-from analysis.files import netcdf, provenance, whole
+from analysis.files import whole
 
 _LOG = logging.getLogger("analysis")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ABOUT = "Boltzmann machines over-produced, pruned and retrained: what a rule of the workflow does, by hand."
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors of the user's are one line, without a traceback."""
     parsed = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
@@ -34,95 +31,61 @@ def main(arguments=None):
     return 0
 
 
-def _text(error, options):
+def _text(error: Exception, options: argparse.Namespace) -> str:
     """An error as one line."""
-    if getattr(error, "errno", None) in _FULL and hasattr(options, "output"):
-        why, wanted = error.strerror, "room for it; make some, then the same command goes on from here"
-        return f"output: found no room for {options.output} ({why}), expected {wanted}"
+    if getattr(error, "errno", None) in _FULL:
+        where = getattr(options, "output", None) or getattr(options, "runs", ".")
+        wanted = "room for it; make some, then the same command goes on from here"
+        return f"output: found no room for {where} ({error.strerror}), expected {wanted}"
     return " ".join(str(error).split()) or "found no memory left, expected some; close other programs"
 
 
 def seed(options):
-    """Make every run of an experiment and seed that is not there yet, or was made by other code or settings."""
     from analysis.experiment import conditions
 
     _settings(options)
-    runs = Path(options.runs)
-    conditions.make_missing(_config(options), options.experiment, options.seed, runs, options.only, options.save_every)
+    arguments = options.experiment, options.seed, Path(options.runs), options.only, options.save_every
+    conditions.make_missing(options.loaded, *arguments)
 
 
-def overproduce(options):
-    """Train the over-produced machine of a seed."""
+def one(options):
+    """A condition, from a file of any name to another."""
     from analysis.experiment import conditions
+    from analysis.files import netcdf
 
-    _make(conditions.OVERPRODUCED, conditions.overproduced(), options, None)
-
-
-def run(options):
-    """Prune an over-produced machine session by session by a criterion."""
-    from analysis.experiment import conditions
-
-    source = options.machine, "bias_0", "state_0"
-    _make(options.condition, conditions.pruned_by(options.condition), options, source)
-
-
-def control(options):
-    """Train machines of the sizes that a run reached by other ways."""
-    from analysis.experiment import conditions
-
-    condition = conditions.control(options.condition, _settings(options))
-    _make(options.condition, condition, options, (options.reference, "loss_cause_0", "session"))
-
-
-def proxy(options):
-    """Compare local estimates with the exact Fisher information along a run."""
-    from analysis.experiment import conditions
-
-    _make("fisher", conditions.fisher(_settings(options)), options, (options.reference, "loss_cause_0", "session"))
-
-
-def quality(options):
-    """Measure likelihood and convergence of machines along a run."""
-    from analysis.experiment import conditions
-
-    _make("quality", conditions.quality(_settings(options)), options, (options.reference, "loss_cause_0", "session"))
-
-
-def _make(name, condition, options, source):
-    """One condition by hand, from and to files of any names."""
-    from analysis.experiment import conditions
-
-    settings, source = _settings(options), source and _read(*source, options=options)
-    attrs = conditions.attributes(_config(options), options.experiment, options.seed, name, condition)
+    settings, name = _settings(options), getattr(options, "condition", "")
+    condition = {
+        "overproduce": conditions.overproduced,
+        "run": lambda: conditions.pruned_by(name),
+        "control": lambda: conditions.control(name, settings),
+        "proxy": lambda: conditions.fisher(settings),
+        "quality": lambda: conditions.quality_of(settings),
+    }[options.name]()
+    path = getattr(options, "machine", None) or getattr(options, "reference", None)
+    source = path and netcdf.read(path)
+    if path:
+        names = ("bias_0", "state_0") if options.name == "run" else ("loss_cause_0", "session")
+        netcdf.check(source, path, names, {"experiment": options.experiment, "seed": options.seed})
+    attrs = conditions.attributes(options.loaded, options.experiment, options.seed, condition)
     every = getattr(options, "save_every", 0.0)
-    conditions.make(condition, settings, options.seed, source, options.output, attrs, every)
+    conditions.make(condition, settings, options.seed, source, Path(options.output), attrs, every)
 
 
 def map_cells(options):
-    """Make the cells of one job of a map: start large and prune, or be born small."""
-    from analysis.experiment import maps
+    from analysis.experiment import config, maps
 
-    described, protocol = config.load_maps(options.config)
-    if options.map not in described["maps"]:
-        raise ValueError(f"map: found {options.map!r}, expected one of {', '.join(described['maps'])}")
-    of = described["maps"][options.map]
-    settings = config.experiment(protocol, of["experiment"])
-    dataset = maps.run(of, settings, options.job, options.seed, progress=True)
-    more = {"title": f"map {options.map}", "map": options.map, "job": options.job, "seed": options.seed}
-    more |= {"settings": settings, "data": dict(_provenance(of["dataset"]))}
-    whole.write(dataset.assign_attrs(provenance.attributes(described, **more)), options.output)
+    dataset = maps.make(*config.load_maps(options.config), options.map, options.job, options.seed)
+    whole.write(dataset, options.output)
     _LOG.info("wrote %s", options.output)
 
 
 def collect_maps(options):
-    """Put the jobs of all maps together: data/maps.nc."""
     from analysis.verdicts import maps
 
     whole.write(maps.collect_maps(options.runs, options.config), options.output)
 
 
 def compile_kernels(options):
-    """Compile the kernels once, before jobs run side by side."""
     from analysis.workflow import compilation
 
     compilation.compile_all()
@@ -130,7 +93,6 @@ def compile_kernels(options):
 
 
 def summary(options):
-    """Write the table of claims from the claim datasets."""
     from analysis.workflow import summary
 
     summary.write(*(Path(folder) for folder in (options.data, options.figures, options.results)))
@@ -138,7 +100,6 @@ def summary(options):
 
 
 def verify(options):
-    """Compare datasets and figures with what is committed: bytes, or else values."""
     from analysis.workflow import verify
 
     found = verify.compare()
@@ -148,10 +109,34 @@ def verify(options):
 
 
 def times(options):
-    """Print where the time of the last workflow went, rule by rule."""
     from analysis.workflow import times
 
     print(times.text(times.table(options.logs)))
+
+
+def _settings(options):
+    """The settings of the experiment that the options name, refused where they are too large; the config is kept."""
+    from analysis.experiment import config
+    from analysis.experiment.protocol import check_sizes
+
+    options.loaded = config.load(options.config)
+    settings = config.experiment(options.loaded, options.experiment)
+    check_sizes(settings)
+    return settings
+
+
+def _check_output(path):
+    """Refuse a file that can't be written before it is computed."""
+    if path.is_dir():
+        raise ValueError(f"output: found a directory {path}, expected the name of a file to write")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not folder.is_dir():
+        raise ValueError(f"output: found a file {folder}, expected a folder for {path.name}; name another")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()  # os.access says yes to root, whatever the file system
+    except OSError as error:
+        why = f"found that nothing can be written in {folder} ({error.strerror})"
+        raise ValueError(f"output: {why}, expected a folder of yours; name another, or chmod it") from error
 
 
 class _Parser(argparse.ArgumentParser):
@@ -163,67 +148,19 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def _parser():
-    epilog = f"A run by hand, from the first command to the last:\n\n{_BY_HAND}\n\nThe whole paper: make figures"
-    parser = _Parser(prog="python -m analysis", description=__doc__.splitlines()[0], epilog=epilog)
+def _parser() -> argparse.ArgumentParser:
+    epilog = f"All runs of a seed:\n\n{_EXAMPLES['seed']}\n\nThe whole paper: make figures"
+    parser = _Parser(prog="python -m analysis", description=_ABOUT, epilog=epilog)
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
-    for name, function, wanted in (
-        ("seed", seed, ("experiment", "seed")),
-        ("overproduce", overproduce, ("experiment", "seed")),
-        ("run", run, ("experiment", "condition", "seed", "machine")),
-        ("control", control, ("experiment", "condition", "seed", "reference")),
-        ("proxy", proxy, ("experiment", "seed", "reference")),
-        ("quality", quality, ("experiment", "seed", "reference")),
-        ("map", map_cells, ("map", "job", "seed")),
-        ("maps", collect_maps, ("runs",)),
-        ("compile", compile_kernels, ()),
-    ):
-        example = f"example:\n{_EXAMPLES[name]}"
-        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__, epilog=example)
+    for name, (function, text, options) in _COMMANDS.items():
+        example = f"example:\n{_EXAMPLES[name]}" if name in _EXAMPLES else None
+        command = commands.add_parser(name, help=text, description=text, epilog=example)
         command.set_defaults(command=function)
-        default = "config/maps.yaml" if name.startswith("map") else "config/default.yaml"
-        command.add_argument("--config", default=default, help="the config (default: %(default)s)")
-        for option in wanted:
-            kind, text = _OPTIONS[option]
-            command.add_argument(f"--{option}", required=True, type=kind, help=text)
-        if function is seed:
-            text = "folder of the runs: <runs>/<experiment>/<condition>/<seed>.nc (default: %(default)s)"
-            command.add_argument("--runs", default="data/runs", help=text)
-            text = "these alone, and what they start from"
-            command.add_argument("--only", nargs="+", metavar="CONDITION", help=text)
-        else:
-            command.add_argument("--output", required=True, help="the file to write")
-        if function in (seed, run, control):
-            text = "keep the sessions so far as often, for the same command to go on from (default: %(default)s)"
-            command.add_argument("--save-every", type=_seconds, default=30.0, metavar="SECONDS", help=text)
-    command = commands.add_parser("summary", help=summary.__doc__, description=summary.__doc__)
-    command.set_defaults(command=summary)
-    command.add_argument("--data", default="data", help="folder of the claim datasets (default: %(default)s)")
-    command.add_argument("--figures", default="figures", help="folder for the table (default: %(default)s)")
-    command.add_argument("--results", default="results", help="folder for it as a page (default: %(default)s)")
-    command = commands.add_parser("verify", help=verify.__doc__, description=verify.__doc__)
-    command.set_defaults(command=verify)
-    command = commands.add_parser("times", help=times.__doc__, description=times.__doc__)
-    command.set_defaults(command=times)
-    command.add_argument("--logs", default="logs", help="folder of the workflow's logs (default: %(default)s)")
+        for option in options.split():
+            command.add_argument(f"--{option}", **({"required": True} | _OPTIONS[option]))
+        if name.startswith("map"):
+            command.set_defaults(config="config/maps.yaml", runs="data/runs/maps")
     return parser
-
-
-_START = "  python -m analysis {} --config config/smoke.yaml --experiment patches --seed 0"
-_EXAMPLES = {
-    "seed": _START.format("seed") + " --runs results/runs",
-    "overproduce": _START.format("overproduce") + " \\\n    --output results/machine.nc",
-    "run": _START.format("run") + " \\\n    --condition weight --machine results/machine.nc --output results/weight.nc",
-    "control": _START.format("control")
-    + " \\\n    --condition random_sparse --reference results/weight.nc --output results/random_sparse.nc",
-    "proxy": _START.format("proxy") + " \\\n    --reference results/weight.nc --output results/fisher.nc",
-    "quality": _START.format("quality") + " \\\n    --reference results/weight.nc --output results/quality.nc",
-    "map": "  python -m analysis map --config config/maps_smoke.yaml --map patches --job all --seed 0"
-    " \\\n    --output results/map.nc",
-    "maps": "  python -m analysis maps --runs data/runs/maps --output results/maps.nc",
-    "compile": "  python -m analysis compile --output results/kernels.txt",
-}
-_BY_HAND = "\n".join(_EXAMPLES[name] for name in ("overproduce", "run", "control", "proxy"))
 
 
 def _seed(text):
@@ -242,79 +179,59 @@ def _seconds(text):
     return seconds
 
 
-_OPTIONS: dict[str, tuple] = {
-    "experiment": (str, "name of an experiment in the config"),
-    "condition": (str, "name of a criterion (run) or of a control (control)"),
-    "map": (str, "name of a map in the config"),
-    "job": (str, "all, or a start size where the map has one job a start size"),
-    "runs": (str, "folder of the maps' jobs"),
-    "seed": (_seed, "0, 1, ...: governs every random number"),
-    "machine": (str, "dataset of the over-produced machine"),
-    "reference": (str, "dataset of the reference criterion's run with the same seed"),
+def _default(value, text):
+    return {"required": False, "default": value, "help": f"{text} (default: %(default)s)"}
+
+
+_RUN = "config experiment seed"
+_COMMANDS = {  # name: (function, what it does, options)
+    "seed": (seed, "Make the runs of a seed that are absent or of other code.", f"{_RUN} runs only save-every"),
+    "overproduce": (one, "Train the over-produced machine of a seed.", f"{_RUN} output"),
+    "run": (one, "Prune a machine by a criterion.", f"{_RUN} condition machine output save-every"),
+    "control": (one, "Train machines of a run's sizes.", f"{_RUN} condition reference output save-every"),
+    "proxy": (one, "Compare local estimates with the exact Fisher information.", f"{_RUN} reference output"),
+    "quality": (one, "Measure likelihood and convergence along a run.", f"{_RUN} reference output"),
+    "map": (map_cells, "Make one job of a map: start large and prune, or be born small.", "config map job seed output"),
+    "maps": (collect_maps, "Put the jobs of all maps together: data/maps.nc.", "config runs output"),
+    "compile": (compile_kernels, "Compile the kernels once, before jobs run side by side.", "output"),
+    "summary": (summary, "Write the table of claims from the claim datasets.", "data figures results"),
+    "verify": (verify, "Compare datasets and figures with what is committed: bytes, or else values.", ""),
+    "times": (times, "Print where the time of the last workflow went, rule by rule.", "logs"),
 }
-
-
-def _settings(options):
-    settings = config.experiment(_config(options), options.experiment)
-    _check_size(settings)
-    return settings
-
-
-def _config(options):
-    """The config that the options name, read once."""
-    if not hasattr(options, "loaded"):
-        options.loaded = config.load(options.config)
-    return options.loaded
-
-
-def _check_size(settings):
-    """Refuse machines and samples that memory can't hold before anything is trained."""
-    from analysis import data
-    from analysis.machine.model import check_memory
-
-    n_units = (data.load(settings["dataset"]).sizes["pixel"], *settings["machine"]["hidden"])
-    n_synapses = sum(n * m for n, m in zip(n_units, n_units[1:]))
-    check_memory("machine/hidden", settings["machine"]["hidden"], 5 * n_synapses)  # weight and mask
-    for name in ("n_chains", "n_measure_chains"):
-        n_chains = settings["samples"][name]
-        check_memory(f"samples/{name}", n_chains, n_chains * sum(n_units) * 9 // 8)  # a byte and a bit a unit
-    for schedule in (settings["training"], settings["retraining"]):
-        n_chains = schedule.get("n_chains", 1)
-        check_memory("training/n_chains", n_chains, n_chains * sum(n_units) // 8)
-
-
-def _check_output(path):
-    """Refuse a file that can't be written before it is computed."""
-    if path.is_dir():
-        raise ValueError(f"output: found a directory {path}, expected the name of a file to write")
-    folder = next(folder for folder in path.absolute().parents if folder.exists())
-    if not folder.is_dir():
-        raise ValueError(f"output: found a file {folder}, expected a folder for {path.name}; name another")
-    try:
-        tempfile.TemporaryFile(dir=folder).close()  # os.access says yes to root, whatever the file system
-    except OSError as error:
-        why = f"found that nothing can be written in {folder} ({error.strerror})"
-        raise ValueError(f"output: {why}, expected a folder of yours; name another, or chmod it") from error
-
-
-def _read(path, *names, options):
-    """The dataset in a file; ValueError where it lacks names, or is of another experiment or seed than the options."""
-    dataset = netcdf.read(path)
-    missing = [name for name in names if name not in dataset]
-    if missing:
-        wanted = "expected one written by python -m analysis; is it the right file?"
-        raise ValueError(f"dataset: found no {', '.join(missing)} in {path}, {wanted}")
-    for name in ("experiment", "seed"):
-        found, expected = dataset.attrs.get(name), getattr(options, name)
-        if found != expected:
-            raise ValueError(f"dataset: found {name} {found} in {path}, expected {expected}; is it the right file?")
-    return dataset
-
-
-def _provenance(name):
-    from analysis import data
-
-    return {k: v for k, v in data.load(name).attrs.items() if isinstance(v, (str, int, float))}
+_OPTIONS: dict[str, dict] = {
+    "config": _default("config/default.yaml", "the config"),
+    "experiment": {"help": "name of an experiment in the config"},
+    "seed": {"type": _seed, "help": "0, 1, ...: governs every random number"},
+    "runs": _default("data/runs", "folder of the runs"),
+    "only": {"required": False, "nargs": "+", "metavar": "CONDITION", "help": "these, and what they start from"},
+    "condition": {"help": "a criterion (run) or a control (control)"},
+    "machine": {"help": "dataset of the over-produced machine"},
+    "reference": {"help": "dataset of the reference criterion's run with the same seed"},
+    "map": {"help": "name of a map in the config"},
+    "job": {"help": "all, or a start size where the map has one job a start size"},
+    "output": {"help": "the file to write"},
+    "save-every": _default(30.0, "seconds after which the sessions so far are kept, for the same command to go on from")
+    | {"type": _seconds, "metavar": "SECONDS"},
+    "data": _default("data", "folder of the claim datasets"),
+    "figures": _default("figures", "folder for the table"),
+    "results": _default("results", "folder for it as a page"),
+    "logs": _default("logs", "folder of the workflow's logs"),
+}
+_SMALL = "--config config/smoke.yaml --experiment patches --seed 0"
+_EXAMPLES = {
+    name: f"  python -m analysis {name} {options}"
+    for name, options in {
+        "seed": f"{_SMALL} --runs results/runs",
+        "overproduce": f"{_SMALL} --output results/machine.nc",
+        "run": f"{_SMALL} --condition weight --machine results/machine.nc --output results/weight.nc",
+        "control": f"{_SMALL} --condition random_sparse --reference results/weight.nc --output results/sparse.nc",
+        "proxy": f"{_SMALL} --reference results/weight.nc --output results/fisher.nc",
+        "quality": f"{_SMALL} --reference results/weight.nc --output results/quality.nc",
+        "map": "--config config/maps_smoke.yaml --map patches --job all --seed 0 --output results/map.nc",
+        "maps": "--runs data/runs/maps --output results/maps.nc",
+        "compile": "--output results/kernels.txt",
+    }.items()
+}
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ COMMANDS = {
     ),
     "control of a short run": (
         ["control", "reference=short.nc"],
-        "dataset: found no sessions [1, 2] in the reference, expected",
+        "reference: found no sessions [1, 2], expected",
     ),
     "proxy of a machine": (["proxy", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine.nc"),
     "overproduce with seed x": (

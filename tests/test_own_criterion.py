@@ -1,27 +1,31 @@
 """A criterion of one's own is one file and one line of config; what is wrong with it is said in one line."""
 
 import re
+import shutil
+import subprocess
+import sys
 
 import naive
 import numpy as np
 import pytest
+import xarray as xr
 
 from analysis import pruning, training
+from analysis.experiment import config
 from analysis.experiment.controls import CONTROLS
+from analysis.figures.style import look
+from analysis.files.checkout import ROOT
 from analysis.files.palette import by_name
 from analysis.pruning import CRITERIA, Activity, criteria_of, criterion, label, source_file, source_text_hash
+from analysis.verdicts.names import words
 
 MACHINE = naive.machine_of((4, 3), density=1.1)
 STATES = [np.random.default_rng(k).integers(0, 2, (50, n)).astype(np.uint8) for k, n in enumerate((4, 3))]
 PATTERNS = np.random.default_rng(2).integers(0, 2, (20, 4)).astype(np.uint8)
-FILE = '''
+FILE = """
 import numpy as np
 
 def correlation(machine, activity, seed):
-    """|cov(v, h)| asleep.
-
-    Functions that take plain samples are no different.
-    """
     return [np.abs(np.cov(v.T, h.T)[: v.shape[1], v.shape[1] :]) for v, h in zip(activity, activity[1:])]
 
 def first_order(machine, activity, seed):
@@ -31,7 +35,7 @@ def first_order(machine, activity, seed):
 def careless(machine, activity, seed):
     activity.asleep[0][:] = 0
     return [np.ones(m.shape) for m in machine.masks]
-'''
+"""
 
 
 @pytest.fixture
@@ -42,8 +46,9 @@ def mine(tmp_path):
 
 def test_an_own_criterion_is_a_record_as_any_other(mine):
     found = criterion(f"{mine}correlation")
-    assert (found.name, found.words) == ("correlation", "|cov(v, h)| asleep")
-    assert criterion(f"{mine}first_order").words == "first order"
+    assert (found.name, found.words) == ("correlation", words("correlation"))
+    assert criterion(f"{mine}first_order").words == words("first_order") == "first order"
+    assert (found.colour, found.marker, found.line) == look("correlation")
     others = [(x.colour, x.marker, x.line) for x in [*CRITERIA.values(), *CONTROLS.values()]]
     assert (found.colour, found.marker, found.line) not in others
     v, h = STATES
@@ -76,7 +81,7 @@ def test_who_needs_sleep_alone_does_not_pay_for_waking(mine):
     asleep = Activity(STATES, lambda: pytest.fail("looked"))
     for each in [*CRITERIA.values(), criterion(f"{mine}correlation")]:
         each(MACHINE, asleep, 0)
-    with pytest.raises(ValueError, match=r"first_order: found ValueError in line 12 \(activity.awake: found samples"):
+    with pytest.raises(ValueError, match=r"first_order: found ValueError in line 8 \(activity.awake: found samples"):
         criterion(f"{mine}first_order")(MACHINE, STATES, 0)
 
 
@@ -163,3 +168,75 @@ def test_a_missing_file_and_a_name_that_is_taken_are_refused(mine, tmp_path):
         criteria_of([f"{mine}correlation", f"{tmp_path / 'other.py'}:correlation"])
     with pytest.raises(ValueError, match=r"^weight: found two records"):
         by_name(CRITERIA["weight"], CRITERIA["random"], CRITERIA["weight"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("no.py:f", r"found no .*/no.py \(.*\), expected a file of Python"),
+        ("MINE:correlation", "found 'correlation' twice, expected each once"),
+        ("MINE:weight", "found the name of a criterion of the package, expected another one"),
+        ("MINE:pruned_once", "found .*, expected another name: runs or controls of this one are there"),
+        ("weigth", "found 'weigth', expected one of variance_fi, .*, online_fi, or mine.py:name"),
+    ],
+)
+def test_a_config_refuses_it_before_any_run(mine, tmp_path, entry, expected):
+    (tmp_path / "mine.py").write_text(f"{FILE}\npruned_once = fisher = careless\n")
+    described = config.load("config/smoke.yaml")
+    criteria = [f"{mine}correlation", entry.replace("MINE:", mine)]
+    described["experiments"]["patches"]["criteria"] += criteria
+    with pytest.raises(ValueError, match=f"^config: at experiments/patches/criteria.*: {expected}"):
+        config.check(described)
+
+
+# ---- through the workflow ------------------------------------------------------------------------------------------
+
+CONFIG = """
+extends: smoke.yaml
+experiments:
+  digits: null
+  patches: {criteria: [variance_fi, weight, mine.py:correlation], controls: [reinitialised], control_sessions: [2],
+            n_seeds: 1, proxy: false, quality: null}
+claims:
+  fisher_proxy: {loss_minus_online: null, loss_minus_reference: {criteria: [correlation]}}
+"""
+
+
+def snakemake(folder, *arguments):
+    command = [sys.executable, "-m", "snakemake", *arguments, "--workflow-profile", "profiles/default"]
+    command += ["--configfile", "config/mine.yaml", "--config", "out=own"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_an_own_criterion_goes_through_the_workflow_and_its_text_makes_its_runs_stale_alone(tmp_path):
+    for name in ("analysis", "config", "notebooks", "profiles", "report"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", tmp_path / "Snakefile")
+    (tmp_path / "mine.py").write_text(FILE)
+    (tmp_path / "config" / "mine.yaml").write_text(CONFIG)
+    runs, claim = tmp_path / "own/data/runs/patches", "03_fisher_proxy"
+
+    status, text = snakemake(tmp_path, f"own/data/{claim}.nc")
+    assert status == 0, text[-3000:]
+    dataset = xr.load_dataset(tmp_path / f"own/data/{claim}.nc", engine="h5netcdf")
+    assert dataset["patches_criterion"].values.tolist() == ["variance_fi", "weight", "correlation"]
+    assert "correlation has the larger KL divergence" in (tmp_path / f"own/results/notebooks/{claim}.ipynb").read_text()
+    assert any("<!-- correlation -->" in path.read_text() for path in (tmp_path / f"own/figures/{claim}").glob("*.svg"))
+
+    before = {path: (path.stat().st_ino, xr.load_dataset(path)) for path in runs.glob("*/0.nc")}
+    (tmp_path / "mine.py").write_text(FILE.replace("np.abs(np.cov", "1 - np.abs(np.cov"))
+    status, text = snakemake(tmp_path, "runs")
+    assert status == 0, text[-3000:]
+    made = {path.parent.name for path, (inode, _) in before.items() if path.stat().st_ino != inode}
+    assert made == {"correlation"}  # Snakemake gives all of them a new time
+    after, earlier = xr.load_dataset(runs / "correlation/0.nc"), before[runs / "correlation/0.nc"][1]
+    assert after.attrs["criterion_sha256"] != earlier.attrs["criterion_sha256"]
+    assert (after["mask_1"] != earlier["mask_1"]).any()
+
+    (tmp_path / "mine.py").write_text("x = 1 / 0\n")
+    status, text = snakemake(tmp_path, "runs")
+    assert status != 0
+    assert "patches/criteria/2: found ZeroDivisionError in line 1 (division by zero), expected a file that imp" in text
+    assert "Traceback" not in text

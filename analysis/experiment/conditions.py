@@ -1,6 +1,6 @@
 """The conditions of an experiment: what is made for a seed, from what, and which settings move its bits.
 
-    over-produced machine -> a run a criterion -> (from the reference criterion's) controls, Fisher information, quality
+    over-produced machine -> a run a criterion; from the reference criterion's: controls, Fisher information, quality
 
 A condition and seed are one file, <runs>/<experiment>/<condition>/<seed>.nc.
 """
@@ -8,14 +8,14 @@ A condition and seed are one file, <runs>/<experiment>/<condition>/<seed>.nc.
 import json
 import logging
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import xarray as xr
 
 from analysis import data
-from analysis.experiment import sessions
+from analysis.experiment import controls, protocol, proxy, quality, sessions
 from analysis.experiment.settings import Birth, Life
 from analysis.files import netcdf, provenance
 from analysis.pruning import label, source_text_hash
@@ -23,91 +23,77 @@ from analysis.pruning import label, source_text_hash
 _LOG = logging.getLogger("analysis")
 OVERPRODUCED = "overproduced"
 BIRTH, LIFE = tuple(Birth.model_fields), tuple(Life.model_fields)
-AFTER = (*LIFE, "reference")
 
 
 class Condition(NamedTuple):
-    """sessions(settings, seed, source, done) yields the datasets of a run that starts from the condition `source`."""
+    """What is made of an experiment and seed."""
 
+    name: str
     title: str
-    source: str
-    reads: tuple[str, ...]  # keys of the settings
-    sessions: Callable[..., Iterator[xr.Dataset]]
+    source: str  # the condition that it starts from, "" for none
+    reads: tuple[str, ...]  # settings that move its bits
+    criterion: str  # entry of the config, whose text moves them too where it is the user's own
+    sessions: Callable[..., Iterator[xr.Dataset]]  # (settings, seed, source's dataset, done): a run of sessions
 
 
 def conditions(settings: dict) -> dict[str, Condition]:
     """{name: Condition} of an experiment, in the order in which they are made."""
-    found = {OVERPRODUCED: overproduced()}
-    found |= {label(entry): pruned_by(entry) for entry in settings["criteria"]}
-    found |= {name: control(name, settings) for name in settings["controls"]}
-    if settings["proxy"]:
-        found["fisher"] = fisher(settings)
-    if settings["quality"] is not None:
-        found["quality"] = quality(settings)
-    return found
+    found = [overproduced(), *map(pruned_by, settings["criteria"])]
+    found += [control(name, settings) for name in settings["controls"]]
+    found += [fisher(settings)] * settings["proxy"]
+    found += [quality_of(settings)] if settings["quality"] is not None else []
+    return {condition.name: condition for condition in found}
 
 
 def overproduced() -> Condition:
     """The large machine, trained."""
-
-    def run(settings, seed, source):
-        from analysis.experiment.protocol import overproduce
-
-        return overproduce(settings, seed, progress=True)
-
-    return Condition("over-produced machine of {experiment}", "", BIRTH, _at_once(run))
+    run = partial(_at_once, lambda settings, seed, _: protocol.overproduce(settings, seed, progress=True))
+    return Condition(OVERPRODUCED, "over-produced machine of {}", "", BIRTH, "", run)
 
 
-def pruned_by(name: str) -> Condition:
-    """The over-produced machine, pruned session by session by a criterion."""
+def pruned_by(entry: str) -> Condition:
+    """The over-produced machine, pruned session by session by the criterion of an entry of the config."""
 
     def run(settings, seed, source, done):
-        from analysis.experiment.protocol import prune_sessions
+        return protocol.prune_sessions(settings, entry, seed, source, progress=True, done=done)
 
-        return prune_sessions(settings, name, seed, source, progress=True, done=done)
-
-    return Condition(f"{{experiment}} pruned by {label(name)}", OVERPRODUCED, LIFE, run)
+    return Condition(label(entry), f"{{}} pruned by {label(entry)}", OVERPRODUCED, LIFE, entry, run)
 
 
 def control(name: str, settings: dict) -> Condition:
     """Machines of the sizes that the reference run reached, made in another way."""
 
     def run(settings, seed, source, done):
-        from analysis.experiment.controls import control_sessions
+        if missing := sorted(set(settings["control_sessions"]) - set(source["session"].values.tolist())):
+            raise ValueError(f"reference: found no sessions {missing}, expected a run by this config")
+        return controls.control_sessions(settings, name, seed, source, progress=True, done=done)
 
-        missing = sorted(set(settings["control_sessions"]) - set(source["session"].values.tolist()))
-        if missing:
-            raise ValueError(f"dataset: found no sessions {missing} in the reference, expected a run by this config")
-        return control_sessions(settings, name, seed, source, progress=True, done=done)
-
-    title = f"{{experiment}}, control {name}"
-    return Condition(title, settings["reference"], (*AFTER, "control_sessions"), run)
+    return _after_reference(name, f"{{}}, control {name}", settings, ("control_sessions",), run)
 
 
 def fisher(settings: dict) -> Condition:
     """Local estimates beside the exact Fisher information, along the reference run."""
-
-    def run(settings, seed, source):
-        from analysis.experiment.proxy import proxy_run
-
-        return proxy_run(settings, seed, source)
-
-    title = "{experiment}, local estimates and exact Fisher information"
-    return Condition(title, settings["reference"], AFTER, _at_once(run))
+    title = "{}, local estimates and exact Fisher information"
+    return _after_reference("fisher", title, settings, (), partial(_at_once, proxy.proxy_run))
 
 
-def quality(settings: dict) -> Condition:
-    """Likelihood and convergence of the machines along the reference run."""
+def quality_of(settings: dict) -> Condition:
+    """Likelihood and convergence of machines along the reference run. Raises ValueError where the config has none."""
     if settings["quality"] is None:
         raise ValueError("quality: found null in the config, expected settings")
+    run = partial(_at_once, quality.quality_run)
+    return _after_reference("quality", "{}, likelihood and convergence", settings, ("quality",), run)
 
-    def run(settings, seed, source):
-        from analysis.experiment.quality import quality_run
 
-        return quality_run(settings, seed, source)
+def _after_reference(name, title, settings, more, run):
+    entry = protocol.reference_entry(settings)
+    return Condition(name, title, label(entry), (*LIFE, "reference", *more), entry, run)
 
-    title = "{experiment}, likelihood and convergence"
-    return Condition(title, settings["reference"], (*AFTER, "quality"), _at_once(run))
+
+def _at_once(function, settings, seed, source, done):
+    """As a run of sessions, for what is one dataset."""
+    if done is None:
+        yield function(settings, seed, source)
 
 
 def make_missing(
@@ -115,18 +101,20 @@ def make_missing(
 ) -> None:
     """Make the files of a seed that are absent, damaged, or of other code, data or settings; others stay.
 
-    only : names of conditions; what they start from is made too
+    only : names of conditions; what they start from is made too. Raises ValueError for unknown ones.
     """
-    settings = config["experiments"][experiment]
-    wanted = conditions(settings)
-    for name in only or ():
+    settings, read = config["experiments"][experiment], cache(netcdf.read)
+    known = conditions(settings)
+    if unknown := [name for name in only or () if name not in known]:
+        raise ValueError(f"only: found {unknown[0]!r}, expected one of {', '.join(known)}")
+    wanted = set(only or known)
+    wanted |= {known[name].source for name in wanted}
+    wanted |= {known[name].source for name in wanted - {""}}
+    for name, condition in known.items():
         if name not in wanted:
-            raise ValueError(f"only: found {name!r}, expected one of {', '.join(wanted)}")
-    needed = _with_sources(wanted, only) if only else wanted
-    read = cache(netcdf.read)
-    for name in (name for name in wanted if name in needed):
-        condition, path = wanted[name], Path(runs, experiment, name, f"{seed}.nc")
-        attrs = attributes(config, experiment, seed, name, condition)
+            continue
+        path = Path(runs, experiment, name, f"{seed}.nc")
+        attrs = attributes(config, experiment, seed, condition)
         if _is_made(path, condition, attrs):
             _LOG.info("%s, seed %d: %s is there", experiment, seed, name)
             continue
@@ -135,63 +123,47 @@ def make_missing(
         make(condition, settings, seed, source, path, attrs, save_every)
 
 
-def make(condition, settings, seed, source, path, attrs, save_every) -> None:
-    """Write the file of a condition and seed; source : the dataset that it starts from."""
-    sessions.write(
-        lambda done: condition.sessions(settings, seed, source, done),
-        Path(path),
-        attrs,
-        save_every,
-        lambda found, wanted: _alike(found, wanted, condition.reads),
-    )
+def make(
+    condition: Condition,
+    settings: dict,
+    seed: int,
+    source: xr.Dataset | None,
+    path: Path,
+    attrs: dict,
+    save_every: float,
+) -> None:
+    """Write the file of a condition and seed. source : the dataset that it starts from."""
+    begin = partial(condition.sessions, settings, seed, source)
+    sessions.write(begin, path, attrs, save_every, partial(_alike, condition.reads))
 
 
-def attributes(config: dict, experiment: str, seed: int, name: str, condition: Condition) -> dict:
+def attributes(config: dict, experiment: str, seed: int, condition: Condition) -> dict:
     """Attributes of the file: what it is, and all that made it."""
     settings = config["experiments"][experiment]
-    source = data.load(settings["dataset"]).attrs
-    more = {"title": condition.title.format(experiment=experiment), "experiment": experiment, "seed": seed}
-    more["data"] = {k: v for k, v in source.items() if isinstance(v, (str, int, float))}
-    if name not in (OVERPRODUCED, "fisher", "quality"):
-        more["condition"] = name
-    decided_by = [entry for entry in settings["criteria"] if label(entry) in (name, condition.source)]
-    if own := [text for text in map(source_text_hash, decided_by) if text]:
-        more["own_criteria"] = own
+    source = {k: v for k, v in data.load(settings["dataset"]).attrs.items() if isinstance(v, (str, int, float))}
+    more = {"title": condition.title.format(experiment), "experiment": experiment, "seed": seed, "data": source}
+    if condition.name in (*map(label, settings["criteria"]), *settings["controls"]):
+        more["condition"] = condition.name
+    if condition.criterion and (text := source_text_hash(condition.criterion)):
+        more["criterion_sha256"] = text
     return provenance.attributes(config, **more)
-
-
-def _at_once(run):
-    """As a run of sessions, for what is one dataset."""
-
-    def run_of_one(settings, seed, source, done):
-        if done is None:
-            yield run(settings, seed, source)
-
-    return run_of_one
-
-
-def _with_sources(wanted, names):
-    found = set(names)
-    while sources := {wanted[name].source for name in found} - found - {""}:
-        found |= sources
-    return found
 
 
 def _is_made(path, condition, attrs):
     """Whether the file is there, whole, and made alike."""
     try:
-        return path.exists() and _alike(netcdf.read(path).attrs, attrs, condition.reads)
+        return path.exists() and _alike(condition.reads, netcdf.read(path).attrs, attrs)
     except netcdf.Damaged as error:
         _LOG.info("making it again: %s", error)
         return False
 
 
-def _alike(found, wanted, reads):
+def _alike(reads, found, wanted):
     """Whether both are attributes of the same code, data and settings, as far as they move bits."""
     return _made_by(found, reads) == _made_by(wanted, reads)
 
 
 def _made_by(attrs, reads):
     settings = json.loads(attrs.get("config", "{}")).get("experiments", {}).get(attrs.get("experiment"), {})
-    names = ("code_fingerprint", "experiment", "condition", "seed", "data", "own_criteria")
+    names = ("code_fingerprint", "experiment", "condition", "seed", "data", "criterion_sha256")
     return [attrs.get(name) for name in names], [settings.get(key) for key in reads]

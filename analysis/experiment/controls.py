@@ -18,6 +18,7 @@ import xarray as xr
 from analysis import data, pruning
 from analysis.experiment import record
 from analysis.experiment.protocol import (
+    activity,
     develop,
     initial_machine,
     initial_masks,
@@ -25,6 +26,7 @@ from analysis.experiment.protocol import (
     machine_of,
     masks_of,
     new_machine,
+    reference_entry,
     retrain,
     spontaneous,
 )
@@ -68,7 +70,7 @@ def control_sessions(settings, name, seed, reference, progress=False, done=None)
     if name not in CONTROLS:
         raise ValueError(f"control: found {name!r}, expected one of {', '.join(CONTROLS)}")
     patterns = data.load(settings["dataset"])
-    train_patterns, run = patterns["train"].values, record.Run(settings, None, patterns)
+    train_patterns, run = patterns["train"].values, record.Record(settings, patterns)
     n_done = 0 if done is None else done.sizes["session"]
     for session in settings["control_sessions"][n_done:]:
         machine = CONTROLS[name](settings, train_patterns, reference, session, seed, progress)
@@ -176,9 +178,8 @@ def pruned_once(
     for earlier in range(1, session):
         machine = retrain(settings, machine, patterns, earlier, sub_seed, progress)
     states = spontaneous(settings, machine, patterns, derive(sub_seed, "sleep", session))
-    activity = pruning.Activity(states, lambda: record.views(settings, machine, patterns))
-    score = pruning.criterion(settings["reference"])
-    importance = score(machine, activity, derive(sub_seed, "score", session))
+    score, seen = pruning.criterion(reference_entry(settings)), activity(settings, machine, patterns, states)
+    importance = score(machine, seen, derive(sub_seed, "score", session))
     n_synapses = reference["n_synapses"].sel(session=session).values
     machine = pruning.prune_to(machine, importance, n_synapses)
     return retrain(settings, machine, patterns, session, sub_seed, progress)

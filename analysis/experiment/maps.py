@@ -26,6 +26,8 @@ from tqdm import tqdm
 from analysis import data
 from analysis.experiment import protocol, record
 from analysis.experiment.controls import CONTROLS
+from analysis.experiment.measures import stable, variable
+from analysis.files import provenance
 from analysis.machine import exact, likelihood
 from analysis.machine.randomness import derive
 from analysis.machine.training import Schedule
@@ -76,6 +78,21 @@ def jobs(described):
     if described["jobs"] == "seed":
         return ["all"]
     return [str(start) for start in sorted({cell.start for cell in cells(described)})]
+
+
+def make(config: dict, protocol_config: dict, name: str, job: str, seed: int) -> xr.Dataset:
+    """The dataset of one job of the map of that name, with all that made it; config : of the maps.
+
+    Raises ValueError for unknown maps and jobs.
+    """
+    if name not in config["maps"]:
+        raise ValueError(f"map: found {name!r}, expected one of {', '.join(config['maps'])}")
+    described = config["maps"][name]
+    settings = protocol_config["experiments"][described["experiment"]]
+    source = {k: v for k, v in data.load(described["dataset"]).attrs.items() if isinstance(v, (str, int, float))}
+    more = {"title": f"map {name}", "map": name, "job": job, "seed": seed, "settings": settings, "data": source}
+    dataset = run(described, settings, job, seed, progress=True)
+    return dataset.assign_attrs(provenance.attributes(config, **more))
 
 
 def run(described, settings, job, seed, progress=False):
@@ -147,7 +164,7 @@ def _check_cell(cell):
 
 def _cell(settings, cell, seed, patterns, large):
     """The pruned machine and the controls of one cell."""
-    pruned = protocol.prune_run(settings, settings["reference"], seed, large)
+    pruned = protocol.prune_run(settings, protocol.reference_entry(settings), seed, large)
     train, last = patterns["train"].values, cell.sessions
     left = [pruned["n_synapses"].sel(session=k).values.tolist() for k in range(last + 1)]
     done = work(settings, len(train), left[0], left[1:])
@@ -173,33 +190,33 @@ def _measure(settings, machine, patterns, done, seed):
         loss = exact.kl_divergence(patterns["train"].values, machine)
     else:
         loss = record.encoding_error(settings, machine, patterns)
-    found = {"loss": record.stable(loss), "n_units": sum(machine.n_units[1:]), "n_synapses": sum(machine.n_synapses)}
+    found = {"loss": stable(loss), "n_units": sum(machine.n_units[1:]), "n_synapses": sum(machine.n_synapses)}
     found |= dict(zip(BUDGETS, done)) | {"n_synapses_of_layers": list(machine.n_synapses)}
     if settings["annealing"] is not None:
         log_z, error = likelihood.log_partition_near(
             machine, patterns["train"].values, **settings["annealing"], seed=seed
         )
-        found["negative_bound"] = record.stable(-likelihood.variational_bound(machine, patterns["test"].values, log_z))
-        found["log_z_error"] = record.stable(error)
+        found["negative_bound"] = stable(-likelihood.variational_bound(machine, patterns["test"].values, log_z))
+        found["log_z_error"] = stable(error)
     return found
 
 
 def _table(rows, settings):
     units = "nats" if "kl" in settings["loss"] else "fraction"
     described = {
-        "loss": {"long_name": "KL(data || model), exact" if units == "nats" else "encoding error", "units": units},
-        "n_units": {"long_name": "hidden units", "units": "counts"},
-        "n_synapses": {"long_name": "synapses", "units": "counts"},
-        "updates": {"long_name": "parameter updates", "units": "counts"},
-        "synapse_updates": {"long_name": "sum over updates of the synapses that they change", "units": "counts"},
+        "loss": ("KL(data || model), exact" if units == "nats" else "encoding error", units),
+        "n_units": ("hidden units", "counts"),
+        "n_synapses": ("synapses", "counts"),
+        "updates": ("parameter updates", "counts"),
+        "synapse_updates": ("sum over updates of the synapses that they change", "counts"),
     }
     if settings["annealing"] is not None:
-        described["negative_bound"] = {"long_name": "- variational bound on log P(v), test patterns", "units": "nats"}
-        described["log_z_error"] = {"long_name": "standard error of log Z", "units": "nats"}
+        described["negative_bound"] = "- variational bound on log P(v), test patterns", "nats"
+        described["log_z_error"] = "standard error of log Z", "nats"
     conditions, found = [PRUNED, *CONTROLS], {}
-    for name, attrs in described.items():
+    for name, text in described.items():
         values = np.full((len(BUDGETS), len(conditions)), np.nan)
         for (budget, condition), row in rows.items():
             values[BUDGETS.index(budget), conditions.index(condition)] = row[name]
-        found[name] = (("budget", "condition"), values, attrs)
+        found[name] = variable(("budget", "condition"), values, *text)
     return xr.Dataset(found, {"budget": BUDGETS, "condition": conditions})

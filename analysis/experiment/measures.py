@@ -7,14 +7,27 @@
 Information is in nats. Source: Cover & Thomas (2006), Elements of Information Theory, eq. 2.40 (I = H - H(.|.)).
 """
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from analysis.machine.arguments import check_binary
 from analysis.machine.exact import distinct_patterns, entropy
-from analysis.machine.model import check_binary
 
 # The multinomial logistic regression of every encoding error, digit quality and class share. Inverse strength of the
 # L2 penalty: the best of 0.02 ... 0.1 for the raw pixels of the training digits (5-fold cross-validation).
 CLASSIFIER = {"C": 0.05, "tol": 1e-4, "max_iter": 1000}
+
+
+def stable(value: ArrayLike) -> np.ndarray:
+    """Rounded to float32: sums and functions of float64 differ between machines from the 15th digit on, not the 7th."""
+    return np.asarray(value, dtype=np.float32)
+
+
+def variable(dims: str | tuple, values: Any, long_name: str, units: str, **attrs: Any) -> tuple:
+    """A variable as xarray takes it."""
+    return dims, values, {"long_name": long_name, "units": units} | attrs
 
 
 def rank_probabilities(log_probabilities, ranks):

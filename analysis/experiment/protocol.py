@@ -12,8 +12,10 @@ import numpy as np
 from analysis import data, pruning
 from analysis.experiment import record
 from analysis.experiment.sessions import join
+from analysis.machine.arguments import check_memory
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
+from analysis.machine.samples import Samples
 from analysis.machine.sampling import awake, sample
 from analysis.machine.training import Schedule, pretrain_greedily, train
 
@@ -41,29 +43,53 @@ def prune_sessions(settings, name, seed, overproduced, progress=False, done=None
     """
     score, patterns = pruning.criterion(name), data.load(settings["dataset"])
     train_patterns = patterns["train"].values
-    original = BoltzmannMachine.from_dataset(overproduced)
-    run = record.Run(settings, original, patterns, done)
+
+    def asleep_and_scored(machine, session):
+        states = _fallen_asleep(settings, machine, train_patterns, session, seed, overproduced)
+        seen = activity(settings, machine, train_patterns, states)
+        return states, score(machine, seen, derive(seed, score.name, session))
+
     if done is None:
-        last, machine, kept = 0, original, tuple(np.arange(n) for n in original.n_units)
+        machine, last, causes = BoltzmannMachine.from_dataset(overproduced), 0, None
+        kept = tuple(np.arange(n) for n in machine.n_units)
     else:
         last = int(done["session"][-1])
-        machine, kept = machine_of(done, last), tuple(kept_units(done, last))
-    if last == 0:
-        states = [overproduced[f"state_{layer}"].values for layer in range(len(kept))]
-    else:
-        states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", last))
-    importance = score(machine, states, derive(seed, name, last))
+        machine, kept, causes = machine_of(done, last), tuple(kept_units(done, last)), causes_of(done, last)
+    n_units = [overproduced.sizes[f"unit_{layer}"] for layer in range(len(kept))]
+    run = record.Record(settings, patterns, n_units, causes)
+    states, importance = asleep_and_scored(machine, last)
     if done is None:
-        yield run.session(0, machine, machine, kept, states, states, importance, None)
+        yield run.session(0, (machine, machine), (states, states), kept, importance, None)
     for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
         pruned = pruning.prune(machine, importance, settings["pruning"]["fraction"])
-        causes, kept = pruned.causes, tuple(k[new] for k, new in zip(kept, pruned.kept))
+        kept = tuple(units[new] for units, new in zip(kept, pruned.kept))
         sub_seed = derive(seed, "sleep pruned", session)
         pruned_states = spontaneous(settings, pruned.machine, train_patterns, sub_seed, "n_measure_chains")
         machine = retrain(settings, pruned.machine, train_patterns, session, seed, progress)
-        states = spontaneous(settings, machine, train_patterns, derive(seed, "sleep", session))
-        importance = score(machine, states, derive(seed, name, session))
-        yield run.session(session, pruned.machine, machine, kept, pruned_states, states, importance, causes)
+        states, importance = asleep_and_scored(machine, session)
+        both = (pruned.machine, machine), (pruned_states, states)
+        yield run.session(session, *both, kept, importance, pruned.causes)
+
+
+def _fallen_asleep(settings, machine, patterns, session, seed, overproduced):
+    """Samples before the first session are those of the over-produced machine's file."""
+    if session == 0:
+        layers = [overproduced[f"state_{layer}"].values for layer in range(len(machine.n_units))]
+        return Samples.of("states", layers, machine.n_units)
+    return spontaneous(settings, machine, patterns, derive(seed, "sleep", session))
+
+
+def check_sizes(settings):
+    """Raise ValueError for machines and samples that memory can't hold, before anything is trained."""
+    n_units = (data.load(settings["dataset"]).sizes["pixel"], *settings["machine"]["hidden"])
+    n_synapses = sum(n * m for n, m in zip(n_units, n_units[1:]))
+    check_memory("machine/hidden", settings["machine"]["hidden"], 5 * n_synapses)  # weight and mask
+    for name in ("n_chains", "n_measure_chains"):
+        n_chains = settings["samples"][name]
+        check_memory(f"samples/{name}", n_chains, n_chains * sum(n_units) * 9 // 8)  # a byte and a bit a unit
+    for schedule in (settings["training"], settings["retraining"]):
+        n_chains = schedule.get("n_chains", 1)
+        check_memory("training/n_chains", n_chains, n_chains * sum(n_units) // 8)
 
 
 def initial_machine(settings, patterns, seed):
@@ -106,7 +132,7 @@ def retrain(settings, machine, patterns, session, seed, progress=False):
 
 
 def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
-    """Samples of the machine's own activity ("sleep"): the only thing a criterion sees besides the weights.
+    """Samples of the machine's own activity ("sleep").
 
     Chains fall asleep where the config's `start` says: awake, with a pattern each in the visible layer (data), or with
     every unit by its bias alone (noise). patterns : (n_patterns, n_0), binary. Returns one array a layer. Where no
@@ -115,6 +141,17 @@ def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
     samples = settings["samples"]
     start = awake(machine, patterns, samples[chains], derive(seed, "awake")) if samples["start"] == "data" else None
     return sample(machine, samples[chains], samples["n_steps"], seed, start)
+
+
+def activity(settings, machine, patterns, states):
+    """What criteria see: the samples asleep and, where one asks, what hidden units do awake, with the patterns."""
+    return pruning.Activity(states, lambda: record.views(settings, machine, patterns))
+
+
+def reference_entry(settings):
+    """The entry of `criteria` that the reference, a label, names: for a criterion of one's own they differ."""
+    label = settings["reference"]
+    return next((entry for entry in settings["criteria"] if pruning.label(entry) == label), label)
 
 
 def initial_masks(settings, n_visible):
@@ -138,10 +175,14 @@ def initial_masks(settings, n_visible):
     return masks
 
 
+def causes_of(run, session):
+    """Why each unit of the over-produced machine went in a session of a run, or stayed: one int8 array a layer."""
+    return [run[f"loss_cause_{layer}"].sel(session=session).values for layer in range(run.sizes["layer"])]
+
+
 def kept_units(run, session):
     """Original indices of the units that a run had left after a session, one array a layer; all visible units."""
-    causes = [run[f"loss_cause_{layer}"].sel(session=session).values for layer in range(run.sizes["layer"])]
-    return [np.flatnonzero(cause == pruning.KEPT) for cause in causes]
+    return [np.flatnonzero(cause == pruning.KEPT) for cause in causes_of(run, session)]
 
 
 def masks_of(run, session):

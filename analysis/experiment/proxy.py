@@ -16,8 +16,7 @@ import numpy as np
 import xarray as xr
 
 from analysis import data, pruning
-from analysis.experiment import record
-from analysis.experiment.measures import spearman
+from analysis.experiment.measures import spearman, stable, variable
 from analysis.experiment.protocol import kept_units, machine_of, spontaneous
 from analysis.machine import exact
 from analysis.machine.randomness import derive, uniform
@@ -48,9 +47,9 @@ def proxy_run(settings, seed, reference):
     dataset = xr.concat(sessions, xr.Variable("session", reference["session"].values))
     large = machine_of(reference, 0)
     if seed == 0:
-        attrs = {"long_name": "exact Fisher information matrix of the over-produced machine", "units": "1"}
+        dims, text = ("parameter", "parameter_2"), "exact Fisher information matrix of the over-produced machine"
         matrix = exact.fisher_information(large).astype(np.float32)
-        dataset["information_matrix_exact"] = (("parameter", "parameter_2"), matrix, attrs)
+        dataset["information_matrix_exact"] = variable(dims, matrix, text, "1")
     return dataset.merge(samples_needed(settings, seed, large, patterns))
 
 
@@ -86,10 +85,12 @@ def samples_needed(settings, seed, machine, patterns):
         for row, name in enumerate(ESTIMATES):
             x, y = found[name][mask], diagonal[mask]
             errors[0, row, k] = np.sqrt(((x - y) ** 2).sum() / (y**2).sum())
-            errors[1, row, k] = spearman(*record.stable([x, y]))
-    texts = "relative RMS error of the exact diagonal", "rank correlation with the exact diagonal"
-    dims, names = ("estimate", "n_samples"), ("relative_error", "diagonal_correlation")
-    variables = {name: (dims, x, {"long_name": text, "units": "1"}) for name, x, text in zip(names, errors, texts)}
+            errors[1, row, k] = spearman(*stable([x, y]))
+    dims = ("estimate", "n_samples")
+    variables = {
+        "relative_error": variable(dims, errors[0], "relative RMS error of the exact diagonal", "1"),
+        "diagonal_correlation": variable(dims, errors[1], "rank correlation with the exact diagonal", "1"),
+    }
     return xr.Dataset(variables, {"estimate": list(ESTIMATES), "n_samples": sizes})
 
 
@@ -149,9 +150,9 @@ def _compare(machine, states, patterns, kept, shape, seed):
     variables = {}
     for name, values in maps.items():
         whole = np.full(shape, np.nan, dtype=np.float32)
-        whole[np.ix_(*kept)] = np.where(mask, record.stable(values), np.nan)
-        attrs = {"long_name": name.replace("_", " "), "units": "nats" if name in NATS else "1"}
-        variables[name] = (("unit_0", "unit_1"), whole, attrs)
+        whole[np.ix_(*kept)] = np.where(mask, stable(values), np.nan)
+        text, unit = name.replace("_", " "), "nats" if name in NATS else "1"
+        variables[name] = variable(("unit_0", "unit_1"), whole, text, unit)
     spectra = {f"spectrum_{name}": _spectrum(matrix, name, shape) for name, matrix in matrices.items()}
     return xr.Dataset(variables | spectra)
 
@@ -161,5 +162,4 @@ def _spectrum(matrix, name, shape):
     spectrum = np.full(sum(shape) + shape[0] * shape[1], np.nan)
     # LAPACK's errors are absolute, 1e-15; adding 0 makes the zero that they may leave a positive one.
     spectrum[: len(matrix)] = np.round(np.linalg.eigvalsh(matrix)[::-1], 9) + 0.0
-    attrs = {"long_name": f"eigenvalues of the {name} Fisher information matrix", "units": "1"}
-    return "parameter", spectrum, attrs
+    return variable("parameter", spectrum, f"eigenvalues of the {name} Fisher information matrix", "1")

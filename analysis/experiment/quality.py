@@ -10,8 +10,8 @@ import xarray as xr
 
 from analysis import data, pruning
 from analysis.experiment import measures
-from analysis.experiment.protocol import machine_of, spontaneous
-from analysis.experiment.record import stable
+from analysis.experiment.measures import stable, variable
+from analysis.experiment.protocol import activity, machine_of, reference_entry, spontaneous
 from analysis.machine import convergence, exact, likelihood
 from analysis.machine.randomness import choice, derive
 from analysis.machine.sampling import awake, sample
@@ -20,7 +20,6 @@ SAMPLES = ("repeat", "noise", "long")  # what the protocol's samples are compare
 LONGER = 10  # times as many sweeps in the samples "long"
 N_PATTERNS = 1000  # of each split, at most, whose likelihood is measured
 _ENUMERABLE = 16  # units of the smaller of the even and the odd layers
-_NATS = {"units": "nats"}
 
 
 def quality_run(settings, seed, reference):
@@ -42,14 +41,13 @@ def quality_run(settings, seed, reference):
     dataset = xr.concat(found, xr.Variable("session", sessions), join="outer")
     rates = patterns["train"].values.mean(axis=0)
     base = [_base_rate(_some(patterns[split].values), rates) for split in ("train", "test")]
-    dataset["base_rate"] = ("split", stable(base), {"long_name": "log P(v) of independent pixels"} | _NATS)
+    dataset["base_rate"] = variable("split", stable(base), "log P(v) of independent pixels", "nats")
     return dataset
 
 
 def _of(settings, machine, patterns, seed):
     """The dataset of one machine."""
-    wanted, n_steps = settings["quality"], settings["samples"]["n_steps"]
-    train = patterns["train"].values
+    wanted, train = settings["quality"], patterns["train"].values
     some = {split: _some(patterns[split].values) for split in ("train", "test")}
     counts = wanted["n_chains"], wanted["n_temperatures"]
     log_z, error = likelihood.log_partition_near(machine, some["train"], *counts, derive(seed, "annealing"))
@@ -59,28 +57,32 @@ def _of(settings, machine, patterns, seed):
         exactly, rates = exact.log_partition(machine), [x.mean() for x in exact.moments(machine)[0]]
     bound = [likelihood.variational_bound(machine, part, log_z) for part in some.values()]
     found = {
-        "log_z": ((), stable(log_z), {"long_name": "log Z by annealed importance sampling"} | _NATS),
-        "log_z_error": ((), stable(error), {"long_name": "standard error of log Z"} | _NATS),
-        "log_z_exact": ((), stable(exactly), {"long_name": "log Z by enumeration"} | _NATS),
-        "activity_exact": (
-            "layer",
-            stable(rates),
-            {"long_name": "mean activity by enumeration", "units": "probability"},
-        ),
-        "bound": ("split", stable(bound), {"long_name": "variational bound on log P(v)"} | _NATS),
+        "log_z": variable((), stable(log_z), "log Z by annealed importance sampling", "nats"),
+        "log_z_error": variable((), stable(error), "standard error of log Z", "nats"),
+        "log_z_exact": variable((), stable(exactly), "log Z by enumeration", "nats"),
+        "activity_exact": variable("layer", stable(rates), "mean activity by enumeration", "probability"),
+        "bound": variable("split", stable(bound), "variational bound on log P(v)", "nats"),
     }
-    followed = wanted["n_followed"], n_steps, n_steps, wanted["n_moments"]
-    chains = convergence.convergence(machine, train, *followed, derive(seed, "convergence"))
-    for name, text, units in (
-        ("r_hat", "split R-hat of chains from noise", "1"),
-        ("two_start_r_hat", "R-hat of chains from noise and from data", "1"),
-        ("autocorrelation_time", "integrated autocorrelation time", "sweeps"),
-    ):
-        found[name] = ("moment", stable(getattr(chains, name)), {"long_name": text, "units": units})
-    kinds = {"flag_values": np.arange(4, dtype=np.int8), "flag_meanings": " ".join(convergence.KINDS), "units": "1"}
-    found["kind"] = ("moment", chains.kinds.astype(np.float32), {"long_name": "what the moment is of"} | kinds)
-    coordinates = {"split": ["train", "test"], "moment": np.arange(len(chains.kinds))}
+    found |= _convergence(settings, machine, train, derive(seed, "convergence"))
+    coordinates = {"split": ["train", "test"], "moment": np.arange(len(found["kind"][1]))}
     return xr.Dataset(found, coordinates).merge(_decisions(settings, machine, train, derive(seed, "decisions")))
+
+
+def _convergence(settings, machine, train, seed):
+    wanted, n_steps = settings["quality"], settings["samples"]["n_steps"]
+    followed = wanted["n_followed"], n_steps, n_steps, wanted["n_moments"]
+    chains = convergence.convergence(machine, train, *followed, seed)
+    kinds = {"flag_values": np.arange(4, dtype=np.int8), "flag_meanings": " ".join(convergence.KINDS)}
+    return {
+        "r_hat": variable("moment", stable(chains.r_hat), "split R-hat of chains from noise", "1"),
+        "two_start_r_hat": variable(
+            "moment", stable(chains.two_start_r_hat), "R-hat of chains from noise and from data", "1"
+        ),
+        "autocorrelation_time": variable(
+            "moment", stable(chains.autocorrelation_time), "integrated autocorrelation time", "sweeps"
+        ),
+        "kind": variable("moment", chains.kinds.astype(np.float32), "what the moment is of", "1", **kinds),
+    }
 
 
 def _decisions(settings, machine, train, seed):
@@ -95,19 +97,18 @@ def _decisions(settings, machine, train, seed):
         "noise": sample(machine, n_chains, settings["quality"]["noise_steps"], derive(seed, "noise")),
         "long": sample(machine, n_chains, LONGER * n_steps, derive(seed, "long"), start),
     }
-    score = pruning.criterion(settings["reference"])
-    importance = {name: score(machine, states, derive(seed, "score")) for name, states in samples.items()}
+    score = pruning.criterion(reference_entry(settings))
+    seen = {name: activity(settings, machine, train, states) for name, states in samples.items()}
+    importance = {name: score(machine, seen[name], derive(seed, "score")) for name in samples}
     fraction = settings["pruning"]["fraction"]
-    compared = [[_compare(x, y, fraction) for x, y in _layers(importance, name, machine)] for name in SAMPLES]
+    compared = stable([[_compare(x, y, fraction) for x, y in _layers(importance, name, machine)] for name in SAMPLES])
     rates = [[x.mean() for x in states] for states in samples.values()]
-    dims = ("sample", "synapse_layer")
-    texts = "rank correlation of importance with the protocol's samples", "share of pruned synapses in common"
+    dims, text = ("sample", "synapse_layer"), "rank correlation of importance with the protocol's samples"
     found = {
-        name: (dims, stable(compared)[..., k], {"long_name": text, "units": "1"})
-        for k, (name, text) in enumerate(zip(("rank_correlation", "in_common"), texts))
+        "rank_correlation": variable(dims, compared[..., 0], text, "1"),
+        "in_common": variable(dims, compared[..., 1], "share of pruned synapses in common", "1"),
+        "activity": variable(("taken", "layer"), stable(rates), "mean activity", "probability"),
     }
-    attrs = {"long_name": "mean activity", "units": "probability"}
-    found["activity"] = (("taken", "layer"), stable(rates), attrs)
     coordinates = {"sample": list(SAMPLES), "taken": list(samples), "layer": np.arange(len(machine.n_units))}
     return xr.Dataset(found, coordinates | {"synapse_layer": np.arange(1, len(machine.n_units))})
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from analysis.data.rules import Dataset, OwnImages
 from analysis.experiment.controls import CONTROLS
 from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, unique
-from analysis.pruning import CRITERIA, label, source_file
+from analysis.pruning import criterion, label
 
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*$")]
 AtLeastTwo = Annotated[int, Field(ge=2, le=2**32 - 1)]
@@ -20,11 +20,11 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 def _known_criterion(entry: str) -> str:
-    path = source_file(entry)
-    if path is None and entry not in CRITERIA:
-        raise fault("", repr(entry), f"one of {', '.join(CRITERIA)}, or a function of one's own, mine.py:name")
-    if path is not None and not path.is_file():
-        raise fault("", f"no file {path}", f"one with a function {label(entry)}")
+    try:
+        criterion(entry)
+    except ValueError as error:
+        found, _, expected = str(error).partition(": found ")[2].partition(", expected ")
+        raise fault("", found, expected) from None
     return entry
 
 
@@ -143,7 +143,7 @@ class Experiment(Seed):
 
     @model_validator(mode="after")
     def _contradictions(self):
-        for place, found, expected in (*_of_depth(self), *_of_images(self), *_of_sessions(self)):
+        for place, found, expected in (*_of_depth(self), *_of_images(self), *_of_names(self), *_of_sessions(self)):
             raise fault(place, found, expected)
         return self
 
@@ -170,6 +170,12 @@ def _of_images(experiment):
             yield "measures", experiment.measures, "no digits without dataset/labels"
         if experiment.dataset.patch and experiment.machine.receptive_field is not None:
             yield "machine/receptive_field", experiment.machine.receptive_field, "null for circular patches"
+
+
+def _of_names(experiment):
+    for entry in experiment.criteria:
+        if label(entry) in {*CONTROLS, "overproduced", "pruned", "fisher", "quality"}:
+            yield "criteria", repr(entry), "another name: runs or controls of this one are there"
 
 
 def _of_sessions(experiment):

@@ -4,8 +4,11 @@ import ast
 import hashlib
 import json
 import platform
+from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "mlxtend")
 PACKAGE = Path(__file__).parents[1]
@@ -13,11 +16,16 @@ PACKAGE = Path(__file__).parents[1]
 ROOMS = ("kernels", "machine", "pruning", "data", "experiment")
 
 
-def fingerprint(rooms=ROOMS, package=PACKAGE):
-    """SHA-256 over the syntax of every module of these rooms, first 16 hexadecimal digits.
+def fingerprint(rooms: Iterable[str] = ROOMS, package: Path = PACKAGE) -> str:
+    """SHA-256 over the syntax of every module of these rooms, first 16 hexadecimal digits; read once a process.
 
     Comments, docstrings and the layout of lines are no syntax: they move no bit of a run.
     """
+    return _fingerprint(tuple(rooms), package)
+
+
+@cache
+def _fingerprint(rooms, package):
     digest = hashlib.sha256()
     for path in (path for room in rooms for path in sorted((package / room).rglob("*.py"))):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -42,7 +50,7 @@ def _has_docstring(node):
     return isinstance(node, scopes) and ast.get_docstring(node, clean=False) is not None
 
 
-def attributes(config, **more):
+def attributes(config: dict, **more: Any) -> dict:
     """Attributes for a dataset: code, libraries, config as JSON; `more` as given (JSON where not text or number)."""
     try:
         package = version("developmental-pruning")

@@ -18,8 +18,6 @@ from analysis.machine.model import BoltzmannMachine
 from analysis.pruning.activity import Activity
 from analysis.pruning.criteria import CRITERIA, Criterion
 
-_MOST_LETTERS = 40  # of words in a legend
-
 
 def label(entry: str) -> str:
     """The name of a config's entry: a criterion's own, or that of the function in the file."""
@@ -62,9 +60,7 @@ def criterion(entry: str) -> Criterion:
         except Exception as error:
             raise ValueError(f"criterion {entry}: found {_said(error, path)}, expected importance") from error
 
-    words = (function.__doc__ or "").strip().partition("\n")[0].rstrip(".")
-    words = words if 0 < len(words) <= _MOST_LETTERS else name.replace("_", " ")
-    return Criterion(name, named, words, *spare_look(name))
+    return Criterion(name, named, name.replace("_", " "), *spare_look(name))  # what a dataset, with the label, can tell
 
 
 def _read(entry: str, path: Path) -> str:
