@@ -11,7 +11,8 @@ import pytest
 from analysis import exact, training
 from analysis.kernels import rbm
 from analysis.kernels.layouts import CHAINS, PATTERNS, STRIP
-from analysis.machine import graph
+from analysis.machine import graph, learners
+from analysis.machine.learners import Task
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, key, permutation
 from analysis.machine.training import DivergenceError, Schedule, mean_field, pretrain_greedily, train
@@ -43,8 +44,7 @@ def assert_same_parameters(found, expected):
 @pytest.fixture(params=[0, 0.5, 2], ids=["panels", "both", "rows"])
 def form(request, monkeypatch):
     """The share of synapses from which a pair of layers counts as dense: the forms in which weights are stored."""
-    for module in (graph, training):
-        monkeypatch.setattr(module, "DENSE", request.param)
+    monkeypatch.setattr(graph, "DENSE", request.param)
     return request.param
 
 
@@ -275,7 +275,7 @@ PLANS = {
 def assert_trained_as_twin(plan, n_units, n_patterns, density=0.7, weight_std=0.3, factors=(1, 1)):
     """On a machine of this shape; the twin does not depend on threads and is trained once."""
     machine, patterns = naive.machine_of(n_units, 1, weight_std, density), skewed_patterns(n_patterns, n_units[0])
-    found = training._train(machine, patterns, plan, 2**50, factors, False)
+    found = training._train(Task(machine, patterns, plan, 2**50, factors), False)
     expected = trained_twin(graph.DENSE, plan, n_units, n_patterns, density, weight_std, factors)
     assert_same_parameters(found, expected)
 
@@ -344,9 +344,9 @@ def test_both_orders_of_learning_are_the_same_up_to_rounding(batch_size, n_steps
     """The same draws at the same positions: what differs is the order of sums."""
     machine, patterns = naive.machine_of((13, 21), 1, weight_std=0.3), skewed_patterns(100, 13)
     plan = schedule(n_epochs=3, rates=(0.1, 0.01), momentum=0.9, batch_size=batch_size, n_gibbs_steps=n_steps)
-    assert training._is_dense(machine, plan)
+    assert learners.is_dense(machine, plan)
     found = train(machine, patterns, plan, 3)
-    monkeypatch.setattr(training, "_is_dense", lambda machine, schedule: False)
+    monkeypatch.setattr(learners, "is_dense", lambda machine, schedule: False)
     expected = train(machine, patterns, plan, 3)
     for a, b, before in zip(parameters(found), parameters(expected), parameters(machine)):
         np.testing.assert_allclose(a, b, atol=1e-5)
@@ -367,7 +367,7 @@ def test_both_orders_of_learning_are_the_same_up_to_rounding(batch_size, n_steps
 )
 def test_rows_of_weights_are_learnt_by_cd_of_single_patterns_or_of_a_dense_pair(n_units, density, options, dense):
     machine, plan = naive.machine_of(n_units, density=density), schedule(**options)
-    assert training._is_dense(machine, plan) == naive.is_dense(machine, plan) == dense
+    assert learners.is_dense(machine, plan) == naive.is_dense(machine, plan) == dense
 
 
 def test_a_dense_rbm_gives_its_parameters_back_and_keeps_pruned_weights_at_zero():
@@ -407,7 +407,7 @@ def test_panels_follow_the_weights_through_training(form_of_weights, monkeypatch
     monkeypatch.setattr(graph, "DENSE", form_of_weights)
     machine, patterns = naive.machine_of((18, 35, 5), 1, density=0.6), skewed_patterns(40, 18)
     for plan in (PLANS["pcd capped"], PLANS["pcd few chains"]):
-        learner = training._Minibatches(machine, patterns, plan, 0, (1.0, 1.0))
+        learner = learners.Minibatches(Task(machine, patterns, plan, 0, (1.0, 1.0)))
         for n, (rate, momentum) in enumerate(plan.epochs):
             assert learner.epoch(np.arange(40), rate, momentum, 10 * n) == -1
             expected = graph.build(learner.machine())

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _BYTES_A_SYNAPSE = 16  # of memory, present or masked, while a machine is made: weights, masks and copies of them
 
 
+_Arrays = Sequence[ArrayLike]
+
+
 @dataclass(frozen=True, eq=False, init=False)
 class BoltzmannMachine:
     """P(x) = exp(sum_l b_l . x_l + sum_l x_{l-1}^T W_l x_l) / Z for binary units in layers 0 (visible) to L.
@@ -45,9 +48,7 @@ class BoltzmannMachine:
     weights: tuple[np.ndarray, ...]
     masks: tuple[np.ndarray, ...]
 
-    def __init__(
-        self, biases: Sequence[ArrayLike], weights: Sequence[ArrayLike], masks: Sequence[ArrayLike] | None = None
-    ) -> None:
+    def __init__(self, biases: _Arrays, weights: _Arrays, masks: _Arrays | None = None) -> None:
         b, w = _as_float32("biases", biases), _as_float32("weights", weights)
         given = [np.ones(x.shape, dtype=bool) for x in w] if masks is None else masks
         m = tuple(check_numbers(f"masks[{layer}]", x) for layer, x in enumerate(given))
@@ -109,7 +110,7 @@ class BoltzmannMachine:
         weight_std: float = 0.1,
         visible_bias: ArrayLike = 0.0,
         hidden_bias: float = -2.0,
-        masks: Sequence[ArrayLike] | None = None,
+        masks: _Arrays | None = None,
     ) -> "BoltzmannMachine":
         """Weights ~ N(0, weight_std^2), the given biases (numbers or one value a visible unit).
 
@@ -165,7 +166,7 @@ class BoltzmannMachine:
         )
 
 
-def _as_float32(name: str, arrays: Sequence[ArrayLike]) -> tuple[np.ndarray, ...]:
+def _as_float32(name: str, arrays: _Arrays) -> tuple[np.ndarray, ...]:
     with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused as such
         return tuple(check_numbers(f"{name}[{layer}]", a).astype(np.float32) for layer, a in enumerate(arrays))
 
