@@ -71,15 +71,6 @@ def test_chains_are_independent():
     naive.assert_within_error(found, 0.0, 1 / np.sqrt(N_CHAINS - max(lags)))
 
 
-def test_units_without_synapses_follow_their_bias():
-    nothing = np.zeros((2, 1)), np.zeros((1, 2))
-    machine = BoltzmannMachine(([-1, 2], [0.5], [-60, 60]), nothing, nothing)
-    states = sample(machine, N_CHAINS, 1, 3)
-    found, p = np.concatenate(states, axis=1).mean(axis=0), 1 / (1 + np.exp(-np.array([-1, 2, 0.5, -60, 60])))
-    naive.assert_within_error(found, p, np.sqrt(p * (1 - p) / N_CHAINS))
-    assert found[3:].tolist() == [0, 1]
-
-
 @pytest.mark.parametrize("n_chains", [1, CHAINS, 2 * CHAINS + 3])
 def test_sample_has_the_bits_of_its_twin(n_chains, n_threads):
     machine = MACHINES["masked DBM"]
@@ -87,13 +78,6 @@ def test_sample_has_the_bits_of_its_twin(n_chains, n_threads):
         assert found.dtype == np.uint8
         assert found.flags.c_contiguous
         np.testing.assert_array_equal(found, expected)
-
-
-def test_a_chain_does_not_depend_on_how_many_there_are():
-    machine = MACHINES["masked DBM"]
-    few, many = sample(machine, 7, 4, 1), sample(machine, 100, 4, 1)
-    for a, b in zip(few, many):
-        np.testing.assert_array_equal(a, b[:7])
 
 
 @pytest.mark.parametrize("share", [0, 2], ids=["panels", "rows"])
@@ -168,14 +152,6 @@ def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):
 # ---- bad input -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [0, -3, 1.5])
-@pytest.mark.parametrize("name", ["n_chains", "n_steps"])
-def test_a_number_that_is_no_count_is_refused(name, value):
-    counts = {"n_chains": 2, "n_steps": 2} | {name: value}
-    with pytest.raises(ValueError, match=rf"^{name}: found {value}, expected a count of at least 1$"):
-        sample(MACHINES["RBM"], **counts, seed=0)
-
-
 @pytest.mark.parametrize(
     ("initial", "message"),
     [
@@ -188,12 +164,6 @@ def test_a_number_that_is_no_count_is_refused(name, value):
 def test_initial_states_that_do_not_fit_are_refused(initial, message):
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         sample(MACHINES["RBM"], 2, 1, 0, initial)
-
-
-@pytest.mark.parametrize("seed", [-1, 0.5, None], ids=str)
-def test_a_seed_that_is_no_count_is_refused(seed):
-    with pytest.raises(ValueError, match=rf"^seed: found {seed}, expected an integer from 0 to 2\^64 - 1$"):
-        sample(MACHINES["RBM"], 2, 1, seed)
 
 
 @pytest.mark.parametrize("stride", [1, 3])
