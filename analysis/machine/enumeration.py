@@ -7,7 +7,7 @@ even and the odd layers; the states s of the smaller side are enumerated and the
 All in float64 and nats. Source: Salakhutdinov & Hinton (2009), AISTATS, eq. 1-8.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,19 +20,13 @@ CHUNK = 2**22  # numbers held at once; larger tables are worked through in chunk
 
 
 def states(n: int) -> np.ndarray:
-    """All 2^n patterns of n binary units, (2^n, n) uint8: unit i of pattern k is bit n - 1 - i of k.
-
-    So pattern k reads as k written in binary. Raises ValueError for more than 2^22 patterns.
-    """
-    check_states(n, f"{n} units")
+    """All 2^n patterns of n binary units, (2^n, n) uint8: pattern k is k written in binary; ValueError beyond 2^22."""
+    check_states(n, [n])
     return _states(0, 2**n, n)
 
 
 def sides(machine: BoltzmannMachine) -> Arrays:
-    """The machine as one of two sides: biases (n_even,), (n_odd,) and weights (n_even, n_odd), float64.
-
-    E = - b_even . x_even - b_odd . x_odd - x_even^T W x_odd, where x_even and x_odd join the layers of that parity.
-    """
+    """E = - b_even . x_even - b_odd . x_odd - x_even^T W x_odd: biases (n_even,), (n_odd,), weights (n_even, n_odd)."""
     even, odd = (np.concatenate(machine.biases[k::2]).astype(np.float64) for k in (0, 1))
     weights = np.zeros((len(even), len(odd)))
     for block, w in zip(synapse_blocks(machine, weights), machine.weights):
@@ -50,8 +44,7 @@ def spans(machine: BoltzmannMachine) -> list[slice]:
 def synapse_blocks(machine: BoltzmannMachine, matrix: np.ndarray) -> list[np.ndarray]:
     """Views of the (n_even, n_odd) matrix, one a layer of synapses: L arrays (n_l, n_l+1)."""
     where = spans(machine)
-    pairs = enumerate(zip(where, where[1:]))
-    return [matrix[below, above] if layer % 2 == 0 else matrix[above, below].T for layer, (below, above) in pairs]
+    return [matrix[a, b] if layer % 2 == 0 else matrix[b, a].T for layer, (a, b) in enumerate(zip(where, where[1:]))]
 
 
 def enumerates_odd(machine: BoltzmannMachine) -> bool:
@@ -64,22 +57,19 @@ def n_hidden_enumerated(machine: BoltzmannMachine) -> int:
     return min(sum(machine.n_units[2::2]), sum(machine.n_units[1::2]))
 
 
-def log_weights_of_smaller_side(machine: BoltzmannMachine) -> Iterator[np.ndarray]:
-    """log sum_other exp(-E(s, other)) of the smaller side's states s, in chunks (n,).
-
-    Raises ValueError where that side has more than 2^22 states, as does `weighted_states`.
-    """
+def log_partition(machine: BoltzmannMachine) -> float:
+    """log Z = log sum_x exp(-E(x)), in nats. Raises ValueError for more than 2^22 states of the smaller side."""
     side, other, weights = _smaller_side(machine)
-    for s in _state_chunks(len(side), len(other)):
-        yield _log_weights_of_side(s, side, other, weights)
+    chunks = (_log_weights_of_side(s, side, other, weights) for s in _state_chunks(len(side), len(other)))
+    return float(np.logaddexp.reduce([np.logaddexp.reduce(chunk) for chunk in chunks]))
 
 
-def weighted_states(machine: BoltzmannMachine, log_z: float, n_columns: int) -> Iterator[Arrays]:
+def weighted_states(machine: BoltzmannMachine, n_columns: int) -> Iterator[Arrays]:
     """Chunks of the smaller side's states s (n, n_side), P(s) (n,) and P(x_j = 1 | s) in the other (n, n_other).
 
-    n_columns : numbers that the caller holds for a state
+    n_columns : numbers that the caller holds for a state. Raises ValueError as `log_partition`.
     """
-    side, other, weights = _smaller_side(machine)
+    (side, other, weights), log_z = _smaller_side(machine), log_partition(machine)
     for s in _state_chunks(len(side), n_columns):
         p = np.exp(_log_weights_of_side(s, side, other, weights) - log_z)
         yield s, p, sigmoid(other + s @ weights)
@@ -107,18 +97,13 @@ def log_weights(machine: BoltzmannMachine, patterns: np.ndarray) -> np.ndarray:
     return result + patterns @ even[:n_visible]
 
 
-def check_states(n: int, what: str) -> None:
-    """ValueError where n units have more than 2^22 states."""
+def check_states(n: int, n_units: Sequence[int]) -> None:
+    """ValueError where n of the units of these layers have more than 2^22 states."""
     if 2**n > MAX_STATES:
         raise ValueError(
-            f"enumeration: found {what}, which needs 2^{n} states, expected at most 2^22 = {MAX_STATES:,}; "
-            "take analysis.likelihood and samples instead"
+            f"enumeration: found {'-'.join(str(n) for n in n_units)} units, which needs 2^{n} states, "
+            f"expected at most 2^22 = {MAX_STATES:,}; take analysis.likelihood and samples instead"
         )
-
-
-def describe(machine: BoltzmannMachine) -> str:
-    """The machine's layers in words, for errors."""
-    return "a machine of " + "-".join(str(n) for n in machine.n_units) + " units"
 
 
 def _smaller_side(machine: BoltzmannMachine) -> Arrays:
@@ -126,7 +111,7 @@ def _smaller_side(machine: BoltzmannMachine) -> Arrays:
     even, odd, weights = sides(machine)
     if enumerates_odd(machine):
         even, odd, weights = odd, even, weights.T
-    check_states(len(even), describe(machine))
+    check_states(len(even), machine.n_units)
     return even, odd, weights
 
 

@@ -13,19 +13,9 @@ from numpy.typing import ArrayLike
 
 from analysis.machine import enumeration
 from analysis.machine.arguments import check_binary
-from analysis.machine.enumeration import MAX_STATES as MAX_STATES
-from analysis.machine.enumeration import log_weights, states
-from analysis.machine.enumeration import sides as sides
-from analysis.machine.logistic import entropy as entropy
-from analysis.machine.logistic import sigmoid as sigmoid
-from analysis.machine.logistic import softplus
+from analysis.machine.enumeration import MAX_STATES, log_partition, log_weights, states  # noqa: F401 offered here too
+from analysis.machine.logistic import entropy, sigmoid, softplus  # noqa: F401
 from analysis.machine.model import BoltzmannMachine
-
-
-def log_partition(machine: BoltzmannMachine) -> float:
-    """log Z = log sum_x exp(-E(x)), in nats."""
-    chunks = enumeration.log_weights_of_smaller_side(machine)
-    return float(np.logaddexp.reduce([np.logaddexp.reduce(chunk) for chunk in chunks]))
 
 
 def moments(machine: BoltzmannMachine) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -35,7 +25,7 @@ def moments(machine: BoltzmannMachine) -> tuple[list[np.ndarray], list[np.ndarra
     """
     n_side, n_other = sorted(sum(machine.n_units[k::2]) for k in (0, 1))
     mean_side, mean_other, both = np.zeros(n_side), np.zeros(n_other), np.zeros((n_side, n_other))
-    for s, p, q in enumeration.weighted_states(machine, log_partition(machine), n_other):
+    for s, p, q in enumeration.weighted_states(machine, n_other):
         mean_side += p @ s
         mean_other += p @ q
         both += (s * p[:, None]).T @ q
@@ -51,7 +41,7 @@ def visible_log_probabilities(machine: BoltzmannMachine) -> np.ndarray:
     Returns (2^n_0,), pattern k in the order of `states`: visible unit i is bit n_0 - 1 - i of k.
     """
     n_visible = machine.n_units[0]
-    enumeration.check_states(n_visible + enumeration.n_hidden_enumerated(machine), enumeration.describe(machine))
+    enumeration.check_states(n_visible + enumeration.n_hidden_enumerated(machine), machine.n_units)
     return log_weights(machine, states(n_visible)) - log_partition(machine)
 
 
@@ -87,7 +77,7 @@ def fisher_information(machine: BoltzmannMachine) -> np.ndarray:
     means, correlations = moments(machine)
     mean = np.concatenate([*means, correlations[0].ravel()])
     matrix, blocks = np.zeros((len(mean), len(mean))), np.zeros((m, (n + 1) ** 2))
-    for s, p, q in enumeration.weighted_states(machine, log_partition(machine), len(mean)):
+    for s, p, q in enumeration.weighted_states(machine, len(mean)):
         expected = np.concatenate([s, q, (s[:, :, None] * q[:, None, :]).reshape(len(s), n * m)], axis=1)
         expected = (expected - mean) * np.sqrt(p)[:, None]
         matrix += expected.T @ expected
