@@ -6,7 +6,8 @@ import pytest
 
 from analysis.machine import convergence as c
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.sampling import sample, trajectory
+from analysis.machine.randomness import derive
+from analysis.machine.sampling import awake, sample, trajectory
 
 RNG = np.random.default_rng(0)
 TWO_MODES = BoltzmannMachine(([-5.0] * 4, [-5.0] * 4), (np.full((4, 4), 2.5),))  # all on, or all off
@@ -90,6 +91,19 @@ def test_a_machine_that_mixes_passes_and_the_same_seed_gives_the_same():
     assert first.kinds.tolist() == [0] * 8 + [1] * 8 + [2] * 3 + [3]
     for x, y in zip(first, again):
         np.testing.assert_array_equal(x, y)
+
+
+def test_chains_are_followed_from_both_starts_after_the_first_sweeps():
+    machine, patterns = naive.machine_of((4, 3), 1), naive.patterns_of(30, 4)
+    found, moments = c.convergence(machine, patterns, 50, 7, 6, 3, 1), c.choose(machine, 3, derive(1, "moments"))
+    traces = []
+    for name, start in (("noise", None), ("data", awake(machine, patterns, 50, 1))):
+        states = [sample(machine, 50, 7, derive(derive(1, name), "steps"), start)]
+        states += trajectory(machine, 50, 5, derive(derive(1, name), "sweeps"), states[0])
+        traces.append(np.stack([c.values(machine, moments, x) for x in states], axis=1))
+    np.testing.assert_array_equal(found.r_hat, c.r_hat(traces[0]))
+    np.testing.assert_array_equal(found.two_start_r_hat, c.two_start_r_hat(*(x[:, 0] for x in traces)))
+    np.testing.assert_array_equal(found.autocorrelation_time, c.autocorrelation_time(traces[1]))
 
 
 def test_moments_are_those_of_the_states():

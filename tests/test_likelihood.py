@@ -31,6 +31,11 @@ def test_annealed_importance_sampling_matches_enumeration_within_its_error(n_uni
     assert errors.max() < 0.3
 
 
+def test_mean_and_error_of_two_weights_by_hand():
+    """Weights 1 and 3: mean 2, standard deviation sqrt(2), so an error of sqrt(2) / (2 sqrt(2)) of the mean."""
+    assert likelihood._log_mean(np.log([1.0, 3.0])) == pytest.approx((np.log(2), 0.5))
+
+
 def test_the_stated_error_is_the_spread_of_repeated_estimates():
     """The variance of n normal estimates has a relative standard error of sqrt(2 / (n - 1)), some 5 % of 800."""
     machine, n = machine_of((5, 4)), 800
