@@ -22,6 +22,7 @@ from analysis.files import provenance
 OUTPUTS = ("data/*.nc", "figures/*", "figures/*/*", "notebooks/*.ipynb")
 OUTPUTS += (":!notebooks/*playground.ipynb",)  # which no rule makes: nbval compares it
 PAPERS = ("data/paper", "figures/paper")  # hours of runs: compared where they were made again
+_WORDS = ">([^<]*)<"  # of a picture, between its tags
 TOLERANCE = 1e-3  # points, of coordinates in vector figures
 EXECUTED = "results/notebooks"  # where the workflow leaves notebooks
 
@@ -78,7 +79,7 @@ def _compare(path, committed, pictures_too):
 def _same_picture(rebuilt, committed):
     """Whether two SVGs have the same text, and numbers that are as close as the processor leaves them."""
     a, b = (re.split(r"(?<![\w#.-])(-?\d+\.\d+)", text) for text in (rebuilt, committed))
-    if a[::2] != b[::2]:
+    if a[::2] != b[::2] or re.findall(_WORDS, rebuilt) != re.findall(_WORDS, committed):
         return False
     return np.allclose(*(np.array(parts[1::2], dtype=float) for parts in (a, b)), rtol=0, atol=TOLERANCE)
 
