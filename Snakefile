@@ -18,7 +18,7 @@ min_version("9.0")
 sys.path.insert(0, workflow.basedir)  # whatever PYTHONPATH says: this checkout's package
 
 from analysis.experiment import config as protocol
-from analysis.experiment.settings import conditions
+from analysis.experiment.conditions import conditions
 from analysis.files import yamlfile
 from analysis.files.provenance import ROOMS, fingerprint
 from analysis.workflow.logs import ends_of_logs

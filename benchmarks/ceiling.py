@@ -10,7 +10,7 @@ second-level cache of a current core, not the first.
 import numba
 import numpy as np
 
-from analysis.kernels import arrays
+from analysis.kernels import layouts
 from analysis.kernels.threads import share
 
 ROWS_A_PASS = 8
@@ -23,10 +23,10 @@ class Additions:
     def __init__(self, shape, n_chains, activity, seed):
         rng, n_active = np.random.default_rng(seed), max(1, round(activity * shape[0] / ROWS_A_PASS)) * ROWS_A_PASS
         filled_up = shape[0], -(-shape[1] // _VECTOR) * _VECTOR
-        self.matrix = arrays.zeros(filled_up, np.float32)
+        self.matrix = layouts.zeros(filled_up, np.float32)
         self.matrix[:, : shape[1]] = rng.normal(size=shape)
         self.rows = np.array([np.sort(rng.choice(shape[0], n_active, replace=False)) for _ in range(n_chains)])
-        self.totals = arrays.zeros((n_chains, filled_up[1]), np.float32)
+        self.totals = layouts.zeros((n_chains, filled_up[1]), np.float32)
         self.n_additions = self.rows.size * shape[1]
 
     def run(self, n):

@@ -4,19 +4,19 @@ import naive
 import numpy as np
 import pytest
 
-from analysis.kernels import arrays, rbm
+from analysis.kernels import layouts, rbm
 from analysis.kernels.layouts import CHAINS
 from analysis.machine import graph
 
 
 def begins_with_a_line(array):
-    return array.ctypes.data % arrays.LINE == 0
+    return array.ctypes.data % layouts.LINE == 0
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint64, np.int16])
 @pytest.mark.parametrize("shape", [(0,), (1,), (7,), (3, 5), (2, 3, 50_000)], ids=str)
 def test_an_array_of_zeros_has_its_shape_and_type_and_begins_with_a_line(shape, dtype):
-    kept = [arrays.zeros(shape, dtype) for _ in range(5)]  # numpy would give them any address
+    kept = [layouts.zeros(shape, dtype) for _ in range(5)]  # numpy would give them any address
     for array in kept:
         assert array.shape == shape
         assert array.dtype == dtype
@@ -26,7 +26,7 @@ def test_an_array_of_zeros_has_its_shape_and_type_and_begins_with_a_line(shape, 
 
 
 def test_writing_to_one_array_leaves_others_alone():
-    first, second = arrays.zeros((9,), np.float32), arrays.zeros((9,), np.float32)
+    first, second = layouts.zeros((9,), np.float32), layouts.zeros((9,), np.float32)
     first[:] = 1
     assert not second.any()
 

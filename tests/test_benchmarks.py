@@ -12,10 +12,8 @@ import xarray as xr
 from analysis import exact
 from analysis.files.checkout import ROOT
 from analysis.machine.model import BoltzmannMachine
-from benchmarks import figures, fresh, machines, peers, quality, results, table, timing, work
-from benchmarks.ceiling import Additions
+from benchmarks import fresh, machines, peers, quality, results, table, timing, work
 from benchmarks.machines import QUICK, OurLearner, OurSampler, PeerLearner
-from benchmarks.work import OURS
 
 SAMPLERS = [name for name in (peers.NUMPY, peers.SHARED, peers.SPARSE, peers.TORCH) if peers.installed(name)]
 ARRAYS = {peers.NUMPY: peers.numpy_arrays, peers.TORCH: peers.torch_arrays}
@@ -87,14 +85,6 @@ def test_peers_learn_in_the_same_direction(machine, arrays):
         np.testing.assert_allclose(found, expected, rtol=0, atol=error)
 
 
-def test_the_ceiling_adds_the_rows_of_active_units():
-    ceiling = Additions((40, 6), n_chains=5, activity=0.2, seed=0)
-    ceiling.run(2)
-    expected = 2 * np.array([ceiling.matrix[rows].sum(axis=0) for rows in ceiling.rows])
-    np.testing.assert_allclose(ceiling.totals, expected, rtol=1e-5, atol=1e-5)
-    assert ceiling.n_additions == 5 * 8 * 6
-
-
 def test_additions_are_the_active_neighbours_of_all_units(machine):
     states = OurSampler(machine, 3).states()
     by_hand = 0
@@ -109,13 +99,6 @@ def test_thinned_machines_keep_their_units_and_so_many_synapses(machine):
     assert thin.n_units == machine.n_units
     assert thin.n_synapses == tuple(round(0.3 * n) for n in machine.n_synapses)
     assert not any((new & ~old).any() for new, old in zip(thin.masks, machine.masks))
-
-
-def test_pruned_machines_lose_units_too():
-    sizes = machines.Sizes(n_units=(36, 36, 20), run=None)
-    synapses = [sum(m.n_synapses) for m in (machines.born(sizes), *machines.pruned(sizes))]
-    assert synapses == sorted(synapses, reverse=True)
-    assert sum(machines.pruned(sizes)[-1].n_units) < sum(sizes.n_units)
 
 
 # ---- measures ------------------------------------------------------------------------------------------------------
@@ -137,13 +120,6 @@ def test_pseudo_log_likelihood_matches_enumeration(rbm):
             here, there = (log_p[int("".join(map(str, y)), 2)] for y in (x, turned))
             expected += here - np.logaddexp(here, there)
     assert quality.pseudo_log_likelihood(rbm, v) == pytest.approx(expected / len(v), abs=1e-6)
-
-
-def test_log_likelihood_matches_enumeration(rbm):
-    v = exact.states(5)[[3, 17, 30]]
-    expected = np.mean([np.log(exact_probability(rbm, x)) for x in v])
-    found, error = quality.log_likelihood(rbm, v, n_chains=500, n_temperatures=50)
-    assert abs(found - expected) < 5 * error + 1e-5
 
 
 def exact_probability(machine, v):
@@ -173,27 +149,10 @@ def test_contenders_take_turns_after_a_warm_up(monkeypatch):
     assert found.sel(case="some", contender="b").isnull().all()
 
 
-@pytest.mark.parametrize("before", [None, "3"])
-def test_the_number_of_threads_is_put_back(monkeypatch, before):
-    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
-    if before is not None:
-        monkeypatch.setenv("NUMBA_NUM_THREADS", before)
-    with timing.our_threads(2):
-        assert os.environ["NUMBA_NUM_THREADS"] == "2"
-    assert os.environ.get("NUMBA_NUM_THREADS") == before
-
-
 # ---- dataset and table ---------------------------------------------------------------------------------------------
 
 
-def test_every_number_has_a_name_and_a_unit(dataset):
-    assert all(x.attrs["long_name"] and x.attrs["units"] for x in dataset.values())
-    for name in ("gibbs", "pcd", "online", "epoch", "variance", "information", "wide"):
-        ours = dataset[name].sel(contender=OURS)
-        assert (ours > 0).all(), name
-    assert {"processor", "n_threads", "versions", "blas", "peers", "code_fingerprint"} <= set(dataset.attrs)
-
-
+@pytest.mark.slow
 def test_the_table_has_every_target_that_can_be_measured(dataset):
     text = table.table(dataset)
     lines = [line for line in text.splitlines() if line.startswith("|")]
@@ -204,19 +163,6 @@ def test_the_table_has_every_target_that_can_be_measured(dataset):
     assert all(line.endswith(("| yes |", "| no |")) for line in measured)
     missing = [name for name in peers.OPTIONAL if not peers.installed(name)]
     assert all(f"| {name} | not installed |" in text for name in missing)
-
-
-def test_the_fastest_peer_sets_the_ratio_and_a_missed_target_is_called_missed():
-    seconds = xr.DataArray(
-        [[1.0, 2.0, 4.0], [2.9, 5.8, 11.6], [9.0, 9.0, 9.0]],
-        {"contender": [OURS, "near", "far"]},
-        ("contender", "round"),
-    )
-    rows = list(table.contest_rows("Gibbs, 100 % of the synapses", seconds.sortby(seconds.median("round")), "s"))
-    assert [(row.peer, row.ratio, row.target, row.met) for row in rows] == [
-        ("near", "2.90", "≥ 3", "no"),
-        ("far", "4.50", "", ""),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -231,13 +177,6 @@ def test_the_fastest_peer_sets_the_ratio_and_a_missed_target_is_called_missed():
 )
 def test_targets_are_computed_from_the_ratio_or_our_own_value(name, ratio, ours, expected):
     assert table.target(name, ratio, ours) == expected
-
-
-def test_figures_show_every_contender(dataset, tmp_path):
-    figures.draw(dataset, tmp_path)
-    drawn = {path.stem for path in tmp_path.glob("*.svg")} & {path.stem for path in tmp_path.glob("*.png")}
-    assert drawn == {"speed_against_peers", "cost_against_synapses", "cost_against_units", "thread_scaling"}
-    assert set(dataset["contender"].values) <= set(figures.LOOK)
 
 
 @pytest.mark.slow

@@ -1,162 +1,311 @@
-"""Configs are whole, validated, and refused in one line that names the place; so is a wrong command line."""
+"""A config is whole, or what differs from one; it is refused in one line: the place, what was found, what expected."""
 
 import copy
-import shlex
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from analysis import __main__, data, pruning
-from analysis.__main__ import main
-from analysis.experiment import config, controls
-from analysis.verdicts import answerable, effects
+from analysis import data
+from analysis.experiment import config, protocol
+from analysis.experiment.map_settings import Maps
+from analysis.experiment.predictions import Predictions, check_answerable
+from analysis.files import typed, yamlfile
+from analysis.files.checkout import ROOT
+from analysis.verdicts import effects
+from analysis.workflow import rules
 
-# No protocols: what a config may say, where data files come from, and maps (tests/test_maps.py).
-OTHERS = {"schema.yaml", "data.yaml", "maps.yaml", "maps_smoke.yaml", "maps_schema.yaml"}
-CONFIGS = sorted({path.name for path in config.SCHEMA.parent.glob("*.yaml")} - OTHERS)
+FOLDER = ROOT / "config"
+MAPS = ["maps", "maps_smoke"]
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem not in ("data", *MAPS))
+SMOKE, DEFAULT, PAPER, DIGITS, ONLINE = (
+    config.load(FOLDER / f"{name}.yaml") for name in ("smoke", "default", "paper", "paper_digits", "paper_online")
+)
+ABSENT = object()
 
 
-def dataset_name(settings):
-    """The named set that an experiment takes all or the first patterns of; None for a file of one's own."""
-    dataset = settings["dataset"]
-    return dataset if isinstance(dataset, str) else dataset.get("name")
-
-
-def changed(place, value):
-    found = copy.deepcopy(config.load(config.ROOT / "config" / "smoke.yaml"))
+def changed(place, value, whole=SMOKE):
+    """A config with another value at a place; ABSENT: without it."""
+    found = copy.deepcopy(whole)
+    *outer, last = [int(name) if name.isdigit() else name for name in place.split("/")]
     inner = found
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
+    for name in outer:
+        inner = inner[name]
+    if value is ABSENT:
+        del inner[last]
+    else:
+        inner[last] = value
     return found
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_every_config_is_valid_and_names_what_exists(name):
-    found = config.load(config.SCHEMA.parent / name)
-    answerable.check(found)
-    for settings in found["experiments"].values():
-        assert set(settings["criteria"]) <= set(pruning.CRITERIA)
-        assert set(settings["controls"]) <= set(controls.CONTROLS)
-        assert dataset_name(settings) in (None, *data.DATASETS)
-        assert max(settings["control_sessions"], default=0) <= settings["pruning"]["n_sessions"]
-
-
-@pytest.mark.parametrize(
-    ("place", "value", "message"),
-    [
-        (("experiments", "patches", "n_seeds"), 0, "at experiments/patches/n_seeds: found 0, it must be bigger"),
-        (("experiments", "patches", "n_seeds"), "3", "at experiments/patches/n_seeds: found '3', it must be integer"),
-        (("experiments", "patches", "criteria"), ["wait"], "at experiments/patches/criteria/0: found 'wait', it must"),
-        (("experiments", "patches", "reference"), "random2", "at experiments/patches/reference: found 'random2'"),
-        (("experiments", "digits", "pruning", "fraction"), 1.5, "at experiments/digits/pruning/fraction: found 1.5"),
-        (("experiments", "digits", "pruning", "fraction"), 0, "at experiments/digits/pruning/fraction: found 0"),
-        (("experiments", "digits", "pruning"), {"n_sessions": 2}, r"at experiments/digits/pruning: .*\['fraction'\]"),
-        (("experiments", "digits", "training", "algorithm"), "adam", "at experiments/digits/training/algorithm"),
-        (
-            ("experiments", "digits", "machine", "visible_bias"),
-            "x",
-            "visible_bias: found 'x', expected a number or data",
-        ),
-        (
-            ("experiments", "digits", "machine", "hiden"),
-            [9],
-            r"the keys .* hiden, .* must not contain \{'hiden'\}",
-        ),
-        (("experiments", "digits", "dropout"), 1, r"at experiments/digits: .*\{'dropout'\}"),
-        (("speed",), "high", r"at top level: .*\{'speed'\}"),
-    ],
-)
-def test_a_wrong_config_is_refused_at_its_place(tmp_path, place, value, message):
-    file = tmp_path / "wrong.yaml"
-    file.write_text(yaml.safe_dump(changed(place, value)))
-    with pytest.raises(ValueError, match=message) as error:
-        config.load(file)
+def refused(function, *arguments):
+    with pytest.raises(ValueError, match=r": found .*, expected ") as error:
+        function(*arguments)
     assert "\n" not in str(error.value)
+    return str(error.value)
 
 
-SURVIVORS = ("claims", "neuron_loss", "survivors_above_lost")
-EQUAL_FUNCTION = ("claims", "weight_pruning", "units_at_equal_function")
+@pytest.mark.parametrize("name", NAMES)
+def test_every_config_is_valid_and_its_claims_are_about_what_its_experiments_have(name):
+    found = config.load(FOLDER / f"{name}.yaml")
+    check_answerable(found)
+    for settings in found["experiments"].values():
+        dataset = settings["dataset"]
+        assert (dataset if isinstance(dataset, str) else dataset.get("name")) in (None, *data.DATASETS)
+
+
+def test_predictions_of_the_model_are_those_that_are_measured():
+    assert set(Predictions.model_fields) == set(effects.PREDICTIONS)
+
+
+P, D, C = "experiments/patches", "experiments/digits", "claims"
+LOST, SIZE = f"{C}/neuron_loss/survivors_above_lost", f"{C}/weight_pruning/units_at_equal_function"
+WRONG = {
+    "speed": ("high", "at top level: found the unknown key 'speed', expected keys among title, folder"),
+    "title": (ABSENT, "at top level: found no title, expected all of title, experiments, claims"),
+    "folder": ("runs", "at folder: found 'runs', expected another name"),
+    "experiments": ([], "at experiments: found [], expected a mapping"),
+    "experiments/A": ({}, "at experiments/A: found 'A', expected"),
+    f"{P}/dropout": (0.5, f"at {P}: found the unknown key 'dropout', expected keys among dataset, machine"),
+    f"{P}/machine/1": (2, f"at {P}/machine: found the unknown key 1, expected keys among hidden"),
+    f"{P}/machine/visible_bias": ("x", f"at {P}/machine/visible_bias: found 'x', expected a number or data"),
+    f"{P}/machine/hidden": ([], "machine/hidden: found [], expected at least 1"),
+    f"{P}/machine/hidden/0": (0, "machine/hidden/0: found 0, expected greater than or equal to 1"),
+    f"{P}/n_seeds": ("3", f"at {P}/n_seeds: found '3', expected integer"),
+    f"{P}/pruning/n_sessions": (2.0, "n_sessions: found 2.0, expected integer"),
+    f"{P}/training/n_epochs": (True, "n_epochs: found True, expected integer"),
+    f"{P}/training/momentum": ([0.5, 0.9], "momentum: found [0.5, 0.9], expected one value, or 1, one an epoch"),
+    f"{P}/training/learning_rates": ([0.1], "learning_rates: found [0.1], expected at least 2"),
+    f"{P}/samples/n_chains": (10**12, "n_chains: found 1000000000000, expected less than or equal to 4294967295"),
+    f"{P}/pruning/fraction": (1, "pruning/fraction: found 1, expected less than 1"),
+    f"{D}/pruning/fraction": (0, "pruning/fraction: found 0, expected greater than 0"),
+    f"{D}/pruning": ({"n_sessions": 2}, f"at {D}/pruning: found no fraction, expected all of n_sessions, fraction"),
+    f"{D}/training/tolerance": (np.inf, "tolerance: found inf, expected a finite number"),
+    f"{D}/training/algorithm": ("adam", "training/algorithm: found 'adam', expected 'cd' or 'pcd'"),
+    f"{D}/training/max_norm": (0, "training/max_norm: found 0, expected greater than 0"),
+    f"{D}/retraining/algorithm": ("cd", f"at {D}/retraining/algorithm: found 'cd', expected pcd, for more than one"),
+    f"{D}/pretraining": (
+        [SMOKE["experiments"]["digits"]["training"]],
+        "expected no schedules or 2, one a hidden",
+    ),
+    f"{D}/proxy": (True, f"at {D}/proxy: found True, expected false with more than one hidden layer"),
+    f"{D}/criteria": (["variance_fi_w2", "eigenvector"], "criteria: found 'eigenvector', expected none with more"),
+    f"{P}/criteria": (["variance_fi", "weight", "weight"], "criteria: found 'weight' twice, expected each once"),
+    f"{P}/criteria/0": ("wait", f"at {P}/criteria/0: found 'wait', expected one of variance_fi"),
+    f"{P}/criteria/1": ("no/mine.py:best", "mine.py, expected one with a function best"),
+    f"{P}/controls/0": ("born", "controls/0: found 'born', expected one of born_small_units"),
+    f"{P}/reference": ("born", "reference: found 'born', expected one of criteria, variance_fi"),
+    f"{P}/control_sessions": (
+        [1, 3],
+        "control_sessions: found [1, 3], expected sessions up to 2, as pruning",
+    ),
+    f"{P}/quality/sessions": ([0, 9], f"at {P}/quality/sessions: found [0, 9], expected sessions up to 2"),
+    f"{P}/dataset": ({"path": "x", "binarise": "mean"}, f"at {P}/dataset: found no split, expected all of path"),
+    f"{D}/dataset": ({"name": "digits", "n_train": 0}, f"at {D}/dataset/n_train: found 0, expected greater than"),
+    f"{C}/interval/confidence": (95, "interval/confidence: found 95, expected less than 1"),
+    f"{C}/model_quality/r_hat": (
+        {"at_most": 1, "at_least": 0},
+        "found ['at_least', 'at_most'], expected at_most",
+    ),
+    f"{C}/neuron_loss/chance": ({}, f"at {C}/neuron_loss: found the unknown key 'chance', expected keys among"),
+    f"{C}/fisher_proxy/rank_correlation/proxies": (["fi"], "proxies/0: found 'fi', expected 'variance_fi'"),
+}
+
+
+@pytest.mark.parametrize("place", WRONG)
+def test_a_wrong_entry_is_refused_at_its_place(place):
+    value, message = WRONG[place]
+    assert message in refused(config.check, changed(place, value), "mine.yaml")
+
+
+MINE = {"path": "x", "binarise": "mean", "split": {"test_fraction": 0.5, "seed": 0}}
+
+
+def test_own_images_contradict_what_needs_classes_or_a_grid():
+    digits = changed(f"{D}/dataset", MINE)
+    assert "measures: found ['digits'], expected no digits without dataset/labels" in refused(config.check, digits)
+    patch = MINE | {"patch": {"radius": 2, "n_train": 5, "n_test": 5}, "split": {"seed": 0}}
+    field = changed(f"{P}/machine/receptive_field", 3, changed(f"{P}/dataset", patch))
+    assert "machine/receptive_field: found 3, expected null for circular patches" in refused(config.check, field)
 
 
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (("experiments",), {}, "claims/overproduction/control_minus_pruned/measure: found 'patches', expected one of"),
-        (("experiments", "digits", "measures"), [], "experiments/digits/measures: found .*, expected kl or digits"),
-        (("experiments", "digits", "reference"), "weight", "experiments/digits/criteria: found .* reference weight"),
-        (("experiments", "digits", "criteria"), ["variance_fi_w2", "weight"], "loss_minus_reference: found 'random'"),
-        ((*SURVIVORS, "layers", "patches"), [2], "survivors_above_lost/layers/patches: found 2, expected one of 1"),
-        ((*SURVIVORS, "measures", "patches"), ["digit_information"], "found 'digit_information', expected what"),
-        ((*EQUAL_FUNCTION, "margin"), {"patches": 0.1}, "margin: found .*, expected the same experiments as beside"),
-        (EQUAL_FUNCTION[:2], {}, "claims/weight_pruning: found 'no prediction', expected units_at_equal_function"),
-        (("claims", "fisher_proxy", "rank_correlation", "proxies"), ["fi"], "rank_correlation/proxies: found 'fi'"),
-        (("claims", "fisher_proxy", "rank_correlation"), {"threshold": 0}, "expected also proxies, sessions, targets"),
+        (
+            "experiments",
+            {"mine": SMOKE["experiments"]["patches"]},
+            "found 'patches', expected one of the",
+        ),
+        (f"{D}/measures", [], f"{D}/measures: found [], expected kl or digits"),
+        (f"{D}/reference", "weight", f"{D}/criteria: found "),
+        (f"{D}/criteria", ["variance_fi_w2", "weight"], "loss_minus_reference: found 'random'"),
+        (f"{LOST}/layers/patches", [2], "layers/patches: found 2, expected one of the hidden layers, 1 to 1"),
+        (f"{LOST}/measures/patches", ["digit_information"], "expected what measures of"),
+        (f"{SIZE}/margin", {"patches": 0.1}, "expected the same experiments as beside it, patches, digits"),
+        (f"{C}/weight_pruning", {}, "claims/weight_pruning: found 'no prediction', expected units_at_equal_function"),
     ],
 )
 def test_claims_about_what_no_experiment_has_are_refused(place, value, message):
-    with pytest.raises(ValueError, match=message) as error:
-        answerable.check(changed(place, value))
-    assert "\n" not in str(error.value)
+    assert message in refused(check_answerable, changed(place, value))
 
 
 @pytest.mark.parametrize("prediction", effects.PREDICTIONS)
-def test_an_entry_that_lacks_what_its_prediction_reads_is_refused(prediction):
-    whole = config.load(config.ROOT / "config" / "default.yaml")
-    place = next((claim, of[prediction]) for claim, of in whole["claims"].items() if prediction in of)
-    for field in set(place[1]) - {"threshold"}:
-        lacking = copy.deepcopy(whole)
-        del lacking["claims"][place[0]][prediction][field]
-        with pytest.raises(ValueError, match=f"claims/{place[0]}/{prediction}: found .*, expected also {field}"):
-            answerable.check(lacking)
+def test_an_entry_that_a_prediction_reads_may_not_lack(prediction):
+    claim = next(claim for claim, spec in DEFAULT["claims"].items() if prediction in spec)
+    for field in DEFAULT["claims"][claim][prediction]:
+        lacking = changed(f"claims/{claim}/{prediction}/{field}", ABSENT, DEFAULT)
+        assert f"at claims/{claim}/{prediction}: found no {field}, expected" in refused(config.check, lacking)
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "at top level: found None"), ("a: [", "is not YAML"), ("- 1\n- 2", "at top level: found")],
-    ids=["empty", "no yaml", "a list"],
+    [
+        ("", "at top level: found None, expected a mapping"),
+        ("- 1\n- 2", "at top level: found [1, 2], expected a mapping"),
+        ("a: [", "is not YAML"),
+        (b"\x80\x81", "is not YAML ('utf-8' codec can't decode byte 0x80"),
+        ("title: a\ntitle: b", 'found duplicate key "title"'),
+        ("title:\tx\n\ty: 1", "is not YAML"),
+        ("!!python/object/apply:os.mkdir [ran]", "is not YAML (could not determine a constructor"),
+        ("&a {title: *a}", "is not YAML"),
+        ("title: 2021-10-18\nexperiments: {}\nclaims: {}", "expected text; quote it"),
+        ("extends: nowhere.yaml", "at extends: found 'nowhere.yaml', expected another file beside it or in config/"),
+        ("extends: mine.yaml", "at extends: found 'mine.yaml', expected another file"),
+    ],
 )
 def test_a_file_that_is_no_config_is_refused(tmp_path, text, message):
-    file = tmp_path / "no.yaml"
-    file.write_text(text)
-    with pytest.raises(ValueError, match=message) as error:
-        config.load(file)
-    assert "\n" not in str(error.value)
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert message in refused(config.load, file)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--config", "absent.yaml"], "config: found no file absent.yaml, expected a YAML file"),
-        (["--experiment", "patch"], "experiment: found 'patch', expected one of patches, digits"),
-        (["--machine", "absent.nc"], "dataset: found no file absent.nc"),
-    ],
-    ids=["config", "experiment", "machine"],
-)
-def test_the_command_line_says_what_is_wrong_in_one_line_and_writes_nothing(tmp_path, capsys, arguments, message):
-    output = tmp_path / "run.nc"
-    settings = {"--config": str(config.ROOT / "config" / "smoke.yaml"), "--experiment": "patches", "--seed": "0"}
-    settings |= {"--condition": "weight", "--machine": __file__, "--output": str(output)}
-    settings |= dict([arguments])
-    assert main(["run", *(text for pair in settings.items() for text in pair)]) == 1
-    found = capsys.readouterr().err
-    assert message in found
-    assert found.count("\n") == 1
-    assert not output.exists()
+def test_yaml_is_that_of_today_whatever_an_editor_makes_of_it(tmp_path):
+    text = "extends: smoke.yaml\nexperiments: {patches: {training: {learning_rates: [1e-2, 2.5E-3]}}}\n"
+    (tmp_path / "mine.yaml").write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
+    found = config.load(tmp_path / "mine.yaml")
+    assert found == changed(f"{P}/training/learning_rates", [0.01, 0.0025])
 
 
-def test_every_command_explains_itself():
-    found = subprocess.run(
-        [sys.executable, "-m", "analysis", "--help"], capture_output=True, text=True, check=True
-    ).stdout
-    for name in ("overproduce", "run", "control", "proxy", "quality", "compile", "summary"):
-        assert name in found
+@pytest.mark.parametrize("name", NAMES)
+def test_a_config_is_read_back_as_it_was_written(tmp_path, name):
+    found = config.load(FOLDER / f"{name}.yaml")
+    yamlfile.write(found, tmp_path / "whole.yaml")
+    assert config.load(tmp_path / "whole.yaml") == found
+    assert "*" not in (tmp_path / "whole.yaml").read_text().replace("w*", "")
 
 
-@pytest.mark.parametrize("name", __main__._EXAMPLES)
-def test_the_example_of_every_help_is_a_command(name):
-    arguments = shlex.split(__main__._EXAMPLES[name].replace("\\\n", " "))
-    assert arguments[:4] == ["python", "-m", "analysis", name]
-    assert __main__._parser().parse_args(arguments[3:]).name == name
+def test_what_differs_is_laid_over_key_by_key_and_null_takes_a_key_away():
+    base = {"title": "a", "list": [1, 2], "inner": {"a": 1, "b": 2}}
+    changes = {"list": [3], "inner": {"b": None, "c": {"d": None, "e": 4}, "quality": None}, "new": 5}
+    expected = {"title": "a", "list": [3], "inner": {"a": 1, "c": {"e": 4}, "quality": None}, "new": 5}
+    assert config.lay_over(base, changes) == expected
+    assert base["inner"] == {"a": 1, "b": 2}
+
+
+def test_an_experiment_that_is_taken_away_leaves_the_claims():
+    alone = config.lay_over(DEFAULT, {"experiments": {"digits": None}})
+    config.check(alone)
+    check_answerable(alone)
+    assert list(alone["experiments"]) == ["patches"]
+    assert alone["claims"]["overproduction"]["control_minus_pruned"]["measure"] == {"patches": "kl"}
+    gone = {"axonal_share", "connected_above_disconnected"}  # which are about digits alone
+    assert set(DEFAULT["claims"]["neuron_loss"]) - set(alone["claims"]["neuron_loss"]) == gone
+
+
+def test_the_command_line_changes_what_it_names_and_numbers_are_numbers(tmp_path):
+    (tmp_path / "mine.yaml").write_text("extends: smoke.yaml\ntitle: '7'\nexperiments: {patches: {n_seeds: 1e0}}\n")
+    files = [FOLDER / "smoke.yaml", tmp_path / "mine.yaml"]
+    plain = {}
+    for file in files:
+        rules.update_config(plain, yaml.safe_load(file.read_text()))
+    assert rules.overrides(plain, files) == {}
+    rules.update_config(
+        plain, {"out": "o", "experiments": {"digits": None, "patches": {"n_seeds": "3", "proxy": "false"}}}
+    )
+    changes = rules.overrides(plain, files)
+    assert changes == {"out": "o", "experiments": {"digits": None, "patches": {"n_seeds": 3, "proxy": False}}}
+    found = config.merged(files, changes)
+    assert (found["title"], found["experiments"]["patches"]["n_seeds"]) == ("7", 3)
+
+
+# ---- the paper's size, and maps ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("found", [PAPER, ONLINE], ids=["paper", "paper_online"])
+def test_the_papers_sizes_predict_what_the_main_job_predicts(found):
+    patches, digits = found["experiments"]["patches"], found["experiments"]["digits"]
+    assert (patches["dataset"], digits["dataset"]) == ("cifar10", "mnist")
+    assert (patches["samples"]["n_chains"], digits["samples"]["n_chains"]) == (90_000, 60_000)
+    assert digits["pruning"] == {"n_sessions": 10, "fraction": 0.1}
+    epochs = [s["n_epochs"] for s in (*digits["pretraining"], digits["training"], digits["retraining"])]
+    assert epochs == [20, 20, 20, 10]
+    assert found["folder"] in ("paper", "paper_online")
+    assert found["claims"] == DEFAULT["claims"]
+
+
+def test_the_digits_alone_are_those_of_the_whole_config():
+    assert DIGITS["experiments"] == {"digits": PAPER["experiments"]["digits"]}
+    assert DIGITS["folder"] == PAPER["folder"]
+    for claim, predictions in DIGITS["claims"].items():
+        for name, spec in predictions.items():
+            whole = PAPER["claims"][claim][name]
+            if claim not in ("interval", "model_quality"):
+                whole = {k: {"digits": v["digits"]} if isinstance(v, dict) else v for k, v in whole.items()}
+            assert spec == whole
+
+
+def few_digits():
+    """The authors' setting on 40 digits, an epoch a step, a small last layer."""
+    settings = copy.deepcopy(ONLINE["experiments"]["digits"])
+    settings["dataset"] = {"name": "digits", "n_train": 40, "n_test": 20}
+    settings["machine"]["hidden"] = [400, 16]
+    for schedule in (*settings["pretraining"], settings["training"], settings["retraining"]):
+        momentum = schedule["momentum"]
+        schedule |= {"n_epochs": 1, "momentum": momentum if isinstance(momentum, float) else momentum[:1]}
+    settings["samples"] |= {"n_chains": 200, "n_steps": 5, "n_measure_chains": 100}
+    settings["pruning"]["n_sessions"], settings["control_sessions"] = 1, [1]
+    settings["quality"]["sessions"] = [1]
+    return settings
+
+
+def test_the_authors_setting_runs_on_few_digits():
+    settings = few_digits()
+    config.check(ONLINE | {"experiments": {"digits": settings}})
+    machine = protocol.overproduce(settings, 0)
+    run = protocol.prune_run(settings, settings["reference"], 0, machine)
+    sizes = run["n_synapses"].values
+    assert (sizes[1] <= np.ceil(0.9 * sizes[0])).all()  # fewer where more have no importance at all
+    assert np.isfinite(run["encoding_error"]).all()
+    assert (run["weight_1"][0] != run["weight_1"][1]).any()  # it learned
+
+
+@pytest.mark.slow
+def test_their_results_mix_with_no_others():
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/default", "-n", "--quiet", "rules"]
+    command += ["--configfile", "config/paper.yaml", "--forceall", "--summary"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    outputs = [line.split("\t")[0] for line in done.stdout.splitlines() if "\t" in line][1:]
+    assert len(outputs) > 100
+    assert [path for path in outputs if Path(path).parts[1] != "paper" and "results/notebooks/paper/" not in path] == []
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_maps_name_experiments_of_their_protocol(name):
+    maps, protocols = config.load_maps(FOLDER / f"{name}.yaml")
+    assert {described["experiment"] for described in maps["maps"].values()} <= set(protocols["experiments"])
+    for place, value, message in (
+        ("maps/patches/grids/0/growth", [1], "maps/patches/grids/0/growth/0: found 1, expected greater than 1"),
+        ("maps/patches/jobs", "all", "maps/patches/jobs: found 'all', expected 'seed' or 'start'"),
+        ("predictions/trends/0/axis", "size", "trends/0/axis: found 'size', expected 'final', 'growth'"),
+        ("predictions/differences/0/worse", "none", "differences/0/worse"),
+        ("maps/patches/sizes", 1, "maps/patches: found the unknown key 'sizes'"),
+    ):
+        assert message in refused(typed.check, Maps, changed(place, value, maps), "maps.yaml")

@@ -64,7 +64,7 @@ def tar(members, link=None):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Files by URL path. `cut` ends a connection after so many bytes of a file; `redirected` sends elsewhere.
+    """Files by URL path. `cut` ends a connection after so many bytes of a file.
 
     delay: seconds before an answer; pause: bytes of a file after which it waits until told to `go_on`.
     """
@@ -73,7 +73,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.cut, self.redirected, self.asked = {}, {}, {}, []
+        self.files, self.cut, self.asked = {}, {}, []
         self.delay, self.pause, self.go_on = 0.0, {}, threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}/"
 
@@ -87,21 +87,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.asked.append(self.path)
         time.sleep(server.delay)
         content = server.files.get(self.path)
-        if self.path in server.redirected:
-            return self.answer(302, {"Location": server.redirected[self.path]})
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
         if content is None:
-            return self.answer(404)
-        self.answer(200, {"Content-Length": len(content)})
+            return
         self.wfile.write(content[: server.pause.get(self.path, server.cut.get(self.path))])
         if self.path in server.pause:
             server.go_on.wait(30)
             self.close_connection = True
-
-    def answer(self, status, headers=None):
-        self.send_response(status)
-        for name, value in (headers or {"Content-Length": 0}).items():
-            self.send_header(name, str(value))
-        self.end_headers()
 
 
 @pytest.fixture
@@ -215,17 +209,10 @@ def test_cifar10_is_read_out_of_the_archive_as_discs_of_the_images_above_their_m
     assert found.attrs["rows"] == found.attrs["columns"] == 5
     assert found.attrs["sha256"] == sha256(archive)
     assert in_folder(folder) == [ARCHIVE]  # nothing was unpacked
-
-
-def test_both_sets_say_where_they_come_from_and_can_be_saved(server, folder, tmp_path):
-    put(folder)
-    give_archive(server)
-    for name in ("mnist", "cifar10"):
-        dataset = data.load(name)
-        assert {"title", "source", "licence", "sha256_of", "binarised", "split", "columns"} <= set(dataset.attrs)
-        assert str(tmp_path) not in str(dataset.attrs)
-        assert len(dataset.attrs["sha256"]) == 64
-        dataset.to_netcdf(tmp_path / "saved.nc", engine="h5netcdf")
+    assert str(folder) not in str(found.attrs)
+    sets._load.cache_clear()
+    assert data.load("cifar10").identical(found)
+    assert server.asked == [f"/{ARCHIVE}"]
 
 
 # ---- files that are there already -----------------------------------------------------------------------------------
@@ -245,14 +232,6 @@ def test_files_in_the_folder_are_read_compressed_or_not_without_network(folder, 
     before = {path: path.stat().st_mtime_ns for path in (folder, *(folder / inner).iterdir())}
     assert data.load("mnist").sizes["pattern"] == 60
     assert {path: path.stat().st_mtime_ns for path in (folder, *(folder / inner).iterdir())} == before
-
-
-def test_a_file_that_is_there_is_not_asked_for_again(server, folder):
-    give_archive(server)
-    first = data.load("cifar10")
-    sets._load.cache_clear()
-    assert data.load("cifar10").identical(first)
-    assert server.asked == [f"/{ARCHIVE}"]
 
 
 def test_the_folder_of_the_config_lies_in_the_repository(folder, monkeypatch, tmp_path):
@@ -319,16 +298,6 @@ def test_a_connection_that_breaks_leaves_nothing_and_the_next_mirror_is_asked(se
     expect(mirrors, archive=archive)
     data.load("cifar10")
     assert server.asked[1:] == [f"/{ARCHIVE}", f"/gone/{ARCHIVE}", f"/good/{ARCHIVE}"]
-
-
-def test_a_redirection_is_followed_and_one_in_a_circle_refused(server, folder):
-    archive = give_archive(server)
-    server.files = {"/elsewhere": archive}
-    server.redirected = {f"/{ARCHIVE}": f"/{ARCHIVE}"}
-    refused("Exceeded 30 redirects")
-    server.redirected = {f"/{ARCHIVE}": server.url + "elsewhere"}
-    data.load("cifar10")
-    assert (folder / ARCHIVE).read_bytes() == archive
 
 
 def test_a_file_that_no_mirror_gives_is_refused_with_each_reason(server, folder):
@@ -409,15 +378,18 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(server, folder):
             {"train_images": idx(60, 12, 12, magic=0x0801)},
             "found 00000801 at its start, expected the magic number 00000",
         ),
-        ({"train_images": b""}, "found nothing at its start, expected the magic number 00000803 of 3 dimensions"),
+        ({"train_images": b""}, "found nothing at its start, expected the magic number 00000803"),
         ({"train_images": idx(60, 12, 12)[:10]}, "found 00000803 at its start"),
         ({"test_labels": idx(20, 1, 1)}, "expected the magic number 00000801"),
-        ({"train_images": idx(60, 12, 12)[:-1]}, "found 8,639 bytes after the header, expected 8,640 (60 x 12 x 12,"),
-        ({"train_labels": idx(60) + b"x"}, "found 61 bytes after the header, expected 60 (60, as the header says)"),
+        (
+            {"train_images": idx(60, 12, 12)[:-1]},
+            "found 8,639 bytes after the header, expected 8,640 of an array (60, 12, 12)",
+        ),
+        ({"train_labels": idx(60) + b"x"}, "found 61 bytes after the header, expected 60 of an array (60,)"),
         ({"train_labels": idx(59)}, "found 60 train images and 59 labels"),
         ({"test_images": idx(0, 12, 12), "test_labels": idx(0)}, "found 0 test images and 0 labels"),
-        ({"test_images": idx(20, 12, 13)}, "found training images of (12, 12) and test images of (12, 13) pixels"),
-        ({"train_images": idx(60, 8, 8), "test_images": idx(20, 8, 8)}, "expected one size of more than 8 pixels a"),
+        ({"test_images": idx(20, 12, 13)}, "found images (60, 12, 12) to train and (20, 12, 13) to test"),
+        ({"train_images": idx(60, 8, 8), "test_images": idx(20, 8, 8)}, "expected one size, above 8"),
     ],
 )
 def test_mnist_files_that_contradict_themselves_or_each_other_are_refused(folder, changes, message):

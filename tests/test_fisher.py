@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis import fisher, sampling
-from analysis.kernels import binary
+from analysis.kernels import draws
 from analysis.machine.model import BoltzmannMachine
 
 N = 50_000
@@ -191,7 +191,7 @@ def test_stiff_importance_of_correlated_parameters_by_hand():
 
 def test_exponential_of_a_matrix_is_elementwise():
     x = np.array([[0.0, 1.0], [-1.0, 5.0]], np.float32)
-    np.testing.assert_allclose(binary.exponential(x), np.exp(x), rtol=3e-6)
+    np.testing.assert_allclose(draws.exponential(x), np.exp(x), rtol=3e-6)
 
 
 # ---- bad input -----------------------------------------------------------------------------------------------------

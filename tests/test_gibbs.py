@@ -3,10 +3,10 @@
 import naive
 import numpy as np
 import pytest
-from numba import types
-from numba.extending import intrinsic
 
-from analysis.kernels import draws, gibbs, simd, sums
+from analysis.kernels import draws, gibbs, vectors
+from analysis.kernels.draws import draw_whole
+from analysis.kernels.gibbs import whole_sum, whole_sums
 from analysis.kernels.jit import kernel
 from analysis.kernels.layouts import CHAINS, PANEL, TWO
 from analysis.machine import graph
@@ -36,16 +36,6 @@ def numbers(rounded, built, u):
     return (rounded.twice[built.start[u] : built.start[u + 1]] & 0xFFFF).astype(np.uint16).astype(np.int16).astype(int)
 
 
-@kernel
-def whole_sum(total, row, words, tile, first, last, neighbour, twice):
-    sums.whole_sum(total, row, words, tile, first, last, neighbour, twice)
-
-
-@kernel
-def whole_sums(total, row, words, tile, first, last, neighbour, twice):
-    sums.whole_sums(total, row, words, tile, first, last, neighbour, twice)
-
-
 @pytest.mark.parametrize(("add", "n_tiles"), [(whole_sum, 1), (whole_sums, TWO)])
 def test_whole_sums_add_the_whole_numbers_of_units_that_are_on(add, n_tiles):
     rng = np.random.default_rng(1)
@@ -57,11 +47,6 @@ def test_whole_sums_add_the_whole_numbers_of_units_that_are_on(add, n_tiles):
         on = np.array([[int(words[1 + t, u]) >> c & 1 for c in range(CHAINS)] for u in neighbour[1:14]])
         assert total[2 + PANEL * t].tolist() == (whole[1:14] @ on).tolist()
     assert (np.delete(total, 2 + PANEL * np.arange(n_tiles), axis=0) == 7).all()
-
-
-@kernel
-def draw_whole(total, row, bits, bits_row, grain, bias, margin):
-    return draws.draw_whole(total, row, bits, bits_row, grain, bias, margin)
 
 
 @pytest.mark.parametrize("margin", [0.0, 1e-4, 0.1, np.inf])
@@ -140,17 +125,10 @@ def test_a_draw_by_the_rough_power_is_right_beyond_its_stated_error(x):
     assert surely == perhaps == sum(1 << c for c in range(0, CHAINS, 2))
 
 
-@intrinsic
-def rough_power(typing, x):
-    def codegen(context, builder, signature, arguments):
-        return simd.rough_power(builder, arguments[0])
-
-    return types.float32(types.int32), codegen
-
-
 @kernel
-def rough_powers(x):
-    return np.array([rough_power(i) for i in x])
+def rough_powers(out, x):
+    for k in range(0, len(x), PANEL):
+        vectors.store(out, 0, k, draws.rough_power(vectors.load(x, 0, k, PANEL)))
 
 
 def test_the_rough_power_is_within_its_stated_error_at_both_ends_and_between():
@@ -158,8 +136,11 @@ def test_the_rough_power_is_within_its_stated_error_at_both_ends_and_between():
     step, last = 2**23, 255 * 2**23 - 1
     ends = np.concatenate([k * step + np.arange(-1000, 1000) for k in (2, 127, 128, 254)])
     x = np.concatenate([[step, last], ends, np.arange(127 * step, 128 * step, 97), np.arange(step, last, 999_983)])
+    x = x[: len(x) // PANEL * PANEL]
     expected = 2.0 ** (x / step - 127)
-    np.testing.assert_allclose(rough_powers(x.astype(np.int32)).astype(float), expected, rtol=9e-5)
+    found = np.empty(len(x), np.float32)
+    rough_powers(found, x.astype(np.int32))
+    np.testing.assert_allclose(found.astype(float), expected, rtol=9e-5)
 
 
 def test_a_unit_without_synapses_has_the_margin_of_the_arithmetic_alone():

@@ -16,9 +16,16 @@ import numpy as np
 import pytest
 
 from analysis import training
-from analysis.kernels import binary, draws, gibbs, learning, meanfield, products, spectrum, sums, threads
+from analysis.kernels import binary, draws, gibbs, learning, meanfield, threads, vectors
+from analysis.kernels.draws import draw_lanes, draw_word, odds_lanes
 from analysis.kernels.jit import kernel
+from analysis.kernels.lanes import lowest_bit
 from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, TWO, WIDTH
+from analysis.kernels.learning import both_on, lane_dots, lane_total
+from analysis.kernels.meanfield import lane_sum, lane_sums, panel_sum, panel_sum_across, relax
+from analysis.kernels.rbm import add_rows, learn_lanes, learn_panel, row_dot, row_dots
+from analysis.kernels.sums import row_sum, transpose, word_sum, word_sums
+from analysis.kernels.words import count_common, power_iteration
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import key
@@ -82,13 +89,21 @@ def sigmoid(x):
     return training.mean_field(machine, np.zeros((1, 1)))[1][0]
 
 
-@kernel
 def draw(bits, odds):
-    return draws.draw(bits, odds)
+    """r (1 + odds), see draws.draw."""
+    bits, odds = (np.broadcast_to(x, PANEL).astype(kind) for x, kind in ((bits, np.uint32), (odds, np.float32)))
+    out = np.empty(PANEL, np.float32)
+    draw_all(out, bits, odds)
+    return out[0]
+
+
+@kernel
+def draw_all(out, bits, odds):
+    vectors.store(out, 0, 0, draws.draw(vectors.load(bits, 0, 0, PANEL), vectors.load(odds, 0, 0, PANEL)))
 
 
 def exp(x):
-    return binary.exponential(np.asarray(x, np.float32).reshape(1, -1))[0]
+    return draws.exponential(np.asarray(x, np.float32).reshape(1, -1))[0]
 
 
 def rough(rng, *shape):
@@ -130,7 +145,7 @@ def triples():
 @kernel
 def fma_of(out, a, b, c):
     for k in range(out.size):
-        out[k] = sums.fma(a[k], b[k], c[k])
+        out[k] = vectors.fma(a[k], b[k], c[k])
 
 
 def test_fma_of_the_twin_is_the_exact_value_rounded_once():
@@ -253,16 +268,6 @@ def bit(word, c):
     return int(word) >> c & 1
 
 
-@kernel
-def word_sum(total, row, words, tile, first, last, neighbour, weight):
-    sums.word_sum(total, row, words, tile, first, last, neighbour, weight)
-
-
-@kernel
-def word_sums(total, row, words, tile, first, last, neighbour, weight):
-    sums.word_sums(total, row, words, tile, first, last, neighbour, weight)
-
-
 @pytest.mark.parametrize(("add", "n_tiles"), [(word_sum, 1), (word_sums, AT_ONCE)])
 def test_word_sums_add_the_weights_of_units_that_are_on_in_ascending_order(add, n_tiles, synapses):
     neighbour, weight = synapses
@@ -277,18 +282,13 @@ def test_word_sums_add_the_weights_of_units_that_are_on_in_ascending_order(add, 
     assert not total[3 + PANEL * np.arange(n_tiles)].any()
 
 
-@kernel
-def row_sum(total, first_chain, panel, offset, rows, first_list, n_rows):
-    sums.row_sum(total, first_chain, panel, offset, rows, first_list, n_rows)
-
-
 @pytest.mark.parametrize("n_rows", [0, 1, 9])
 def test_row_sum_adds_the_rows_of_each_chain_in_the_order_of_its_list(n_rows):
     rng = np.random.default_rng(3)
     panel, offset = rough(rng, 3 * PANEL + 40 * PANEL), 3 * PANEL
     chosen = rng.integers(0, 40, (2 * CHAINS, 12))
     total, first = np.full((CHAINS, PANEL), 7, np.float32), 2 * GROUP
-    row_sum(total, first, panel, offset, (PANEL // 2 * chosen).astype(np.uint16), CHAINS + first, n_rows)
+    row_sum(total, first, panel.view(np.int64), offset, (PANEL // 2 * chosen).astype(np.uint16), CHAINS + first, n_rows)
     for c in range(CHAINS):
         rows = [panel[offset + PANEL * r :][:PANEL] for r in chosen[CHAINS + c, :n_rows]]
         expected = naive.lane_sum(np.ones(n_rows), rows) if first <= c < first + GROUP else 7
@@ -298,13 +298,8 @@ def test_row_sum_adds_the_rows_of_each_chain_in_the_order_of_its_list(n_rows):
 def test_row_sum_reaches_the_last_row_that_16_bits_can_count():
     panel = np.arange(8192 * PANEL, dtype=np.float32)
     total, rows = np.zeros((CHAINS, PANEL), np.float32), np.full((CHAINS, 1), 8191 * PANEL // 2, np.uint16)
-    row_sum(total, 0, panel, 0, rows, 0, 1)
+    row_sum(total, 0, panel.view(np.int64), 0, rows, 0, 1)
     assert total[0].tolist() == panel[-PANEL:].tolist()
-
-
-@kernel
-def transpose(out, row, by_chain):
-    sums.transpose(out, row, by_chain)
 
 
 def test_transpose_swaps_chains_and_units():
@@ -313,21 +308,6 @@ def test_transpose_swaps_chains_and_units():
     transpose(out, 9, by_chain)
     np.testing.assert_array_equal(out[9 : 9 + PANEL], by_chain.T)
     assert (np.delete(out, range(9, 9 + PANEL), axis=0) == -1).all()
-
-
-@kernel
-def draw_word(below, above, row, bits, bits_row, factor, bias):
-    return draws.draw_word(below, above, row, bits, bits_row, factor, bias)
-
-
-@kernel
-def draw_lanes(states, row, j, odds, odds_row, bits, place):
-    draws.draw_lanes(states, row, j, odds, odds_row, bits, place)
-
-
-@kernel
-def odds_lanes(total, row, j, bias, factor):
-    draws.odds_lanes(total, row, j, bias, factor)
 
 
 def test_draw_word_is_on_where_the_draw_of_the_odds_is_below_one():
@@ -356,30 +336,14 @@ def test_odds_and_draws_of_lanes_are_those_of_single_units():
 
 
 @kernel
-def popcount(word):
-    return products.popcount(word)
-
-
-@kernel
-def lowest_bit(word):
-    return sums.lowest_bit(word)
+def bits_of(word):
+    return vectors.popcount(word), lowest_bit(word)
 
 
 def test_popcount_and_lowest_bit_are_those_of_the_binary_number():
     some = [int(word) for word in words_of(np.random.default_rng(5), 50)]
     for word in [0, 1, 2**63, 2**64 - 1, 2**32, 2**32 - 1, *(1 << k for k in range(64)), *some]:
-        assert popcount(np.uint64(word)) == word.bit_count()
-        assert lowest_bit(np.uint64(word)) == (f"{word:064b}"[::-1] + "1").index("1")
-
-
-@kernel
-def lane_sum(total, row, tiles, tile, first, last, neighbour, weight):
-    sums.lane_sum(total, row, tiles, tile, first, last, neighbour, weight)
-
-
-@kernel
-def lane_sums(total, row, tiles, tile, first, last, neighbour, weight):
-    sums.lane_sums(total, row, tiles, tile, first, last, neighbour, weight)
+        assert bits_of(np.uint64(word)) == (word.bit_count(), (f"{word:064b}"[::-1] + "1").index("1"))
 
 
 @pytest.mark.parametrize(("add", "n_tiles"), [(lane_sum, 1), (lane_sums, TWO)])
@@ -393,16 +357,6 @@ def test_lane_sums_add_products_in_ascending_order(add, n_tiles, synapses):
     assert (np.delete(total, 1 + PANEL * np.arange(n_tiles), axis=0) == 7).all()
     add(total, 1, tiles, 1, 5, 5, neighbour, weight)
     assert not total[1 + PANEL * np.arange(n_tiles)].any()
-
-
-@kernel
-def panel_sum(total, row, tiles, tile, first, last, panel, offset):
-    sums.panel_sum(total, row, tiles, tile, first, last, panel, offset)
-
-
-@kernel
-def panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size):
-    sums.panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size)
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 3), (2, 40)])
@@ -423,11 +377,6 @@ def test_panel_sums_add_products_in_ascending_order(first, last):
         assert (np.delete(total, range(2, 2 + GROUP), axis=0) == 7).all()
 
 
-@kernel
-def relax(tiles, tile, first, last, below, above, row, factor, bias, n):
-    return draws.relax(tiles, tile, first, last, below, above, row, factor, bias, n)
-
-
 @pytest.mark.parametrize("n", [1, 20, PATTERNS])
 def test_relax_sets_the_sigmoid_of_the_input_and_returns_the_largest_change(n):
     rng = np.random.default_rng(8)
@@ -445,23 +394,13 @@ def test_relax_sets_the_sigmoid_of_the_input_and_returns_the_largest_change(n):
         np.testing.assert_array_equal(tiles, expected)
 
 
-@kernel
-def lane_dots(total, place, tiles, i, neighbour, first, last):
-    products.lane_dots(total, place, tiles, i, neighbour, first, last)
-
-
-@kernel
-def both_on(total, place, words, i, neighbour, first, last):
-    products.both_on(total, place, words, i, neighbour, first, last)
-
-
 @pytest.mark.parametrize("n_tiles", [0, 1, 3])
 def test_lane_dots_add_tiles_in_ascending_order_and_lanes_by_halves(n_tiles, synapses):
     tiles, neighbour = rough(np.random.default_rng(9), n_tiles, 7, PATTERNS), synapses[0]
     for last in (FIRST + 1, FIRST + GROUP, LAST):
         total = np.full(GROUP + 3, 7, np.float32)
-        lane_dots(total, 2, tiles, 4, neighbour, FIRST, last)
-        others = [neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)]
+        others = np.array([neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)])
+        lane_dots(total, 2, tiles, 4, others)
         expected = [naive.lane_dot(tiles[:, 4].ravel(), tiles[:, j].ravel()) for j in others]
         assert total.tolist() == [7, 7, *(float(x) for x in expected), 7]
 
@@ -471,20 +410,10 @@ def test_both_on_counts_the_chains(n_tiles, synapses):
     words, neighbour = words_of(np.random.default_rng(10), n_tiles, 7), synapses[0]
     for last in (FIRST + 1, FIRST + GROUP, LAST):
         total = np.full(GROUP + 3, 7, np.float32)
-        both_on(total, 2, words, 4, neighbour, FIRST, last)
-        others = [neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)]
+        others = np.array([neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)])
+        both_on(total, 2, words, 4, others)
         expected = [sum((int(tile[4]) & int(tile[j])).bit_count() for tile in words) for j in others]
         assert total.tolist() == [7, 7, *expected, 7]
-
-
-@kernel
-def row_dot(total, row, i, matrix, vectors, vector):
-    sums.row_dot(total, row, i, matrix, vectors, vector)
-
-
-@kernel
-def row_dots(total, row, i, matrix, vectors, vector):
-    sums.row_dots(total, row, i, matrix, vectors, vector)
 
 
 @pytest.mark.parametrize("n_blocks", [0, 1, 5])
@@ -501,11 +430,6 @@ def test_row_dots_add_every_16th_column_in_ascending_order_and_lanes_by_halves(m
     assert total.tolist() == expected.tolist()
 
 
-@kernel
-def add_rows(total, row, j, matrix, rows, first, last):
-    sums.add_rows(total, row, j, matrix, rows, first, last)
-
-
 @pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 1), (0, 9), (4, 9), (3, 2)])
 def test_add_rows_adds_to_the_sum_there_is_in_the_order_of_the_list(first, last):
     rng = np.random.default_rng(12)
@@ -516,16 +440,6 @@ def test_add_rows_adds_to_the_sum_there_is_in_the_order_of_the_list(first, last)
     for k in range(first, last):
         expected[1, there] += matrix[rows[k], there]
     np.testing.assert_array_equal(total, expected)
-
-
-@kernel
-def learn_lanes(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate):
-    return products.learn_lanes(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
-
-
-@kernel
-def learn_panel(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate):
-    return products.learn_panel(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
 
 
 @pytest.mark.parametrize(("learn", "width"), [(learn_lanes, WIDTH), (learn_panel, PANEL)])
@@ -548,21 +462,15 @@ def test_learning_of_lanes_adds_rows_in_their_order_and_returns_the_largest_weig
     assert np.int32(found).view(np.float32) == np.abs(new[2, columns]).max()
 
 
-@kernel
-def count_common(counts, i, j, x, y, first, n_vectors):
-    products.count_common(counts, i, j, x, y, first, n_vectors)
-
-
 @pytest.mark.parametrize("n_vectors", [0, 1, 3])
 def test_count_common_adds_the_bits_that_both_words_have(n_vectors):
     rng = np.random.default_rng(15)
     x, y = words_of(rng, 2 * GROUP, 40), words_of(rng, 3, 40)
-    counts = rng.integers(0, 9, (2 * GROUP, 3))
-    expected = counts.copy()
-    for g in range(GROUP, 2 * GROUP):
-        expected[g, 1] += sum((int(x[g, k]) & int(y[1, k])).bit_count() for k in range(8, 8 + 8 * n_vectors))
-    count_common(counts, GROUP, 1, x, y, 8, n_vectors)
-    np.testing.assert_array_equal(counts, expected)
+    found = np.zeros(GROUP, np.uint64)
+    count_common(found, GROUP, 1, x, y, 8, n_vectors)
+    for g in range(GROUP):
+        both = (int(x[GROUP + g, k]) & int(y[1, k]) for k in range(8, 8 + 8 * n_vectors))
+        assert found[g] == sum(word.bit_count() for word in both)
 
 
 def test_the_order_of_a_sum_shows_in_its_bits():
@@ -581,7 +489,7 @@ def test_the_order_of_a_sum_shows_in_its_bits():
 
 def test_lane_total_adds_in_ascending_order():
     tiles = rough(np.random.default_rng(3), 3, 2, PATTERNS)
-    assert learning.lane_total(tiles, 1) == naive.lane_sum(np.ones(3 * PATTERNS), tiles[:, 1].ravel())
+    assert lane_total(tiles, 1) == naive.lane_sum(np.ones(3 * PATTERNS), tiles[:, 1].ravel())
 
 
 # ---- states --------------------------------------------------------------------------------------------------------
@@ -759,7 +667,7 @@ def test_cap_norms_has_the_bits_of_its_twin(n_units, max_norm, form, n_threads):
 def test_power_iteration_has_the_bits_of_its_twin(n, n_iterations):
     x = np.random.default_rng(n).normal(size=(20, n))
     matrix = x.T @ x
-    value, vector = spectrum.power_iteration(matrix, np.diag(matrix).copy(), n_iterations, 1e-9)
+    value, vector = power_iteration(matrix, np.diag(matrix).copy(), n_iterations, 1e-9)
     expected, twin = naive.power_iteration(matrix, np.diag(matrix), n_iterations, 1e-9)
     assert value == expected
     assert vector.tolist() == twin

@@ -1,6 +1,9 @@
-"""Killed at any moment: the same command again ends with the same bytes, and nobody ever sees half a file."""
+"""Killed at any moment: the same command again ends with the same bytes, and nobody ever sees half a file.
 
-import base64
+A kill waits for what it wants to hit - a session kept, a log begun, a run written - and comes a moment later, which
+chance decides: a slow machine is hit in the same places as a quick one.
+"""
+
 import os
 import resource
 import shutil
@@ -13,41 +16,42 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-import yaml
+from test_same_bits import copy_checkout
 
 from analysis.__main__ import main
+from analysis.experiment import config
+from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
 
 pytestmark = pytest.mark.slow
 
-# Governs the moments of the kills.
-SEED = 20211018
-SMOKE = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text())
+DELAYS = np.random.default_rng(20211018).uniform(0, 0.3, 12)  # seconds, from what was waited for to the kill
+SMOKE = config.load(ROOT / "config" / "smoke.yaml")
 PATCHES = SMOKE["experiments"]["patches"] | {"n_seeds": 1, "proxy": False, "quality": None, "control_sessions": [1]}
-N_KILLS = 20
 NAMESPACE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]  # where a user may mount
+CAN_MOUNT = subprocess.run([*NAMESPACE, "true"]).returncode == 0
 
 
 def write_config(path, **changes):
-    path.write_text(yaml.safe_dump(SMOKE | {"experiments": {"patches": PATCHES | changes}}, sort_keys=False))
+    yamlfile.write(SMOKE | {"experiments": {"patches": PATCHES | changes}}, path)
 
 
 def start(arguments, folder, log, root=ROOT):
     """A process in a group of its own, in the folder, with what it says in a file."""
     environment = {**os.environ, "NUMBA_NUM_THREADS": "1", "PYTHONPATH": str(root)}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with open(log, "ab") as file:
-        command = [sys.executable, "-m", *arguments]
         streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
+        command = [sys.executable, "-m", *arguments]
         return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **streams)
 
 
-def wait(process, until=lambda: False, seconds=180, look=lambda: None):
-    """Look again and again until the process ends, something has happened or time is up; whether it ended."""
+def wait(process, until=lambda: False, look=lambda: None, seconds=300):
+    """Look again and again until the process ends or something has happened; whether it ended."""
     end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end and not until():
+    while process.poll() is None and not until():
+        assert time.monotonic() < end, "nothing happened"
         look()
-        time.sleep(0.005)
+        time.sleep(0.002)
     return process.poll() is not None
 
 
@@ -56,9 +60,25 @@ def kill(process, number=signal.SIGKILL):
     return process.wait(timeout=30)
 
 
+def finish(process, log, **options):
+    assert wait(process, **options)
+    assert process.returncode == 0, Path(log).read_text()[-3000:]
+
+
 def readable(path):
     with xr.open_dataset(path, engine="h5netcdf") as dataset:
         return dataset.load()
+
+
+def happens(*patterns):
+    """A function: has a file that fits one of these come, or changed, since now? For (folder, pattern)."""
+
+    def stamps():
+        paths = [path for folder, pattern in patterns for path in folder.rglob(pattern)]
+        return {(path, path.stat().st_mtime_ns) for path in paths if path.exists()}
+
+    before = stamps()
+    return lambda: bool(stamps() - before)
 
 
 # ---- one run -------------------------------------------------------------------------------------------------------
@@ -72,9 +92,7 @@ def single(tmp_path_factory):
     write_config(folder / "config.yaml", pruning={"n_sessions": 8, "fraction": 0.2}, samples=samples)
     common = ["--config", str(folder / "config.yaml"), "--experiment", "patches", "--seed", "0"]
     assert main(["overproduce", *common, "--output", str(folder / "machine.nc")]) == 0
-    process = start(run("whole.nc"), folder, folder / "whole.log")
-    assert wait(process)
-    assert process.returncode == 0, (folder / "whole.log").read_text()
+    finish(start(run("whole.nc"), folder, folder / "whole.log"), folder / "whole.log")
     return folder
 
 
@@ -85,44 +103,36 @@ def run(output):
 
 
 def test_a_run_killed_at_random_moments_ends_with_the_bytes_of_a_run_without_a_break(single):
-    """In turn soon after a session was kept, and any time after the start."""
-    folder, kept = single, single / ".run.nc.sessions"
-    output, log, expected = folder / "run.nc", folder / "run.log", (folder / "whole.nc").read_bytes()
+    kept, output, log, expected = (single / f for f in (".run.nc.sessions", "run.nc", "run.log", "whole.nc"))
+    expected, n_kills = expected.read_bytes(), 0
 
     def look():
         assert not output.exists() or output.read_bytes() == expected
 
-    def stamp():
-        return kept.stat().st_mtime_ns if kept.exists() else 0
-
-    for k, moment in enumerate(np.random.default_rng(SEED).uniform(0, 1, N_KILLS)):
-        before, process = stamp(), start(run("run.nc"), folder, log)
-        if k % 2 == 0:
-            wait(process, lambda before=before: stamp() != before, look=look)
-        if wait(process, seconds=moment * (0.5, 3.0)[k % 2], look=look):
-            output.unlink()  # it was done before the moment came: once more
-        else:
-            kill(process)
+    for delay in DELAYS:
+        seen = happens((single, kept.name))
+        process = start(run("run.nc"), single, log)
+        if wait(process, seen, look):
+            output.unlink(missing_ok=True)  # it was done before a session was kept: once more
+            continue
+        time.sleep(delay)
+        kill(process)
+        n_kills += 1
         look()
         if kept.exists():
             assert readable(kept).sizes["session"] > 1
-    process = start(run("run.nc"), folder, log)
-    assert wait(process, look=look)
-    assert process.returncode == 0, log.read_text()
+    assert n_kills > 3
+    finish(start(run("run.nc"), single, log), log, look=look)
     assert output.read_bytes() == expected
     assert "going on after session" in log.read_text()
     assert not kept.exists()
 
 
 def test_sessions_in_a_damaged_file_are_made_again(single):
-    kept = single / ".damaged.nc.sessions"
+    kept, log = single / ".damaged.nc.sessions", single / "damaged.log"
     for damaged in (b"", (single / "whole.nc").read_bytes()[:5000], b"no NetCDF"):
         kept.write_bytes(damaged)
-        log = single / "damaged.log"
-        process = start(run("damaged.nc"), single, log)
-        assert wait(process)
-        assert process.returncode == 0, log.read_text()
-        assert "starting over" in log.read_text()
+        finish(start(run("damaged.nc"), single, log), log)
         assert (single / "damaged.nc").read_bytes() == (single / "whole.nc").read_bytes()
         assert not kept.exists()
 
@@ -149,37 +159,16 @@ def test_a_full_disk_is_an_error_of_one_line_and_leaves_no_half_of_a_file(single
     assert all(readable(single / name).sizes["session"] > 1 for name in left)
 
 
-@pytest.mark.skipif(subprocess.run([*NAMESPACE, "true"]).returncode != 0, reason="no mounts for this user")
-def test_a_file_system_without_room_is_an_error_of_one_line_and_takes_no_half_of_a_file(single):
-    disk = single / "disk"
-    disk.mkdir()
-    script = 'mount -t tmpfs -o size=24k none disk && { "$@"; echo "$?"; ls -A disk; }'
-    done = subprocess.run(
-        [*NAMESPACE, script, "sh", sys.executable, "-m", *run("disk/run.nc")],
-        cwd=single,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert "Traceback" not in done.stderr
-    said = "found no room for disk/run.nc (No space left on device), expected room for it"
-    assert said in done.stderr.strip().splitlines()[-1]
-    assert done.stdout.split() in (["1"], ["1", ".run.nc.sessions"])
-
-
 # ---- the workflow --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """A copy of the checkout, with the runs of a small config done without a break in whole/."""
-    folder = tmp_path_factory.mktemp("a checkout")
-    for name in ("analysis", "config", "notebooks", "profiles", "report"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
-    for name in ("Snakefile", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder / name)
+    folder = copy_checkout(tmp_path_factory.mktemp("a checkout"))
+    shutil.copy(ROOT / "maps.smk", folder)
     write_config(folder / "config" / "small.yaml", criteria=["variance_fi", "weight"], controls=["reinitialised"])
-    complete(folder, "whole")
+    finish(workflow(folder, "whole"), folder / "whole.log")
     return folder
 
 
@@ -188,30 +177,15 @@ def workflow(folder, out):
     return start(["snakemake", "runs", *options], folder, folder / f"{out}.log", root=folder)
 
 
-def complete(folder, out):
-    process = workflow(folder, out)
-    assert wait(process)
-    assert process.returncode == 0, (folder / f"{out}.log").read_text()[-3000:]
-
-
 def runs(folder, out):
     """{name: dataset} of the runs that a reader finds."""
     paths = sorted((folder / out / "data" / "runs").rglob("[!.]*.nc"))
     return {str(path.relative_to(folder / out)): readable(path) for path in paths}
 
 
-def finished(folder, out):
-    """{path: time} of the runs that are done as far as Snakemake knows."""
-    marks = (folder / ".snakemake" / "incomplete").iterdir()
-    begun = {folder / base64.urlsafe_b64decode(mark.name).decode() for mark in marks}
-    paths = set((folder / out / "data" / "runs").rglob("[!.]*.nc")) - begun
-    return {path: path.stat().st_mtime_ns for path in paths}
-
-
-def has_begun_a_job(folder, out):
-    """A function: is there a log that was not written to before now?"""
-    now = time.time()
-    return lambda: any(path.stat().st_mtime > now for path in (folder / out / "logs").rglob("*/*/*.log"))
+def files(folder, out):
+    """{path: the file itself} of the runs that are there: one that is made again is another file."""
+    return {path: path.stat().st_ino for path in (folder / out / "data" / "runs").rglob("[!.]*.nc")}
 
 
 def assert_same_as_whole(folder, out):
@@ -224,56 +198,91 @@ def assert_same_as_whole(folder, out):
 
 
 def test_a_workflow_killed_at_random_moments_goes_on_and_repeats_no_finished_run(checkout):
-    """Soon after the start, between the jobs and within them; whenever all is done, from the beginning."""
-    done, n_whole = {}, 0
-    for moment in np.random.default_rng(SEED).uniform(0, 8, N_KILLS):
+    done, place = {}, checkout / "killed"
+    for k, delay in enumerate(DELAYS):
+        seen = happens((place, ("*.log", "*.nc")[k % 2]))
         process = workflow(checkout, "killed")
-        if wait(process, seconds=moment):
-            assert process.returncode == 0
-            assert_same_as_whole(checkout, "killed")
-            shutil.rmtree(checkout / "killed")
-            done, n_whole = {}, n_whole + 1
-            continue
+        if wait(process, seen):
+            break
+        time.sleep(delay)
         kill(process)
         runs(checkout, "killed")  # each is readable
-        assert done == {path: path.stat().st_mtime_ns for path in done}
-        done |= finished(checkout, "killed")
-    complete(checkout, "killed")
-    assert done or n_whole
-    assert done == {path: path.stat().st_mtime_ns for path in done}
+        now = files(checkout, "killed")
+        assert done.items() <= now.items()
+        done = now
+    assert k > 1
+    finish(workflow(checkout, "killed"), checkout / "killed.log")
+    assert done
+    assert done.items() <= files(checkout, "killed").items()
     assert_same_as_whole(checkout, "killed")
 
 
-@pytest.mark.skipif(subprocess.run([*NAMESPACE, "true"]).returncode != 0, reason="no mounts for this user")
+def test_a_failed_seed_keeps_the_runs_that_it_made_and_its_log_is_shown(checkout):
+    (checkout / "bad.py").write_text("def bad(machine, activity, seed):\n    return 1 / 0\n")
+    write_config(checkout / "config" / "bad.yaml", criteria=["variance_fi", "bad.py:bad"], controls=[])
+    options = ["--workflow-profile", "profiles/default", "--configfile", "config/bad.yaml", "--config", "out=bad"]
+    process = start(["snakemake", "runs", *options], checkout, checkout / "bad.log", root=checkout)
+    assert wait(process)
+    assert process.returncode == 1
+    assert sorted(path.parent.name for path in files(checkout, "bad")) == ["overproduced", "variance_fi"]
+    said = (checkout / "bad.log").read_text()
+    assert "criterion bad.py:bad: found ZeroDivisionError in line 2 (division by zero), expected importance" in said
+    assert "What is done is kept: the same command goes on from here." in said
+
+
+@pytest.mark.skipif(not CAN_MOUNT, reason="no mounts for this user")
 def test_a_workflow_in_a_folder_to_read_only_is_refused(checkout):
     script = 'mount --bind . . && mount -o remount,ro,bind . && cd "$PWD" && "$@"'
-    done = subprocess.run(
-        [*NAMESPACE, script, "sh", sys.executable, "-m", "snakemake", "--configfile", "config/small.yaml"],
-        cwd=checkout,
-        env={**os.environ, "PYTHONPATH": str(checkout)},
-        capture_output=True,
-        text=True,
-    )
+    command = [*NAMESPACE, script, "sh", sys.executable, "-m", "snakemake", "--configfile", "config/small.yaml"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert f"checkout: found no permission to write in {checkout}, expected a folder of one's own" in done.stderr
+    assert f"checkout: found no permission to write in {checkout}, expected some; copy it" in done.stderr
 
 
 def test_a_second_workflow_is_refused_and_an_interrupted_one_says_how_to_go_on(checkout):
-    begun, first = has_begun_a_job(checkout, "interrupted"), workflow(checkout, "interrupted")
-    assert not wait(first, begun)
-    second = workflow(checkout, "second")
-    assert wait(second)
-    refused = (checkout / "second.log").read_text()
-    assert second.returncode != 0
-    assert f"checkout: found another workflow at work in {checkout}, expected none; wait for its end" in refused
-    assert not (checkout / "second").exists()
-    assert not wait(first, seconds=0)
-    begin = time.monotonic()
-    assert kill(first, signal.SIGINT) == 130
-    assert time.monotonic() - begin < 5
-    said = (checkout / "interrupted.log").read_text()
-    assert "Traceback" not in said
-    assert "Interrupted. What is done is kept: the same command goes on from here." in said
-    complete(checkout, "interrupted")
+    seen = happens((checkout / "interrupted", "0.log"))
+    first = workflow(checkout, "interrupted")
+    assert not wait(first, seen)
+    maps = [
+        "snakemake",
+        "-s",
+        "maps.smk",
+        "--cores",
+        "1",
+        "--configfile",
+        "config/maps_smoke.yaml",
+        "--config",
+        "out=maps",
+    ]
+    for name, second in (
+        ("second", workflow(checkout, "second")),
+        ("maps", start(maps, checkout, checkout / "maps.log", checkout)),
+    ):
+        assert wait(second)
+        assert second.returncode != 0
+        refused = (checkout / f"{name}.log").read_text()
+        assert f"checkout: found another workflow at work in {checkout}, expected none; wait for its end" in refused
+        assert not (checkout / name / "results").exists()
+    if first.poll() is None:
+        begin = time.monotonic()
+        assert kill(first, signal.SIGINT) == 130
+        assert time.monotonic() - begin < 5
+        said = (checkout / "interrupted.log").read_text()
+        assert "Traceback" not in said
+        assert "Interrupted. What is done is kept: the same command goes on from here." in said
+    finish(workflow(checkout, "interrupted"), checkout / "interrupted.log")
     assert_same_as_whole(checkout, "interrupted")
+
+
+NO_LOCKS = "#include <errno.h>\nint flock(int fd, int op) { errno = ENOLCK; return -1; }\n"
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+def test_a_file_system_without_locks_is_as_good(checkout, tmp_path, monkeypatch):
+    (tmp_path / "flock.c").write_text(NO_LOCKS)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "flock.so", tmp_path / "flock.c"], check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(tmp_path / "flock.so"))
+    finish(workflow(checkout, "unlocked"), checkout / "unlocked.log")
+    monkeypatch.delenv("LD_PRELOAD")
+    assert_same_as_whole(checkout, "unlocked")

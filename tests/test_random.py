@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.kernels import binary
+from analysis.kernels import draws, layouts
 from analysis.kernels.layouts import CHAINS
 from analysis.machine import randomness
 
@@ -28,10 +28,10 @@ N = 100_000
 
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS.values(), ids=KNOWN_ANSWERS)
 def test_philox_gives_the_published_answers(counter, key, expected):
-    (block, step, chain, stream), units = counter, np.empty(binary.BLOCK, np.uint32)
+    (block, step, chain, stream), units = counter, np.empty(layouts.BLOCK, np.uint32)
     chains, words = np.empty((4, CHAINS), np.uint32), np.array([*key, stream], np.uint64)
-    binary.random_bits(units, block, 1, words, step, chain)
-    binary.random_chains(chains, 4 * block, 4 * block + 4, words, step, chain)
+    draws.random_bits(units, block, 1, words, step, chain)
+    draws.random_chains(chains, 4 * block, 4 * block + 4, words, step, chain)
     assert tuple(units[:4]) == tuple(chains[:, 0]) == tuple(naive.philox(counter, key)) == expected
     words = (np.full(3, word, np.uint64) for word in counter)
     assert [word.tolist() for word in naive.philox(words, key)] == [[word] * 3 for word in expected]
@@ -40,9 +40,13 @@ def test_philox_gives_the_published_answers(counter, key, expected):
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("stream", "step", "chain"), [(0, 0, 0), (3, 0, 7), (9, FULL, FULL - 99), (5, 2**31, 2**31)])
 def test_bits_are_philox_at_unit_step_chain_stream(seed, stream, step, chain):
-    row, chains, key = np.empty(binary.BLOCK, np.uint32), np.empty((8, CHAINS), np.uint32), randomness.key(seed, stream)
-    binary.random_bits(row, 3, 2, key, step, chain)
-    binary.random_chains(chains, 12, 20, key, step, chain)
+    row, chains, key = (
+        np.empty(layouts.BLOCK, np.uint32),
+        np.empty((8, CHAINS), np.uint32),
+        randomness.key(seed, stream),
+    )
+    draws.random_bits(row, 3, 2, key, step, chain)
+    draws.random_chains(chains, 12, 20, key, step, chain)
     expected = [[naive.bits(seed, stream, chain + c, step, u) for c in range(CHAINS)] for u in range(12, 20)]
     assert row[:8].tolist() == [unit[0] for unit in expected]
     assert chains.tolist() == expected
@@ -52,19 +56,19 @@ def test_bits_are_philox_at_unit_step_chain_stream(seed, stream, step, chain):
 def test_bits_of_a_layer_do_not_depend_on_where_the_layer_starts(first, last):
     """They start with the block of four that holds the first unit."""
     whole, part = np.empty((12, CHAINS), np.uint32), np.empty((12, CHAINS), np.uint32)
-    binary.random_chains(whole, 0, 12, randomness.key(1), 2, 64)
-    binary.random_chains(part, first, last, randomness.key(1), 2, 64)
+    draws.random_chains(whole, 0, 12, randomness.key(1), 2, 64)
+    draws.random_chains(part, first, last, randomness.key(1), 2, 64)
     block = first // 4 * 4
     assert (part[first - block : last - block] == whole[first:last]).all()
-    row = np.empty(binary.BLOCK, np.uint32)
-    binary.random_bits(row, first // 4, 3, randomness.key(1), 2, 64)
+    row = np.empty(layouts.BLOCK, np.uint32)
+    draws.random_bits(row, first // 4, 3, randomness.key(1), 2, 64)
     assert (row[first - block : last - block] == whole[first:last, 0]).all()
 
 
 def test_bits_of_a_chain_do_not_depend_on_its_place_in_a_word():
     a, b = np.empty((4, CHAINS), np.uint32), np.empty((4, CHAINS), np.uint32)
-    binary.random_chains(a, 0, 4, randomness.key(1), 2, 0)
-    binary.random_chains(b, 0, 4, randomness.key(1), 2, 5)
+    draws.random_chains(a, 0, 4, randomness.key(1), 2, 0)
+    draws.random_chains(b, 0, 4, randomness.key(1), 2, 5)
     assert (a[:, 5:] == b[:, :-5]).all()
 
 
@@ -113,7 +117,7 @@ def test_each_bit_is_on_half_of_the_time():
 def test_neighbouring_chains_and_steps_are_uncorrelated():
     def draws(step, chain):
         out = np.empty(4096, np.uint32)
-        binary.random_bits(out, 0, 1024, randomness.key(0), step, chain)
+        draws.random_bits(out, 0, 1024, randomness.key(0), step, chain)
         return out
 
     rows = np.array([draws(step, chain) for step in range(4) for chain in range(4)], dtype=float)

@@ -59,15 +59,16 @@ def test_the_example_of_five_lines_makes_a_figure(tmp_path):
 def test_recipe_is_short_and_runs(title, tmp_path):
     code = blocks(RECIPES, "python")[title]
     assert len([line for line in code.splitlines() if line.strip()]) <= 15
-    assert run([sys.executable, "-c", code], tmp_path).strip()
+    (tmp_path / "mine.py").write_text(code)
+    assert run([sys.executable, "mine.py"], tmp_path).strip()
 
 
 @pytest.mark.slow
 def test_recipes_by_hand_run(tmp_path):
     ((_, commands),) = blocks(RECIPES, "sh").items()
-    assert {"overproduce", "run", "proxy"} <= set(re.findall(r"-m analysis (\w+)", commands))
     run(["bash", "-euc", commands], tmp_path)
-    assert len(list((tmp_path / "results" / "by_hand").glob("*.nc"))) == 4
+    made = {path.parent.name for path in (tmp_path / "results" / "by_hand").rglob("*.nc")}
+    assert made == {"overproduced", "weight", "variance_fi", "fisher"}
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/recipes.md", "docs/cluster.md"])

@@ -6,7 +6,7 @@ or bytes, UTF-8 or else Latin-1. Nothing is unpickled, nothing locked.
 
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,7 +21,7 @@ _LARGEST = 2**53  # beyond, not every whole number is a float
 
 def arrays(path: Path, variable: str | None, labels: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     """The arrays of images and of labels in a file, as they are. variable : may be None, where there is one alone."""
-    readers = {".npy": _npy, ".npz": np.load, ".nc": _netcdf}
+    readers: dict[str, Callable[[BinaryIO], Any]] = {".npy": _npy, ".npz": np.load, ".nc": _netcdf}
     if not os.path.lexists(path):
         raise ValueError(f"dataset/path: found nothing at {path}, expected a file or folder of images; correct it")
     if path.suffix.lower() not in readers:
@@ -39,9 +39,8 @@ def arrays(path: Path, variable: str | None, labels: str | None) -> tuple[np.nda
             (variable,) = others
         for place, name in (("variable", variable), ("labels", labels)):
             if name not in held and (name is not None or place == "variable"):
-                raise ValueError(
-                    f"dataset/{place}: found {name!r}, expected one of {path.name}'s {', '.join(names) or 'nothing'}"
-                )
+                expected = f"one of {path.name}'s {', '.join(names) or 'nothing'}"
+                raise ValueError(f"dataset/{place}: found {name!r}, expected {expected}; choose it")
         with reading(path, whole):
             return np.asarray(held[variable]), None if labels is None else np.asarray(held[labels])
 
@@ -63,23 +62,17 @@ def _netcdf(stream: BinaryIO) -> Mapping[Any, Any]:
 def check_images(images: np.ndarray, name: str) -> np.ndarray:
     """The images, whole numbers where they are booleans. Raises ValueError for what is no array of finite images."""
     if images.dtype.kind not in "biuf" or images.ndim not in (3, 4) or images.size == 0:
-        raise ValueError(
-            f"{name}: found an array {images.shape} of {images.dtype}, expected numbers "
-            "(images, rows, columns) or (images, rows, columns, channels), one image or more"
-        )
+        found, expected = f"an array {images.shape} of {images.dtype}", "numbers (images, rows, columns[, channels])"
+        raise ValueError(f"{name}: found {found}, expected {expected}, of one image or more; choose others")
     if images.ndim == 4 and images.shape[3] > 4:
         first = images.shape[1] <= 4
         found = "channels first" if first else f"{images.shape[3]} channels"
         remedy = "move them: np.moveaxis(images, 1, -1)" if first else "choose among them"
-        raise ValueError(
-            f"{name}: found {found}, in an array {images.shape}, expected (images, rows, columns, channels), at most 4 "
-            f"channels, last; {remedy}"
-        )
+        expected = "(images, rows, columns, channels), at most 4 channels, last"
+        raise ValueError(f"{name}: found {found}, in an array {images.shape}, expected {expected}; {remedy}")
     if images.dtype.kind == "f" and (n := int(np.size(images) - np.isfinite(images).sum())):
-        raise ValueError(
-            f"{name}: found {n:,} values that are NaN, infinite or NetCDF's _FillValue, expected finite numbers; "
-            "fill them in, or remove the attribute"
-        )
+        found = f"{n:,} values that are NaN, infinite or NetCDF's _FillValue"
+        raise ValueError(f"{name}: found {found}, expected finite numbers; fill them in, or remove the attribute")
     return images.astype(np.uint8) if images.dtype == bool else images
 
 
@@ -90,18 +83,14 @@ def classes(labels: np.ndarray, n_images: int, name: str) -> tuple[np.ndarray, l
     label: NaN, None or an empty word.
     """
     if labels.shape != (n_images,) or labels.dtype.kind not in "biufUSTO":
-        raise ValueError(
-            f"dataset/labels: found {labels.shape} of {labels.dtype} in {name}, expected ({n_images},), a word or a "
-            "whole number an image"
-        )
+        found, expected = f"{labels.shape} of {labels.dtype} in {name}", f"({n_images},), a word or whole number each"
+        raise ValueError(f"dataset/labels: found {found}, expected {expected}; choose others")
     is_number = labels.dtype.kind in "biuf"
     values = labels if is_number else np.array([_word(label) for label in labels.tolist()])
     missing = np.flatnonzero(np.isnan(values) if is_number else values == "")
     if len(missing):
-        raise ValueError(
-            f"dataset/labels: found {len(missing):,} images of {name} without a label, the first number {missing[0]}, "
-            "expected one an image; name them, or remove the images"
-        )
+        found = f"{len(missing):,} images of {name} without a label, the first number {missing[0]}"
+        raise ValueError(f"dataset/labels: found {found}, expected one an image; name them, or remove the images")
     if labels.dtype.kind == "f":
         fraction = values[(values % 1 != 0) | (np.abs(values) > _LARGEST)]
         if len(fraction):

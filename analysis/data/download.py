@@ -9,10 +9,11 @@ before are read, never changed.
 
 import gzip
 import hashlib
+import io
 import os
 import zlib
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from pydantic import Field
 
@@ -75,7 +76,7 @@ def fetch(dataset: str, name: str) -> Path:
         ) from error
 
 
-def uncompressed(path: Path) -> BinaryIO:
+def uncompressed(path: Path) -> gzip.GzipFile | io.BufferedReader:
     """The file opened for reading bytes, through gzip where it begins as gzip does, whatever its name."""
     with open(path, "rb") as file:
         is_gzip = file.read(2) == b"\x1f\x8b"

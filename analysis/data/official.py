@@ -42,10 +42,8 @@ def mnist() -> xr.Dataset:
     parts = [_idx_set(name) for name in ("train", "test")]
     (images, labels), (test_images, test_labels) = parts
     if images.shape[1:] != test_images.shape[1:] or min(images.shape[1:]) <= 2 * MNIST_MARGIN:
-        raise ValueError(
-            f"MNIST: found training images of {images.shape[1:]} and test images of {test_images.shape[1:]} pixels, "
-            f"expected one size of more than {2 * MNIST_MARGIN} pixels a side; use the official files"
-        )
+        found = f"images {images.shape} to train and {test_images.shape} to test"
+        raise ValueError(f"MNIST: found {found}, expected one size, above {2 * MNIST_MARGIN}; use the official files")
     (binary, test_binary), mean = patterns.threshold_at_mean(images, test_images, margin=MNIST_MARGIN)
     rows, columns = (n - 2 * MNIST_MARGIN for n in images.shape[1:])
     return patterns.dataset(
@@ -114,16 +112,12 @@ def idx(path: Path, n_dims: int) -> np.ndarray:
     size = 4 * (1 + n_dims)  # of the header
     head = np.frombuffer(content[:size], dtype=">u4") if len(content) >= size else [0]
     if head[0] != 0x0800 + n_dims:
-        raise ValueError(
-            f"{path.name}: found {content[:4].hex() or 'nothing'} at its start, expected the magic number "
-            f"{0x0800 + n_dims:08x} of {n_dims} dimensions; use the official file"
-        )
+        found, expected = content[:4].hex() or "nothing", f"the magic number {0x0800 + n_dims:08x}"
+        raise ValueError(f"{path.name}: found {found} at its start, expected {expected}; use the official file")
     shape = tuple(int(k) for k in head[1:])
     if len(content) - size != prod(shape):
-        raise ValueError(
-            f"{path.name}: found {len(content) - size:,} bytes after the header, expected {prod(shape):,} "
-            f"({' x '.join(map(str, shape))}, as the header says); use the official file"
-        )
+        found, expected = f"{len(content) - size:,} bytes after the header", f"{prod(shape):,} of an array {shape}"
+        raise ValueError(f"{path.name}: found {found}, expected {expected}; use the official file")
     return np.frombuffer(content, dtype=np.uint8, offset=size).reshape(shape)
 
 
@@ -153,10 +147,8 @@ def _idx_set(name):
     kinds = (("images-idx3", 3), ("labels-idx1", 1))
     images, labels = (idx(download.fetch("mnist", MNIST_FILES[name].format(kind)), n) for kind, n in kinds)
     if len(images) != len(labels) or len(images) == 0:
-        raise ValueError(
-            f"MNIST: found {len(images):,} {name} images and {len(labels):,} labels, expected as many of both, and "
-            "some; use the official files"
-        )
+        found = f"{len(images):,} {name} images and {len(labels):,} labels"
+        raise ValueError(f"MNIST: found {found}, expected as many of both, and some; use the official files")
     return images, labels.astype(np.int64)
 
 

@@ -34,7 +34,8 @@ def load(rule: dict) -> xr.Dataset:
     check_dataset(rule)
     levels, labels, how_read = _read(rule)
     name, n_images = Path(rule["path"]).name, len(levels)
-    binary, text = _binarise(_grey(_crop(levels, rule.get("crop")), rule.get("grey"), name), rule["binarise"], name)
+    levels = _crop(levels, rule["crop"]) if "crop" in rule else levels
+    binary, text = _binarise(_grey(levels, rule.get("grey"), name), rule["binarise"], name)
     split = _patches if "patch" in rule else _images
     train, test, layout, labels, how = split(binary, labels, rule)
     what = "images" if "patch" not in rule else f"circular {len(layout[0])}-pixel patches of {n_images:,} images"
@@ -80,15 +81,11 @@ def _read(rule):
 
 def _crop(images, crop):
     """The rows and columns that the rule leaves."""
-    rows, columns = images.shape[1:3]
-    if crop is None:
-        return images
-    y0, y1, x0, x1 = crop
-    if not (0 <= y0 < y1 <= rows and 0 <= x0 < x1 <= columns):
-        raise ValueError(
-            f"dataset/crop: found {crop}, expected [y0, y1, x0, x1] with y0 < y1 <= {rows} and x0 < x1 <= {columns}"
-        )
-    return images[:, y0:y1, x0:x1]
+    (rows, columns), (y0, y1, x0, x1) = images.shape[1:3], crop
+    if y0 < y1 <= rows and x0 < x1 <= columns:
+        return images[:, y0:y1, x0:x1]
+    expected = f"[y0, y1, x0, x1] with y0 < y1 <= {rows} and x0 < x1 <= {columns}"
+    raise ValueError(f"dataset/crop: found {crop}, expected {expected}; mend it")
 
 
 def _grey(images, rule, name):
@@ -100,15 +97,13 @@ def _grey(images, rule, name):
     n_channels = images.shape[3]
     if rule is None or (isinstance(rule, int) and rule >= n_channels):
         raise ValueError(
-            f"dataset/grey: found {rule!r}, expected sum, mean or a channel from 0 to {n_channels - 1} for {name}"
+            f"dataset/grey: found {rule!r}, expected sum, mean or 0 to {n_channels - 1} for {name}; mend it"
         )
     if isinstance(rule, int):
         return images[..., rule]
     if n_channels in (2, 4):
-        raise ValueError(
-            f"dataset/grey: found {rule} of {n_channels} channels in {name}, the last of which may be transparency, "
-            "expected the number of one; choose it, or compose the images on a ground"
-        )
+        found = f"the {rule} of {n_channels} channels of {name}, the last of which may be transparency"
+        raise ValueError(f"dataset/grey: found {found}, expected the number of one; or compose the images on a ground")
     total = images.sum(axis=3, dtype=np.float64 if images.dtype.kind == "f" else np.int64)
     return total / n_channels if rule == "mean" else total
 
@@ -124,19 +119,15 @@ def _binarise(images, rule, name):
         text = "1 where a pixel is above the median of its image"
         constant = np.flatnonzero(~binary.any(axis=(1, 2)))
         if len(constant):
-            raise ValueError(
-                f"{name}: found {len(constant)} images without a pixel above their median, the first number "
-                f"{constant[0]}, expected images that vary; remove them, or binarise by another rule"
-            )
+            found = f"{len(constant)} images without a pixel above their median, the first number {constant[0]}"
+            raise ValueError(f"{name}: found {found}, expected images that vary; remove them, or mend binarise")
     else:
         threshold = _threshold(images, rule)
         binary = images > threshold
         text = f"1 where a pixel is above {threshold:.6g}" + (f", the {rule} over all images" * isinstance(rule, str))
     if binary.all() or not binary.any():
-        raise ValueError(
-            f"dataset/binarise: found only {int(binary.any())} in the binary images of {name}, expected pixels of both "
-            "kinds; choose another threshold"
-        )
+        found = f"only {int(binary.any())} in the binary images of {name}"
+        raise ValueError(f"dataset/binarise: found {found}, expected pixels of both kinds; choose another threshold")
     return binary, text
 
 
@@ -153,33 +144,27 @@ def _images(binary, classes, rule):
     n, (rows, columns), split = len(binary), binary.shape[1:], rule["split"]
     n_test = round(split["test_fraction"] * n)
     if not 0 < n_test < n:
-        raise ValueError(
-            f"dataset/split: found {n:,} images of which {n_test:,} test, expected one or more to train and to test"
-        )
+        raise ValueError(f"dataset/split: found {n:,} images of which {n_test:,} test, expected some of each; mend it")
     order = permutation(derive(split["seed"], "split"), n)
     chosen = np.sort(order[n_test:]), np.sort(order[:n_test])
     train, test = (binary[k].reshape(len(k), -1) for k in chosen)
     labels = () if classes is None else tuple(classes[0][k] for k in chosen)
     if labels:
-        patterns.check_classes(*labels, classes[1])
+        patterns.check_classes(labels[0], labels[1], classes[1])
     how = f"{n_test:,} of {n:,} images drawn to test (seed {split['seed']}), the others train, in the source's order"
     return train, test, patterns.grid(rows, columns), labels, how
 
 
 def _patches(binary, _, rule):
     """Circular patches at positions drawn without replacement."""
-    patch, seed = rule["patch"], rule["split"]["seed"]
+    patch, n_train, seed = rule["patch"], rule["patch"]["n_train"], rule["split"]["seed"]
     y, x = patterns.disc(patch["radius"])
-    n, n_positions = patch["n_train"] + patch["n_test"], patterns.n_positions(binary, y, x)
+    n, n_positions, width = n_train + patch["n_test"], patterns.n_positions(binary, y, x), int(y.max()) + 1
     if n > n_positions:
-        rows, columns = binary.shape[1:]
-        raise ValueError(
-            f"dataset/patch: found {n_positions:,} positions of {int(y.max()) + 1} x {int(x.max()) + 1} pixels in "
-            f"{len(binary):,} images of {rows} x {columns}, expected {n:,}; lower n_train, n_test or radius"
-        )
+        found = f"{n_positions:,} positions of {width} x {width} pixels in images {binary.shape}"
+        raise ValueError(f"dataset/patch: found {found}, expected {n:,}; lower n_train, n_test or radius")
     check_memory("dataset/patch", n_positions, 48 * n_positions)
     drawn = choice(derive(seed, "patches"), n_positions, n)
-    n_train = patch["n_train"]
     train, test = (patterns.patches_at(k, binary, y, x) for k in (drawn[:n_train], drawn[n_train:]))
     how = f"{n:,} of {n_positions:,} positions drawn without replacement (seed {seed}), the first {n_train:,} train"
     return train, test, (y, x), (), how

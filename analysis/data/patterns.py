@@ -89,10 +89,8 @@ def check_classes(train, test, names=None):
         names = {k: name for k, name in enumerate(names)} if names is not None else {}
         absent, only = (names.get(k[0], k[0]) for k in ([*missing, ""], [*train, ""]))
         found = f"no class {absent}" if len(missing) else f"one class alone, {only}"
-        raise ValueError(
-            f"labels: found {found} among the {len(train):,} patterns to train, expected every class, and two or more; "
-            "take more patterns, or another split"
-        )
+        found += f" among the {len(train):,} patterns to train"
+        raise ValueError(f"labels: found {found}, expected every class, and two or more; take more, or another split")
 
 
 def sha256(what, arrays, expected=None):

@@ -124,7 +124,8 @@ def patches(radius: float = PATCH_RADIUS) -> xr.Dataset:
     images = [np.asarray(Image.open(_shipped("sklearn", f"datasets/images/{name}"))) for name in names]
     found = patterns.sha256("scikit-learn's photographs", images)  # not checked: decoders of JPEG may differ by a level
     y, x = patterns.disc(radius)
-    binary = np.stack([_binary_at_median(image) for image in images])
+    brightness = [image.sum(axis=2, dtype=np.int64) for image in images]
+    binary = np.stack([k > np.median(k) for k in brightness])
     n_candidates = patterns.n_positions(binary, y, x)
     drawn = choice(PATCHES_SEED, n_candidates, N_PATCHES_TRAIN + N_PATCHES_TEST)
     return patterns.dataset(
@@ -161,9 +162,7 @@ def _shipped(package, path):
     spec = find_spec(package)
     file = Path(spec.origin).parent / path if spec and spec.origin else None
     if file is None or not file.is_file():
-        raise ValueError(
-            f"{package}: found no {path}, expected the file that {package} ships; install the locked version"
-        )
+        raise ValueError(f"{package}: found no {path}, expected the file that it ships; install the locked version")
     return file
 
 
@@ -171,9 +170,3 @@ def _split_by_class(labels, n_train):
     """Indices (train, test): the first n_train of each class and the rest, both interleaved by class."""
     of_class = np.array([np.flatnonzero(labels == c) for c in np.unique(labels)])  # (class, occurrence)
     return of_class[:, :n_train].T.ravel(), of_class[:, n_train:].T.ravel()
-
-
-def _binary_at_median(image):
-    """(rows, columns, 3) colours -> (rows, columns) booleans, R + G + B above the image's median."""
-    brightness = image.sum(axis=2, dtype=np.int64)
-    return brightness > np.median(brightness)

@@ -190,12 +190,6 @@ def _of_sessions(experiment):
             yield place, sessions, f"sessions up to {n_sessions}, as pruning/n_sessions"
 
 
-def conditions(settings: dict) -> list[str]:
-    """Names of the runs of a seed, in the order that they are made in: each has a folder of that name."""
-    found = ["overproduced", *map(label, settings["criteria"]), *settings["controls"]]
-    return found + ["fisher"] * settings["proxy"] + ["quality"] * (settings["quality"] is not None)
-
-
 def read_by(model: type[Model], settings: dict) -> dict:
     """The entries of an experiment's settings that a model names."""
     return {name: settings[name] for name in model.model_fields if name in settings}

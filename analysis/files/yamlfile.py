@@ -1,6 +1,7 @@
 """YAML 1.2 files: 1e-2 is a number, and a key that is there twice is refused."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ def read(path: Path | str) -> Any:
         found = "a directory" if path.is_dir() else "no file"
         raise ValueError(f"config: found {found} {path}, expected a YAML file such as config/default.yaml")
     try:
-        return parse(path.read_text(encoding="utf-8-sig"))
+        content = parse(path.read_text(encoding="utf-8-sig"))
+        json.dumps(content, default=str)  # refuses what contains itself
+        return content
     except PermissionError as error:
         raise ValueError(f"config: found no permission to read {path}, expected a readable file; chmod it") from error
     except (YAMLError, ValueError, RecursionError) as error:

@@ -1,6 +1,5 @@
 """Binary states: every transition of the simulation, as numba functions of arrays and scalars.
 
-    uniform      r = Philox4x32-7(counter = (unit / 4, step, chain, stream), key = seed)[unit % 4]
     input        z_u = b_u + factor * (sum_k w_uk x_k over neighbours below + the same above)
     unit         x_u = 1 with probability sigmoid(z_u), that is where r (1 + exp(-z_u)) < 1
 
@@ -12,161 +11,15 @@ block Gibbs: Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hint
 doi:10.1162/089976602760128018.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
-from analysis.kernels.arrays import zeros
-from analysis.kernels.draws import draw_chains, draw_units, draw_word, exp
+from analysis.kernels.draws import draw_word, exp, random_chains
 from analysis.kernels.jit import kernel
-from analysis.kernels.layouts import AT_ONCE, BLOCK, CHAINS, GROUP, PANEL, PATTERNS
-from analysis.kernels.sums import (
-    lowest_bit,
-    row_sum,
-    transpose,
-    word_sum,
-    word_sums,
-)
+from analysis.kernels.layouts import AT_ONCE, CHAINS, PANEL, PATTERNS, zeros
+from analysis.kernels.sums import add_inputs, list_neighbours, word_sum, workspace
 
 _f32, _i64, _u64 = np.float32, np.int64, np.uint64  # a bare number for an argument compiles the callee once more
 TILES_A_WORD = CHAINS // PATTERNS
-
-
-# ---- numbers -------------------------------------------------------------------------------------------------------
-
-
-@kernel
-def random_bits(out, first_block, n_blocks, key, step, chain):
-    """out[k] = the 32 random bits of unit 4 first_block + k, for one chain, k < 4 n_blocks; uint32.
-
-    Whole vectors are computed: up to BLOCK - 4 more numbers follow, for which `out` has room.
-    """
-    for first in range(0, n_blocks, BLOCK // 4):
-        draw_units(out, 4 * first, first_block + first, step, chain, key)
-
-
-@kernel
-def random_chains(out, first, last, key, step, chain):
-    """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1; c < CHAINS."""
-    for k in range((last + 3) // 4 - first // 4):
-        draw_chains(out, 4 * k, first // 4 + k, step, chain, key)
-
-
-@kernel
-def exponential(x):
-    """exp(x) elementwise, (n, m) float32 (see exp)."""
-    out = np.empty_like(x)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            out[i, j] = exp(x[i, j])
-    return out
-
-
-# ---- binary states -------------------------------------------------------------------------------------------------
-
-
-class Workspace(NamedTuple):
-    """What a thread needs to draw PANEL units in AT_ONCE tiles; tile t has rows PANEL t ... of the inputs."""
-
-    below: np.ndarray  # (AT_ONCE PANEL, CHAINS) float32: input from the layer below
-    above: np.ndarray  # the same from above
-    by_chain: np.ndarray  # (CHAINS, PANEL)
-    bits: np.ndarray  # (PANEL + 8, CHAINS) uint32: random bits
-    rows_below: np.ndarray  # (AT_ONCE CHAINS, n) uint16: where the panel rows of active units begin
-    rows_above: np.ndarray
-    longest_below: np.ndarray  # (AT_ONCE CHAINS / GROUP,) int64: rows of the longest list of each group of chains
-    longest_above: np.ndarray
-
-
-@kernel
-def workspace(graph):
-    """A Workspace for the widest layer."""
-    widest = 0
-    for layer in range(graph.layer.size - 1):
-        widest = max(widest, graph.layer[layer + 1] - graph.layer[layer])
-    return Workspace(
-        zeros((AT_ONCE * PANEL, CHAINS), np.float32),
-        zeros((AT_ONCE * PANEL, CHAINS), np.float32),
-        zeros((CHAINS, PANEL), np.float32),
-        zeros((PANEL + 8, CHAINS), np.uint32),
-        np.empty((AT_ONCE * CHAINS, widest), np.uint16),
-        np.empty((AT_ONCE * CHAINS, widest), np.uint16),
-        np.empty(AT_ONCE * CHAINS // GROUP, np.int64),
-        np.empty(AT_ONCE * CHAINS // GROUP, np.int64),
-    )
-
-
-@kernel
-def list_active(rows, longest, words, begin, end, first, last):
-    """rows[CHAINS t + c] = where the panel rows of the units begin that are on in chain c of tile begin + t, ascending.
-
-    Filled up with the empty row to the longest list of each GROUP of chains, whose length goes to `longest`.
-    """
-    length = np.zeros((end - begin) * CHAINS, np.int64)
-    for t in range(end - begin):
-        for u in range(first, last):
-            word = words[begin + t, u]
-            while word:
-                c = CHAINS * t + lowest_bit(word)
-                rows[c, length[c]] = PANEL // 2 * (u - first)
-                length[c] += 1
-                word &= word - _u64(1)
-    for group in range(length.size // GROUP):
-        size = np.int64(0)
-        for c in range(group * GROUP, (group + 1) * GROUP):
-            size = max(size, length[c])
-        longest[group] = size
-        for c in range(group * GROUP, (group + 1) * GROUP):
-            for k in range(length[c], size):
-                rows[c, k] = PANEL // 2 * (last - first)
-
-
-@kernel
-def sum_active(sums, by_chain, panel, place, rows, longest, n_tiles):
-    """sums[PANEL t + u, c] = sum_k w_uk x_k for PANEL units from the panel at `place`, adding rows of active units."""
-    for t in range(n_tiles):
-        for c in range(0, CHAINS, GROUP):
-            row_sum(by_chain, c, panel, place, rows, CHAINS * t + c, longest[(CHAINS * t + c) // GROUP])
-        transpose(sums, PANEL * t, by_chain)
-
-
-@kernel
-def sum_synapses(sums, words, begin, end, first, last, start, stop, neighbour, weight):
-    """sums[PANEL t + u - first, c] = sum_k w_uk x_k over synapses k = start[u] ... stop[u] - 1, in tile begin + t."""
-    for u in range(first, last):
-        if end - begin == AT_ONCE:
-            word_sums(sums, u - first, words, begin, start[u], stop[u], neighbour, weight)
-        else:
-            for t in range(end - begin):
-                word_sum(sums, PANEL * t + u - first, words, begin + t, start[u], stop[u], neighbour, weight)
-
-
-@kernel
-def list_neighbours(begin, end, words, graph, layer, space):
-    """The active units of the layers next to this one, where their weights stand in panels (see list_active)."""
-    layers, first, last = graph.layer, graph.layer[layer], graph.layer[layer + 1]
-    if graph.panels_below[layer] >= 0:
-        list_active(space.rows_below, space.longest_below, words, begin, end, layers[layer - 1], first)
-    if graph.panels_above[layer] >= 0:
-        list_active(space.rows_above, space.longest_above, words, begin, end, last, layers[layer + 2])
-
-
-@kernel
-def add_inputs(begin, end, words, graph, layer, first, last, space):
-    """space.below, space.above [PANEL t + u - first, c] = input of unit u, first ... last - 1, in tile begin + t."""
-    below, above, by_chain, _, rows_below, rows_above, longest_below, longest_above = space
-    _, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
-    first_unit, last_unit, stop = layers[layer], layers[layer + 1], start[1:]
-    if panels_below[layer] >= 0:
-        place = panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
-        sum_active(below, by_chain, panel, place, rows_below, longest_below, end - begin)
-    else:
-        sum_synapses(below, words, begin, end, first, last, start, middle, neighbour, weight)
-    if panels_above[layer] >= 0:
-        place = panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
-        sum_active(above, by_chain, panel, place, rows_above, longest_above, end - begin)
-    else:
-        sum_synapses(above, words, begin, end, first, last, middle, stop, neighbour, weight)
 
 
 @kernel

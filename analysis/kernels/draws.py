@@ -1,214 +1,153 @@
-"""Random bits, odds and the states that they decide, as vector operations in LLVM.
+"""Random bits, odds, and the states that they decide.
 
-    draw_chains, draw_units    random bits: of four units in CHAINS chains, of BLOCK units in one
-    draw                       r (1 + odds) < 1 with probability 1 / (1 + odds), odds = exp(-input)
-    draw_word, draw_lanes      states of a unit in CHAINS chains, of PANEL units in one
-    draw_whole                 the same from sums of whole numbers, and where those leave a doubt (see `gibbs`)
-    odds_lanes, relax          odds of PANEL units; graded states sigmoid(input)
+    uniform   r = Philox4x32-7(counter = (unit / 4, step, chain, stream), key = seed)[unit % 4]
+    draw      r (1 + odds) < 1 with probability 1 / (1 + odds), odds = exp(-input)
 
-Layouts: see `lanes`. Every number is rounded in a stated order, on vectors of any width the same.
+Every number is rounded in a stated order, on vectors of any width the same. Source of Philox: Salmon et al. (2011)
+SC'11, doi:10.1145/2063384.2063405.
 """
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+import numpy as np
 
-from analysis.kernels import simd
-from analysis.kernels.layouts import BLOCK, CHAINS, PANEL, PATTERNS
+from analysis.kernels.jit import formula, kernel
+from analysis.kernels.lanes import in_turn
+from analysis.kernels.layouts import BLOCK, CHAINS, PANEL
+from analysis.kernels.vectors import convert, fma, load, select, store, view
+
+_f32, _i32, _u64 = np.float32, np.int32, np.uint64
+_FACTORS, _WEYL = (_u64(0xD2511F53), _u64(0xCD9E8D57)), (_u64(0x9E3779B9), _u64(0xBB67AE85))
+_ASCENDING, _BLOCKS = np.arange(CHAINS, dtype=np.uint32), BLOCK // 4
+_LOW, _LOG2_E = _u64(0xFFFFFFFF), _f32(np.log2(np.e))
+_SHIFT = _f32(1.5 * 2.0**23)  # no float32 of this size has a fraction
+_EXP = tuple(map(_f32, (1.32647e-3, 9.67151e-3, 5.550734e-2, 2.4022242e-1, 6.9314698e-1, 1.0)))  # of 2^f, f^5 first
+_ROUGH = tuple(map(_f32, (7.7052549e-2, -3.489135e-3, 4.7092702e-1, 4.5551056e-1)))  # of 2^(m - 1), 1 <= m < 2
+_FRACTION, _ONE = 0x7FFFFF, 0x3F800000  # bits of a float32: those behind the point, and 1.0
 
 
-@intrinsic
-def draw_chains(typing, out, row, block, step, chain, key):
-    """out[row + j, c] = word j of Philox4x32-7(counter = (block, step, chain + c, stream), key = seed), c < CHAINS.
+@formula
+def philox(block, step, chain, key):
+    """Four vectors of random words = Philox4x32-7(counter = (block, step, chain, stream), key = seed)."""
+    c0, c1, c2, c3, k0, k1 = block, step, chain, (block & 0) + key[2], key[0], key[1]
+    for _ in range(7):
+        (low0, high0), (low1, high1) = product(c0, _FACTORS[0]), product(c2, _FACTORS[1])
+        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
+        k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]
+    return c0, c1, c2, c3
+
+
+@formula
+def product(x, factor):
+    """(low words, high words) of x times the factor, of uint32, by pairs."""
+    pairs = view(x, _u64)
+    even, odd = (pairs & _LOW) * factor, (pairs >> 32) * factor
+    low, high = (even & _LOW) | (odd << 32), (even >> 32) | (odd & ~_LOW)
+    return view(low, np.uint32), view(high, np.uint32)
+
+
+@kernel
+def random_chains(out, first, last, key, step, chain):
+    """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1; c < CHAINS.
 
     out (n, CHAINS) uint32, C-contiguous; key (3,) uint64: seed (two words), stream.
     """
-    signature = types.void(out, row, block, step, chain, key)
-
-    def codegen(context, builder, signature, arguments):
-        out_at = simd.data(context, builder, signature.args[0], arguments[0])
-        seed, stream = _seed_and_stream(context, builder, signature.args[5], arguments[5])
-        block, step, chain = (builder.trunc(x, simd.INT32) for x in arguments[2:5])
-        chains = builder.add(simd.splat(builder, chain, CHAINS), simd.ascending(CHAINS))
-        block, step, stream = (simd.splat(builder, x, CHAINS) for x in (block, step, stream))
-        for j, words in enumerate(simd.philox(builder, (block, step, chains, stream), seed)):
-            place = builder.add(arguments[1], simd.int64(j))
-            simd.store(builder, words, out_at, simd.index(builder, (place, CHAINS)))
-        return context.get_dummy_value()
-
-    return signature, codegen
+    ascending = load(_ASCENDING, 0, 0, CHAINS)
+    for k in range((last + 3) // 4 - first // 4):
+        same = ascending & 0
+        words = philox(same + (first // 4 + k), same + step, ascending + chain, key)
+        for j in range(4):
+            store(out, (4 * k + j) * CHAINS, 0, words[j])
 
 
-@intrinsic
-def draw_units(typing, out, place, block, step, chain, key):
-    """out[place + 4 k + j] = word j of Philox4x32-7 at (block + k, step, chain, stream), 4 k + j < BLOCK; uint32."""
-    signature = types.void(out, place, block, step, chain, key)
+@kernel
+def random_bits(out, first_block, n_blocks, key, step, chain):
+    """out[k] = the 32 random bits of unit 4 first_block + k, for one chain, k < 4 n_blocks; uint32.
 
-    def codegen(context, builder, signature, arguments):
-        out_at, n = simd.data(context, builder, signature.args[0], arguments[0]), BLOCK // 4
-        seed, stream = _seed_and_stream(context, builder, signature.args[5], arguments[5])
-        block, step, chain = (builder.trunc(x, simd.INT32) for x in arguments[2:5])
-        blocks = builder.add(simd.splat(builder, block, n), simd.ascending(n))
-        step, chain, stream = (simd.splat(builder, x, n) for x in (step, chain, stream))
-        words = simd.philox(builder, (blocks, step, chain, stream), seed)
-        pairs = [simd.shuffled(builder, *pair, list(range(2 * n))) for pair in (words[:2], words[2:])]
-        order = [j * n + k for k in range(n) for j in range(4)]
-        simd.store(builder, simd.shuffled(builder, *pairs, order), out_at, arguments[1])
-        return context.get_dummy_value()
-
-    return signature, codegen
+    Whole vectors are computed: up to BLOCK - 4 more numbers follow, for which `out` has room.
+    """
+    ascending = load(_ASCENDING, 0, 0, _BLOCKS)
+    for first in range(0, n_blocks, _BLOCKS):
+        same = ascending & 0
+        words = philox(ascending + (first_block + first), same + step, same + chain, key)
+        store(out, 4 * first, 0, in_turn(words[0], words[1], words[2], words[3]))
 
 
-def _seed_and_stream(context, builder, array_type, key):
-    """((low word of the seed, high word), stream) as i32."""
-    key_at = simd.data(context, builder, array_type, key)
-    low, high, stream = (
-        builder.trunc(builder.load(builder.gep(key_at, [simd.int64(k)])), simd.INT32) for k in range(3)
-    )
-    return (low, high), stream
-
-
-@intrinsic
-def exp(typing, x):
+@formula
+def exp(x):
     """exp(x) = 2^n 2^f, |f| <= 1/2, for |x| <= 80 (clipped), float32, relative error below 1.5e-6 (|x| < 30: 7e-7).
 
     2^f by the polynomial of degree 5 whose largest relative error is least (9e-8) among those with p(0) = 1.
     """
-
-    def codegen(context, builder, signature, arguments):
-        return simd.exponential(builder, arguments[0])
-
-    return types.float32(types.float32), codegen
-
-
-@intrinsic
-def draw(typing, bits, odds):
-    """r (1 + odds), r uniform in [0, 1) from 32 random bits: below 1 with probability 1 / (1 + odds)."""
-
-    def codegen(context, builder, signature, arguments):
-        return simd.draw(builder, *arguments)
-
-    return types.float32(types.uint32, types.float32), codegen
+    x = select(x > _f32(-80.0), x, _f32(-80.0))
+    x = select(x < _f32(80.0), x, _f32(80.0))
+    rounded = fma(x, _LOG2_E, _SHIFT)  # n stands in the lowest bits
+    f = fma(x, _LOG2_E, _SHIFT - rounded)
+    p = fma(fma(fma(_EXP[0], f, _EXP[1]), f, _EXP[2]), f, _EXP[3])
+    p = fma(fma(p, f, _EXP[4]), f, _EXP[5])
+    return view(view(p, _i32) + (view(rounded, _i32) << 23), _f32)
 
 
-@intrinsic
-def draw_word(typing, below, above, row, bits, bits_row, factor, bias):
+@kernel
+def exponential(x):
+    """exp(x) elementwise, (n, m) float32."""
+    out = np.empty_like(x)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = exp(x[i, j])
+    return out
+
+
+@formula
+def rough_power(x):
+    """2^(x / 2^23 - 127) to 9e-5, for int32 with 2^23 <= x < 255 2^23: read as a float32, x is nearly that."""
+    m = view((x & _FRACTION) | _ONE, _f32)
+    p = fma(fma(fma(_ROUGH[0], m, _ROUGH[1]), m, _ROUGH[2]), m, _ROUGH[3])  # stays in [1, 2)
+    return view((view(p, _i32) & _FRACTION) | (x & ~_FRACTION), _f32)
+
+
+@formula
+def draw(bits, odds):
+    """r (1 + odds), r uniform in [0, 1) from 24 of 32 random bits: below 1 with probability 1 / (1 + odds)."""
+    r = convert(bits >> 8, _f32) * 2.0**-24
+    return fma(r, odds, r)
+
+
+@formula
+def draw_word(below, above, row, bits, bits_row, factor, bias):
     """Word with bit c on with probability 1 / (1 + odds), odds = exp(-(bias + factor (below + above)[row, c])).
 
-    below, above (n, CHAINS) float32, bits (n, CHAINS) uint32. below[row] takes the odds. Returns uint64.
+    below, above (n, CHAINS) float32, bits (n, CHAINS) uint32. below[row] takes the odds.
     """
-    signature = types.uint64(below, above, row, bits, bits_row, factor, bias)
-
-    def codegen(context, builder, signature, arguments):
-        below_at, above_at, bits_at = (simd.data(context, builder, signature.args[k], arguments[k]) for k in (0, 1, 3))
-        place = simd.index(builder, (arguments[2], CHAINS))
-        sums = (simd.load(builder, at, place, CHAINS) for at in (below_at, above_at))
-        odds = simd.odds(builder, *sums, *(simd.splat(builder, x, CHAINS) for x in arguments[5:]))
-        simd.store(builder, odds, below_at, place)
-        random = simd.load(builder, bits_at, simd.index(builder, (arguments[4], CHAINS)), CHAINS)
-        value = simd.draw(builder, random, odds)
-        return builder.bitcast(builder.fcmp_ordered("<", value, simd.constant(value, 1.0)), simd.INT64)
-
-    return signature, codegen
+    total = load(below, row * CHAINS, 0, CHAINS) + load(above, row * CHAINS, 0, CHAINS)
+    odds = exp(-fma(factor, total, bias))
+    store(below, row * CHAINS, 0, odds)
+    return view(draw(load(bits, bits_row * CHAINS, 0, CHAINS), odds) < 1.0, _u64)
 
 
-@intrinsic
-def draw_whole(typing, total, row, bits, bits_row, grain, bias, margin):
+@formula
+def draw_whole(total, row, bits, bits_row, grain, bias, margin):
     """(surely, perhaps): words of the chains with r (1 + 2^x) < 1 - margin, < 1 + margin, where
     x = (bias + grain total[row, c]) / 2^23 - 127, between -126 and 127.
 
     The power is rough, to 9e-5. total (n, CHAINS) int16, bits (n, CHAINS) uint32; grain, bias int32, margin float32.
     """
-    signature = types.UniTuple(types.uint64, 2)(total, row, bits, bits_row, grain, bias, margin)
-
-    def codegen(context, builder, signature, arguments):
-        total_at, bits_at = (simd.data(context, builder, signature.args[k], arguments[k]) for k in (0, 2))
-        whole = simd.load(builder, total_at, simd.index(builder, (arguments[1], CHAINS)), CHAINS)
-        whole = builder.sext(whole, ir.VectorType(simd.INT32, CHAINS))
-        grain, bias = (simd.splat(builder, x, CHAINS) for x in arguments[4:6])
-        odds = simd.rough_power(builder, builder.add(builder.mul(whole, grain), bias))
-        random = simd.load(builder, bits_at, simd.index(builder, (arguments[3], CHAINS)), CHAINS)
-        r = simd.upper_bits(builder, random, odds.type)
-        value, one, words = simd.fused(builder, r, odds, r), ir.Constant(simd.FLOAT, 2.0**24), []
-        for sign in (builder.fsub, builder.fadd):
-            bound = sign(one, builder.fmul(one, arguments[6]))
-            below = builder.fcmp_ordered("<", value, simd.splat(builder, bound, CHAINS))
-            words.append(builder.bitcast(below, simd.INT64))
-        return context.make_tuple(builder, signature.return_type, words)
-
-    return signature, codegen
+    odds = rough_power(convert(load(total, row * CHAINS, 0, CHAINS), _i32) * grain + bias)
+    r, one = convert(load(bits, bits_row * CHAINS, 0, CHAINS) >> 8, _f32), _f32(2.0**24)
+    value = fma(r, odds, r)
+    return view(value < one - one * margin, _u64), view(value < one + one * margin, _u64)
 
 
-@intrinsic
-def draw_lanes(typing, states, row, j, odds, odds_row, bits, place):
+@formula
+def draw_lanes(states, row, j, odds, odds_row, bits, place):
     """states[row, j + c] = 1 with probability 1 / (1 + odds[odds_row, j + c]), else 0, c < PANEL.
 
     states, odds (n, m) float32, bits (n_bits,) uint32: those of lane c stand at place + c.
     """
-    signature = types.void(states, row, j, odds, odds_row, bits, place)
-
-    def codegen(context, builder, signature, arguments):
-        def at(k, row):
-            array = context.make_array(signature.args[k])(context, builder, arguments[k])
-            start = builder.mul(arguments[row], builder.extract_value(array.shape, 1))
-            return array.data, builder.add(start, arguments[2])
-
-        random = simd.load(builder, simd.data(context, builder, signature.args[5], arguments[5]), arguments[6], PANEL)
-        value = simd.draw(builder, random, simd.load(builder, *at(3, 4), PANEL))
-        on = builder.fcmp_ordered("<", value, simd.constant(value, 1.0))
-        simd.store(builder, builder.select(on, simd.constant(value, 1.0), simd.zeros(PANEL)), *at(0, 1))
-        return context.get_dummy_value()
-
-    return signature, codegen
+    value = draw(load(bits, place, 0, PANEL), load(odds, odds_row * odds.shape[1], j, PANEL))
+    store(states, row * states.shape[1], j, select(value < 1.0, _f32(1.0), _f32(0.0)))
 
 
-@intrinsic
-def odds_lanes(typing, total, row, j, bias, factor):
+@formula
+def odds_lanes(total, row, j, bias, factor):
     """total[row, j + c] <- exp(-(bias[0, j + c] + factor total[row, j + c])), c < PANEL; float32, two dimensions."""
-    signature = types.void(total, row, j, bias, factor)
-
-    def codegen(context, builder, signature, arguments):
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        place = builder.add(builder.mul(arguments[1], builder.extract_value(array.shape, 1)), arguments[2])
-        b = simd.load(builder, simd.data(context, builder, signature.args[3], arguments[3]), arguments[2], PANEL)
-        value = simd.load(builder, array.data, place, PANEL)
-        odds = simd.odds(builder, value, simd.zeros(PANEL), simd.splat(builder, arguments[4], PANEL), b)
-        simd.store(builder, odds, array.data, place)
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
-def relax(typing, tiles, tile, first, last, below, above, row, factor, bias, n):
-    """tiles[tile, u, c] = sigmoid(bias[u] + factor (below + above)[row + u - first, c]) for c < n, else 0, u < last.
-
-    Returns the largest change, from 0 on. tiles (n_tiles, n_units, PATTERNS), below, above (n_rows, PATTERNS), bias
-    (n_units,) float32.
-    """
-    signature = types.float32(tiles, tile, first, last, below, above, row, factor, bias, n)
-
-    def codegen(context, builder, signature, arguments):
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        (tile_at,) = simd.rows_of(builder, array, arguments[1], 1, PATTERNS)
-        sums_at = [simd.data(context, builder, signature.args[k], arguments[k]) for k in (4, 5)]
-        bias_at, first = simd.data(context, builder, signature.args[8], arguments[8]), arguments[2]
-        factor = simd.splat(builder, arguments[7], PATTERNS)
-        count = simd.splat(builder, builder.trunc(arguments[9], simd.INT32), PATTERNS)
-        there = builder.icmp_signed("<", simd.ascending(PATTERNS), count)
-
-        def relax_unit(u, accumulators):
-            row = simd.index(builder, (builder.add(arguments[6], builder.sub(u, first)), PATTERNS))
-            sums, place = [simd.load(builder, at, row, PATTERNS) for at in sums_at], simd.index(builder, (u, PATTERNS))
-            bias = simd.splat(builder, builder.load(builder.gep(bias_at, [u])), PATTERNS)
-            odds = simd.odds(builder, *sums, factor, bias)
-            one = simd.constant(odds, 1.0)
-            value = builder.select(there, builder.fdiv(one, builder.fadd(one, odds)), simd.zeros(PATTERNS))
-            change = simd.size(builder, builder.fsub(value, simd.load(builder, tile_at, place, PATTERNS)))
-            simd.store(builder, value, tile_at, place)
-            return [simd.larger(builder, change, accumulators[0])]
-
-        (change,) = simd.fold(builder, first, arguments[3], [simd.zeros(PATTERNS)], relax_unit)
-        return simd.largest(builder, change)
-
-    return signature, codegen
+    z = fma(factor, load(total, row * total.shape[1], j, PANEL) + 0.0, load(bias, 0, j, PANEL))
+    store(total, row * total.shape[1], j, exp(-z))

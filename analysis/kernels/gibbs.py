@@ -16,14 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.kernels.arrays import zeros
-from analysis.kernels.binary import random_chains, sample_layer, workspace
-from analysis.kernels.draws import draw_whole, draw_word
-from analysis.kernels.jit import kernel
-from analysis.kernels.layouts import AT_ONCE, CHAINS, PANEL, TWO
-from analysis.kernels.sums import whole_sum, whole_sums, word_sum
+from analysis.kernels.binary import sample_layer
+from analysis.kernels.draws import draw_whole, draw_word, random_chains
+from analysis.kernels.jit import formula, kernel
+from analysis.kernels.lanes import one_at_a_time
+from analysis.kernels.layouts import AT_ONCE, CHAINS, PANEL, TWO, zeros
+from analysis.kernels.sums import word_sum, workspace
+from analysis.kernels.vectors import at, load, select, splat, steps, store, view
 
-_f32, _i32, _u32, _u64 = np.float32, np.int32, np.uint32, np.uint64
+_f32, _i16, _i32, _u32, _u64 = np.float32, np.int16, np.int32, np.uint32, np.uint64
+_HALF = CHAINS // 2
 WORTHWHILE = 3  # tiles times sweeps from which rounding the weights takes less time than it saves: measured
 _MOST_DRAWN_TWICE = 0.5  # of the words of a layer, at most, beyond which exact sums alone take less time
 _LARGEST = 2**15 - 1  # of the sums of a unit's whole numbers
@@ -121,6 +123,23 @@ def round_unit(twice, weight, bias):
 def in_units(weight):
     """The weight in units of 2^-23 log 2 nats, without what is behind the point; at most 80 nats."""
     return _i32(min(max(weight, -_LARGEST_INPUT), _LARGEST_INPUT) * _UNITS)
+
+
+def _whole_sum(n_tiles):
+    @formula
+    def whole_sum(total, row, words, tile, first, last, neighbour, twice):
+        """sums.word_sum in whole numbers of 16 bits: total int16, twice (n,) uint32 each of them two times."""
+        tiles, x = steps(tile * words.shape[1], words.shape[1], n_tiles), splat(_i16(0), CHAINS, n_tiles)
+        for k in range(first, last):
+            one_at_a_time()  # else LLVM selects and adds in two instructions, where one does both
+            on, number = view(load(words, tiles, at(neighbour, 0, k), 1), np.bool_), splat(at(twice, 0, k), _HALF, 1)
+            x = select(on, x + view(number, _i16), x)
+        store(total, steps(row * CHAINS, PANEL * CHAINS, n_tiles), 0, x)
+
+    return whole_sum
+
+
+whole_sum, whole_sums = _whole_sum(1), _whole_sum(TWO)
 
 
 @kernel

@@ -55,4 +55,6 @@ class _Notice(Listener):
 if multiprocessing.current_process().name == "MainProcess":
     register("numba:compile", _Notice())
 
-kernel = numba.njit(cache=CACHE_FOLDER is not None, error_model="numpy", fastmath=False, nogil=True)
+_options = {"error_model": "numpy", "fastmath": False, "nogil": True, "no_cfunc_wrapper": True}
+kernel = numba.njit(cache=CACHE_FOLDER is not None, **_options)
+formula = numba.njit(forceinline=True, **_options)  # a part of kernels: compiled into them

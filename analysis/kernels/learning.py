@@ -11,14 +11,15 @@ Hinton (2009) AISTATS.
 
 import numpy as np
 
-from analysis.kernels.arrays import zeros
-from analysis.kernels.jit import kernel
-from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, SPAN
-from analysis.kernels.products import both_on, lane_dots, learn_row, popcount, span_counts, span_dots
+from analysis.kernels.jit import formula, kernel
+from analysis.kernels.lanes import largest, sums
+from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, SPAN, zeros
+from analysis.kernels.vectors import at, convert, fma, load, popcount, select, splat, steps, store, view
 
-_f32 = np.float32
+_f32, _i32, _u64 = np.float32, np.int32, np.uint64
 DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats
 DIVERGED_BITS = DIVERGED.view(np.int32)
+SIZE = 0x7FFFFFFF  # bits of a float32 without its sign: in the order of |x|, and what is not finite above all
 
 
 @kernel
@@ -37,6 +38,7 @@ def learn(begin, end, graph, velocity, present, positive, negative, words, count
     for i in range(begin, end):
         widest = max(widest, start[i + 1] - middle[i])
     data, model = np.empty(widest + GROUP, np.float32), np.empty(widest + GROUP, np.float32)
+    others = np.empty(GROUP, np.int64)
     scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
     n_diverged = 0
     for layer in range(1, layers.size - 1):
@@ -50,11 +52,13 @@ def learn(begin, end, graph, velocity, present, positive, negative, words, count
         for i in range(first, last):
             row, n = middle[i], start[i + 1] - middle[i]
             for k in range(0, n, GROUP):
-                lane_dots(data, k, positive, i, neighbour, row + k, row + n)
+                for g in range(GROUP):  # beyond the last synapse that one is repeated
+                    others[g] = neighbour[row + min(k + g, n - 1)]
+                lane_dots(data, k, positive, i, others)
                 if len(negative):
-                    lane_dots(model, k, negative, i, neighbour, row + k, row + n)
+                    lane_dots(model, k, negative, i, others)
                 else:
-                    both_on(model, k, words, i, neighbour, row + k, row + n)
+                    both_on(model, k, words, i, others)
             for k in range(n):
                 gradient = data[k] * scale - model[k] * scale_model
                 row_velocity[row + k] = momentum * row_velocity[row + k] + rate * gradient
@@ -71,6 +75,33 @@ def learn(begin, end, graph, velocity, present, positive, negative, words, count
         bias[i] += bias_velocity[i]
         n_diverged += not abs(bias[i]) < DIVERGED
     return n_diverged
+
+
+@formula
+def lane_dots(total, place, tiles, i, others):
+    """total[place + g] = sum_t sum_c tiles[t, i, c] tiles[t, others[g], c] for g < GROUP.
+
+    Tiles in ascending t lane by lane, then a binary tree over lanes. total (n,) and tiles (n_tiles, n_units, PATTERNS),
+    float32; others (GROUP,) int64: units.
+    """
+    size, x = tiles.shape[1] * PATTERNS, splat(_f32(0.0), PATTERNS, GROUP)
+    units = load(others, steps(0, 1, GROUP), 0, 1) * PATTERNS
+    for t in range(tiles.shape[0]):
+        x = fma(load(tiles, i * PATTERNS, t * size, PATTERNS), load(tiles, units, t * size, PATTERNS), x)
+    store(total, place, 0, sums(x))
+
+
+@formula
+def both_on(total, place, words, i, others):
+    """total[place + g] = sum_t popcount(words[t, i] & words[t, others[g]]) for g < GROUP, as float32.
+
+    total (n,) float32, words (n_tiles, n_units) uint64; others as in lane_dots.
+    """
+    n_units, x = words.shape[1], splat(_u64(0), 1, GROUP)
+    units = load(others, steps(0, 1, GROUP), 0, 1)
+    for t in range(words.shape[0]):
+        x = x + popcount(load(words, i, t * n_units, 1) & load(words, units, t * n_units, 1))
+    store(total, steps(place, 1, GROUP), 0, convert(x, _f32))
 
 
 @kernel
@@ -107,6 +138,49 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
                 for u in range(min(PANEL, n - p * PANEL)):
                     panel[mirror + (p * PANEL + u) * PANEL] = panel[place + u]
     return n_diverged
+
+
+@formula
+def span_dots(total, tiles, i, others, span, n):
+    """total[c] = sum_k tiles[k // PATTERNS, i, k % PATTERNS] others[span, k, c], k = 0 ... n - 1, c < SPAN.
+
+    total (SPAN,), tiles (n_tiles, n_units, PATTERNS), others (n_spans, n_patterns, SPAN) float32, C-contiguous.
+    """
+    size, x = tiles.shape[1] * PATTERNS, splat(_f32(0.0), PANEL, GROUP)
+    columns = steps(span * others.shape[1] * SPAN, PANEL, GROUP)
+    for k in range(n):
+        own = at(tiles, i * PATTERNS, k // PATTERNS * size + k % PATTERNS)
+        x = fma(own, load(others, columns, k * SPAN, PANEL), x)
+    store(total, steps(0, PANEL, GROUP), 0, x)
+
+
+@formula
+def span_counts(total, words, i, others, span):
+    """total[c] = sum_t popcount(words[t, i] & others[span, t, c]), c < SPAN, as float32.
+
+    total (SPAN,) float32, words (n_tiles, n_units), others (n_spans, n_tiles, SPAN) uint64, C-contiguous.
+    """
+    n_tiles, n_units = words.shape
+    x, columns = splat(_u64(0), PANEL, GROUP), steps(span * n_tiles * SPAN, PANEL, GROUP)
+    for t in range(n_tiles):
+        x = x + popcount(load(others, columns, t * SPAN, PANEL) & load(words, i, t * n_units, 1))
+    store(total, steps(0, PANEL, GROUP), 0, convert(convert(x, _i32), _f32))
+
+
+@formula
+def learn_row(panel, velocity, present, place, data, model, j, scale, scale_model, momentum, rate):
+    """dw <- momentum dw + rate (scale data - scale_model model), w <- w + dw for a row of a panel, where present.
+
+    w, dw and present from `place` on in panel, velocity (n,) float32 and present (n,) uint8; data, model from j on
+    in (SPAN,) float32. Returns the largest |w| as the bits of its float32, int32, as `learn_lanes` does.
+    """
+    gradient = load(data, j, 0, PANEL) * scale - load(model, j, 0, PANEL) * scale_model
+    dw = momentum * load(velocity, place, 0, PANEL) + rate * gradient
+    dw = select(load(present, place, 0, PANEL) != 0, dw, _f32(0.0))
+    w = load(panel, place, 0, PANEL) + dw
+    store(velocity, place, 0, dw)
+    store(panel, place, 0, w)
+    return largest(view(w, _i32) & SIZE)
 
 
 @kernel

@@ -6,13 +6,14 @@ tiles do not touch one another: the same bits whatever the threads. Source: Sala
 
 import numpy as np
 
-from analysis.kernels.arrays import zeros
-from analysis.kernels.draws import relax
-from analysis.kernels.jit import kernel
-from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, TWO
-from analysis.kernels.sums import lane_sum, lane_sums, panel_sum, panel_sum_across
+from analysis.kernels.draws import exp
+from analysis.kernels.jit import formula, kernel
+from analysis.kernels.lanes import largest
+from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, TWO, zeros
+from analysis.kernels.vectors import at, fma, load, select, splat, steps, store, view
 
-_f32 = np.float32
+_f32, _i32 = np.float32, np.int32
+_ASCENDING = np.arange(PATTERNS, dtype=np.uint32)
 
 
 @kernel
@@ -91,3 +92,73 @@ def mean_field(begin, end, states, graph, n_iterations, tolerance, n):
             change[t] = _f32(-1.0) if done else _f32(0.0)
             n_active += not done
         iteration += 1
+
+
+# ---- vectors -------------------------------------------------------------------------------------------------------
+
+
+def _lane_sum(n_tiles):
+    @formula
+    def lane_sum(total, row, tiles, tile, first, last, neighbour, weight):
+        """total[row + PANEL t, c] = sum_k weight[k] tiles[tile + t, neighbour[k], c] for k = first ... last - 1.
+
+        total (n, PATTERNS) and tiles (n_tiles, n_units, PATTERNS) float32, neighbour int32, weight float32; all
+        C-contiguous.
+        """
+        size = tiles.shape[1] * PATTERNS
+        states, x = steps(tile * size, size, n_tiles), splat(_f32(0.0), PATTERNS, n_tiles)
+        for k in range(first, last):
+            x = fma(at(weight, 0, k), load(tiles, states, at(neighbour, 0, k) * PATTERNS, PATTERNS), x)
+        store(total, steps(row * PATTERNS, PANEL * PATTERNS, n_tiles), 0, x)
+
+    return lane_sum
+
+
+lane_sum, lane_sums = _lane_sum(1), _lane_sum(TWO)
+
+
+@formula
+def panel_sum(total, row, tiles, tile, first, last, panel, offset):
+    """total[row + u, c] = sum_k panel[offset + PANEL k + u] tiles[tile, first + k, c], u < GROUP, first + k < last.
+
+    For units of one panel, from its rows. total (n, PATTERNS), tiles (n_tiles, n_units, PATTERNS), panel (n,) float32.
+    """
+    states, weights = (tile * tiles.shape[1] + first) * PATTERNS, steps(offset, 1, GROUP)
+    x = splat(_f32(0.0), PATTERNS, GROUP)
+    for k in range(last - first):
+        x = fma(load(panel, weights, PANEL * k, 1), load(tiles, states, PATTERNS * k, PATTERNS), x)
+    store(total, steps(row * PATTERNS, PATTERNS, GROUP), 0, x)
+
+
+@formula
+def panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size):
+    """total[row + u, c] = sum_k panel[offset + size (k // PANEL) + k % PANEL + PANEL u] tiles[tile, first + k, c].
+
+    For units that are rows, from the same row of all panels; `size` is that of a panel. Else as `panel_sum`.
+    """
+    states, weights = (tile * tiles.shape[1] + first) * PATTERNS, steps(offset, PANEL, GROUP)
+    x = splat(_f32(0.0), PATTERNS, GROUP)
+    for k in range(last - first):
+        w = load(panel, weights, size * (k // PANEL) + k % PANEL, 1)
+        x = fma(w, load(tiles, states, PATTERNS * k, PATTERNS), x)
+    store(total, steps(row * PATTERNS, PATTERNS, GROUP), 0, x)
+
+
+@formula
+def relax(tiles, tile, first, last, below, above, row, factor, bias, n):
+    """tiles[tile, u, c] = sigmoid(bias[u] + factor (below + above)[row + u - first, c]) for c < n, else 0, u < last.
+
+    Returns the largest change, from 0 on. tiles (n_tiles, n_units, PATTERNS), below, above (n_rows, PATTERNS), bias
+    (n_units,) float32.
+    """
+    states, sums, change = tile * tiles.shape[1] * PATTERNS, (row - first) * PATTERNS, splat(_f32(0.0), PATTERNS, 1)
+    there = load(_ASCENDING, 0, 0, PATTERNS) < n
+    for u in range(first, last):
+        total = load(below, sums, u * PATTERNS, PATTERNS) + load(above, sums, u * PATTERNS, PATTERNS)
+        odds = exp(-fma(factor, total, at(bias, 0, u)))
+        value = select(there, _f32(1.0) / (odds + _f32(1.0)), _f32(0.0))
+        moved = value - load(tiles, states, u * PATTERNS, PATTERNS)
+        moved = view(view(moved, _i32) & 0x7FFFFFFF, _f32)
+        change = select(moved > change, moved, change)
+        store(tiles, states, u * PATTERNS, value)
+    return largest(change)

@@ -12,15 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.kernels.arrays import zeros
-from analysis.kernels.binary import BLOCK, random_bits
-from analysis.kernels.draws import draw_lanes, odds_lanes
-from analysis.kernels.jit import kernel
-from analysis.kernels.layouts import GROUP, PANEL, STRIP, TWO, WIDTH
-from analysis.kernels.learning import DIVERGED_BITS
-from analysis.kernels.products import learn_lanes, learn_panel
-from analysis.kernels.sums import add_rows, row_dot, row_dots
+from analysis.kernels.draws import draw_lanes, odds_lanes, random_bits
+from analysis.kernels.jit import formula, kernel
+from analysis.kernels.lanes import largest, sums
+from analysis.kernels.layouts import BLOCK, GROUP, PANEL, STRIP, TWO, WIDTH, zeros
+from analysis.kernels.learning import DIVERGED_BITS, SIZE
+from analysis.kernels.vectors import at, fma, load, splat, steps, store, view
 
+_f32, _i32, _VECTORS = np.float32, np.int32, WIDTH // PANEL
 _NEVER = np.float32(-100.0)  # bias of the hidden units that fill up: P(h = 1) < 1e-34
 
 
@@ -165,3 +164,79 @@ def active(places, states, first, last):
         places[count] = k
         count += states[k] != 0
     return count
+
+
+# ---- vectors -------------------------------------------------------------------------------------------------------
+
+
+@formula
+def row_dot(total, row, i, matrix, vectors, vector):
+    """total[row, i + g] = sum_j matrix[i + g, j] vectors[vector, j], g < GROUP.
+
+    In the order j = lane, lane + PANEL, ..., then a binary tree over lanes. total (n_rows, n), matrix (n, m),
+    vectors (n_vectors, m) float32, C-contiguous, n a multiple of GROUP, m of PANEL.
+    """
+    m, x = matrix.shape[1], splat(_f32(0.0), PANEL, GROUP)
+    rows = steps(i * m, m, GROUP)
+    for block in range(m // PANEL):
+        j = block * PANEL
+        x = fma(load(matrix, rows, j, PANEL), load(vectors, vector * m, j, PANEL), x)
+    store(total, row * total.shape[1], i, sums(x))
+
+
+@formula
+def row_dots(total, row, i, matrix, vectors, vector):
+    """The same of TWO vectors and rows of the total, which share a read of the matrix."""
+    m, x, y = matrix.shape[1], splat(_f32(0.0), PANEL, GROUP), splat(_f32(0.0), PANEL, GROUP)
+    rows = steps(i * m, m, GROUP)
+    for block in range(m // PANEL):
+        j = block * PANEL
+        w = load(matrix, rows, j, PANEL)
+        x = fma(w, load(vectors, vector * m, j, PANEL), x)
+        y = fma(w, load(vectors, (vector + 1) * m, j, PANEL), y)
+    store(total, row * total.shape[1], i, sums(x))
+    store(total, (row + 1) * total.shape[1], i, sums(y))
+
+
+@formula
+def add_rows(total, row, j, matrix, rows, first, last):
+    """total[row, j + c] += sum_k matrix[rows[k], j + c] for k = first ... last - 1, one after the other, c < WIDTH.
+
+    total (n_totals, m), matrix (n, m) float32, rows (n_rows,) int32, C-contiguous.
+    """
+    m, columns = matrix.shape[1], steps(j, PANEL, _VECTORS)
+    x = load(total, columns, row * m, PANEL)
+    for k in range(first, last):
+        x = x + load(matrix, columns, at(rows, 0, k) * m, PANEL)
+    store(total, columns, row * m, x)
+
+
+def _learn_lanes(n_vectors):
+    @formula
+    def total_of(p, j, rows, n):
+        """sum_k p[rows[k], j + c], k < n."""
+        columns, x = steps(j, PANEL, n_vectors), splat(_f32(0.0), PANEL, n_vectors)
+        for k in range(n):
+            x = x + load(p, columns, at(rows, 0, k) * p.shape[1], PANEL)
+        return x
+
+    @formula
+    def learn_lanes(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate):
+        """dw <- momentum dw + rate scale (sum_k p[rows[k]] - sum_k p_model[rows_model[k]]), w <- w + dw in row i.
+
+        From column j on; k ascends to n - 1, to n_model - 1. w, dw (n_rows, m), p, p_model (n_patterns, m) float32,
+        rows (n,) int32, C-contiguous. Returns the largest |w| as the bits of its float32, int32: in the order of
+        numbers, what is not finite above all.
+        """
+        gradient = (total_of(p, j, rows, n) - total_of(p_model, j, rows_model, n_model)) * scale
+        here = steps(i * w.shape[1] + j, PANEL, n_vectors)
+        velocity = momentum * load(dw, here, 0, PANEL) + rate * gradient
+        weight = load(w, here, 0, PANEL) + velocity
+        store(dw, here, 0, velocity)
+        store(w, here, 0, weight)
+        return largest(view(weight, _i32) & SIZE)
+
+    return learn_lanes
+
+
+learn_lanes, learn_panel = _learn_lanes(_VECTORS), _learn_lanes(1)

@@ -1,307 +1,170 @@
-"""Sums over the synapses of a unit, as vector operations in LLVM, so that the order of every sum is spelled out.
+"""Inputs of binary units: sums over a unit's active neighbours, the order of every one spelled out.
 
-    word_sum   total[c]    = sum_k weight[k] [chain c of word neighbour[k] is on]       few synapses, binary states
-    whole_sum  the same with whole numbers of 16 bits for weights                       (see `gibbs`)
-    row_sum    total[c, u] = sum_k weight[row[c, k], u]                                 many synapses, few active units
-    lane_sum   total[c]    = sum_k weight[k] state[neighbour[k], c]                     few synapses, graded states
-    panel_sum  total[u, c] = sum_k weight[k, u] state[k, c]                             many synapses, graded states
-    add_rows, row_dots     sums of rows, and rows times vectors, of one matrix          (see `rbm`)
+    few synapses    total[c]    = sum_k weight[k] [chain c of word neighbour[k] is on]
+    many synapses   total[c, u] = sum_k weight[row[c, k], u]     over the active units of chain c
 
 Every sum over k starts at 0 and ascends, lane by lane: adding a row is adding weight x 1, leaving it out is adding
-weight x 0, so that all forms give the same bits, on vectors of any width. Products are fused with sums (fma, correctly
-rounded by definition): the same bits in hardware and in software. Layouts: see `lanes`.
+weight x 0, so that both forms give the same bits, on vectors of any width.
 """
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+from typing import NamedTuple
 
-from analysis.kernels import simd
-from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, TWO, WIDTH
+import numpy as np
+
+from analysis.kernels.jit import formula, kernel
+from analysis.kernels.lanes import lowest_bit, transposed
+from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, zeros
+from analysis.kernels.vectors import at, load, select, splat, steps, store, view
+
+_f32, _u64, _PAIRS = np.float32, np.uint64, PANEL // 2
 
 
-def _word_sum(n_tiles, number=simd.FLOAT):
-    """The intrinsic that adds up the synapses of a unit in n_tiles tiles at once, in float32 or whole numbers."""
-    whole = number != simd.FLOAT
+class Workspace(NamedTuple):
+    """What a thread needs to draw PANEL units in AT_ONCE tiles; tile t has rows PANEL t ... of the inputs."""
 
-    @intrinsic
-    def word_sum(typing, total, row, words, tile, first, last, neighbour, weight):
+    below: np.ndarray  # (AT_ONCE PANEL, CHAINS) float32: input from the layer below
+    above: np.ndarray  # the same from above
+    by_chain: np.ndarray  # (CHAINS, PANEL)
+    bits: np.ndarray  # (PANEL + 8, CHAINS) uint32: random bits
+    rows_below: np.ndarray  # (AT_ONCE CHAINS, n) uint16: where the panel rows of active units begin
+    rows_above: np.ndarray
+    longest_below: np.ndarray  # (AT_ONCE CHAINS / GROUP,) int64: rows of the longest list of each group of chains
+    longest_above: np.ndarray
+
+
+@kernel
+def workspace(graph):
+    """A Workspace for the widest layer."""
+    widest = 0
+    for layer in range(graph.layer.size - 1):
+        widest = max(widest, graph.layer[layer + 1] - graph.layer[layer])
+    return Workspace(
+        zeros((AT_ONCE * PANEL, CHAINS), np.float32),
+        zeros((AT_ONCE * PANEL, CHAINS), np.float32),
+        zeros((CHAINS, PANEL), np.float32),
+        zeros((PANEL + 8, CHAINS), np.uint32),
+        np.empty((AT_ONCE * CHAINS, widest), np.uint16),
+        np.empty((AT_ONCE * CHAINS, widest), np.uint16),
+        np.empty(AT_ONCE * CHAINS // GROUP, np.int64),
+        np.empty(AT_ONCE * CHAINS // GROUP, np.int64),
+    )
+
+
+@kernel
+def add_inputs(begin, end, words, graph, layer, first, last, space):
+    """space.below, space.above [PANEL t + u - first, c] = input of unit u, first ... last - 1, in tile begin + t."""
+    below, above, by_chain, _, rows_below, rows_above, longest_below, longest_above = space
+    _, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
+    first_unit, last_unit, stop = layers[layer], layers[layer + 1], start[1:]
+    if panels_below[layer] >= 0:
+        place = panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
+        sum_active(below, by_chain, panel, place, rows_below, longest_below, end - begin)
+    else:
+        sum_synapses(below, words, begin, end, first, last, start, middle, neighbour, weight)
+    if panels_above[layer] >= 0:
+        place = panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
+        sum_active(above, by_chain, panel, place, rows_above, longest_above, end - begin)
+    else:
+        sum_synapses(above, words, begin, end, first, last, middle, stop, neighbour, weight)
+
+
+# ---- few synapses --------------------------------------------------------------------------------------------------
+
+
+def _word_sum(n_tiles):
+    @formula
+    def word_sum(total, row, words, tile, first, last, neighbour, weight):
         """total[row + PANEL t, c] = sum_k weight[k] [bit c of words[tile + t, neighbour[k]]], k = first ... last - 1.
 
-        total (n, CHAINS) and weight float32, or int16 and uint32: a whole number of 16 bits twice. words (n_tiles,
-        n_units) uint64, neighbour int32; all C-contiguous.
+        total (n, CHAINS) and weight float32, words (n_tiles, n_units) uint64, neighbour int32; all C-contiguous.
         """
-        signature = types.void(total, row, words, tile, first, last, neighbour, weight)
-
-        def codegen(context, builder, signature, arguments):
-            total_at, neighbour_at, weight_at = (
-                simd.data(context, builder, signature.args[i], arguments[i]) for i in (0, 6, 7)
-            )
-            array = context.make_array(signature.args[2])(context, builder, arguments[2])
-            bases = simd.rows_of(builder, array, arguments[3], n_tiles, 1)
-            kind, add = ir.VectorType(number, CHAINS), builder.add if whole else builder.fadd
-
-            def add_synapse(k, accumulators):
-                unit = builder.sext(builder.load(builder.gep(neighbour_at, [k])), simd.INT64)
-                scale = simd.splat(builder, builder.load(builder.gep(weight_at, [k])), CHAINS // 2 if whole else CHAINS)
-                scale = builder.bitcast(scale, kind)
-                words = [builder.load(builder.gep(base, [unit])) for base in bases]
-                on = [builder.bitcast(word, ir.VectorType(ir.IntType(1), CHAINS)) for word in words]
-                return [builder.select(x, add(a, scale), a) for x, a in zip(on, accumulators)]
-
-            zeros = ir.Constant(kind, [0 if whole else 0.0] * CHAINS)
-            # Written out several times, LLVM selects and adds whole numbers in two instructions, where one does both.
-            loop = arguments[4], arguments[5], [zeros] * n_tiles, add_synapse
-            for t, result in enumerate(simd.fold(builder, *loop, unroll=not whole)):
-                place = builder.add(arguments[1], simd.int64(PANEL * t))
-                simd.store(builder, result, total_at, simd.index(builder, (place, CHAINS)))
-            return context.get_dummy_value()
-
-        return signature, codegen
+        tiles, x = steps(tile * words.shape[1], words.shape[1], n_tiles), splat(_f32(0.0), CHAINS, n_tiles)
+        for k in range(first, last):
+            on = view(load(words, tiles, at(neighbour, 0, k), 1), np.bool_)
+            x = select(on, x + at(weight, 0, k), x)
+        store(total, steps(row * CHAINS, PANEL * CHAINS, n_tiles), 0, x)
 
     return word_sum
 
 
 word_sum, word_sums = _word_sum(1), _word_sum(AT_ONCE)
-whole_sum, whole_sums = _word_sum(1, simd.INT16), _word_sum(TWO, simd.INT16)
 
 
-@intrinsic
-def row_sum(typing, total, first_chain, panel, offset, rows, first_list, n_rows):
+@kernel
+def sum_synapses(sums, words, begin, end, first, last, start, stop, neighbour, weight):
+    """sums[PANEL t + u - first, c] = sum_k w_uk x_k over synapses k = start[u] ... stop[u] - 1, in tile begin + t."""
+    for u in range(first, last):
+        if end - begin == AT_ONCE:
+            word_sums(sums, u - first, words, begin, start[u], stop[u], neighbour, weight)
+        else:
+            for t in range(end - begin):
+                word_sum(sums, PANEL * t + u - first, words, begin + t, start[u], stop[u], neighbour, weight)
+
+
+# ---- many synapses -------------------------------------------------------------------------------------------------
+
+
+@kernel
+def list_neighbours(begin, end, words, graph, layer, space):
+    """The active units of the layers next to this one, where their weights stand in panels (see list_active)."""
+    layers, first, last = graph.layer, graph.layer[layer], graph.layer[layer + 1]
+    if graph.panels_below[layer] >= 0:
+        list_active(space.rows_below, space.longest_below, words, begin, end, layers[layer - 1], first)
+    if graph.panels_above[layer] >= 0:
+        list_active(space.rows_above, space.longest_above, words, begin, end, last, layers[layer + 2])
+
+
+@kernel
+def list_active(rows, longest, words, begin, end, first, last):
+    """rows[CHAINS t + c] = where the panel rows of the units begin that are on in chain c of tile begin + t, ascending.
+
+    Filled up with the empty row to the longest list of each GROUP of chains, whose length goes to `longest`.
+    """
+    length = np.zeros((end - begin) * CHAINS, np.int64)
+    for t in range(end - begin):
+        for u in range(first, last):
+            word = words[begin + t, u]
+            while word:
+                c = CHAINS * t + lowest_bit(word)
+                rows[c, length[c]] = PANEL // 2 * (u - first)
+                length[c] += 1
+                word &= word - _u64(1)
+    for group in range(length.size // GROUP):
+        size = np.int64(0)
+        for c in range(group * GROUP, (group + 1) * GROUP):
+            size = max(size, length[c])
+        longest[group] = size
+        for c in range(group * GROUP, (group + 1) * GROUP):
+            for k in range(length[c], size):
+                rows[c, k] = PANEL // 2 * (last - first)
+
+
+@kernel
+def sum_active(sums, by_chain, panel, place, rows, longest, n_tiles):
+    """sums[PANEL t + u, c] = sum_k w_uk x_k for PANEL units from the panel at `place`, adding rows of active units."""
+    pairs = panel.view(np.int64)
+    for t in range(n_tiles):
+        for c in range(0, CHAINS, GROUP):
+            row_sum(by_chain, c, pairs, place, rows, CHAINS * t + c, longest[(CHAINS * t + c) // GROUP])
+        transpose(sums, PANEL * t, by_chain)
+
+
+@formula
+def row_sum(total, first_chain, pairs, offset, rows, first_list, n_rows):
     """total[first_chain + g, u] = sum_k panel[offset + 2 rows[first_list + g, k] + u], k < n_rows, g < GROUP.
 
-    total (CHAINS, PANEL) float32, panel (n,) float32, rows (n_lists, n) uint16: where the active units' rows begin, in
-    steps of two floats (x86 scales an index by 8 bytes at most).
+    total (CHAINS, PANEL) float32; pairs (n,) int64: the panel, two float32 in one, offset even; rows (n_lists, n)
+    uint16: where the active units' rows begin, in pairs (x86 scales an index by 8 bytes at most).
     """
-    signature = types.void(total, first_chain, panel, offset, rows, first_list, n_rows)
-
-    def codegen(context, builder, signature, arguments):
-        total_at, panel_at = (simd.data(context, builder, signature.args[i], arguments[i]) for i in (0, 2))
-        rows = context.make_array(signature.args[4])(context, builder, arguments[4])
-        length = builder.extract_value(rows.shape, 1)
-        base = builder.bitcast(builder.gep(panel_at, [arguments[3]]), simd.INT64.as_pointer())
-        chains, lists = ([builder.add(arguments[k], simd.int64(g)) for g in range(GROUP)] for k in (1, 5))
-        lists = [builder.gep(rows.data, [builder.mul(place, length)]) for place in lists]
-
-        def add_rows(k, accumulators):
-            offsets = [builder.zext(builder.load(builder.gep(place, [k])), simd.INT64) for place in lists]
-            places = [builder.bitcast(builder.gep(base, [o]), panel_at.type) for o in offsets]
-            rows = [simd.load(builder, place, simd.int64(0), PANEL) for place in places]
-            return [builder.fadd(a, row) for a, row in zip(accumulators, rows)]
-
-        results = simd.fold(builder, simd.int64(0), arguments[6], [simd.zeros(PANEL)] * GROUP, add_rows)
-        for chain, result in zip(chains, results):
-            simd.store(builder, result, total_at, simd.index(builder, (chain, PANEL)))
-        return context.get_dummy_value()
-
-    return signature, codegen
+    lists, x = steps(first_list * rows.shape[1], rows.shape[1], GROUP), splat(_f32(0.0), PANEL, GROUP)
+    for k in range(n_rows):
+        x = x + view(load(pairs, load(rows, lists, k, 1), offset // 2, _PAIRS), _f32)
+    store(total, steps(first_chain * PANEL, PANEL, GROUP), 0, x)
 
 
-@intrinsic
-def transpose(typing, out, row, by_chain):
+@formula
+def transpose(out, row, by_chain):
     """out[row + u, c] = by_chain[c, u]; out (n, CHAINS), by_chain (CHAINS, PANEL), float32."""
-    signature = types.void(out, row, by_chain)
-
-    def codegen(context, builder, signature, arguments):
-        out_at, chain_at = (simd.data(context, builder, signature.args[i], arguments[i]) for i in (0, 2))
-        out_at = builder.gep(out_at, [simd.index(builder, (arguments[1], CHAINS))])
-        for first in range(0, CHAINS, PANEL):
-            rows = [simd.load(builder, chain_at, simd.int64((first + c) * PANEL), PANEL) for c in range(PANEL)]
-            for u, column in enumerate(simd.transposed(builder, rows)):
-                simd.store(builder, column, out_at, simd.int64(u * CHAINS + first))
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
-def lowest_bit(typing, word):
-    """Position of the lowest bit that is on in a uint64; 64 for none."""
-
-    def codegen(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.int64(types.uint64), codegen
-
-
-def _lane_sum(n_tiles):
-    """The intrinsic that adds up the synapses of a unit in n_tiles tiles at once."""
-
-    @intrinsic
-    def lane_sum(typing, total, row, tiles, tile, first, last, neighbour, weight):
-        """total[row + PANEL t, c] = sum_k weight[k] tiles[tile + t, neighbour[k], c] for k = first ... last - 1.
-
-        total (n, PATTERNS) and tiles (n_tiles, n_units, PATTERNS) float32, neighbour int32, weight float32; all
-        C-contiguous.
-        """
-        signature = types.void(total, row, tiles, tile, first, last, neighbour, weight)
-
-        def codegen(context, builder, signature, arguments):
-            total_at, neighbour_at, weight_at = (
-                simd.data(context, builder, signature.args[i], arguments[i]) for i in (0, 6, 7)
-            )
-            array = context.make_array(signature.args[2])(context, builder, arguments[2])
-            bases = simd.rows_of(builder, array, arguments[3], n_tiles, PATTERNS)
-
-            def add_synapse(k, accumulators):
-                unit = builder.sext(builder.load(builder.gep(neighbour_at, [k])), simd.INT64)
-                scale = simd.splat(builder, builder.load(builder.gep(weight_at, [k])), PATTERNS)
-                place = simd.index(builder, (unit, PATTERNS))
-                return [
-                    simd.fused(builder, scale, simd.load(builder, base, place, PATTERNS), a)
-                    for base, a in zip(bases, accumulators)
-                ]
-
-            results = simd.fold(builder, arguments[4], arguments[5], [simd.zeros(PATTERNS)] * n_tiles, add_synapse)
-            for t, result in enumerate(results):
-                place = builder.add(arguments[1], simd.int64(PANEL * t))
-                simd.store(builder, result, total_at, simd.index(builder, (place, PATTERNS)))
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return lane_sum
-
-
-lane_sum, lane_sums = _lane_sum(1), _lane_sum(TWO)
-
-
-@intrinsic
-def panel_sum(typing, total, row, tiles, tile, first, last, panel, offset):
-    """total[row + u, c] = sum_k panel[offset + PANEL k + u] tiles[tile, first + k, c], u < GROUP, first + k < last.
-
-    For units of one panel, from its rows. total (n, PATTERNS), tiles (n_tiles, n_units, PATTERNS), panel (n,) float32.
-    """
-    signature = types.void(total, row, tiles, tile, first, last, panel, offset)
-
-    def codegen(context, builder, signature, arguments):
-        def place(k, u):
-            return simd.index(builder, (k, PANEL), simd.int64(u))
-
-        return _panel_sum(context, builder, signature, arguments, place)
-
-    return signature, codegen
-
-
-@intrinsic
-def panel_sum_across(typing, total, row, tiles, tile, first, last, panel, offset, size):
-    """total[row + u, c] = sum_k panel[offset + size (k // PANEL) + k % PANEL + PANEL u] tiles[tile, first + k, c].
-
-    For units that are rows, from the same row of all panels; `size` is that of a panel. Else as `panel_sum`.
-    """
-    signature = types.void(total, row, tiles, tile, first, last, panel, offset, size)
-
-    def codegen(context, builder, signature, arguments):
-        def place(k, u):
-            block = builder.mul(builder.sdiv(k, simd.int64(PANEL)), arguments[8])
-            return builder.add(block, builder.add(builder.srem(k, simd.int64(PANEL)), simd.int64(PANEL * u)))
-
-        return _panel_sum(context, builder, signature, arguments, place)
-
-    return signature, codegen
-
-
-def _panel_sum(context, builder, signature, arguments, place):
-    total_at, panel_at = (simd.data(context, builder, signature.args[i], arguments[i]) for i in (0, 6))
-    array = context.make_array(signature.args[2])(context, builder, arguments[2])
-    (tile_at,) = simd.rows_of(builder, array, arguments[3], 1, PATTERNS)
-    tile_at = builder.gep(tile_at, [simd.index(builder, (arguments[4], PATTERNS))])
-    base = builder.gep(panel_at, [arguments[7]])
-
-    def add_neighbour(k, accumulators):
-        state = simd.load(builder, tile_at, simd.index(builder, (k, PATTERNS)), PATTERNS)
-        weights = [builder.load(builder.gep(base, [place(k, u)])) for u in range(GROUP)]
-        return [simd.fused(builder, simd.splat(builder, w, PATTERNS), state, a) for w, a in zip(weights, accumulators)]
-
-    n = builder.sub(arguments[5], arguments[4])
-    results = simd.fold(builder, simd.int64(0), n, [simd.zeros(PATTERNS)] * GROUP, add_neighbour)
-    for u, result in enumerate(results):
-        simd.store(builder, result, total_at, simd.index(builder, (builder.add(arguments[1], simd.int64(u)), PATTERNS)))
-    return context.get_dummy_value()
-
-
-def _row_dots(n_vectors):
-    """The intrinsic that multiplies rows with n_vectors vectors at once."""
-
-    @intrinsic
-    def row_dots(typing, total, row, i, matrix, vectors, vector):
-        """total[row + t, i + g] = sum_j matrix[i + g, j] vectors[vector + t, j], g < GROUP, t < n_vectors.
-
-        In the order j = lane, lane + PANEL, ..., then a binary tree over lanes. total (n_rows, n), matrix (n, m),
-        vectors (n_vectors, m) float32, C-contiguous, n a multiple of GROUP, m of PANEL.
-        """
-        signature = types.void(total, row, i, matrix, vectors, vector)
-
-        def codegen(context, builder, signature, arguments):
-            def rows_from(k, row, n):
-                array = context.make_array(signature.args[k])(context, builder, arguments[k])
-                m = builder.extract_value(array.shape, 1)
-                return [builder.gep(array.data, [builder.mul(builder.add(row, simd.int64(t)), m)]) for t in range(n)], m
-
-            totals, _ = rows_from(0, arguments[1], n_vectors)
-            weights_at, m = rows_from(3, arguments[2], GROUP)
-            states_at, _ = rows_from(4, arguments[5], n_vectors)
-
-            def add_columns(k, accumulators):
-                column = builder.mul(k, simd.int64(PANEL))
-                states, weights = (
-                    [simd.load(builder, at, column, PANEL) for at in rows] for rows in (states_at, weights_at)
-                )
-                pairs = [(state, weight) for state in states for weight in weights]
-                return [simd.fused(builder, w, state, a) for (state, w), a in zip(pairs, accumulators)]
-
-            n_blocks, zeros = builder.sdiv(m, simd.int64(PANEL)), [simd.zeros(PANEL)] * (GROUP * n_vectors)
-            results = simd.fold(builder, simd.int64(0), n_blocks, zeros, add_columns)
-            for t, total_at in enumerate(totals):
-                sums = simd.sums(builder, results[GROUP * t : GROUP * (t + 1)])
-                simd.store(builder, sums, total_at, arguments[2])
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return row_dots
-
-
-row_dot, row_dots = _row_dots(1), _row_dots(TWO)
-
-
-@intrinsic
-def add_rows(typing, total, row, j, matrix, rows, first, last):
-    """total[row, j + c] += sum_k matrix[rows[k], j + c] for k = first ... last - 1, one after the other, c < WIDTH.
-
-    total (n_totals, m), matrix (n, m) float32, rows (n_rows,) int32, C-contiguous.
-    """
-    signature = types.void(total, row, j, matrix, rows, first, last)
-
-    def codegen(context, builder, signature, arguments):
-        total_at, rows_at = (simd.data(context, builder, signature.args[k], arguments[k]) for k in (0, 4))
-        array = context.make_array(signature.args[3])(context, builder, arguments[3])
-        m = builder.extract_value(array.shape, 1)
-        total_at = builder.gep(total_at, [builder.mul(arguments[1], m)])
-
-        def vectors(of, row):
-            start = builder.add(builder.mul(row, m), arguments[2])
-            return [simd.load(builder, of, builder.add(start, simd.int64(v)), PANEL) for v in range(0, WIDTH, PANEL)]
-
-        def add_row(k, accumulators):
-            row = builder.sext(builder.load(builder.gep(rows_at, [k])), simd.INT64)
-            return [builder.fadd(a, x) for a, x in zip(accumulators, vectors(array.data, row))]
-
-        before = vectors(total_at, simd.int64(0))
-        results = simd.fold(builder, arguments[5], arguments[6], before, add_row)
-        for v, result in enumerate(results):
-            simd.store(builder, result, total_at, builder.add(arguments[2], simd.int64(v * PANEL)))
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
-def fma(typing, a, b, c):
-    """a b + c in float32, rounded once."""
-    signature = types.float32(types.float32, types.float32, types.float32)
-
-    def codegen(context, builder, signature, arguments):
-        return simd.fused(builder, *arguments)
-
-    return signature, codegen
+    for c in range(0, CHAINS, PANEL):
+        by_unit = transposed(load(by_chain, steps(0, PANEL, PANEL), c * PANEL, PANEL))
+        store(out, steps(row * CHAINS, CHAINS, PANEL), c, by_unit)

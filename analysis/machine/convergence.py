@@ -12,10 +12,13 @@ as the nested R-hat of Margossian et al. (2024), doi:10.1214/24-BA1453; tau ends
 Geyer (1992), doi:10.1214/ss/1177011137.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
 from analysis.machine.sampling import awake, trajectory
 
@@ -39,7 +42,15 @@ class Convergence(NamedTuple):
     kinds: np.ndarray
 
 
-def convergence(machine, patterns, n_chains, n_steps, n_sweeps, n_moments, seed):
+def convergence(
+    machine: BoltzmannMachine,
+    patterns: ArrayLike,
+    n_chains: int,
+    n_steps: int,
+    n_sweeps: int,
+    n_moments: int,
+    seed: int,
+) -> Convergence:
     """How far chains have converged after n_steps sweeps, for n_moments units, as many synapses, layers and energy.
 
     patterns : (n_patterns, n_0), values in {0, 1}, where half of the chains start (analysis.sampling.awake)
@@ -48,19 +59,17 @@ def convergence(machine, patterns, n_chains, n_steps, n_sweeps, n_moments, seed)
     """
     if n_sweeps < 4:
         raise ValueError(f"n_sweeps: found {n_sweeps}, expected at least 4, two for half a chain")
-    moments, starts = (
-        choose(machine, n_moments, derive(seed, "moments")),
-        (None, awake(machine, patterns, n_chains, seed)),
-    )
+    moments = choose(machine, n_moments, derive(seed, "moments"))
+    starts = {"noise": None, "data": awake(machine, patterns, n_chains, seed)}
     noise, data = (
         _follow(machine, moments, n_chains, n_steps, n_sweeps, derive(seed, name), start)
-        for name, start in zip(("noise", "data"), starts)
+        for name, start in starts.items()
     )
     two = two_start_r_hat(noise[:, 0], data[:, 0])
     return Convergence(r_hat(noise), two, autocorrelation_time(data), moments.kinds)
 
 
-def choose(machine, n_moments, seed):
+def choose(machine: BoltzmannMachine, n_moments: int, seed: int) -> Moments:
     """Moments: n_moments units and as many synapses, or all where there are fewer."""
     first = np.concatenate([[0], np.cumsum(machine.n_units)])
     synapses = np.concatenate([np.argwhere(mask) + first[k : k + 2] for k, mask in enumerate(machine.masks)])
@@ -69,7 +78,7 @@ def choose(machine, n_moments, seed):
     return Moments(units, synapses[order], np.repeat(np.arange(4), [len(units), len(order), len(machine.n_units), 1]))
 
 
-def values(machine, moments, states):
+def values(machine: BoltzmannMachine, moments: Moments, states: Sequence[np.ndarray]) -> np.ndarray:
     """(n_chains, n_moments) float32: the moments of each chain's state."""
     layers = list(states)
     every = np.concatenate(layers, axis=1)
@@ -79,7 +88,7 @@ def values(machine, moments, states):
     return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
 
 
-def r_hat(traces):
+def r_hat(traces: np.ndarray) -> np.ndarray:
     """sqrt(((n - 1) / n W + B / n) / W) of half chains: (n_moments,), 1 where a moment never moves.
 
     traces : (n_chains, n_sweeps, n_moments), n_sweeps at least 4; an odd last sweep is left out.
@@ -91,12 +100,12 @@ def r_hat(traces):
     return _root_ratio((half - 1) / half * within + between, within)
 
 
-def two_start_r_hat(x, y):
+def two_start_r_hat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """sqrt(1 + s^2 / W) of states from two starts, each (n_chains, n_moments): (n_moments,).
 
     s^2 is the variance of both means less what their errors make of it, and at least 0: chance alone gives 1.
     """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    x, y = x.astype(np.float64), y.astype(np.float64)
     variances = x.var(axis=0, ddof=1), y.var(axis=0, ddof=1)
     error = (variances[0] / len(x) + variances[1] / len(y)) / 2
     between = np.maximum((x.mean(axis=0) - y.mean(axis=0)) ** 2 / 2 - error, 0)
@@ -104,7 +113,7 @@ def two_start_r_hat(x, y):
     return _root_ratio(within + between, within)
 
 
-def autocorrelation_time(traces):
+def autocorrelation_time(traces: np.ndarray) -> np.ndarray:
     """tau = 1 + 2 sum_t rho_t, in sweeps, of traces (n_chains, n_sweeps, n_moments): (n_moments,).
 
     rho_t is taken around the mean of all chains, so that chains which differ from each other count. The sum ends before
@@ -124,12 +133,9 @@ def autocorrelation_time(traces):
     return np.where(moves, 2 * (pairs * positive).sum(axis=0) - 1, 1.0)
 
 
-def effective_sample_size(traces):
-    """n_chains n_sweeps / tau: (n_moments,) independent states that would tell as much of a mean."""
-    return traces.shape[0] * traces.shape[1] / autocorrelation_time(traces)
-
-
-def _follow(machine, moments, n_chains, n_steps, n_sweeps, seed, initial):
+def _follow(
+    machine: BoltzmannMachine, moments: Moments, n_chains: int, n_steps: int, n_sweeps: int, seed: int, initial: Any
+) -> np.ndarray:
     """Traces (n_chains, n_sweeps, n_moments) of the states after n_steps, n_steps + 1 ... sweeps."""
     (states,) = trajectory(machine, n_chains, 1, derive(seed, "steps"), initial, n_steps)
     traces = np.empty((n_chains, n_sweeps, len(moments.kinds)), dtype=np.float32)
@@ -139,7 +145,7 @@ def _follow(machine, moments, n_chains, n_steps, n_sweeps, seed, initial):
     return traces
 
 
-def _root_ratio(total, within):
+def _root_ratio(total: np.ndarray, within: np.ndarray) -> np.ndarray:
     """sqrt(total / within); 1 where both are 0, infinite where only the second is."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(total > 0, np.sqrt(total / within), 1.0)

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from analysis.kernels import arrays
+from analysis.kernels import layouts
 from analysis.kernels.layouts import CHAINS, PANEL, PATTERNS
 from analysis.kernels.words import pack, unpack
 from analysis.machine.model import BoltzmannMachine
@@ -85,7 +85,7 @@ def panels(machine: BoltzmannMachine) -> tuple[np.ndarray, np.ndarray, np.ndarra
                 blocks.append(_blocks(matrix))
                 size += blocks[-1].size
     # The kernels read whole groups of rows, beyond the last one too.
-    panel = arrays.zeros((size + PANEL * PANEL if size else 0,), np.float32)
+    panel = layouts.zeros((size + PANEL * PANEL if size else 0,), np.float32)
     np.concatenate(blocks, out=panel[:size])
     return panel, below, above
 
@@ -139,7 +139,7 @@ def from_words(words: np.ndarray, layer: np.ndarray, n: int) -> list[np.ndarray]
 def to_tiles(patterns: np.ndarray, n_units: int) -> np.ndarray:
     """Patterns (n, n_0) -> tiles (n_tiles, n_units, PATTERNS) float32 with the hidden units at 0."""
     n, n_visible = patterns.shape
-    tiles = arrays.zeros((-(-n // PATTERNS), n_units, PATTERNS), np.float32)
+    tiles = layouts.zeros((-(-n // PATTERNS), n_units, PATTERNS), np.float32)
     for tile, first in zip(tiles, range(0, n, PATTERNS)):
         part = patterns[first : first + PATTERNS]
         tile[:n_visible, : len(part)] = part.T

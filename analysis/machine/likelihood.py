@@ -7,35 +7,35 @@ Sources: Neal (2001), doi:10.1023/A:1008923215028; Salakhutdinov & Murray (2008)
 Salakhutdinov & Hinton (2009), AISTATS, section 2 and appendix.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from analysis.kernels import binary, gibbs
 from analysis.kernels.threads import share
 from analysis.machine import graph
 from analysis.machine.arguments import check_binary
-from analysis.machine.exact import entropy, softplus
+from analysis.machine.logistic import entropy, softplus
+from analysis.machine.meanfield import mean_field
+from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, key
 from analysis.machine.sampling import start_words
-from analysis.machine.training import mean_field
 
 _RAREST = 0.02  # a base-rate unit on, or off, less often than this would hardly ever try
 
 
-def log_partition(machine, n_chains, n_temperatures, seed, base=None):
+def log_partition(
+    machine: BoltzmannMachine, n_chains: int, n_temperatures: int, seed: int, base: Sequence[np.ndarray] | None = None
+) -> tuple[float, float]:
     """log Z = log Z_0 + log <w>, w = prod_k f_k(x_k-1) / f_k-1(x_k-1): annealed importance sampling, in nats.
 
-    Parameters
-    ----------
     n_chains : independent runs, at least 2
     n_temperatures : inverse temperatures from 0 to 1, evenly spaced, both ends counted, at least 2
-    seed : governs every draw
     base : mean activity of each unit in the base-rate machine, one array (n_l,) a layer; default: sigmoid(bias)
 
-    Returns
-    -------
-    estimate, standard_error : the error is sd(w) / (<w> sqrt(n_chains)) (delta method)
-
-    Raises ValueError for counts below 2 and a base that does not fit.
+    Returns (estimate, standard error), the error sd(w) / (<w> sqrt(n_chains)) (delta method). Raises ValueError for
+    counts below 2 and a base that does not fit.
 
     Notes
     -----
@@ -61,13 +61,15 @@ def log_partition(machine, n_chains, n_temperatures, seed, base=None):
     return _log_mean(softplus(start.astype(np.float64)).sum() + log_w)
 
 
-def log_partition_near(machine, patterns, n_chains, n_temperatures, seed):
+def log_partition_near(
+    machine: BoltzmannMachine, patterns: ArrayLike, n_chains: int, n_temperatures: int, seed: int
+) -> tuple[float, float]:
     """`log_partition` from the mean field of the patterns, (n, n_0) binary, as the base: (estimate, standard error)."""
     base = [x.mean(axis=0, dtype=np.float64) for x in mean_field(machine, patterns)]
     return log_partition(machine, n_chains, n_temperatures, seed, base)
 
 
-def _base_biases(machine, base):
+def _base_biases(machine: BoltzmannMachine, base: Sequence[np.ndarray]) -> np.ndarray:
     """logit of the base's activities, (n,) float32."""
     if [np.shape(rates) for rates in base] != [(n,) for n in machine.n_units]:
         found = [np.shape(rates) for rates in base]
@@ -76,20 +78,20 @@ def _base_biases(machine, base):
     return np.round(np.log(rates / (1 - rates)), 6).astype(np.float32)  # the logarithm's last bits are the C library's
 
 
-def variational_bound(machine, patterns, log_z):
+def variational_bound(machine: BoltzmannMachine, patterns: ArrayLike, log_z: float) -> float:
     """<log P(v)> >= < b_0 . v + sum_l b_l . m_l + sum_l m_l-1^T W_l m_l + sum_l H(m_l) > - log Z, in nats a pattern.
 
     patterns : (n_patterns, n_0), values in {0, 1}; m_l, the mean field of the hidden layers (m_0 = v);
     log_z : log Z in nats, from `exact.log_partition` or `log_partition`. For an RBM the bound is tight.
     Raises ValueError for patterns that do not fit.
     """
-    patterns = check_binary("patterns", patterns, machine.n_units[0])
+    check_binary("patterns", patterns, machine.n_units[0])
     layers = [m.astype(np.float64) for m in mean_field(machine, patterns)]
     entropies = sum(entropy(m).sum(axis=1) for m in layers[1:])
     return float(np.mean(entropies - machine.energy(layers))) - log_z
 
 
-def _log_mean(log_values):
+def _log_mean(log_values: np.ndarray) -> tuple[float, float]:
     """log of the mean of the values and its standard error."""
     n = len(log_values)
     estimate = np.logaddexp.reduce(log_values) - np.log(n)

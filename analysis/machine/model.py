@@ -22,32 +22,26 @@ if TYPE_CHECKING:
 _BYTES_A_SYNAPSE = 16  # of memory, present or masked, while a machine is made: weights, masks and copies of them
 
 
+_Arrays = Sequence[ArrayLike]
+
+
 @dataclass(frozen=True, eq=False, init=False)
 class BoltzmannMachine:
     """P(x) = exp(sum_l b_l . x_l + sum_l x_{l-1}^T W_l x_l) / Z for binary units in layers 0 (visible) to L.
 
-    Parameters
-    ----------
     biases : L + 1 arrays (n_l,), float32
     weights : L arrays (n_l, n_l+1), float32; forced to 0 where the mask is False
     masks : L arrays (n_l, n_l+1), bool, True where there is a synapse; None for all
 
-    Raises
-    ------
-    ValueError : shapes that do not fit, values that are not finite, masks that are not binary
-
-    Notes
-    -----
-    The arrays are read-only: every operation returns a new machine.
+    The arrays are read-only: every operation returns a new machine. Raises ValueError for shapes that do not fit,
+    values that are not finite, masks that are not binary.
     """
 
     biases: tuple[np.ndarray, ...]
     weights: tuple[np.ndarray, ...]
     masks: tuple[np.ndarray, ...]
 
-    def __init__(
-        self, biases: Sequence[ArrayLike], weights: Sequence[ArrayLike], masks: Sequence[ArrayLike] | None = None
-    ) -> None:
+    def __init__(self, biases: _Arrays, weights: _Arrays, masks: _Arrays | None = None) -> None:
         b, w = _as_float32("biases", biases), _as_float32("weights", weights)
         given = [np.ones(x.shape, dtype=bool) for x in w] if masks is None else masks
         m = tuple(check_numbers(f"masks[{layer}]", x) for layer, x in enumerate(given))
@@ -109,7 +103,7 @@ class BoltzmannMachine:
         weight_std: float = 0.1,
         visible_bias: ArrayLike = 0.0,
         hidden_bias: float = -2.0,
-        masks: Sequence[ArrayLike] | None = None,
+        masks: _Arrays | None = None,
     ) -> "BoltzmannMachine":
         """Weights ~ N(0, weight_std^2), the given biases (numbers or one value a visible unit).
 
@@ -124,22 +118,19 @@ class BoltzmannMachine:
         _check_initial("weight_std", weight_std, "a finite number of at least 0", [()], smallest=0.0)
         _check_initial("visible_bias", visible_bias, f"a finite number, or {units[0]} of them", [(), (units[0],)])
         _check_initial("hidden_bias", hidden_bias, "a finite number", [()])
-        biases = [np.broadcast_to(np.asarray(visible_bias, np.float32), n_units[0])]
-        biases += [np.full(n, hidden_bias) for n in n_units[1:]]
-        weights = [
-            np.float32(weight_std) * normal(seed, layer, n * m).reshape(n, m)
-            for layer, (n, m) in enumerate(zip(n_units, n_units[1:]))
-        ]
-        return cls(tuple(biases), tuple(weights), masks)
+        visible = np.broadcast_to(np.asarray(visible_bias, np.float32), units[0])
+        pairs, std = enumerate(zip(units, units[1:])), np.float32(weight_std)
+        weights = [std * normal(seed, layer, n * m).reshape(n, m) for layer, (n, m) in pairs]
+        return cls([visible, *(np.full(n, hidden_bias) for n in units[1:])], weights, masks)
 
     def to_dataset(self) -> "xr.Dataset":
         """The machine as an xarray.Dataset: bias_l (unit_l), weight_l and mask_l (unit_l-1, unit_l)."""
         import xarray as xr  # half of the time that importing the package would take
 
-        variables: dict[str, tuple] = {}
-        for layer, bias in enumerate(self.biases):
-            attrs = {"long_name": f"bias of layer {layer}", "units": "nats"}
-            variables[f"bias_{layer}"] = (f"unit_{layer}", bias, attrs)
+        variables: dict[str, tuple] = {
+            f"bias_{k}": (f"unit_{k}", bias, {"long_name": f"bias of layer {k}", "units": "nats"})
+            for k, bias in enumerate(self.biases)
+        }
         for layer, (weight, mask) in enumerate(zip(self.weights, self.masks), start=1):
             dims = (f"unit_{layer - 1}", f"unit_{layer}")
             variables[f"weight_{layer}"] = (dims, weight, {"long_name": "synaptic weight", "units": "nats"})
@@ -157,15 +148,11 @@ class BoltzmannMachine:
             raise ValueError(
                 f"dataset: found no {', '.join(missing)}, expected what BoltzmannMachine.to_dataset writes"
             )
-        layers = range(1, n_layers)
-        return cls(
-            tuple(dataset[f"bias_{k}"].values for k in range(n_layers)),
-            tuple(dataset[f"weight_{k}"].values for k in layers),
-            tuple(dataset[f"mask_{k}"].values for k in layers),
-        )
+        first = {"bias": 0, "weight": 1, "mask": 1}
+        return cls(*([dataset[f"{kind}_{k}"].values for k in range(first[kind], n_layers)] for kind in first))
 
 
-def _as_float32(name: str, arrays: Sequence[ArrayLike]) -> tuple[np.ndarray, ...]:
+def _as_float32(name: str, arrays: _Arrays) -> tuple[np.ndarray, ...]:
     with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused as such
         return tuple(check_numbers(f"{name}[{layer}]", a).astype(np.float32) for layer, a in enumerate(arrays))
 
@@ -179,16 +166,17 @@ def _check_layers(biases: Sequence[np.ndarray], weights: Sequence[np.ndarray], m
     for layer, bias in enumerate(biases):
         if bias.ndim != 1 or bias.size == 0:
             raise ValueError(f"biases[{layer}]: found shape {bias.shape}, expected (n_units,) with n_units >= 1")
-    for layer, (weight, mask) in enumerate(zip(weights, masks)):
-        expected = (biases[layer].size, biases[layer + 1].size)
-        for name, array in (("weights", weight), ("masks", mask)):
-            if np.shape(array) != expected:
-                raise ValueError(f"{name}[{layer}]: found shape {np.shape(array)}, expected {expected}")
+    for name, arrays in (("weights", weights), ("masks", masks)):
+        for layer, array in enumerate(arrays):
+            expected = (biases[layer].size, biases[layer + 1].size)
+            if array.shape != expected:
+                raise ValueError(f"{name}[{layer}]: found shape {array.shape}, expected {expected}")
+    for layer, mask in enumerate(masks):
         if not np.isin(mask, (0, 1)).all():
             raise ValueError(f"masks[{layer}]: found values other than 0 and 1, expected a binary mask")
     for name, arrays in (("biases", biases), ("weights", weights)):
         for layer, array in enumerate(arrays):
-            bad = int(np.size(array) - np.isfinite(array).sum())
+            bad = int(array.size - np.isfinite(array).sum())
             if bad:
                 raise ValueError(f"{name}[{layer}]: found {bad} values that are not finite, expected finite numbers")
 

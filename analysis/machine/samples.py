@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,10 +27,6 @@ class Samples(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return len(self.layer) - 1
 
-    @overload
-    def __getitem__(self, k: int) -> np.ndarray: ...
-    @overload
-    def __getitem__(self, k: slice) -> list[np.ndarray]: ...
     def __getitem__(self, k: Any) -> Any:
         if isinstance(k, slice):
             return [self[layer] for layer in range(len(self))[k]]

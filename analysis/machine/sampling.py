@@ -17,21 +17,17 @@ from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key
 from analysis.machine.samples import Samples
 
+States = Sequence[ArrayLike] | None  # one array (n_chains, n_l) a layer, or Samples
 
-def sample(
-    machine: BoltzmannMachine, n_chains: int, n_steps: int, seed: int, initial: Sequence[ArrayLike] | None = None
-) -> Samples:
+
+def sample(machine: BoltzmannMachine, n_chains: int, n_steps: int, seed: int, initial: States = None) -> Samples:
     """States ~ P(x) = exp(-E(x)) / Z after n_steps sweeps: Samples, read as one uint8 array (n_chains, n_l) a layer.
 
-    Parameters
-    ----------
     n_chains, n_steps : counts; a sweep draws the odd layers, then the even ones
     seed : governs the initial states and every draw
     initial : states to start from, Samples or one array (n_chains, n_l) a layer; default: each unit ~ sigmoid(bias)
 
-    Raises
-    ------
-    ValueError : counts below 1, initial states that do not fit or are not binary
+    Raises ValueError for counts below 1 and initial states that do not fit or are not binary.
     """
     check_count("n_steps", n_steps)
     (states,) = trajectory(machine, n_chains, 1, seed, initial, n_steps)
@@ -39,12 +35,7 @@ def sample(
 
 
 def trajectory(
-    machine: BoltzmannMachine,
-    n_chains: int,
-    n_records: int,
-    seed: int,
-    initial: Sequence[ArrayLike] | None = None,
-    stride: int = 1,
+    machine: BoltzmannMachine, n_chains: int, n_records: int, seed: int, initial: States = None, stride: int = 1
 ) -> Iterator[Samples]:
     """The states of `sample` after every `stride` sweeps, n_records times.
 

@@ -11,8 +11,8 @@ Counts of binary products are integers, by bits: exact on every machine (see `wo
 import numpy as np
 
 from analysis.kernels import words
-from analysis.kernels.binary import exponential
-from analysis.kernels.spectrum import power_iteration
+from analysis.kernels.draws import exponential
+from analysis.kernels.words import power_iteration
 from analysis.machine.model import check_binary, check_memory, check_numbers
 from analysis.machine.randomness import uniform
 

@@ -1,8 +1,9 @@
 """What the verdicts rest on, as tables to be read: DataFrames of text, which `markdown` writes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from analysis.verdicts import claims, datasets
 from analysis.verdicts.comparisons import hidden_units
 from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
+
+NEARLY_SILENT = 0.01  # probability to be on
 
 
 def quote(mean: float, low: float, high: float, units: str = "1") -> str:
@@ -37,15 +40,29 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join(f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
 
 
-def origin(dataset: xr.Dataset | None, reasons: Sequence[str], config: Path) -> pd.DataFrame:
-    """Where a dataset comes from: its config, the data that its runs read, and why it is stale, if it is."""
+def show(*shown: pd.DataFrame) -> Any:
+    """The tables one below the other, as a notebook shows them."""
+    from IPython.display import Markdown  # of the extra `workflow`: all else here does without
+
+    return Markdown("\n\n".join(map(markdown, shown)))
+
+
+def of_seeds(rows: dict[Any, list], columns: list[str]) -> pd.DataFrame:
+    """{name, or tuple of names: cells}: a DataArray (seed) becomes its mean and interval, all else stays."""
+    named = [(*(name if isinstance(name, tuple) else (name,)), *cells) for name, cells in rows.items()]
+    text = [[over_seeds(cell) if isinstance(cell, xr.DataArray) else cell for cell in row] for row in named]
+    return pd.DataFrame(text, columns=columns)
+
+
+def origin(dataset: xr.Dataset | None, config: Path, stale: Callable = datasets.stale) -> pd.DataFrame:
+    """Where a dataset comes from: its config, its code, the data of its runs; and why it is stale, if it is."""
     if dataset is None:
-        return pd.DataFrame({"not made yet": [f"snakemake --configfile config/{config.name} makes it"]})
-    rows = [("**stale**", f"{reason}; the workflow renews it") for reason in reasons]
+        return pd.DataFrame({"not made yet": [f"{config.name} says how"]})
+    rows = [("**stale**", f"{reason}; the workflow renews it") for reason in stale(dataset, config)]
     rows += [("config", config.name), ("code", dataset.attrs["code_fingerprint"])]
     for name, text in json.loads(dataset.attrs["data"]).items():
-        data = json.loads(text)
-        rows.append((f"data of {name}", f"{data['title']}; {data['source']} ({data['licence']})"))
+        source = json.loads(text)
+        rows.append((f"data of {name}", f"{source['title']}; {source['source']} ({source['licence']})"))
     return pd.DataFrame(rows, columns=["this dataset", ""])
 
 
@@ -126,6 +143,24 @@ def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     found |= {"at the paper's size": there}
     found |= {"verdict there": both["verdict_paper"].where(both["n_seeds_paper"] > 1, "one seed")}
     return pd.DataFrame(found | {"same side": same.map({True: "yes", False: "no"})})
+
+
+def first_session(part: xr.Dataset, layer: int) -> pd.DataFrame:
+    """Units of a layer that the first session takes, by criterion; of those that take any. Means over seeds.
+
+    nearly silent: on in less than NEARLY_SILENT of the samples before it
+    """
+    unit, rows = f"unit_{layer}", []
+    silent = part[f"unit_activity_{layer}"].sel(pruning=1) < NEARLY_SILENT
+    for name in part["criterion"].values:
+        lost = (part[f"first_loss_cause_{layer}"] > 0).sel(criterion=name)
+        if lost.any():
+            later = -part["n_units"].sel(criterion=name, layer=layer).diff("session").isel(session=slice(1, None))
+            counts = [f"{x.sum(unit).mean().item():.1f}" for x in (silent, lost)]
+            share = f"{(lost & silent).sum().item() / lost.sum().item():.0%}"
+            rows.append([part.attrs["experiment"], layer, words(name), *counts, share, f"{later.mean().item():.1f}"])
+    columns = ["", "layer", "criterion", "nearly silent at first", "lost in session 1", "of these nearly silent"]
+    return pd.DataFrame(rows, columns=[*columns, "lost in each later one"])
 
 
 def _p(p):

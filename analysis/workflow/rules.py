@@ -12,8 +12,9 @@ from snakemake.utils import update_config
 
 from analysis import data
 from analysis.data import own
+from analysis.experiment.conditions import conditions
 from analysis.experiment.predictions import check_answerable
-from analysis.experiment.settings import Seed, conditions, read_by
+from analysis.experiment.settings import Seed, read_by
 from analysis.files import provenance, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.machine.exact import MAX_STATES

@@ -1,0 +1,283 @@
+"""A vector as a type of numba's, so that kernels are loops in Python that read like their formulas.
+
+    + - * / & | ^ ~ << >> < > != -         lane by lane; a number stands in every lane
+    fma, select, popcount, view, convert   lane by lane
+    at, load, store, steps                 arrays, addressed from their first element on by place + offset
+    sums, largest, transposed, in_turn     across lanes, in a stated order
+
+A Vector is m vectors of n numbers, which go through the same operations; m places are one of m vectors of one number.
+Nothing checks that a place lies within its array. What stays in a loop belongs into the place, what moves into the
+offset. Sizes are constants. Every operation is rounded as written, on vectors of any width the same.
+"""
+
+import operator
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+INT32, _INT64, REGISTER = ir.IntType(32), ir.IntType(64), 16  # float32 in the widest vector register
+
+
+class Vector(types.Type):
+    """m vectors of n numbers each; in LLVM an array of vectors."""
+
+    def __init__(self, number, n, m=1):
+        self.number, self.n, self.m = number, n, m
+        super().__init__(f"Vector({number}, {n}, {m})")
+
+
+@register_model(Vector)
+class _Model(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, ir.ArrayType(_lanes(kind.number, kind.n), kind.m))
+
+
+def _lanes(number, n):
+    """The LLVM type of n numbers."""
+    return ir.VectorType(ir.FloatType() if number == types.float32 else ir.IntType(_bits(number)), n)
+
+
+def _bits(number):
+    return 1 if number == types.boolean else number.bitwidth
+
+
+def _shape(*kinds):
+    """The type of the result of an operation lane by lane: of the widest, and the most, vectors, or a number."""
+    vectors = [kind for kind in kinds if isinstance(kind, Vector)]
+    if not vectors:
+        return kinds[0]
+    number = max(vectors, key=lambda kind: kind.n).number
+    return Vector(number, max(kind.n for kind in vectors), max(kind.m for kind in vectors))
+
+
+def _of(number, shape):
+    """The same shape, of other numbers."""
+    return Vector(number, shape.n, shape.m) if isinstance(shape, Vector) else number
+
+
+def unpacked(context, builder, value, kind, shape):
+    """The m LLVM vectors of a value, brought into the shape; or the one number, where the shape is none of vectors."""
+    if not isinstance(shape, Vector):
+        return [value]
+    if isinstance(kind, Vector):
+        parts = [builder.extract_value(value, k) for k in range(kind.m)]
+    else:
+        parts = [_one(builder, context.cast(builder, value, kind, shape.number))]
+    if parts[0].type.count < shape.n:
+        parts = [shuffled(builder, part, part, [0] * shape.n) for part in parts]
+    return parts * (shape.m // len(parts))
+
+
+def _one(builder, number):
+    """A vector of one number."""
+    return builder.insert_element(
+        ir.Constant(ir.VectorType(number.type, 1), ir.Undefined), number, ir.Constant(INT32, 0)
+    )
+
+
+def packed(builder, parts, kind):
+    if not isinstance(kind, Vector):
+        return parts[0]
+    out = ir.Constant(ir.ArrayType(parts[0].type, len(parts)), ir.Undefined)
+    for k, part in enumerate(parts):
+        out = builder.insert_value(out, part, k)
+    return out
+
+
+def shuffled(builder, a, b, lanes):
+    """The lanes, by number, of vectors a and b put side by side."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(lanes)), list(lanes)))
+
+
+def each(operation, shapes=None):
+    """Code for operation(builder, *vectors), once for each of the m vectors of all arguments."""
+
+    def codegen(context, builder, sig, args):
+        to = shapes or [_shape(*sig.args)] * len(args)
+        rows = zip(*(unpacked(context, builder, *triple) for triple in zip(args, sig.args, to)))
+        return packed(builder, [operation(builder, *row) for row in rows], sig.return_type)
+
+    return codegen
+
+
+# ---- lane by lane --------------------------------------------------------------------------------------------------
+
+
+def _operator(key, of_floats, of_integers, of_unsigned=None, compares=False):
+    """Lets Python's operator act on vectors, by methods of LLVM's builder."""
+
+    @infer_global(key)
+    class Template(AbstractTemplate):
+        def generic(self, args, kws):
+            shape = _shape(*args)
+            if isinstance(shape, Vector):
+                return signature(_of(types.boolean, shape) if compares else shape, *args)
+
+    def lower(context, builder, sig, args):
+        number = _shape(*sig.args).number
+        unsigned = of_unsigned if not isinstance(number, types.Float) and not number.signed else None
+        operation = of_floats if isinstance(number, types.Float) else unsigned or of_integers
+        return each(operation)(context, builder, sig, args)
+
+    for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector), (Vector,)):
+        lower_builtin(key, *kinds)(lower)
+
+
+_B = ir.IRBuilder
+_operator(operator.add, _B.fadd, _B.add)
+_operator(operator.sub, _B.fsub, _B.sub)
+_operator(operator.mul, _B.fmul, _B.mul)
+_operator(operator.truediv, _B.fdiv, None)
+_operator(operator.neg, _B.fneg, _B.neg)
+_operator(operator.invert, None, _B.not_)
+_operator(operator.and_, None, _B.and_)
+_operator(operator.or_, None, _B.or_)
+_operator(operator.xor, None, _B.xor)
+_operator(operator.lshift, None, _B.shl)
+_operator(operator.rshift, None, _B.ashr, _B.lshr)
+for _key, _sign in {operator.lt: "<", operator.gt: ">", operator.ne: "!="}.items():
+    _methods = (
+        lambda builder, a, b, compare=compare, sign=_sign: compare(builder, sign, a, b)
+        for compare in (_B.fcmp_ordered, _B.icmp_signed, _B.icmp_unsigned)
+    )
+    _operator(_key, *_methods, compares=True)
+
+
+def _llvm(name):
+    """LLVM's function of this name, of numbers or vectors."""
+
+    def operation(builder, *args):
+        kind = args[0].type
+        lanes, number = (f"v{kind.count}", kind.element) if isinstance(kind, ir.VectorType) else ("", kind)
+        suffix = f"{lanes}{'f' if number == ir.FloatType() else 'i'}{getattr(number, 'width', 32)}"
+        function = ir.FunctionType(kind, [kind] * len(args))
+        return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.{name}.{suffix}"), args)
+
+    return operation
+
+
+@intrinsic
+def fma(typing, a, b, c):
+    """a b + c in float32, rounded once; numbers or vectors."""
+    return _shape(a, b, c)(a, b, c), each(_llvm("fma"))
+
+
+@intrinsic
+def popcount(typing, x):
+    """Bits that are on in each whole number."""
+    return x(x), each(_llvm("ctpop"))
+
+
+@intrinsic
+def select(typing, on, a, b):
+    """a where it is on, else b."""
+    shape = _shape(on, a, b)
+    if isinstance(shape, Vector):
+        shape = _of(_shape(a, b).number if isinstance(_shape(a, b), Vector) else a, shape)
+        return shape(on, a, b), each(ir.IRBuilder.select, [_of(types.boolean, shape), shape, shape])
+    return a(on, a, b), each(ir.IRBuilder.select)
+
+
+@intrinsic
+def view(typing, x, number):
+    """The bits of x read as other numbers: np.int32, or np.bool_ for single bits."""
+    known, n, m = (x.number, x.n, x.m) if isinstance(x, Vector) else (x, 1, 1)
+    if not isinstance(x, Vector) and number.dtype == types.float32:
+        known = types.int32  # numba computes with numbers of 64 bits
+    n_new = n * _bits(known) // _bits(number.dtype)
+    result = number.dtype if (n_new, m) == (1, 1) else Vector(number.dtype, n_new, m)
+
+    to = _lanes(number.dtype, n_new) if isinstance(result, Vector) else _lanes(number.dtype, 1).element
+    return result(x if isinstance(x, Vector) else known, number), each(
+        lambda builder, part: builder.bitcast(part, to), [x if isinstance(x, Vector) else known]
+    )
+
+
+@intrinsic
+def convert(typing, x, number):
+    """Whole numbers as others or as float32, lane by lane."""
+    to, known = number.dtype, x.number
+    wider = ir.IRBuilder.sext if known.signed else ir.IRBuilder.zext
+    whole = ir.IRBuilder.trunc if _bits(to) < _bits(known) else wider
+    method = ir.IRBuilder.sitofp if isinstance(to, types.Float) else whole
+    return _of(to, x)(x, number), each(lambda builder, part: method(builder, part, _lanes(to, x.n)), [x])
+
+
+@intrinsic(prefer_literal=True)
+def splat(typing, x, n, m):
+    """The number n times, in m vectors."""
+    shape = Vector(types.unliteral(x), n.literal_value, m.literal_value)
+    return shape(shape.number, n, m), lambda context, builder, sig, args: packed(
+        builder, unpacked(context, builder, args[0], shape.number, shape), shape
+    )
+
+
+# ---- arrays --------------------------------------------------------------------------------------------------------
+
+
+@intrinsic(prefer_literal=True)
+def steps(typing, first, step, m):
+    """m places: first, first + step, ..."""
+    shape = Vector(types.int64, 1, m.literal_value)
+
+    def codegen(context, builder, sig, args):
+        numbers = [builder.add(args[0], builder.mul(args[1], ir.Constant(_INT64, k))) for k in range(shape.m)]
+        return packed(builder, [_one(builder, x) for x in numbers], shape)
+
+    return shape(types.int64, types.int64, m), codegen
+
+
+def _pointers(context, builder, array_type, array, place_type, place, offset):
+    """Pointers to the elements at place + offset, one a place."""
+    data = context.make_array(array_type)(context, builder, array).data
+    places = [place]
+    if isinstance(place_type, Vector):
+        parts = unpacked(context, builder, place, place_type, place_type)
+        places = [builder.extract_element(part, ir.Constant(INT32, 0)) for part in parts]
+        places = [context.cast(builder, x, place_type.number, types.int64) for x in places]
+    return [builder.gep(builder.gep(data, [x]), [offset]) for x in places]
+
+
+def _place(kind):
+    return kind if isinstance(kind, Vector) else types.int64
+
+
+@intrinsic
+def at(typing, array, place, offset):
+    """The number there. Neither is below 0: numba would test for that."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load(*_pointers(context, builder, array, args[0], types.int64, *args[1:]))
+
+    return array.dtype(array, types.int64, types.int64), codegen
+
+
+@intrinsic(prefer_literal=True)
+def load(typing, array, place, offset, n):
+    """The n numbers from there on; a vector a place."""
+    place = _place(place)
+    shape = Vector(array.dtype, n.literal_value, getattr(place, "m", 1))
+
+    def codegen(context, builder, sig, args):
+        to, align = _lanes(shape.number, shape.n).as_pointer(), array.dtype.bitwidth // 8  # numpy promises no more
+        pointers = _pointers(context, builder, array, args[0], place, *args[1:3])
+        return packed(builder, [builder.load(builder.bitcast(p, to), align=align) for p in pointers], shape)
+
+    return shape(array, place, types.int64, n), codegen
+
+
+@intrinsic
+def store(typing, array, place, offset, x):
+    """The lanes of x go there; a vector a place."""
+    place = _place(place)
+
+    def codegen(context, builder, sig, args):
+        pointers = _pointers(context, builder, array, args[0], place, *args[1:3])
+        for pointer, part in zip(pointers, unpacked(context, builder, args[3], x, x), strict=True):
+            builder.store(part, builder.bitcast(pointer, part.type.as_pointer()), align=array.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, place, types.int64, x), codegen

@@ -1,0 +1,69 @@
+"""How to train: one rule and its numbers, checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from analysis.machine.arguments import check_count, is_number
+
+ALGORITHMS = ("cd", "pcd")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How to train: one rule, `algorithm`, and its numbers.
+
+    algorithm : "cd" (one hidden layer) or "pcd"
+    n_epochs : passes over the patterns
+    learning_rates : (first, last), log-spaced over the epochs
+    momentum : one value, or one an epoch
+    batch_size : patterns an update (1: online)
+    n_gibbs_steps : sweeps an update: k of CD-k, or steps of the persistent chains
+    n_chains : persistent chains (pcd)
+    n_mean_field_steps, tolerance : the end of mean field (pcd)
+    max_norm : cap of the Euclidean norm of a unit's synapses from below; None for none
+
+    Raises ValueError for an unknown rule and numbers out of range.
+    """
+
+    algorithm: str
+    n_epochs: int
+    learning_rates: tuple[float, float]
+    momentum: Sequence[float] | float = 0.0
+    batch_size: int = 1
+    n_gibbs_steps: int = 1
+    n_chains: int = 100
+    n_mean_field_steps: int = 10
+    tolerance: float = 1e-3
+    max_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.algorithm not in ALGORITHMS:
+            raise ValueError(f"algorithm: found {self.algorithm!r}, expected one of {list(ALGORITHMS)}")
+        for name in ("n_epochs", "batch_size", "n_gibbs_steps", "n_chains", "n_mean_field_steps"):
+            check_count(name, getattr(self, name))
+        rates = self.learning_rates
+        if np.shape(rates) != (2,) or not all(is_number(r) and 1e-9 <= r < np.inf for r in rates):
+            raise ValueError(f"learning_rates: found {rates!r}, expected (first, last), both at least 1e-9")
+        one = np.ndim(self.momentum) == 0
+        momenta = cast(Sequence[float], [self.momentum] * self.n_epochs if one else self.momentum)
+        if len(momenta) != self.n_epochs or not all(is_number(m) and 0 <= m <= 0.9999 for m in momenta):
+            raise ValueError(f"momentum: found {self.momentum!r}, expected one value in [0, 1), or one an epoch")
+        if not is_number(self.tolerance) or not self.tolerance >= 0:
+            raise ValueError(f"tolerance: found {self.tolerance!r}, expected a number of at least 0")
+        if self.max_norm is not None and not (is_number(self.max_norm) and self.max_norm > 0):
+            raise ValueError(f"max_norm: found {self.max_norm!r}, expected a positive number or None")
+
+    @property
+    def epochs(self) -> list[tuple[np.float32, np.float32]]:
+        """(learning rate, momentum) an epoch, float32; rounded first, since powers come from the C library."""
+        first, last = self.learning_rates
+        rates = np.geomspace(first, last, self.n_epochs)
+        momenta = np.broadcast_to(self.momentum, self.n_epochs)
+        return [(np.float32(round(float(r), 9)), np.float32(m)) for r, m in zip(rates, momenta)]
+
+    def n_updates(self, n_patterns: int) -> int:
+        """Parameter updates that the schedule makes on so many patterns."""
+        return self.n_epochs * -(-n_patterns // self.batch_size)
