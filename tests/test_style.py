@@ -45,7 +45,7 @@ def distance(a, b, sight):
 @pytest.mark.parametrize("name", [name for name in SIGHT if name != "grey print"])
 @pytest.mark.parametrize("together", [CRITERIA, CONTROLS, PROXIES], ids=["criteria", "controls", "proxies"])
 def test_curves_of_one_figure_differ_in_colour_to_every_eye(together, name):
-    colours = {key: style.STYLE[key][0] for key in together}
+    colours = {key: style.look(key)[0] for key in together}
     near = {(a, b): distance(colours[a], colours[b], name) for a, b in itertools.combinations(together, 2)}
     assert {pair: round(d, 1) for pair, d in near.items() if d < 10} == {}
 
@@ -53,7 +53,7 @@ def test_curves_of_one_figure_differ_in_colour_to_every_eye(together, name):
 @pytest.mark.parametrize("together", [CRITERIA, CONTROLS, PROXIES], ids=["criteria", "controls", "proxies"])
 def test_curves_of_one_figure_differ_in_marker_and_in_line_or_grey(together):
     for a, b in itertools.combinations(together, 2):
-        (colour_a, marker_a, line_a), (colour_b, marker_b, line_b) = style.STYLE[a], style.STYLE[b]
+        (colour_a, marker_a, line_a), (colour_b, marker_b, line_b) = style.look(a), style.look(b)
         assert marker_a != marker_b
         assert line_a != line_b or distance(colour_a, colour_b, "grey print") > 20, (a, b)
 

@@ -1,16 +1,17 @@
 """Panels draw the numbers of the dataset they get, in one look, and figures are the same bytes every time."""
 
-import inspect
-
-import fake_runs
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
 from analysis import claims
-from analysis.figures import fates, pictures, plotting, style
-from analysis.verdicts import effects, intervals
+from analysis.figures import curves, fates, pictures, proxies, style
+from analysis.figures.forest import forest
+from analysis.pruning import CRITERIA
+from analysis.verdicts import intervals
+from analysis.verdicts.names import words
 
 mpl.use("Agg")
 
@@ -27,85 +28,61 @@ def parts(datasets):
     return lambda number, experiment: claims.part(datasets[list(claims.CLAIMS)[number - 1]], experiment)
 
 
-PANELS = {
-    "loss_of_controls": (1, "patches", ("kl", "synapses")),
-    "units_left": (2, "digits", (2,)),
-    "synapses_a_unit": (2, "digits", (1,)),
-    "loss_of_criteria": (3, "digits", ("digit_quality", "pruned")),
-    "rank_frequency": (3, "patches", ("retrained",)),
-    "spectrum": (3, "patches", ("last",)),
-    "proxy_against_exact": (3, "patches", ("variance_fi", "exact_diagonal")),
-    "rank_correlations": (3, "patches", ("exact_first_eigenvector",)),
-    "samples_needed": (3, "patches", ("relative_error",)),
-    "class_shares": (3, "digits", ("random", "retrained")),
-    "diversity": (3, "digits", ("retrained",)),
-    "activity": (4, "digits", (1,)),
-    "cost_at_equal_function": (2, "digits", ("encoding_error", 0.02)),
-    "rank_agreement": (2, "digits", ("variance_fi", 2)),
-    "pruned_by_one_only": (2, "patches", ("variance_fi", 1)),
-}
 SPEC = {"layers": {"digits": [1, 2]}, "regressors": ["activity", "degree"], "ridge": 1.0}
-OF_UNITS = {
-    "trajectories": ("digits", ("activity", 1)),
-    "survivors_and_lost": ("digits", ("activity", 1)),
-    "what_units_tell": ("digits", ("input_information", "digit_information", 2)),
-    "causes_of_loss": ("digits", (1,)),
-    "survival_coefficients": ("digits", (SPEC,)),
-    "neighbours": ("patches", (1,)),
-    "disconnected_by_entropy": ("digits", ()),
+PANELS = {
+    curves.loss_of_controls: (1, "patches", ("kl", "synapses")),
+    curves.units_left: (2, "digits", (2,)),
+    curves.synapses_a_unit: (2, "digits", (1,)),
+    curves.loss_of_criteria: (3, "digits", ("digit_quality", "pruned")),
+    curves.rank_frequency: (3, "patches", ("retrained",)),
+    curves.class_shares: (3, "digits", ("random", "retrained")),
+    curves.diversity: (3, "digits", ("retrained",)),
+    curves.activity: (4, "digits", (1,)),
+    curves.cost_at_equal_function: (2, "digits", ("encoding_error", 0.02)),
+    proxies.spectrum: (3, "patches", ("last",)),
+    proxies.proxy_against_exact: (3, "patches", ("variance_fi", "exact_diagonal")),
+    proxies.rank_correlations: (3, "patches", ("exact_first_eigenvector",)),
+    proxies.samples_needed: (3, "patches", ("relative_error",)),
+    proxies.rank_agreement: (2, "digits", ("variance_fi", 2)),
+    proxies.pruned_by_one_only: (2, "patches", ("variance_fi", 1)),
+    fates.trajectories: (4, "digits", ("activity", 1)),
+    fates.survivors_and_lost: (4, "digits", ("activity", 1)),
+    fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
+    fates.causes_of_loss: (4, "digits", (1,)),
+    fates.survival_coefficients: (4, "digits", (SPEC,)),
+    fates.neighbours: (4, "patches", (1,)),
+    fates.disconnected_by_entropy: (4, "digits", ()),
+    pictures.importance_map: (2, "patches", ("weight", 1)),
 }
-MODULES = (plotting, fates, pictures)
 PICTURES = {
-    "information_matrix": (3, "patches", ()),
-    "importance_map": (2, "patches", ("weight", 1)),
-    "receptive_fields": (2, "patches", ("variance_fi", 3)),
-    "examples": (3, "digits", ("random", "last", "retrained")),
-    "lost_pixels": (4, "digits", ()),
-    "pixel_entropy": (4, "digits", ()),
+    pictures.information_matrix: (3, "patches", ()),
+    pictures.receptive_fields: (2, "patches", ("variance_fi", 3)),
+    pictures.lost_pixels: (4, "digits", ()),
+    pictures.pixel_entropy: (4, "digits", ()),
 }
 
 
-@pytest.mark.parametrize("name", PANELS)
-def test_panel_returns_its_axes_with_data_and_labels(name, parts, ax):
-    number, experiment, arguments = PANELS[name]
-    assert getattr(plotting, name)(parts(number, experiment), *arguments, ax) is ax
+@pytest.mark.parametrize("panel", [*PANELS, *PICTURES], ids=lambda f: f.__name__)
+def test_panel_returns_its_axes_with_data_and_labels(panel, parts, ax):
+    number, experiment, arguments = (PANELS | PICTURES)[panel]
+    assert panel(parts(number, experiment), *arguments, ax) is ax
     assert ax.has_data()
-    assert ax.get_xlabel()
-    assert ax.get_ylabel()
+    if panel in PANELS:
+        assert ax.get_xlabel()
+        assert ax.get_ylabel()
 
 
-@pytest.mark.parametrize("name", OF_UNITS)
-def test_panel_of_units_returns_its_axes_with_data_and_labels(name, parts, ax):
-    experiment, arguments = OF_UNITS[name]
-    assert getattr(fates, name)(parts(4, experiment), *arguments, ax) is ax
-    assert ax.has_data()
-    assert ax.get_xlabel()
-    assert ax.get_ylabel()
-
-
-@pytest.mark.parametrize("name", PICTURES)
-def test_picture_returns_its_axes_with_an_image(name, parts, ax):
-    number, experiment, arguments = PICTURES[name]
-    more = ("label",) if name == "examples" else ()
-    assert getattr(pictures, name)(parts(number, experiment), *arguments, ax, *more) is ax
-    assert len(ax.images) > 0
-
-
-def test_every_panel_has_a_test():
-    defined = {name for module in MODULES for name, f in vars(module).items() if _is_panel(module, f)}
-    assert defined == {*PANELS, *OF_UNITS, *PICTURES, "forest"}
-
-
-def _is_panel(module, thing):
-    if not inspect.isfunction(thing) or thing.__module__ != module.__name__ or thing.__name__.startswith("_"):
-        return False
-    return "ax" in inspect.signature(thing).parameters
+def test_examples_show_the_images_of_the_dataset(parts, ax):
+    part = parts(3, "digits")
+    pictures.examples(part, "random", "last", "retrained", ax, "label", n_images=1)
+    expected = part["example"].sel(criterion="random", shown="last", stage="retrained").isel(image=0)
+    np.testing.assert_array_equal(ax.images[0].get_array(), pictures.layout(expected.values, part))
 
 
 def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
     part = parts(3, "patches")
-    plotting.loss_of_criteria(part, "kl", "retrained", ax)
-    line = next(line for line in ax.lines if line.get_label() == effects.NAMES["random"])
+    curves.loss_of_criteria(part, "kl", "retrained", ax)
+    line = next(line for line in ax.lines if line.get_label() == words("random"))
     values = part["kl"].sel(criterion="random", stage="retrained")
     np.testing.assert_allclose(line.get_ydata(), values.mean("seed"), rtol=1e-6)
     synapses = part["n_synapses"].sum("synapse_layer").sel(criterion="random").mean("seed")
@@ -117,14 +94,14 @@ def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
 
 
 def test_controls_are_drawn_at_their_own_sessions(parts, ax):
-    plotting.loss_of_controls(parts(1, "digits"), "encoding_error", "hidden units", ax)
+    curves.loss_of_controls(parts(1, "digits"), "encoding_error", "hidden units", ax)
     points = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
-    assert points[effects.NAMES["pruned"]] == 4
-    assert points[effects.NAMES["random_sparse"]] == 2  # control sessions 1 and 3
+    assert points[words("pruned")] == 4
+    assert points[words("random_sparse")] == 2  # control sessions 1 and 3
 
 
 def test_machines_shrink_to_the_right(parts, ax):
-    plotting.units_left(parts(2, "patches"), 1, ax)
+    curves.units_left(parts(2, "patches"), 1, ax)
     assert ax.xaxis_inverted()
     assert ax.get_xscale() == "log"
 
@@ -153,13 +130,20 @@ def test_tiles_are_in_order_with_gaps():
     assert np.isnan(canvas[:, 2]).all()
 
 
-def test_criteria_and_controls_differ_without_colour():
-    conditions = [*fake_runs.config()["experiments"]["patches"]["criteria"], "variance_fi_w2"]
-    for names in (conditions, ["pruned", *fake_runs.config()["experiments"]["patches"]["controls"]]):
-        markers, dashes = zip(*[(style.STYLE[name][1], style.STYLE[name][2]) for name in names])
-        assert len(set(markers)) == len(names)
-        assert len({style.STYLE[name][0] for name in names}) == len(names)
-        assert len(set(zip(markers, map(str, dashes)))) == len(names)
+def test_a_criterion_of_ones_own_has_a_look_and_a_name_without_an_edit(ax):
+    colour, marker, _ = style.look("my_own")
+    assert (colour, marker) == style.look("my_own")[:2]
+    assert style.look("my_own") not in [(r.colour, r.marker, r.line) for r in CRITERIA.values()]
+    style.line([0, 1], np.ones((3, 2)), "my_own", ax)
+    assert ax.lines[0].get_label() == "my own"
+
+
+def test_a_matplotlibrc_changes_nothing():
+    style.theme()
+    expected = dict(mpl.rcParams)
+    mpl.rcParams.update({"axes.xmargin": 0.3, "savefig.bbox": "tight", "image.interpolation": "bilinear"})
+    style.theme()
+    assert dict(mpl.rcParams) == expected
 
 
 def test_text_is_at_least_8_points():
@@ -172,7 +156,7 @@ def test_one_legend_names_everything_once(parts):
     style.theme()
     figure, axes = plt.subplots(2)
     for ax, experiment in zip(axes, ("patches", "digits")):
-        plotting.units_left(parts(2, experiment), 1, ax)
+        curves.units_left(parts(2, experiment), 1, ax)
     style.legend(figure)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len(labels) == len(set(labels)) == 8
@@ -183,7 +167,7 @@ def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
     for folder in ("a", "b"):
         style.theme()
         figure, ax = plt.subplots()
-        plotting.units_left(parts(2, "patches"), 1, ax)
+        curves.units_left(parts(2, "patches"), 1, ax)
         assert style.save(figure, tmp_path / folder / "units.left") is figure  # a dot in the name is no suffix
         plt.close(figure)
     for suffix in (".svg", ".png"):
@@ -195,7 +179,7 @@ def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
 def test_forest_draws_right_of_the_line_what_holds(ax):
     columns = {"prediction": ["a", "b"], "effect": [0.6, 0.4], "low": [0.55, 0.3], "high": [0.7, 0.45]}
     more = {"threshold": [0.5, 0.5], "verdict": ["reproduced", "not reproduced"]}
-    plotting.forest(claims.pd.DataFrame(columns | more), ax)
+    forest(pd.DataFrame(columns | more), ax)
     above, below = (ax.lines[k].get_xdata() for k in (0, 2))
     assert min(above) > 0 > max(below)
 
