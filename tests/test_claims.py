@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
-from scipy import stats
 
 from analysis import claims
 from analysis.experiment import measures
@@ -173,15 +172,6 @@ def test_an_effect_of_exactly_the_threshold_is_not_reproduced():
     np.testing.assert_array_equal(table[["effect", "low", "high"]], 0)
 
 
-def test_effects_of_controls_are_those_put_in():
-    noise = np.linspace(-0.1, 0.1, 6)
-    table = claims.evaluate(claim_dataset(*controls_data(0.5, noise)))
-    assert len(table) == 4  # two controls, last session and mean
-    np.testing.assert_allclose(table["effect"], 0.5)
-    assert set(table["units"]) == {"nats"}
-    assert set(table["n_seeds"]) == {6}
-
-
 def test_a_seed_that_lost_no_unit_is_left_out():
     claim, parts, spec = losses_data(0.5, np.zeros(6))
     parts["digits"]["loss_cause_1"][:2] = 0
@@ -251,6 +241,8 @@ def test_the_table_adjusts_for_all_predictions_of_the_claim():
 def test_the_table_says_what_so_many_seeds_could_have_seen():
     effects_of_seeds = np.linspace(-0.4, 0.4, 6)
     table = claims.evaluate(claim_dataset(*controls_data(0.5, effects_of_seeds)))
+    np.testing.assert_allclose(table["effect"], 0.5)
+    assert (set(table["units"]), set(table["n_seeds"]), len(table)) == ({"nats"}, {6}, 4)  # two controls, last and mean
     expected = intervals.detectable(np.std(effects_of_seeds, ddof=1), 6)
     np.testing.assert_allclose(table["detectable"], expected, rtol=1e-5)
     assert set(tables.predictions(table)["visible"]) == {f"{expected:.2g}"}
@@ -272,13 +264,6 @@ def test_probability_above_counts_pairs():
     pairs = np.mean([(a > b) + (a == b) / 2 for a in x for b in y])
     assert survival.probability_above(x, y) == pytest.approx(pairs)
     assert np.isnan(survival.probability_above(x, y[:0]))
-
-
-def test_spearman_agrees_with_scipy():
-    rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 9, 50), rng.random(50)
-    assert measures.spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
-    assert np.isnan(measures.spearman(np.ones(5), y[:5]))
 
 
 def test_share_in_common_by_hand():
@@ -310,32 +295,21 @@ def test_a_control_made_at_one_session_is_judged_there_alone():
     assert others == [words("last"), words("mean")]
 
 
-@pytest.mark.parametrize("claim", claims.CLAIMS)
-def test_a_claim_dataset_survives_the_file_and_can_be_judged(claim, made_up_runs, tmp_path):
-    dataset = claims.collect(claim, made_up_runs, made_up_runs / "config.yaml")
-    claims.save(dataset, tmp_path / f"{claim}.nc")
-    loaded = claims.load(claim, tmp_path)
-    xr.testing.assert_identical(loaded, dataset)
-    table = claims.evaluate(loaded)
-    assert len(table) > 0
-    assert set(table["claim"]) == {claim}
-    assert set(table["verdict"]) <= {"reproduced", "mixed", "not reproduced"}
-
-
 @pytest.mark.parametrize("claim", claims.NOTEBOOKS)
-def test_a_claim_dataset_is_float32_with_prefixed_names_and_carries_its_config(claim, made_up_runs):
-    dataset = claims.collect(claim, made_up_runs, made_up_runs / "config.yaml")
+def test_a_claim_dataset_survives_its_file_and_the_same_runs_give_the_same_bytes(claim, made_up_runs, tmp_path):
+    for folder in ("a", "b"):
+        dataset = claims.collect(claim, made_up_runs, made_up_runs / "config.yaml")
+        claims.save(dataset, tmp_path / folder / f"{claim}.nc")
+    assert len({(tmp_path / folder / f"{claim}.nc").read_bytes() for folder in ("a", "b")}) == 1
+    assert len([*tmp_path.rglob("*.*")]) == 2  # nothing half written is left
+    xr.testing.assert_identical(claims.load(claim, tmp_path / "a"), dataset)
     assert all(v.dtype == np.float32 for v in dataset.data_vars.values() if v.dtype.kind == "f")
     assert all(str(name).startswith(("patches_", "digits_")) for name in {*dataset.variables, *dataset.dims})
     assert claims.settings(dataset) == yaml.safe_load((made_up_runs / "config.yaml").read_text())
-
-
-@pytest.mark.parametrize("claim", claims.NOTEBOOKS)
-def test_the_same_runs_give_the_same_bytes(claim, made_up_runs, tmp_path):
-    for name in ("a.nc", "b.nc"):
-        claims.save(claims.collect(claim, made_up_runs, made_up_runs / "config.yaml"), tmp_path / name)
-    assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
-    assert [p.name for p in sorted(tmp_path.iterdir())] == ["a.nc", "b.nc"]  # nothing half written is left
+    if claim in claims.CLAIMS:
+        table = claims.evaluate(dataset)
+        assert set(table["claim"]) == {claim}
+        assert set(table["verdict"]) <= {"reproduced", "mixed", "not reproduced"}
 
 
 def test_parts_hold_the_numbers_of_the_runs(made_up_runs):

@@ -146,12 +146,6 @@ def test_a_matplotlibrc_changes_nothing():
     assert dict(mpl.rcParams) == expected
 
 
-def test_text_is_at_least_8_points():
-    style.theme()
-    sizes = ("font.size", "axes.labelsize", "axes.titlesize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
-    assert all(mpl.rcParams[name] >= 8 for name in sizes)
-
-
 def test_one_legend_names_everything_once(parts):
     style.theme()
     figure, axes = plt.subplots(2)

@@ -1,7 +1,6 @@
 """Maps: cells are what they say, both budgets come out equal, and the atlas judges the numbers that it was given."""
 
 import copy
-import json
 
 import naive
 import numpy as np
@@ -11,7 +10,6 @@ import xarray as xr
 from analysis import claims, data, exact
 from analysis.__main__ import main
 from analysis.experiment import config, maps
-from analysis.experiment.controls import CONTROLS
 from analysis.files import whole
 from analysis.verdicts import maps as judged_maps
 
