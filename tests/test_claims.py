@@ -104,6 +104,7 @@ def cost_data(shift, noise):
     part = parts["patches"]
     part["n_units"] = part["n_units"] + np.array([9, 6, 3, 0])[:, None]
     loss = np.zeros((2, 6, 4, 2)) + np.array([0.3, 0.2, 0.35, 0.36])[:, None]
+    loss[..., 0] = 9.0  # right after pruning, where nobody looks
     part["kl"] = (("criterion", "seed", "session", "stage"), loss, {"units": "nats"})
     part = part.assign_coords(stage=["pruned", "retrained"])
     how = {"measure": {"patches": "kl"}, "margin": {"patches": 0.055}, "threshold": 0.0}
@@ -224,7 +225,7 @@ def test_cost_is_read_at_the_last_session_within_the_margin():
     _, parts, _ = cost_data(0.0, np.zeros(6))
     units, loss = comparisons.hidden_units(parts["patches"], "all").isel(criterion=0, seed=0), parts["patches"]["kl"]
     np.testing.assert_array_equal(units, [59, 56, 53, 50])
-    loss[1, 0] = np.array([0.3, 0.5, 0.4, 0.39])[:, None]  # |w| in seed 0: never within the margin again
+    loss[1, 0, :, 1] = [0.3, 0.5, 0.4, 0.39]  # |w| in seed 0: never within the margin again
     for margin, expected in ((0.01, 56), (0.055, 53), (0.07, 50)):
         cost = comparisons.at_equal_function(
             parts["patches"], comparisons.hidden_units(parts["patches"], "all"), "kl", margin
@@ -256,6 +257,12 @@ def test_equal_synapses_reads_the_smaller_run_between_its_sessions():
     part.attrs["reference"] = "variance_fi"
     difference = comparisons.at_equal_synapses(part, xr.DataArray(units, coords, tuple(coords)), "weight")
     np.testing.assert_allclose(difference.values, [[0, 60 - 50]], rtol=1e-6)  # the reference had 50 at 10^1.5
+
+
+def test_first_last_and_mean_are_over_the_sessions_that_they_name():
+    values = xr.DataArray([[8.0, 1, 3], [9, 2, 6]], {"session": [0, 1, 2]}, ("seed", "session"))
+    for session, expected in (("first", [8, 9]), ("last", [3, 6]), ("mean", [2, 4])):
+        np.testing.assert_array_equal(comparisons.at_session(values, session), expected)
 
 
 def test_probability_above_counts_pairs():

@@ -98,6 +98,8 @@ def test_controls_are_drawn_at_their_own_sessions(parts, ax):
     points = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
     assert points[words("pruned")] == 4
     assert points[words("random_sparse")] == 2  # control sessions 1 and 3
+    sizes = parts(1, "digits")["n_units"].sel(layer=[1, 2], condition="pruned").sum("layer").mean("seed")
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), sizes)
 
 
 def test_machines_shrink_to_the_right(parts, ax):

@@ -58,8 +58,10 @@ HERE = rows([1.0, 0.5, 0.05, -1.0], ["reproduced", "reproduced", "mixed", "not r
 
 
 def test_both_sizes_stand_side_by_side_with_the_side_of_the_threshold():
-    found = tables.both_sizes(HERE, rows([2.0, -0.5, 0.3, -2.0], ["mixed"] * 4, 1))
+    paper = rows([2.0, -0.5, 0.3, -2.0], ["mixed"] * 4, 1)
+    found = tables.both_sizes(HERE, paper)
     assert found["same side"].tolist() == ["yes", "no", "yes", "yes"]
+    assert tables.both_sizes(HERE, paper.assign(threshold=1.0))["same side"].tolist() == ["yes", "no", "no", "yes"]
     cells = ["x: p1", "0.500 [0.400, 0.600] nats", "reproduced", "-0.500 nats", "one seed", "no"]
     assert found.iloc[1].tolist() == cells
 
