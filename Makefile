@@ -6,7 +6,9 @@ CHECK = import ensurepip, sys, venv; v = sys.version_info[:2]; (3, 11) <= v <= (
 # What Snakemake, matplotlib and Jupyter remember stays in the checkout: the home folder may be to read only.
 IN_VENV = XDG_CACHE_HOME="$(CURDIR)/.cache" JUPYTER_RUNTIME_DIR="$(CURDIR)/.cache/jupyter" \
     IPYTHONDIR="$(CURDIR)/.cache/ipython" PATH="$(CURDIR)/.venv/bin:$$PATH"
-PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet install
+# Settings that would send an install somewhere else than into .venv. Those that name a mirror stay.
+HERE_ALONE = env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT -u PIP_REQUIRE_VIRTUALENV PIP_USER=0
+PIP = $(HERE_ALONE) .venv/bin/python -m pip --disable-pip-version-check --quiet install
 UV = .venv/bin/python -m uv --quiet --no-cache pip
 LOCK = --extra workflow --extra test --extra build --extra install --universal --python-version 3.11 --fork-strategy fewest
 LOCKED = --require-hashes --no-build-isolation --requirement requirements.txt
@@ -70,6 +72,12 @@ clean: ## remove the environment and everything git ignores but downloads and ru
 # uv takes a third of pip's time, but goes to PyPI alone: pip, which may know a mirror, is there for where that fails.
 # connection-pool exists as source only: the locked setuptools builds it, so nothing comes unhashed. On Python 3.14
 # immutables has no wheel either, and wants a C compiler: hence the order of PYTHON.
+# An environment knows its folder by name: that of a checkout that was moved, or copied, is made anew.
+ifneq ($(shell cat .venv/folder 2>/dev/null),$(CURDIR))
+.PHONY: moved
+.venv/locked: moved
+endif
+
 .venv/locked: requirements.txt
 	@found=; tried=; for python in $(PYTHON); do \
 	    why=$$("$$python" -c '$(CHECK)' 2>&1) && found=$$python && break; \
@@ -84,6 +92,7 @@ clean: ## remove the environment and everything git ignores but downloads and ru
 	sed -En '/^(packaging|setuptools|uv|wheel)==/,/[^\]$$/p' requirements.txt > .venv/build.txt
 	$(PIP) --require-hashes --requirement .venv/build.txt
 	$(UV) install --python .venv/bin/python --compile-bytecode $(LOCKED) || { echo "uv could not: pip will" >&2; $(PIP) $(LOCKED); }
+	@echo "$(CURDIR)" >.venv/folder
 	@touch $@
 
 .venv/project: .venv/locked pyproject.toml
