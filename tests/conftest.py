@@ -1,5 +1,6 @@
 """What all tests share."""
 
+from functools import cache
 from pathlib import Path
 
 import fake_runs
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import configuration
 
+from analysis import claims
 from analysis.figures import style
 from analysis.machine import graph
 
@@ -40,6 +42,12 @@ def made_up_runs(tmp_path_factory):
     fake_runs.write(folder, made)
     (folder / "config.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
     return folder
+
+
+@pytest.fixture(scope="session")
+def collected(made_up_runs):
+    """claim -> its dataset of the made-up runs; for reading."""
+    return cache(lambda claim: claims.collect(claim, made_up_runs, made_up_runs / "config.yaml"))
 
 
 @pytest.fixture

@@ -10,12 +10,11 @@ from analysis.figures import quality as panels
 from analysis.verdicts import quality
 
 mpl.use("Agg")
-CHECK = "05_model_quality"
 
 
 @pytest.fixture
-def dataset(made_up_runs):
-    return claims.collect(CHECK, made_up_runs, made_up_runs / "config.yaml")
+def dataset(collected):
+    return collected("05_model_quality").copy(deep=True)
 
 
 def row(dataset, check, experiment, session):

@@ -319,8 +319,8 @@ def test_a_claim_dataset_survives_its_file_and_the_same_runs_give_the_same_bytes
         assert set(table["verdict"]) <= {"reproduced", "mixed", "not reproduced"}
 
 
-def test_parts_hold_the_numbers_of_the_runs(made_up_runs):
-    part = claims.part(claims.collect("01_overproduction", made_up_runs, made_up_runs / "config.yaml"), "patches")
+def test_parts_hold_the_numbers_of_the_runs(collected, made_up_runs):
+    part = claims.part(collected("01_overproduction"), "patches")
     with xr.open_dataset(made_up_runs / "patches" / "reinitialised" / "2.nc", engine="h5netcdf") as run:
         expected = run["kl"].sel(session=3, stage="retrained").values.astype(np.float32)
     assert part["kl"].sel(condition="reinitialised", seed=2, session=3).values == expected
@@ -328,8 +328,8 @@ def test_parts_hold_the_numbers_of_the_runs(made_up_runs):
     assert part.attrs["reference"] == "variance_fi"
 
 
-def test_units_are_measured_before_the_pruning_that_decides_on_them(made_up_runs):
-    part = claims.part(claims.collect("04_neuron_loss", made_up_runs, made_up_runs / "config.yaml"), "patches")
+def test_units_are_measured_before_the_pruning_that_decides_on_them(collected, made_up_runs):
+    part = claims.part(collected("04_neuron_loss"), "patches")
     with xr.open_dataset(made_up_runs / "patches" / "variance_fi" / "1.nc", engine="h5netcdf") as run:
         before = run["unit_fisher_1"].sel(session=1).values
         cause = run["loss_cause_1"].sel(session=2).values
@@ -338,8 +338,8 @@ def test_units_are_measured_before_the_pruning_that_decides_on_them(made_up_runs
     np.testing.assert_array_equal(found["loss_cause_1"], cause)
 
 
-def test_what_the_first_session_takes_is_known_of_every_criterion(made_up_runs):
-    part = claims.part(claims.collect("04_neuron_loss", made_up_runs, made_up_runs / "config.yaml"), "digits")
+def test_what_the_first_session_takes_is_known_of_every_criterion(collected, made_up_runs):
+    part = claims.part(collected("04_neuron_loss"), "digits")
     with xr.open_dataset(made_up_runs / "digits" / "random" / "2.nc", engine="h5netcdf") as run:
         cause = run["loss_cause_2"].sel(session=1).values
     np.testing.assert_array_equal(part["first_loss_cause_2"].sel(criterion="random", seed=2), cause)
@@ -348,9 +348,9 @@ def test_what_the_first_session_takes_is_known_of_every_criterion(made_up_runs):
     )
 
 
-def test_a_dataset_of_other_code_other_runs_or_another_config_is_called_stale(made_up_runs, tmp_path):
+def test_a_dataset_of_other_code_other_runs_or_another_config_is_called_stale(collected, made_up_runs, tmp_path):
     path = made_up_runs / "config.yaml"
-    dataset = claims.collect("01_overproduction", made_up_runs, path)
+    dataset = collected("01_overproduction")
     assert claims.stale(dataset, path) == ["it, or a run of it, was made by other code"]
     fresh = dataset.assign_attrs(runs_code=json.dumps([provenance.fingerprint()]))
     assert claims.stale(fresh, path) == []
@@ -371,21 +371,14 @@ def test_one_run_of_other_code_makes_the_dataset_stale(made_up_runs, tmp_path):
     assert dataset.attrs["runs_code"] == '["fake", "older"]'
 
 
-def test_a_missing_run_is_named(made_up_runs, tmp_path):
+def test_what_is_missing_or_unknown_is_named(made_up_runs, tmp_path):
     with pytest.raises(ValueError, match=r"run: found no file .*0\.nc"):
         claims.collect("01_overproduction", tmp_path, made_up_runs / "config.yaml")
-
-
-def test_a_missing_claim_dataset_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"claim dataset: found no file .*02_weight_pruning\.nc"):
         claims.load("02_weight_pruning", tmp_path)
-
-
-def test_an_unknown_claim_is_refused(made_up_runs):
-    with pytest.raises(ValueError, match=r"claim: found '06_x', expected one of 01_overproduction"):
-        claims.collect("06_x", made_up_runs, made_up_runs / "config.yaml")
-    with pytest.raises(ValueError, match="claim: found '06_x'"):
-        claims.load("06_x")
+    for refused, arguments in ((claims.collect, ("06_x", tmp_path, "no.yaml")), (claims.load, ("06_x",))):
+        with pytest.raises(ValueError, match=r"claim: found '06_x', expected one of 01_overproduction"):
+            refused(*arguments)
 
 
 def test_root_is_found_from_a_folder_below(monkeypatch):

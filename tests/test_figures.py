@@ -16,16 +16,10 @@ from analysis.verdicts.names import words
 mpl.use("Agg")
 
 
-@pytest.fixture(scope="module")
-def datasets(made_up_runs):
-    """{claim: {experiment: part}} of made-up runs."""
-    return {name: claims.collect(name, made_up_runs, made_up_runs / "config.yaml") for name in claims.CLAIMS}
-
-
 @pytest.fixture
-def parts(datasets):
-    """Fresh parts: (claim number, experiment) -> Dataset."""
-    return lambda number, experiment: claims.part(datasets[list(claims.CLAIMS)[number - 1]], experiment)
+def parts(collected):
+    """Parts of made-up runs: (claim number, experiment) -> Dataset."""
+    return lambda number, experiment: claims.part(collected(list(claims.CLAIMS)[number - 1]), experiment)
 
 
 SPEC = {"layers": {"digits": [1, 2]}, "regressors": ["activity", "degree"], "ridge": 1.0}

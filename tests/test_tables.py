@@ -92,9 +92,9 @@ def beside(made_up_runs, tmp_path):
     return tmp_path
 
 
-def test_parts_stand_side_by_side_where_both_sizes_have_the_experiment(beside, made_up_runs):
+def test_parts_stand_side_by_side_where_both_sizes_have_the_experiment(beside, collected):
     paper, obeyed = claims.at_papers_size("01_overproduction", beside)
-    here = claims.collect("01_overproduction", made_up_runs, made_up_runs / "config.yaml")
+    here = collected("01_overproduction")
     both = claims.at_both_sizes(here, paper)
     assert [part.attrs["experiment"] for part in both] == ["digits, as above", "digits, the paper's size"]
     assert [part.attrs["dataset"] for part in both] == ["digits", "mnist"]
@@ -109,8 +109,8 @@ def test_the_configs_at_the_papers_size_write_beside_the_main_job():
         assert config.load(config.ROOT / "config" / f"{name}.yaml")["folder"] == "paper"
 
 
-def test_the_protocol_is_told_as_the_config_has_it(made_up_runs):
-    dataset = claims.collect("01_overproduction", made_up_runs, made_up_runs / "config.yaml")
+def test_the_protocol_is_told_as_the_config_has_it(collected):
+    dataset = collected("01_overproduction")
     told = tables.runs(dataset).set_index("experiment").loc["digits"]
     assert told.tolist() == ["16 and 10", 3, "53%", "10.4%", 3, "variance FI × w²"]
     told = tables.departures(dataset)
@@ -118,8 +118,8 @@ def test_the_protocol_is_told_as_the_config_has_it(made_up_runs):
         assert told[told["experiment"] == name].iloc[:, 1].tolist() == of["departures"]
 
 
-def test_sizes_are_those_of_the_last_session_that_all_machines_have(made_up_runs):
-    part = claims.part(claims.collect("01_overproduction", made_up_runs, made_up_runs / "config.yaml"), "digits")
+def test_sizes_are_those_of_the_last_session_that_all_machines_have(collected):
+    part = claims.part(collected("01_overproduction"), "digits")
     found = tables.sizes(part).set_index("digits").loc["random sparse"]
     last = part.sel(condition="random_sparse", session=3)
     assert found["synapses"] == f"{float(last['n_synapses'].sum('synapse_layer').mean()):,.0f}"
@@ -144,9 +144,9 @@ def test_what_the_first_session_takes_is_told_by_silence_before_it():
     ]
 
 
-def test_the_summary_says_the_same_in_all_its_forms(made_up_runs, tmp_path):
+def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
     for claim in claims.CLAIMS:
-        claims.save(claims.collect(claim, made_up_runs, made_up_runs / "config.yaml"), tmp_path / f"{claim}.nc")
+        claims.save(collected(claim), tmp_path / f"{claim}.nc")
     table = summary.write(tmp_path, tmp_path / "figures", tmp_path / "results")
     text, page = (tmp_path / "figures" / "claims.md").read_text(), (tmp_path / "results" / "claims.html").read_text()
     assert all(title in text and title in page for title in claims.CLAIMS.values())
