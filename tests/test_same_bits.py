@@ -18,16 +18,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-import yaml
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
+from analysis.experiment import config
+from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
 
 pytestmark = pytest.mark.slow
 
 FOLDERS = ("analysis", "config", "notebooks", "profiles", "report")
 FILES = ("Snakefile", "Makefile", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
-THREADS = ("overproduce=4", "run=2", "control=4", "proxy=2")
+THREADS = ("seeds_of_patches=4", "seeds_of_digits=2")
 ENVIRONMENT = ("versions", "package_version")  # attributes
 # An x86-64 of 2004 as far as numba, NumPy, BLAS (NumPy's and SciPy's) and the C library's exp and log can tell. fma
 # alone may use the processor's own: it is exact in software too, but makes training ten times slower.
@@ -107,11 +108,11 @@ def difference(a, b):
 def checkout(tmp_path_factory):
     """A copy with one seed; random and anti-FI pruning compute nothing that the others do not."""
     folder = copy_checkout(tmp_path_factory.mktemp("a checkout"))
-    smoke = yaml.safe_load((folder / "config" / "smoke.yaml").read_text())
+    smoke = config.load(folder / "config" / "smoke.yaml")
     for experiment in smoke["experiments"].values():
         experiment["n_seeds"] = 1
         experiment["criteria"] = [name for name in experiment["criteria"] if name not in ("random", "anti_fi")]
-    (folder / "config" / "smoke.yaml").write_text(yaml.safe_dump(smoke))
+    yamlfile.write(smoke, folder / "config" / "smoke.yaml")
     return folder
 
 
@@ -176,7 +177,7 @@ def test_the_comparison_names_the_run_and_what_is_not_the_same(reference, tmp_pa
 
 
 def test_no_bit_depends_on_threads_nor_on_the_order_of_jobs(checkout, reference):
-    """Two threads for some rules, four for others, two jobs or more at a time, in another order."""
+    """Two threads for one experiment, four for the other, two jobs or more at a time, in another order."""
     order = names(reference)
     last = order[-1].split("/")[0]
     first = [f"threads/data/runs/{name}" for name in order if name.startswith(last)]

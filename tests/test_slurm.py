@@ -8,9 +8,10 @@ import os
 import shutil
 
 import pytest
-import yaml
 from test_same_bits import copy_checkout, differences, make_runs, names
 
+from analysis.experiment import config
+from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
 
 SLURM = [str(ROOT / "tests" / "slurm.sh")]
@@ -27,12 +28,12 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     folder = copy_checkout(tmp_path_factory.mktemp("a checkout"))
-    smoke = yaml.safe_load((folder / "config" / "smoke.yaml").read_text())
+    smoke = config.load(folder / "config" / "smoke.yaml")
     for experiment in smoke["experiments"].values():
         experiment["n_seeds"] = 1
         experiment["criteria"] = [experiment["reference"], "weight"]
         experiment["controls"] = ["born_small_synapses"]
-    (folder / "config" / "smoke.yaml").write_text(yaml.safe_dump(smoke))
+    yamlfile.write(smoke, folder / "config" / "smoke.yaml")
     return folder
 
 
@@ -41,5 +42,5 @@ def test_runs_made_by_slurm_jobs_hold_the_same_bits(checkout):
     assert len(names(found)) == 11
     (log,) = (checkout / ".snakemake" / "log").glob("*.log")
     submitted = [line for line in log.read_text().splitlines() if "has been submitted with SLURM jobid" in line]
-    assert len(submitted) == 3  # the kernels, and a group of jobs a seed of each experiment
+    assert len(submitted) == 3  # the kernels, and a seed of each experiment
     assert differences(found, make_runs(checkout, "here")) == []

@@ -14,7 +14,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from analysis.files import provenance
@@ -22,6 +21,7 @@ from analysis.files import provenance
 OUTPUTS = ("data/*.nc", "figures/*", "figures/*/*", "notebooks/*.ipynb")
 OUTPUTS += (":!notebooks/*playground.ipynb",)  # which no rule makes: nbval compares it
 PAPERS = ("data/paper", "figures/paper")  # hours of runs: compared where they were made again
+_WORDS = ">([^<]*)<"  # of a picture, between its tags
 TOLERANCE = 1e-3  # points, of coordinates in vector figures
 EXECUTED = "results/notebooks"  # where the workflow leaves notebooks
 
@@ -78,9 +78,10 @@ def _compare(path, committed, pictures_too):
 def _same_picture(rebuilt, committed):
     """Whether two SVGs have the same text, and numbers that are as close as the processor leaves them."""
     a, b = (re.split(r"(?<![\w#.-])(-?\d+\.\d+)", text) for text in (rebuilt, committed))
-    if a[::2] != b[::2]:
+    if a[::2] != b[::2] or re.findall(_WORDS, rebuilt) != re.findall(_WORDS, committed):
         return False
-    return np.allclose(*(np.array(parts[1::2], dtype=float) for parts in (a, b)), rtol=0, atol=TOLERANCE)
+    moved = (abs(float(x) - float(y)) for x, y in zip(a[1::2], b[1::2]))
+    return all(distance <= TOLERANCE for distance in moved)
 
 
 def _compare_notebooks(rebuilt, committed, pictures_too):
@@ -142,12 +143,16 @@ def _moved(a, b, name):
 
 
 def _attributes_that_differ(rebuilt, committed):
-    names = sorted({k for k in rebuilt.attrs | committed.attrs if rebuilt.attrs.get(k) != committed.attrs.get(k)})
-    if "versions" not in names:
-        return names
-    a, b = (json.loads(d.attrs.get("versions", "{}")) for d in (rebuilt, committed))
-    libraries = [f"{k} {a.get(k)} (committed {b.get(k)})" for k in sorted(a | b) if a.get(k) != b.get(k)]
-    return [name for name in names if name != "versions"] + libraries
+    """Names; of versions, those of the libraries that have others."""
+    found = _differ(rebuilt.attrs, committed.attrs)
+    if "versions" in found:
+        a, b = (json.loads(dataset.attrs.get("versions", "{}")) for dataset in (rebuilt, committed))
+        found[found.index("versions") : found.index("versions") + 1] = [f"{k} {a.get(k)}" for k in _differ(a, b)]
+    return found
+
+
+def _differ(a, b):
+    return sorted(name for name in a | b if a.get(name) != b.get(name))
 
 
 def _git(root, *arguments):
