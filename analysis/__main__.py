@@ -6,6 +6,7 @@ import logging
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, NoReturn
 
 from analysis.files import whole
 
@@ -33,14 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _text(error: Exception, options: argparse.Namespace) -> str:
     """An error as one line."""
-    if getattr(error, "errno", None) in _FULL:
+    if isinstance(error, OSError) and error.errno in _FULL:
         where = getattr(options, "output", None) or getattr(options, "runs", ".")
         wanted = "room for it; make some, then the same command goes on from here"
         return f"output: found no room for {where} ({error.strerror}), expected {wanted}"
     return " ".join(str(error).split()) or "found no memory left, expected some; close other programs"
 
 
-def seed(options):
+def seed(options: argparse.Namespace) -> None:
     from analysis.experiment import conditions
 
     _settings(options)
@@ -48,7 +49,7 @@ def seed(options):
     conditions.make_missing(options.loaded, *arguments)
 
 
-def one(options):
+def one(options: argparse.Namespace) -> None:
     """A condition, from a file of any name to another."""
     from analysis.experiment import conditions
     from analysis.files import netcdf
@@ -61,9 +62,9 @@ def one(options):
         "proxy": lambda: conditions.fisher(settings),
         "quality": lambda: conditions.quality_of(settings),
     }[options.name]()
-    path = getattr(options, "machine", None) or getattr(options, "reference", None)
-    source = path and netcdf.read(path)
+    path, source = getattr(options, "machine", None) or getattr(options, "reference", ""), None
     if path:
+        source = netcdf.read(path)
         names = ("bias_0", "state_0") if options.name == "run" else ("loss_cause_0", "session")
         netcdf.check(source, path, names, {"experiment": options.experiment, "seed": options.seed})
     attrs = conditions.attributes(options.loaded, options.experiment, options.seed, condition)
@@ -71,7 +72,7 @@ def one(options):
     conditions.make(condition, settings, options.seed, source, Path(options.output), attrs, every)
 
 
-def map_cells(options):
+def map_cells(options: argparse.Namespace) -> None:
     from analysis.experiment import config, maps
 
     dataset = maps.make(*config.load_maps(options.config), options.map, options.job, options.seed)
@@ -79,27 +80,27 @@ def map_cells(options):
     _LOG.info("wrote %s", options.output)
 
 
-def collect_maps(options):
+def collect_maps(options: argparse.Namespace) -> None:
     from analysis.verdicts import maps
 
     whole.write(maps.collect_maps(options.runs, options.config), options.output)
 
 
-def compile_kernels(options):
+def compile_kernels(options: argparse.Namespace) -> None:
     from analysis.workflow import compilation
 
     compilation.compile_all()
     Path(options.output).write_text("kernels compiled\n")
 
 
-def summary(options):
+def summary(options: argparse.Namespace) -> None:
     from analysis.workflow import summary
 
     summary.write(*(Path(folder) for folder in (options.data, options.figures, options.results)))
     print((Path(options.figures) / "claims.md").read_text())
 
 
-def verify(options):
+def verify(options: argparse.Namespace) -> None:
     from analysis.workflow import verify
 
     found = verify.compare()
@@ -108,13 +109,13 @@ def verify(options):
         raise ValueError("verify: found outputs that are not as committed (above), expected the same values")
 
 
-def times(options):
+def times(options: argparse.Namespace) -> None:
     from analysis.workflow import times
 
     print(times.text(times.table(options.logs)))
 
 
-def _settings(options):
+def _settings(options: argparse.Namespace) -> dict:
     """The settings of the experiment that the options name, refused where they are too large; the config is kept."""
     from analysis.experiment import config
     from analysis.experiment.protocol import check_sizes
@@ -125,7 +126,7 @@ def _settings(options):
     return settings
 
 
-def _check_output(path):
+def _check_output(path: Path) -> None:
     """Refuse a file that can't be written before it is computed."""
     if path.is_dir():
         raise ValueError(f"output: found a directory {path}, expected the name of a file to write")
@@ -140,10 +141,10 @@ def _check_output(path):
 
 
 class _Parser(argparse.ArgumentParser):
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)  # examples keep their lines
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """One line, as for every other error."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
@@ -163,23 +164,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _seed(text):
+def _seed(text: str) -> int:
     if not text.isdecimal() or int(text) >= 2**64:
         raise argparse.ArgumentTypeError(f"found {text}, expected an integer from 0 to 2^64 - 1")
     return int(text)
 
 
-def _seconds(text):
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
+def _seconds(text: str) -> float:
+    if not text.replace(".", "", 1).isdecimal():
         raise argparse.ArgumentTypeError(f"found {text}, expected a number of seconds, 0 or more")
-    return seconds
+    return float(text)
 
 
-def _default(value, text):
+def _default(value: Any, text: str) -> dict:
     return {"required": False, "default": value, "help": f"{text} (default: %(default)s)"}
 
 

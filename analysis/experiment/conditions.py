@@ -54,7 +54,7 @@ def overproduced() -> Condition:
 def pruned_by(entry: str) -> Condition:
     """The over-produced machine, pruned session by session by the criterion of an entry of the config."""
 
-    def run(settings, seed, source, done):
+    def run(settings: dict, seed: int, source: xr.Dataset, done: xr.Dataset | None) -> Iterator[xr.Dataset]:
         return protocol.prune_sessions(settings, entry, seed, source, progress=True, done=done)
 
     return Condition(label(entry), f"{{}} pruned by {label(entry)}", OVERPRODUCED, LIFE, entry, run)
@@ -63,7 +63,7 @@ def pruned_by(entry: str) -> Condition:
 def control(name: str, settings: dict) -> Condition:
     """Machines of the sizes that the reference run reached, made in another way."""
 
-    def run(settings, seed, source, done):
+    def run(settings: dict, seed: int, source: xr.Dataset, done: xr.Dataset | None) -> Iterator[xr.Dataset]:
         if missing := sorted(set(settings["control_sessions"]) - set(source["session"].values.tolist())):
             raise ValueError(f"reference: found no sessions {missing}, expected a run by this config")
         return controls.control_sessions(settings, name, seed, source, progress=True, done=done)
@@ -85,12 +85,14 @@ def quality_of(settings: dict) -> Condition:
     return _after_reference("quality", "{}, likelihood and convergence", settings, ("quality",), run)
 
 
-def _after_reference(name, title, settings, more, run):
+def _after_reference(name: str, title: str, settings: dict, more: tuple[str, ...], run: Callable) -> Condition:
     entry = protocol.reference_entry(settings)
     return Condition(name, title, label(entry), (*LIFE, "reference", *more), entry, run)
 
 
-def _at_once(function, settings, seed, source, done):
+def _at_once(
+    function: Callable, settings: dict, seed: int, source: xr.Dataset | None, done: xr.Dataset | None
+) -> Iterator[xr.Dataset]:
     """As a run of sessions, for what is one dataset."""
     if done is None:
         yield function(settings, seed, source)
@@ -149,7 +151,7 @@ def attributes(config: dict, experiment: str, seed: int, condition: Condition) -
     return provenance.attributes(config, **more)
 
 
-def _is_made(path, condition, attrs):
+def _is_made(path: Path, condition: Condition, attrs: dict) -> bool:
     """Whether the file is there, whole, and made alike."""
     try:
         return path.exists() and _alike(condition.reads, netcdf.read(path).attrs, attrs)
@@ -158,12 +160,12 @@ def _is_made(path, condition, attrs):
         return False
 
 
-def _alike(reads, found, wanted):
+def _alike(reads: tuple[str, ...], found: dict, wanted: dict) -> bool:
     """Whether both are attributes of the same code, data and settings, as far as they move bits."""
     return _made_by(found, reads) == _made_by(wanted, reads)
 
 
-def _made_by(attrs, reads):
+def _made_by(attrs: dict, reads: tuple[str, ...]) -> tuple[list, list]:
     settings = json.loads(attrs.get("config", "{}")).get("experiments", {}).get(attrs.get("experiment"), {})
     names = ("code_fingerprint", "experiment", "condition", "seed", "data", "criterion_sha256")
     return [attrs.get(name) for name in names], [settings.get(key) for key in reads]

@@ -8,7 +8,7 @@ the session: pretraining, training and one retraining a session. Source: Scholl,
 doi:10.1371/journal.pcbi.1009458, and as stated below.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -46,12 +46,19 @@ class Control:
         return self.function(*arguments)
 
 
-def control_run(settings, name, seed, reference, progress=False):
+def control_run(settings: dict, name: str, seed: int, reference: xr.Dataset, progress: bool = False) -> xr.Dataset:
     """Machines of the reference run's sizes, session by session, with as many updates. Errors as `control_sessions`."""
     return join(control_sessions(settings, name, seed, reference, progress))
 
 
-def control_sessions(settings, name, seed, reference, progress=False, done=None):
+def control_sessions(
+    settings: dict,
+    name: str,
+    seed: int,
+    reference: xr.Dataset,
+    progress: bool = False,
+    done: xr.Dataset | None = None,
+) -> Iterator[xr.Dataset]:
     """The control session by session: yields a dataset each, as `protocol.prune_sessions` does.
 
     Raises ValueError for an unknown control.

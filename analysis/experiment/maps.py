@@ -16,8 +16,9 @@ epochs of each of its schedules is multiplied by
 and rounded to whole epochs, at least one; what that came to is recorded.
 """
 
+from collections.abc import Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -29,6 +30,7 @@ from analysis.experiment.controls import CONTROLS
 from analysis.experiment.measures import stable, variable
 from analysis.files import provenance
 from analysis.machine import exact, likelihood
+from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
 from analysis.machine.training import Schedule
 
@@ -46,22 +48,22 @@ class Cell(NamedTuple):
     controls: dict
 
     @property
-    def start(self):
+    def start(self) -> int:
         """Units in the last hidden layer of the machine that is pruned."""
         return round(self.final * self.growth)
 
     @property
-    def fraction(self):
+    def fraction(self) -> float:
         """Of the synapses a session."""
         return round(1 - self.growth ** (-1 / self.sessions), 9)  # the power's last bits are the C library's
 
 
-def cells(described):
+def cells(described: dict) -> list[Cell]:
     """The cells of a map: all combinations of each of its grids; a cell of several grids has the controls of all.
 
     Raises ValueError for a start size that is no whole number, and for a control that can't have the budget.
     """
-    found = {}
+    found: dict[tuple, dict] = {}
     for grid in described["grids"]:
         for place in product(*(grid[axis] for axis in ("final", "growth", "sessions", "epochs"))):
             controls = found.setdefault(place, {budget: [] for budget in BUDGETS})
@@ -73,7 +75,7 @@ def cells(described):
     return made
 
 
-def jobs(described):
+def jobs(described: dict) -> list[str]:
     """Names of a map's jobs a seed: `all`, or the start sizes, where each is a job of its own."""
     if described["jobs"] == "seed":
         return ["all"]
@@ -95,7 +97,7 @@ def make(config: dict, protocol_config: dict, name: str, job: str, seed: int) ->
     return dataset.assign_attrs(provenance.attributes(config, **more))
 
 
-def run(described, settings, job, seed, progress=False):
+def run(described: dict, settings: dict, job: str, seed: int, progress: bool = False) -> xr.Dataset:
     """The cells of a job: loss, size and work of every condition, dims (cell, budget, condition), NaN where not run.
 
     loss is what the experiment measures: exact KL, or the encoding error. Where the map has `annealing` there is also
@@ -118,7 +120,7 @@ def run(described, settings, job, seed, progress=False):
     return xr.concat(found, "cell")
 
 
-def cell_settings(settings, cell):
+def cell_settings(settings: dict, cell: Cell) -> dict:
     """The experiment's settings with the cell's sizes and lengths; a run measures nothing on its way."""
     machine = settings["machine"] | {"hidden": [*settings["machine"]["hidden"][:-1], cell.start]}
     pruning = {"n_sessions": cell.sessions, "fraction": cell.fraction}
@@ -126,10 +128,10 @@ def cell_settings(settings, cell):
     return stretch(of, cell.epochs)
 
 
-def stretch(settings, factor):
+def stretch(settings: dict, factor: float) -> dict:
     """Every schedule with factor times the epochs, rounded, at least one; a list of momenta is stretched with them."""
 
-    def longer(schedule):
+    def longer(schedule: dict) -> dict:
         before = schedule["n_epochs"]
         n_epochs, momentum = max(1, int(np.floor(factor * before + 0.5))), schedule["momentum"]
         if isinstance(momentum, list):
@@ -140,7 +142,9 @@ def stretch(settings, factor):
     return settings | changed | {"pretraining": [longer(schedule) for schedule in settings["pretraining"]]}
 
 
-def work(settings, n_patterns, developed, retrained):
+def work(
+    settings: dict, n_patterns: int, developed: Sequence[int], retrained: Sequence[Sequence[int]]
+) -> tuple[int, int]:
     """(updates, synapse-updates) of a training: how many, and the sum over them of the synapses that they change.
 
     developed : synapses a layer while pretrained and trained; retrained : the same of each retraining. An update of
@@ -153,7 +157,7 @@ def work(settings, n_patterns, developed, retrained):
     return updates, changes + again * sum(sum(synapses) for synapses in retrained)
 
 
-def _check_cell(cell):
+def _check_cell(cell: Cell) -> None:
     if cell.start != cell.final * cell.growth:
         raise ValueError(f"growth: found {cell.growth}, expected one that makes {cell.final} units a whole number")
     for name in cell.controls[BUDGETS[1]]:
@@ -162,7 +166,7 @@ def _check_cell(cell):
             raise ValueError(f"synapse_updates: found {name}, expected {expected}")
 
 
-def _cell(settings, cell, seed, patterns, large):
+def _cell(settings: dict, cell: Cell, seed: int, patterns: xr.Dataset, large: xr.Dataset) -> xr.Dataset:
     """The pruned machine and the controls of one cell."""
     pruned = protocol.prune_run(settings, protocol.reference_entry(settings), seed, large)
     train, last = patterns["train"].values, cell.sessions
@@ -184,7 +188,9 @@ def _cell(settings, cell, seed, patterns, large):
     return _table(rows, settings)
 
 
-def _measure(settings, machine, patterns, done, seed):
+def _measure(
+    settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, done: tuple[int, int], seed: int
+) -> dict[str, Any]:
     """Losses, sizes and work of a machine."""
     if "kl" in settings["loss"]:
         loss = exact.kl_divergence(patterns["train"].values, machine)
@@ -201,7 +207,7 @@ def _measure(settings, machine, patterns, done, seed):
     return found
 
 
-def _table(rows, settings):
+def _table(rows: dict, settings: dict) -> xr.Dataset:
     units = "nats" if "kl" in settings["loss"] else "fraction"
     described = {
         "loss": ("KL(data || model), exact" if units == "nats" else "encoding error", units),

@@ -30,7 +30,7 @@ def variable(dims: str | tuple, values: Any, long_name: str, units: str, **attrs
     return dims, values, {"long_name": long_name, "units": units} | attrs
 
 
-def rank_probabilities(log_probabilities, ranks):
+def rank_probabilities(log_probabilities: np.ndarray, ranks: ArrayLike) -> np.ndarray:
     """P(pattern of rank r): the r-th largest of exp(log_probabilities), rank 1 the most probable.
 
     log_probabilities : (n_patterns,), nats. ranks : (n_ranks,), integers from 1 to n_patterns. Returns (n_ranks,).
@@ -42,7 +42,7 @@ def rank_probabilities(log_probabilities, ranks):
     return np.exp(np.sort(log_probabilities)[::-1][ranks - 1])
 
 
-def data_rank_probabilities(patterns, ranks):
+def data_rank_probabilities(patterns: ArrayLike, ranks: ArrayLike) -> np.ndarray:
     """Share of the patterns that are the r-th most frequent one; 0 where fewer than r patterns differ.
 
     patterns : (n_patterns, n_units), values in {0, 1}. ranks : (n_ranks,), integers >= 1. Returns (n_ranks,).
@@ -55,7 +55,9 @@ def data_rank_probabilities(patterns, ranks):
     return sorted_counts[ranks - 1] / counts.sum()
 
 
-def encoding_error(train_features, train_label, test_features, test_label):
+def encoding_error(
+    train_features: np.ndarray, train_label: np.ndarray, test_features: np.ndarray, test_label: np.ndarray
+) -> float:
     """Share of test patterns whose class multinomial logistic regression gets wrong.
 
     features : (n_patterns, n_features), values in [0, 1], such as the mean field of the last layer.
@@ -66,7 +68,7 @@ def encoding_error(train_features, train_label, test_features, test_label):
     return float(np.mean(classifier.predict(features) != labels))
 
 
-def raw_pixel_classifier(features, labels):
+def raw_pixel_classifier(features: ArrayLike, labels: ArrayLike) -> Any:
     """argmin_W sum_n - log P(label_n | W features_n) + |W|^2 / (2 C): multinomial logistic regression, fitted.
 
     Returns scikit-learn's LogisticRegression (L-BFGS) behind the features' centring, which leaves the optimum where it
@@ -82,18 +84,18 @@ def raw_pixel_classifier(features, labels):
     return classifier.fit(features, labels)
 
 
-def digit_quality(classifier, images):
+def digit_quality(classifier: Any, images: np.ndarray) -> float:
     """< max_c P(c | image) >: mean probability of the winning class. images : (n_images, n_pixels), in [0, 1]."""
     return float(classifier.predict_proba(np.asarray(images, dtype=np.float64)).max(axis=1).mean())
 
 
-def class_share(classifier, images):
+def class_share(classifier: Any, images: np.ndarray) -> np.ndarray:
     """Share of the images that each class wins: (n_classes,), in the order of classifier.classes_, sum 1."""
     winners = classifier.predict(np.asarray(images, dtype=np.float64))
     return np.mean(winners[:, None] == classifier.classes_, axis=0)
 
 
-def input_information(p):
+def input_information(p: np.ndarray) -> np.ndarray:
     """I(h; v) = H(<p>) - <H(p)>, in nats a unit: what a binary unit tells about its input.
 
     p : (n_patterns, n_units), P(h = 1 | v) for each pattern. Returns (n_units,), from 0 to log 2. Raises ValueError
@@ -103,7 +105,7 @@ def input_information(p):
     return np.maximum(entropy(p.mean(axis=0)) - entropy(p).mean(axis=0), 0.0)
 
 
-def label_information(p, labels):
+def label_information(p: np.ndarray, labels: ArrayLike) -> np.ndarray:
     """I(h; c) = H(<p>) - sum_c P(c) H(<p>_c), in nats a unit: what a binary unit tells about the class.
 
     p : (n_patterns, n_units), P(h = 1 | v); labels : (n_patterns,). <p>_c is the mean over the patterns of class c,
@@ -120,7 +122,7 @@ def label_information(p, labels):
     return np.maximum(entropy(p.mean(axis=0)) - given_class, 0.0)
 
 
-def lifetime_sparseness(p):
+def lifetime_sparseness(p: np.ndarray) -> np.ndarray:
     """S = (1 - <p>^2 / <p^2>) / (1 - 1 / n), means over n patterns: how rarely, and then how strongly, a unit responds.
 
     p : (n_patterns, n_units), response of each unit to each pattern, here P(h = 1 | v). Returns (n_units,), from 0
@@ -136,7 +138,7 @@ def lifetime_sparseness(p):
     return np.clip((1.0 - ratio) / (1.0 - 1.0 / len(p)), 0.0, 1.0)
 
 
-def pixel_tuning(p, patterns):
+def pixel_tuning(p: np.ndarray, patterns: ArrayLike) -> np.ndarray:
     """T_j = max_i |Corr(p_j, v_i)| over patterns: how well one pixel alone predicts a unit's response.
 
     p : (n_patterns, n_units), P(h = 1 | v); patterns : (n_patterns, n_pixels), values in {0, 1}. Returns (n_units,),
@@ -154,7 +156,7 @@ def pixel_tuning(p, patterns):
     return np.minimum(np.abs(correlation).max(axis=1), 1.0)
 
 
-def spearman(x, y):
+def spearman(x: np.ndarray, y: np.ndarray) -> float:
     """Correlation of ranks; NaN where either is constant."""
     from scipy.stats import rankdata  # takes as long to import as all else: most runs need no rank
 
@@ -163,28 +165,28 @@ def spearman(x, y):
     return float(x @ y / norm) if norm > 0 else np.nan
 
 
-def share_in_common(x, y, fraction=0.5):
+def share_in_common(x: np.ndarray, y: np.ndarray, fraction: float = 0.5) -> float:
     """|lowest by x and lowest by y| / n, n = the `fraction` of all; NaN for none. Ties by position, as in pruning."""
     n = int(fraction * len(x))
     lowest = (set(np.argsort(z, kind="stable")[:n].tolist()) for z in (x, y))
     return len(set.intersection(*lowest)) / n if n else np.nan
 
 
-def _check_ranks(ranks):
+def _check_ranks(ranks: ArrayLike) -> np.ndarray:
     ranks = np.atleast_1d(ranks)
     if ranks.size == 0 or not np.issubdtype(ranks.dtype, np.integer) or ranks.min() < 1:
         raise ValueError(f"ranks: found {ranks}, expected integers from 1 (the most probable pattern)")
     return ranks
 
 
-def _check_probabilities(p):
+def _check_probabilities(p: np.ndarray) -> np.ndarray:
     p = np.asarray(p, dtype=np.float64)
     if p.ndim != 2 or p.shape[0] == 0 or not (p.min() >= 0 and p.max() <= 1):
         raise ValueError(f"p: found shape {p.shape}, expected (n_patterns, n_units) of probabilities in [0, 1]")
     return p
 
 
-def _check_labelled(name, features, labels):
+def _check_labelled(name: str, features: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     features, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(

@@ -7,7 +7,10 @@ Every function returns one xarray.Dataset, a pure function of (settings, seed) a
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, protocols for image patches and for digits.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
+import xarray as xr
 
 from analysis import data, pruning
 from analysis.experiment import record
@@ -20,7 +23,7 @@ from analysis.machine.sampling import awake, sample
 from analysis.machine.training import Schedule, pretrain_greedily, train
 
 
-def overproduce(settings, seed, progress=False):
+def overproduce(settings: dict, seed: int, progress: bool = False) -> xr.Dataset:
     """The large machine of an experiment, trained, and samples of its activity: the start of every run of this seed."""
     patterns = data.load(settings["dataset"])["train"].values
     machine = initial_machine(settings, patterns, seed)
@@ -31,12 +34,19 @@ def overproduce(settings, seed, progress=False):
     return machine.to_dataset().assign(samples)
 
 
-def prune_run(settings, name, seed, overproduced, progress=False):
+def prune_run(settings: dict, name: str, seed: int, overproduced: xr.Dataset, progress: bool = False) -> xr.Dataset:
     """Sessions of (score, prune, retrain) of an over-produced machine by one criterion: the run dataset."""
     return join(prune_sessions(settings, name, seed, overproduced, progress))
 
 
-def prune_sessions(settings, name, seed, overproduced, progress=False, done=None):
+def prune_sessions(
+    settings: dict,
+    name: str,
+    seed: int,
+    overproduced: xr.Dataset,
+    progress: bool = False,
+    done: xr.Dataset | None = None,
+) -> Iterator[xr.Dataset]:
     """The run session by session: yields a dataset each, from the first on, or from the one after those in `done`.
 
     The bits are the same wherever it begins, since every random number is a function of seed and position.
@@ -44,7 +54,7 @@ def prune_sessions(settings, name, seed, overproduced, progress=False, done=None
     score, patterns = pruning.criterion(name), data.load(settings["dataset"])
     train_patterns = patterns["train"].values
 
-    def asleep_and_scored(machine, session):
+    def asleep_and_scored(machine: BoltzmannMachine, session: int) -> tuple[Samples, list[np.ndarray]]:
         states = _fallen_asleep(settings, machine, train_patterns, session, seed, overproduced)
         seen = activity(settings, machine, train_patterns, states)
         return states, score(machine, seen, derive(seed, score.name, session))
@@ -71,7 +81,9 @@ def prune_sessions(settings, name, seed, overproduced, progress=False, done=None
         yield run.session(session, *both, kept, importance, pruned.causes)
 
 
-def _fallen_asleep(settings, machine, patterns, session, seed, overproduced):
+def _fallen_asleep(
+    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, session: int, seed: int, overproduced: xr.Dataset
+) -> Samples:
     """Samples before the first session are those of the over-produced machine's file."""
     if session == 0:
         layers = [overproduced[f"state_{layer}"].values for layer in range(len(machine.n_units))]
@@ -79,7 +91,7 @@ def _fallen_asleep(settings, machine, patterns, session, seed, overproduced):
     return spontaneous(settings, machine, patterns, derive(seed, "sleep", session))
 
 
-def check_sizes(settings):
+def check_sizes(settings: dict) -> None:
     """Raise ValueError for machines and samples that memory can't hold, before anything is trained."""
     n_units = (data.load(settings["dataset"]).sizes["pixel"], *settings["machine"]["hidden"])
     n_synapses = sum(n * m for n, m in zip(n_units, n_units[1:]))
@@ -92,13 +104,15 @@ def check_sizes(settings):
         check_memory("training/n_chains", n_chains, n_chains * sum(n_units) // 8)
 
 
-def initial_machine(settings, patterns, seed):
+def initial_machine(settings: dict, patterns: np.ndarray, seed: int) -> BoltzmannMachine:
     """The large machine of an experiment before it learns anything. patterns : (n_patterns, n_0), binary."""
     n_units, masks = (patterns.shape[1], *settings["machine"]["hidden"]), initial_masks(settings, patterns.shape[1])
     return new_machine(settings, n_units, masks, patterns, derive(seed, "overproduced"))
 
 
-def new_machine(settings, n_units, masks, patterns, seed):
+def new_machine(
+    settings: dict, n_units: Sequence[int], masks: Sequence[np.ndarray] | None, patterns: np.ndarray, seed: int
+) -> BoltzmannMachine:
     """A machine with the experiment's initial values: weights ~ N(0, weight_std^2), biases as the config says.
 
     patterns : (n_patterns, n_units[0]), whose means give the visible biases where the config asks for it
@@ -111,7 +125,9 @@ def new_machine(settings, n_units, masks, patterns, seed):
     return BoltzmannMachine.random(n_units, seed, initial["weight_std"], visible, initial["hidden_bias"], masks)
 
 
-def develop(settings, machine, patterns, n_sessions, seed, progress=False):
+def develop(
+    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, n_sessions: int, seed: int, progress: bool = False
+) -> BoltzmannMachine:
     """Greedy pretraining where the config has it, training, then the retraining of n_sessions sessions.
 
     patterns : (n_patterns, n_visible), values in {0, 1}
@@ -125,13 +141,17 @@ def develop(settings, machine, patterns, n_sessions, seed, progress=False):
     return machine
 
 
-def retrain(settings, machine, patterns, session, seed, progress=False):
+def retrain(
+    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, session: int, seed: int, progress: bool = False
+) -> BoltzmannMachine:
     """The training that follows a pruning session, on patterns (n_patterns, n_visible)."""
     sub_seed = derive(seed, "retraining", session)
     return train(machine, patterns, Schedule(**settings["retraining"]), sub_seed, progress)
 
 
-def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
+def spontaneous(
+    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, seed: int, chains: str = "n_chains"
+) -> Samples:
     """Samples of the machine's own activity ("sleep").
 
     Chains fall asleep where the config's `start` says: awake, with a pattern each in the visible layer (data), or with
@@ -143,18 +163,20 @@ def spontaneous(settings, machine, patterns, seed, chains="n_chains"):
     return sample(machine, samples[chains], samples["n_steps"], seed, start)
 
 
-def activity(settings, machine, patterns, states):
+def activity(
+    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, states: Sequence[np.ndarray]
+) -> pruning.Activity:
     """What criteria see: the samples asleep and, where one asks, what hidden units do awake, with the patterns."""
     return pruning.Activity(states, lambda: record.views(settings, machine, patterns))
 
 
-def reference_entry(settings):
+def reference_entry(settings: dict) -> str:
     """The entry of `criteria` that the reference, a label, names: for a criterion of one's own they differ."""
     label = settings["reference"]
     return next((entry for entry in settings["criteria"] if pruning.label(entry) == label), label)
 
 
-def initial_masks(settings, n_visible):
+def initial_masks(settings: dict, n_visible: int) -> list[np.ndarray]:
     """Masks before pruning: square receptive fields, clipped at the border, where the config has them; else full.
 
     receptive_field k: the first hidden layer has one unit a pixel, which sees k x k pixels around it. Raises ValueError
@@ -175,24 +197,24 @@ def initial_masks(settings, n_visible):
     return masks
 
 
-def causes_of(run, session):
+def causes_of(run: xr.Dataset, session: int) -> list[np.ndarray]:
     """Why each unit of the over-produced machine went in a session of a run, or stayed: one int8 array a layer."""
     return [run[f"loss_cause_{layer}"].sel(session=session).values for layer in range(run.sizes["layer"])]
 
 
-def kept_units(run, session):
+def kept_units(run: xr.Dataset, session: int) -> list[np.ndarray]:
     """Original indices of the units that a run had left after a session, one array a layer; all visible units."""
     return [np.flatnonzero(cause == pruning.KEPT) for cause in causes_of(run, session)]
 
 
-def masks_of(run, session):
+def masks_of(run: xr.Dataset, session: int) -> list[np.ndarray]:
     """The masks that a run had left after a session, without the units that were gone."""
     kept = kept_units(run, session)
     masks = [run[f"mask_{k}"].sel(session=session).values.astype(bool) for k in range(1, len(kept))]
     return [mask[np.ix_(*pair)] for mask, pair in zip(masks, zip(kept, kept[1:]))]
 
 
-def machine_of(run, session):
+def machine_of(run: xr.Dataset, session: int) -> BoltzmannMachine:
     """The retrained machine of a run after a session."""
     kept = kept_units(run, session)
     weights = [run[f"weight_{k}"].sel(session=session).values for k in range(1, len(kept))]

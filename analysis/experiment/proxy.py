@@ -12,6 +12,8 @@ For restricted machines that can be enumerated. Source: Scholl, Rule & Hennig (2
 the last two targets and the expansion are ours.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 
@@ -19,7 +21,9 @@ from analysis import data, pruning
 from analysis.experiment.measures import spearman, stable, variable
 from analysis.experiment.protocol import kept_units, machine_of, spontaneous
 from analysis.machine import exact
+from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, uniform
+from analysis.machine.samples import Samples
 from analysis.machine.sampling import sample, trajectory
 from analysis.pruning import fisher, online
 
@@ -30,7 +34,7 @@ MOST_CHAINS, READING_GAP = 10_000, 10  # of samples_needed; sweeps from a readin
 NATS = ("weight", "deletion_damage", "first_order_damage", "second_order_damage")
 
 
-def proxy_run(settings, seed, reference):
+def proxy_run(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
     """Local estimates and exact targets for the machine after every session of the reference run.
 
     Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL, heuristic_fi_w2, TARGETS,
@@ -38,7 +42,7 @@ def proxy_run(settings, seed, reference):
     the parameters that exist; those of `samples_needed`; information_matrix_exact of session 0 for seed 0.
     """
     patterns = data.load(settings["dataset"])["train"].values
-    shape = tuple(reference.sizes[f"unit_{layer}"] for layer in (0, 1))
+    shape = reference.sizes["unit_0"], reference.sizes["unit_1"]
     sessions = []
     for session in reference["session"].values:
         machine, kept = machine_of(reference, session), kept_units(reference, session)
@@ -53,7 +57,7 @@ def proxy_run(settings, seed, reference):
     return dataset.merge(samples_needed(settings, seed, large, patterns))
 
 
-def samples_needed(settings, seed, machine, patterns):
+def samples_needed(settings: dict, seed: int, machine: BoltzmannMachine, patterns: np.ndarray) -> xr.Dataset:
     """Error of local estimates of the exact diagonal against the number of samples.
 
     relative_error = sqrt(sum_k (x_k - F_kk)^2 / sum_k F_kk^2) and diagonal_correlation, Spearman's rho of x and F_kk,
@@ -94,7 +98,7 @@ def samples_needed(settings, seed, machine, patterns):
     return xr.Dataset(variables, {"estimate": list(ESTIMATES), "n_samples": sizes})
 
 
-def _read_often(settings, machine, patterns, n, seed):
+def _read_often(settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, n: int, seed: int) -> list[np.ndarray]:
     """n samples of at most MOST_CHAINS chains: all of them, then all of them READING_GAP sweeps later, and so on."""
     n_chains = min(n, MOST_CHAINS)
     many = settings | {"samples": settings["samples"] | {"n_chains": n_chains}}
@@ -105,7 +109,7 @@ def _read_often(settings, machine, patterns, n, seed):
     return [np.concatenate(layer)[:n] for layer in zip(*readings)]
 
 
-def expand_damage(patterns, machine):
+def expand_damage(patterns: np.ndarray, machine: BoltzmannMachine) -> tuple[np.ndarray, np.ndarray]:
     """w (<v_i h_j>_data - <v_i h_j>_model), and that plus w^2 p (1 - p) / 2 with p = <v_i h_j>_model: (n_0, n_1), nats.
 
     The damage of deleting w_ij to first order, and to second with the Fisher information of the paper for curvature,
@@ -120,7 +124,7 @@ def expand_damage(patterns, machine):
     return first, first + weights**2 / 2 * asleep * (1.0 - asleep)
 
 
-def draw_exactly(machine, n, seed):
+def draw_exactly(machine: BoltzmannMachine, n: int, seed: int) -> Samples:
     """n independent samples of P(v, h), by enumeration of P(v): visible and hidden states, uint8.
 
     Ends of the cumulative P(v) may differ in the last bits between machines; none of the 2^32 random numbers is there.
@@ -132,7 +136,14 @@ def draw_exactly(machine, n, seed):
     return sample(machine, n, 1, derive(seed, "hidden"), [visible, nothing])  # h given v, then v given h
 
 
-def _compare(machine, states, patterns, kept, shape, seed):
+def _compare(
+    machine: BoltzmannMachine,
+    states: Sequence[np.ndarray],
+    patterns: np.ndarray,
+    kept: Sequence[np.ndarray],
+    shape: tuple[int, int],
+    seed: int,
+) -> xr.Dataset:
     mask, n_biases = machine.masks[0], sum(machine.n_units)
     maps = {name: pruning.CRITERIA[name](machine, states, seed)[0] for name in LOCAL}
     maps["heuristic_fi_w2"] = maps["heuristic_fi"] * machine.weights[0].astype(np.float64) ** 2
@@ -157,7 +168,7 @@ def _compare(machine, states, patterns, kept, shape, seed):
     return xr.Dataset(variables | spectra)
 
 
-def _spectrum(matrix, name, shape):
+def _spectrum(matrix: np.ndarray, name: str, shape: tuple[int, int]) -> tuple:
     """Eigenvalues in falling order, NaN beyond them, over all the parameters of a machine of that shape."""
     spectrum = np.full(sum(shape) + shape[0] * shape[1], np.nan)
     # LAPACK's errors are absolute, 1e-15; adding 0 makes the zero that they may leave a positive one.

@@ -13,6 +13,7 @@ from analysis.experiment import measures
 from analysis.experiment.measures import stable, variable
 from analysis.experiment.protocol import activity, machine_of, reference_entry, spontaneous
 from analysis.machine import convergence, exact, likelihood
+from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
 from analysis.machine.sampling import awake, sample
 
@@ -22,7 +23,7 @@ N_PATTERNS = 1000  # of each split, at most, whose likelihood is measured
 _ENUMERABLE = 16  # units of the smaller of the even and the odd layers
 
 
-def quality_run(settings, seed, reference):
+def quality_run(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
     """Quality of the machines after some sessions of the reference run: the run dataset.
 
     log_z, log_z_error, log_z_exact (session): annealed importance sampling from the mean field of the data, and by
@@ -45,14 +46,14 @@ def quality_run(settings, seed, reference):
     return dataset
 
 
-def _of(settings, machine, patterns, seed):
+def _of(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, seed: int) -> xr.Dataset:
     """The dataset of one machine."""
     wanted, train = settings["quality"], patterns["train"].values
     some = {split: _some(patterns[split].values) for split in ("train", "test")}
     counts = wanted["n_chains"], wanted["n_temperatures"]
     log_z, error = likelihood.log_partition_near(machine, some["train"], *counts, derive(seed, "annealing"))
     sides = sum(machine.n_units[0::2]), sum(machine.n_units[1::2])
-    exactly, rates = np.nan, np.full(len(machine.n_units), np.nan)
+    exactly, rates = np.nan, [np.nan] * len(machine.n_units)
     if min(sides) <= _ENUMERABLE:
         exactly, rates = exact.log_partition(machine), [x.mean() for x in exact.moments(machine)[0]]
     bound = [likelihood.variational_bound(machine, part, log_z) for part in some.values()]
@@ -68,7 +69,7 @@ def _of(settings, machine, patterns, seed):
     return xr.Dataset(found, coordinates).merge(_decisions(settings, machine, train, derive(seed, "decisions")))
 
 
-def _convergence(settings, machine, train, seed):
+def _convergence(settings: dict, machine: BoltzmannMachine, train: np.ndarray, seed: int) -> dict[str, tuple]:
     wanted, n_steps = settings["quality"], settings["samples"]["n_steps"]
     followed = wanted["n_followed"], n_steps, n_steps, wanted["n_moments"]
     chains = convergence.convergence(machine, train, *followed, seed)
@@ -85,7 +86,7 @@ def _convergence(settings, machine, train, seed):
     }
 
 
-def _decisions(settings, machine, train, seed):
+def _decisions(settings: dict, machine: BoltzmannMachine, train: np.ndarray, seed: int) -> xr.Dataset:
     """Would other samples prune other synapses?"""
     n_chains, n_steps = settings["samples"]["n_chains"], settings["samples"]["n_steps"]
     n_chains = min(n_chains, settings["quality"]["n_samples"])
@@ -113,23 +114,25 @@ def _decisions(settings, machine, train, seed):
     return xr.Dataset(found, coordinates | {"synapse_layer": np.arange(1, len(machine.n_units))})
 
 
-def _layers(importance, name, machine):
+def _layers(
+    importance: dict[str, list[np.ndarray]], name: str, machine: BoltzmannMachine
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """(importance by the protocol's samples, by the others) of the synapses that exist, layer by layer."""
     layers = zip(importance["protocol"], importance[name], machine.masks)
     return [(x[mask], y[mask]) for x, y, mask in layers]
 
 
-def _compare(x, y, fraction):
+def _compare(x: np.ndarray, y: np.ndarray, fraction: float) -> tuple[float, float]:
     """Spearman's rho, and the share of the lowest `fraction` that is the same."""
     return measures.spearman(x, y), measures.share_in_common(x, y, fraction)
 
 
-def _some(patterns):
+def _some(patterns: np.ndarray) -> np.ndarray:
     """At most N_PATTERNS of the patterns, drawn at random, always the same: data sets come in cycles of classes."""
     return patterns[np.sort(choice(0, len(patterns), min(N_PATTERNS, len(patterns))))]
 
 
-def _base_rate(patterns, rates):
+def _base_rate(patterns: np.ndarray, rates: np.ndarray) -> float:
     """<log P(v)> of independent pixels of these rates, nats a pattern."""
     rates = np.clip(rates, 1e-3, 1 - 1e-3)
     mean = patterns.mean(axis=0)

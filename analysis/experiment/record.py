@@ -48,7 +48,7 @@ class Record:
         self.settings, self.patterns, self.n_units = settings, patterns, n_units
         self.causes = [np.zeros(n, dtype=np.int8) for n in n_units] if causes is None else causes
         self.ranks = RANKS[RANKS <= 2 ** min(patterns.sizes["pixel"], 13)]  # fewer pixels have fewer patterns
-        self.classifier, self.constants = None, {}
+        self.classifier, self.constants = None, dict[str, Any]()
         train = patterns["train"].values
         if "digits" in settings["measures"] and "test_label" in patterns:
             self.classifier = measures.raw_pixel_classifier(train, patterns["train_label"].values)
@@ -78,7 +78,7 @@ class Record:
         machine, test = machines[1], self.patterns["test"]
         self.causes = units.later_causes(self.causes, causes)
         stages = [self._measures(machines[0], states[0])]
-        stages.append(stages[0] if machines[0] is machine else self._measures(*(x[1] for x in (machines, states))))
+        stages.append(stages[0] if machines[0] is machine else self._measures(machine, states[1]))
         labels = None if self.classifier is None else self.patterns["test_label"].values
         of_units = units.activity(machine, *states)
         of_units |= units.selectivity(views(self.settings, machine, test.values), test.values, labels)

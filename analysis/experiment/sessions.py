@@ -21,8 +21,9 @@ def join(sessions: Iterable[xr.Dataset]) -> xr.Dataset:
     first, *others = sessions
     if not others:
         return first
-    as_they_are = {"data_vars": "minimal", "coords": "minimal", "compat": "override", "join": "override"}
-    return xr.concat([first, *others], "session", **as_they_are)
+    return xr.concat(
+        [first, *others], "session", data_vars="minimal", coords="minimal", compat="override", join="override"
+    )
 
 
 def write(

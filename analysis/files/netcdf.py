@@ -55,6 +55,6 @@ def _load(path: Path | str) -> xr.Dataset:
     """Without locks: some file systems have none, and our files are whole or absent."""
     with h5py.File(path, locking=False) as file:  # h5netcdf leaves a traceback on stderr where this fails
         list(file.attrs.items())
-    options = {"phony_dims": "sort", "driver_kwds": {"locking": False}}
-    with xr.open_dataset(path, engine="h5netcdf", **options) as dataset:
+    without_locks = {"locking": False}
+    with xr.open_dataset(path, engine="h5netcdf", phony_dims="sort", driver_kwds=without_locks) as dataset:
         return dataset.load().drop_encoding()

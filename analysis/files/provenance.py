@@ -25,7 +25,7 @@ def fingerprint(rooms: Iterable[str] = ROOMS, package: Path = PACKAGE) -> str:
 
 
 @cache
-def _fingerprint(rooms, package):
+def _fingerprint(rooms: tuple[str, ...], package: Path) -> str:
     digest = hashlib.sha256()
     for path in (path for room in rooms for path in sorted((package / room).rglob("*.py"))):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -33,7 +33,7 @@ def _fingerprint(rooms, package):
     return digest.hexdigest()[:16]
 
 
-def _syntax(node):
+def _syntax(node: Any) -> str:
     """A syntax tree as text that is the same on every Python that we run on: what is absent is left out."""
     if isinstance(node, list):
         return f"[{' '.join(_syntax(item) for item in node if not _is_look(item))}]"
@@ -41,16 +41,16 @@ def _syntax(node):
         return repr(node)
     fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
     if _has_docstring(node):
-        fields["body"] = node.body[1:]
+        fields["body"] = fields["body"][1:]
     return f"{type(node).__name__}({' '.join(f'{name}={_syntax(value)}' for name, value in fields.items())})"
 
 
-def _is_look(node):
+def _is_look(node: Any) -> bool:
     """Whether it says what a record of a criterion or control is called or how it is drawn: Criterion(colour=...)."""
     return isinstance(node, ast.keyword) and node.arg in ("words", "colour", "marker", "line")
 
 
-def _has_docstring(node):
+def _has_docstring(node: Any) -> bool:
     scopes = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
     return isinstance(node, scopes) and ast.get_docstring(node, clean=False) is not None
 

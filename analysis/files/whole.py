@@ -2,11 +2,14 @@
 
 import glob
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import xarray as xr
 
-def write(dataset, path, level=4):
+
+def write(dataset: xr.Dataset, path: Path | str, level: int = 4) -> None:
     """Write NetCDF, compressed (zlib level, 0: not), under a temporary name in the same folder; then rename it."""
     numeric = (name for name, v in dataset.variables.items() if v.dtype.kind in "fiub" and v.ndim)
     encoding = {name: {"zlib": level > 0, "complevel": level} for name in numeric}
@@ -16,7 +19,7 @@ def write(dataset, path, level=4):
 
 
 @contextmanager
-def whole(path):
+def whole(path: Path | str) -> Iterator[Path]:
     """A temporary name in the same folder, which becomes the path if all goes well: a file is whole or absent.
 
     What a process that was killed left half written goes first.
@@ -34,7 +37,7 @@ def whole(path):
         temporary.unlink(missing_ok=True)
 
 
-def _is_alive(process):
+def _is_alive(process: str) -> bool:
     try:
         os.kill(int(process), 0)
     except (ProcessLookupError, ValueError, OverflowError):
