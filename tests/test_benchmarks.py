@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import xarray as xr
 from analysis import exact
 from analysis.files.checkout import ROOT
 from analysis.machine.model import BoltzmannMachine
-from benchmarks import fresh, machines, peers, quality, results, table, timing, work
+from benchmarks import fresh, machines, peers, quality, results, table, work
 from benchmarks.machines import QUICK, OurLearner, OurSampler, PeerLearner
 
 SAMPLERS = [name for name in (peers.NUMPY, peers.SHARED, peers.SPARSE, peers.TORCH) if peers.installed(name)]
@@ -111,7 +110,7 @@ def rbm():
 
 def test_pseudo_log_likelihood_matches_enumeration(rbm):
     v = exact.states(5)[[3, 17, 30]]
-    log_p = np.log([exact_probability(rbm, x) for x in exact.states(5)])
+    log_p = exact.visible_log_probabilities(rbm)
     expected = 0.0
     for x in v:
         for i in range(5):
@@ -120,33 +119,6 @@ def test_pseudo_log_likelihood_matches_enumeration(rbm):
             here, there = (log_p[int("".join(map(str, y)), 2)] for y in (x, turned))
             expected += here - np.logaddexp(here, there)
     assert quality.pseudo_log_likelihood(rbm, v) == pytest.approx(expected / len(v), abs=1e-6)
-
-
-def exact_probability(machine, v):
-    """P(v) = sum_h exp(-E(v, h)) / Z."""
-    h = exact.states(machine.n_units[1])
-    energy = machine.energy([np.tile(v, (len(h), 1)), h])
-    return np.exp(-energy).sum() / np.exp(exact.log_partition(machine))
-
-
-# ---- timing --------------------------------------------------------------------------------------------------------
-
-
-def test_contenders_take_turns_after_a_warm_up(monkeypatch):
-    monkeypatch.setattr(timing, "_PAUSE", 0.0)
-    order = []
-    contenders = {("all", k): (lambda k=k: order.append(k), 2.0) for k in "abc"}
-    seconds = timing.interleave(contenders, 2)
-    assert "".join(order) == 3 * "abc"
-    order.clear()
-    waits = {("case", "a"): (lambda: (order.append("a"), time.sleep(0.01)), 2.0)}
-    (found,) = timing.interleave(waits, 1, shortest=0.025)["case", "a"]
-    assert "".join(order) in ("aaaa", "aaa")  # a warm-up, then as often as 25 ms take
-    assert 0.005 <= found < 0.02
-    found = timing.array(seconds | {("some", "a"): np.array([1.0, 2.0])}, ("case", "contender"), "x")
-    assert found.dims == ("case", "contender", "round")
-    assert (found.sel(case="some", contender="a") == [1.0, 2.0]).all()
-    assert found.sel(case="some", contender="b").isnull().all()
 
 
 # ---- dataset and table ---------------------------------------------------------------------------------------------

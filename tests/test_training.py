@@ -119,14 +119,6 @@ def test_the_expected_cd_update_matches_the_exact_one(n_steps):
     naive.assert_within_error(update_of(trained, machine), expected, sd / np.sqrt(N))
 
 
-def test_the_expected_cd_update_of_many_steps_is_the_likelihood_gradient():
-    machine, patterns = naive.machine_of((4, 3), 3), skewed_patterns(N, 4)
-    trained = train(machine, patterns, schedule(batch_size=N, n_gibbs_steps=50), 1)
-    model = exact_moments(machine)
-    standard_error = np.sqrt(model * (1 - model) / N)
-    naive.assert_within_error(update_of(trained, machine), likelihood_gradient(machine, patterns), standard_error)
-
-
 @pytest.mark.parametrize("n_units", [(4, 3), (3, 4, 2), (2, 3, 2, 2)], ids=str)
 def test_the_expected_pcd_update_matches_the_exact_gradient(n_units):
     """<x x^T> of the mean field on the data (exact for an RBM) minus the model's, with chains that have mixed."""
@@ -278,21 +270,16 @@ def test_factors_of_the_input_reach_both_orders_of_learning(factors, batch_size,
     assert_trained_as_twin(plan, (5, 18), 10, factors=factors)
 
 
-@pytest.mark.parametrize(
-    ("n_units", "density", "options", "dense"),
-    [
-        ((4, 3), 1.1, {"batch_size": 10}, True),
-        ((4, 3), 0.1, {"batch_size": 10}, False),
-        ((4, 3), 0.1, {"batch_size": 1}, True),
-        ((4, 3), 1.1, {"batch_size": 10, "max_norm": 1.0}, False),
-        ((4, 3), 1.1, {"batch_size": 1, "max_norm": 1.0}, False),
-        ((4, 3), 1.1, {"batch_size": 10, "algorithm": "pcd"}, False),
-        ((4, 3, 2), 1.1, {"batch_size": 1}, False),
-    ],
-)
-def test_rows_of_weights_are_learnt_by_cd_of_single_patterns_or_of_a_dense_pair(n_units, density, options, dense):
-    machine, plan = naive.machine_of(n_units, density=density), schedule(**options)
-    assert learners.is_dense(machine, plan) == naive.is_dense(machine, plan) == dense
+def test_rows_of_weights_are_learnt_by_cd_of_single_patterns_or_of_a_dense_pair():
+    full, few, deep = (naive.machine_of(n, density=d) for n, d in (((4, 3), 1.1), ((4, 3), 0.1), ((4, 3, 2), 1.1)))
+    single, batches = {"batch_size": 1}, {"batch_size": 10}
+    dense = [(full, batches), (few, single)]
+    sparse = [(few, batches), (deep, single), (full, batches | {"algorithm": "pcd"})]
+    sparse += [(full, size | {"max_norm": 1.0}) for size in (single, batches)]
+    for expected, cases in ((True, dense), (False, sparse)):
+        for machine, options in cases:
+            plan = schedule(**options)
+            assert learners.is_dense(machine, plan) == naive.is_dense(machine, plan) == expected
 
 
 @pytest.mark.parametrize("n_hidden", [9, 80, 81])
@@ -325,18 +312,6 @@ def test_same_seed_same_bits_other_seed_other_bits(plan):
     first, again, other = (train(machine, patterns, plan, seed) for seed in (1, 1, 2))
     assert_same_parameters(first, again)
     assert all((a != b).any() for a, b in zip(parameters(first), parameters(other)))
-
-
-def test_the_machine_that_is_trained_and_the_bar_of_progress_change_nothing(capsys):
-    machine, patterns = naive.machine_of((5, 4), 1), skewed_patterns(50, 5)
-    train(machine, patterns, PLANS["cd minibatch"], 1)
-    capsys.readouterr()  # that kernels are compiled is said once
-    quiet = train(machine, patterns, PLANS["cd minibatch"], 1)
-    assert capsys.readouterr().err == ""
-    shown = train(machine, patterns, PLANS["cd minibatch"], 1, progress=True)
-    assert "/2 [" in capsys.readouterr().err
-    assert_same_parameters(quiet, shown)
-    assert_same_parameters(machine, naive.machine_of((5, 4), 1))
 
 
 # ---- mean field ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import xarray as xr
 from analysis.data import arrayfiles, images, patterns
 from analysis.data.rules import check_dataset
 from analysis.files.checkout import ROOT
-from analysis.machine.model import check_memory
+from analysis.machine.arguments import check_memory
 from analysis.machine.randomness import choice, derive, permutation
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.machine.arguments import check_binary, check_count, check_memory, check_numbers  # noqa: F401
+from analysis.machine.arguments import check_memory, check_numbers
 from analysis.machine.randomness import normal
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.machine.model import BoltzmannMachine, check_binary
+from analysis.machine.arguments import check_binary
+from analysis.machine.model import BoltzmannMachine
 
 Layers = Sequence[np.ndarray]
 

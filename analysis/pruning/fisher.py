@@ -13,7 +13,7 @@ import numpy as np
 from analysis.kernels import words
 from analysis.kernels.draws import exponential
 from analysis.kernels.words import power_iteration
-from analysis.machine.model import check_binary, check_memory, check_numbers
+from analysis.machine.arguments import check_binary, check_memory, check_numbers
 from analysis.machine.randomness import uniform
 
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from analysis.kernels import binary
 from analysis.machine import graph
-from analysis.machine.model import BoltzmannMachine, check_count
+from analysis.machine.arguments import check_count
+from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, key
 from analysis.pruning.activity import Layers, check_states
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.machine.model import BoltzmannMachine, check_numbers
+from analysis.machine.arguments import check_numbers
+from analysis.machine.model import BoltzmannMachine
 from analysis.pruning.activity import Layers, check_one_a_layer
 
 KEPT, LOST_INPUTS, LOST_OUTPUTS, LOST_BOTH = 0, 1, 2, 3
