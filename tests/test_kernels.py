@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from analysis import training
-from analysis.kernels import binary, draws, gibbs, learning, meanfield, threads, vectors
+from analysis.kernels import binary, draws, gibbs, lanes, learning, meanfield, threads, vectors
 from analysis.kernels.draws import draw_lanes, odds_lanes
 from analysis.kernels.jit import kernel
 from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, TWO, WIDTH
@@ -97,7 +97,7 @@ def draw(bits, odds):
 
 @kernel
 def draw_all(out, bits, odds):
-    vectors.store(out, 0, 0, draws.draw(vectors.load(bits, 0, 0, PANEL), vectors.load(odds, 0, 0, PANEL)))
+    lanes.store(out, 0, 0, draws.draw(lanes.load(bits, 0, 0, PANEL), lanes.load(odds, 0, 0, PANEL)))
 
 
 def exp(x):
@@ -584,7 +584,7 @@ def test_a_number_of_threads_that_is_no_count_is_refused(text, monkeypatch):
 DIGEST = """
 import hashlib
 import naive
-from analysis import fisher, graph, sampling, training
+from analysis import fisher, sampling, training
 digest = hashlib.sha256()
 
 

@@ -4,7 +4,7 @@
     unit         x_u = 1 with probability sigmoid(z_u), that is where r (1 + exp(-z_u)) < 1
 
 `factor` is 1 except in greedy pretraining. A machine arrives as a `graph.Graph`, states as words (n_tiles, n_units),
-one chain a bit, probabilities as tiles (n_tiles, n_units, PATTERNS), one pattern a lane (see `lanes`). A draw depends
+one chain a bit, probabilities as tiles (n_tiles, n_units, PATTERNS), one pattern a lane (see `layouts`). A draw depends
 on its position alone and every sum has a fixed order, so that neither threads nor instruction sets change a bit;
 threads share nothing but whole tiles or units: the first two arguments of a kernel name those it works on. Sources:
 block Gibbs: Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hinton (2002),

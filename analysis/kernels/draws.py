@@ -10,9 +10,9 @@ SC'11, doi:10.1145/2063384.2063405.
 import numpy as np
 
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import halves_of_product, in_turn
+from analysis.kernels.lanes import halves_of_product, in_turn, load, store
 from analysis.kernels.layouts import BLOCK, CHAINS, PANEL
-from analysis.kernels.vectors import convert, fma, load, select, store, view
+from analysis.kernels.vectors import convert, fma, select, view
 
 _f32, _i32, _u64 = np.float32, np.int32, np.uint64
 _FACTORS, _WEYL = (_u64(0xD2511F53), _u64(0xCD9E8D57)), (_u64(0x9E3779B9), _u64(0xBB67AE85))

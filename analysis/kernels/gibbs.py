@@ -19,10 +19,10 @@ import numpy as np
 from analysis.kernels.binary import sample_layer
 from analysis.kernels.draws import draw_whole, draw_word, random_chains
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import one_at_a_time
+from analysis.kernels.lanes import at, load, one_at_a_time, steps, store
 from analysis.kernels.layouts import AT_ONCE, CHAINS, PANEL, TWO, zeros
 from analysis.kernels.sums import word_sum, workspace
-from analysis.kernels.vectors import at, load, select, splat, steps, store, view
+from analysis.kernels.vectors import select, splat, view
 
 _f32, _i16, _i32, _u32, _u64 = np.float32, np.int16, np.int32, np.uint32, np.uint64
 _HALF = CHAINS // 2

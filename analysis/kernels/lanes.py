@@ -1,10 +1,79 @@
-"""What goes across the lanes of a vector, in a stated order; see `vectors`."""
+"""Between vectors and arrays, and across the lanes of a vector in a stated order; see `vectors`."""
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from analysis.kernels.vectors import INT32, REGISTER, Vector, each, packed, shuffled, unpacked
+from analysis.kernels.vectors import INT32, Vector, each, lanes_type, one, packed, shuffled, unpacked
+
+_INT64, _REGISTER = ir.IntType(64), 16  # float32 in the widest vector register
+
+
+# ---- arrays --------------------------------------------------------------------------------------------------------
+
+
+@intrinsic(prefer_literal=True)
+def steps(typing, first, step, m):
+    """m places: first, first + step, ..."""
+    shape = Vector(types.int64, 1, m.literal_value)
+
+    def codegen(context, builder, sig, args):
+        numbers = [builder.add(args[0], builder.mul(args[1], ir.Constant(_INT64, k))) for k in range(shape.m)]
+        return packed(builder, [one(builder, x) for x in numbers], shape)
+
+    return shape(types.int64, types.int64, m), codegen
+
+
+def _pointers(context, builder, array_type, array, place_type, place, offset):
+    """Pointers to the elements at place + offset, one a place."""
+    data = context.make_array(array_type)(context, builder, array).data
+    places = [place]
+    if isinstance(place_type, Vector):
+        parts = unpacked(context, builder, place, place_type, place_type)
+        places = [builder.extract_element(part, ir.Constant(INT32, 0)) for part in parts]
+        places = [context.cast(builder, x, place_type.number, types.int64) for x in places]
+    return [builder.gep(builder.gep(data, [x]), [offset]) for x in places]
+
+
+@intrinsic
+def at(typing, array, place, offset):
+    """The number there. Neither is below 0: numba would test for that."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load(*_pointers(context, builder, array, args[0], types.int64, *args[1:]))
+
+    return array.dtype(array, types.int64, types.int64), codegen
+
+
+@intrinsic(prefer_literal=True)
+def load(typing, array, place, offset, n):
+    """The n numbers from there on; a vector a place."""
+    place = place if isinstance(place, Vector) else types.int64
+    shape = Vector(array.dtype, n.literal_value, getattr(place, "m", 1))
+
+    def codegen(context, builder, sig, args):
+        to, align = lanes_type(shape.number, shape.n).as_pointer(), array.dtype.bitwidth // 8  # numpy promises no more
+        pointers = _pointers(context, builder, array, args[0], place, *args[1:3])
+        return packed(builder, [builder.load(builder.bitcast(p, to), align=align) for p in pointers], shape)
+
+    return shape(array, place, types.int64, n), codegen
+
+
+@intrinsic
+def store(typing, array, place, offset, x):
+    """The lanes of x go there; a vector a place."""
+    place = place if isinstance(place, Vector) else types.int64
+
+    def codegen(context, builder, sig, args):
+        pointers = _pointers(context, builder, array, args[0], place, *args[1:3])
+        for pointer, part in zip(pointers, unpacked(context, builder, args[3], x, x), strict=True):
+            builder.store(part, builder.bitcast(pointer, part.type.as_pointer()), align=array.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, place, types.int64, x), codegen
+
+
+# ---- across lanes --------------------------------------------------------------------------------------------------
 
 
 def _across(operation, x):
@@ -31,7 +100,7 @@ def sums(typing, x):
         width = x.n
         while width > 1:
             width //= 2
-            if width >= REGISTER or len(parts) == 1:
+            if width >= _REGISTER or len(parts) == 1:
                 parts = [add_halves(builder, part, part, range(part.type.count), width) for part in parts]
             else:
                 lanes = range(2 * parts[0].type.count)

@@ -5,16 +5,16 @@
 
 Synapses are learnt where the states read them: those of a dense pair of layers in its panels (see graph.Graph), PANEL
 of them at a time, the others in the rows of their units. Data are tiles of graded states; so is the model, or words of
-binary ones (see `lanes`). Every sum has a fixed order; threads share nothing but whole units. Source: Salakhutdinov &
+binary ones (see `layouts`). Every sum has a fixed order; threads share nothing but whole units. Source: Salakhutdinov &
 Hinton (2009) AISTATS.
 """
 
 import numpy as np
 
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import largest, sums
+from analysis.kernels.lanes import at, largest, load, steps, store, sums
 from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, SPAN, zeros
-from analysis.kernels.vectors import at, convert, fma, load, popcount, select, splat, steps, store, view
+from analysis.kernels.vectors import convert, fma, popcount, select, splat, view
 
 _f32, _i32, _u64 = np.float32, np.int32, np.uint64
 DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats

@@ -1,6 +1,6 @@
 """Naive mean field: m_u = sigmoid(b_u + sum_k w_uk m_k), hidden layers in turn, the visible units clamped.
 
-Graded states stand in tiles, `states` (n_tiles, n_units, PATTERNS) float32 (see `lanes`). Every sum has a fixed order,
+Graded states stand in tiles, (n_tiles, n_units, PATTERNS) float32 (see `layouts`). Every sum has a fixed order,
 tiles do not touch one another: the same bits whatever the threads. Source: Salakhutdinov & Hinton (2009) AISTATS.
 """
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from analysis.kernels.draws import exp
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import largest
+from analysis.kernels.lanes import at, largest, load, steps, store
 from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, TWO, zeros
-from analysis.kernels.vectors import at, fma, load, select, splat, steps, store, view
+from analysis.kernels.vectors import fma, select, splat, view
 
 _f32, _i32 = np.float32, np.int32
 _ASCENDING = np.arange(PATTERNS, dtype=np.uint32)

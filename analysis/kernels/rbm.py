@@ -14,10 +14,10 @@ import numpy as np
 
 from analysis.kernels.draws import draw_lanes, odds_lanes, random_bits
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import largest, sums
+from analysis.kernels.lanes import at, largest, load, steps, store, sums
 from analysis.kernels.layouts import BLOCK, GROUP, PANEL, STRIP, TWO, WIDTH, zeros
 from analysis.kernels.learning import DIVERGED_BITS, SIZE
-from analysis.kernels.vectors import at, fma, load, splat, steps, store, view
+from analysis.kernels.vectors import fma, splat, view
 
 _f32, _i32, _VECTORS = np.float32, np.int32, WIDTH // PANEL
 _NEVER = np.float32(-100.0)  # bias of the hidden units that fill up: P(h = 1) < 1e-34

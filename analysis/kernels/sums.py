@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import lowest_bit, transposed
+from analysis.kernels.lanes import at, load, lowest_bit, steps, store, transposed
 from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, zeros
-from analysis.kernels.vectors import at, load, select, splat, steps, store, view
+from analysis.kernels.vectors import select, splat, view
 
 _f32, _u64, _PAIRS = np.float32, np.uint64, PANEL // 2
 

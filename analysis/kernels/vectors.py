@@ -2,6 +2,9 @@
 
     + - * / & | ^ ~ << >> < > != -         lane by lane; a number stands in every lane
     fma, select, popcount, view, convert   lane by lane
+
+Of `lanes`:
+
     at, load, store, steps                 arrays, addressed from their first element on by place + offset
     sums, largest, transposed, in_turn     across lanes, in a stated order
 
@@ -19,7 +22,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-INT32, _INT64, REGISTER = ir.IntType(32), ir.IntType(64), 16  # float32 in the widest vector register
+INT32 = ir.IntType(32)
 
 
 class Vector(types.Type):
@@ -33,10 +36,10 @@ class Vector(types.Type):
 @register_model(Vector)
 class _Model(models.PrimitiveModel):
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, ir.ArrayType(_lanes(kind.number, kind.n), kind.m))
+        super().__init__(manager, kind, ir.ArrayType(lanes_type(kind.number, kind.n), kind.m))
 
 
-def _lanes(number, n):
+def lanes_type(number, n):
     """The LLVM type of n numbers."""
     return ir.VectorType(ir.FloatType() if number == types.float32 else ir.IntType(_bits(number)), n)
 
@@ -66,13 +69,13 @@ def unpacked(context, builder, value, kind, shape):
     if isinstance(kind, Vector):
         parts = [builder.extract_value(value, k) for k in range(kind.m)]
     else:
-        parts = [_one(builder, context.cast(builder, value, kind, shape.number))]
+        parts = [one(builder, context.cast(builder, value, kind, shape.number))]
     if parts[0].type.count < shape.n:
         parts = [shuffled(builder, part, part, [0] * shape.n) for part in parts]
     return parts * (shape.m // len(parts))
 
 
-def _one(builder, number):
+def one(builder, number):
     """A vector of one number."""
     nothing = ir.Constant(ir.VectorType(number.type, 1), ir.Undefined)
     return builder.insert_element(nothing, number, ir.Constant(INT32, 0))
@@ -185,7 +188,7 @@ def view(typing, x, number):
     if x in types.integer_domain and number.dtype == types.float32:
         x = types.int32  # numba computes with numbers of 64 bits
     n = getattr(x, "n", 1) * _bits(getattr(x, "number", x)) // _bits(number.dtype)
-    result, to = Vector(number.dtype, n, getattr(x, "m", 1)), _lanes(number.dtype, n)
+    result, to = Vector(number.dtype, n, getattr(x, "m", 1)), lanes_type(number.dtype, n)
     if (n, result.m) == (1, 1):
         result, to = number.dtype, to.element
     return result(x, number), each(lambda builder, part: builder.bitcast(part, to), [x])
@@ -198,7 +201,7 @@ def convert(typing, x, number):
     wider = ir.IRBuilder.sext if known.signed else ir.IRBuilder.zext
     whole = ir.IRBuilder.trunc if _bits(to) < _bits(known) else wider
     method = ir.IRBuilder.sitofp if isinstance(to, types.Float) else whole
-    return _of(to, x)(x, number), each(lambda builder, part: method(builder, part, _lanes(to, x.n)), [x])
+    return _of(to, x)(x, number), each(lambda builder, part: method(builder, part, lanes_type(to, x.n)), [x])
 
 
 @intrinsic(prefer_literal=True)
@@ -206,67 +209,3 @@ def splat(typing, x, n, m):
     """The number n times, in m vectors."""
     shape = Vector(types.unliteral(x), n.literal_value, m.literal_value)
     return shape(shape.number, n, m), each(lambda builder, part: part, [shape])
-
-
-# ---- arrays --------------------------------------------------------------------------------------------------------
-
-
-@intrinsic(prefer_literal=True)
-def steps(typing, first, step, m):
-    """m places: first, first + step, ..."""
-    shape = Vector(types.int64, 1, m.literal_value)
-
-    def codegen(context, builder, sig, args):
-        numbers = [builder.add(args[0], builder.mul(args[1], ir.Constant(_INT64, k))) for k in range(shape.m)]
-        return packed(builder, [_one(builder, x) for x in numbers], shape)
-
-    return shape(types.int64, types.int64, m), codegen
-
-
-def _pointers(context, builder, array_type, array, place_type, place, offset):
-    """Pointers to the elements at place + offset, one a place."""
-    data = context.make_array(array_type)(context, builder, array).data
-    places = [place]
-    if isinstance(place_type, Vector):
-        parts = unpacked(context, builder, place, place_type, place_type)
-        places = [builder.extract_element(part, ir.Constant(INT32, 0)) for part in parts]
-        places = [context.cast(builder, x, place_type.number, types.int64) for x in places]
-    return [builder.gep(builder.gep(data, [x]), [offset]) for x in places]
-
-
-@intrinsic
-def at(typing, array, place, offset):
-    """The number there. Neither is below 0: numba would test for that."""
-
-    def codegen(context, builder, sig, args):
-        return builder.load(*_pointers(context, builder, array, args[0], types.int64, *args[1:]))
-
-    return array.dtype(array, types.int64, types.int64), codegen
-
-
-@intrinsic(prefer_literal=True)
-def load(typing, array, place, offset, n):
-    """The n numbers from there on; a vector a place."""
-    place = place if isinstance(place, Vector) else types.int64
-    shape = Vector(array.dtype, n.literal_value, getattr(place, "m", 1))
-
-    def codegen(context, builder, sig, args):
-        to, align = _lanes(shape.number, shape.n).as_pointer(), array.dtype.bitwidth // 8  # numpy promises no more
-        pointers = _pointers(context, builder, array, args[0], place, *args[1:3])
-        return packed(builder, [builder.load(builder.bitcast(p, to), align=align) for p in pointers], shape)
-
-    return shape(array, place, types.int64, n), codegen
-
-
-@intrinsic
-def store(typing, array, place, offset, x):
-    """The lanes of x go there; a vector a place."""
-    place = place if isinstance(place, Vector) else types.int64
-
-    def codegen(context, builder, sig, args):
-        pointers = _pointers(context, builder, array, args[0], place, *args[1:3])
-        for pointer, part in zip(pointers, unpacked(context, builder, args[3], x, x), strict=True):
-            builder.store(part, builder.bitcast(pointer, part.type.as_pointer()), align=array.dtype.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(array, place, types.int64, x), codegen

@@ -11,10 +11,10 @@ processors, and a criterion that ranks synapses by them would then prune differe
 import numpy as np
 
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import sums
+from analysis.kernels.lanes import load, steps, store, sums
 from analysis.kernels.layouts import CHAINS, GROUP, zeros
 from analysis.kernels.threads import share
-from analysis.kernels.vectors import load, popcount, splat, steps, store
+from analysis.kernels.vectors import popcount, splat
 
 _WORDS = 512  # words at a time: those of GROUP units are 32 kB, which stay in the nearest cache
 _VECTOR = 8  # words side by side
