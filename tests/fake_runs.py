@@ -4,6 +4,7 @@ Masks, sizes and causes of loss are consistent, for analysis.pruning makes them;
 """
 
 import copy
+import json
 
 import numpy as np
 import xarray as xr
@@ -12,7 +13,7 @@ import yaml
 from analysis import pruning
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
-from analysis.verdicts.claims import root
+from analysis.verdicts.datasets import root
 
 HIDDEN = {"patches": [12], "digits": [16, 10]}
 N_VISIBLE = {"patches": 13, "digits": 400}
@@ -182,4 +183,5 @@ def _degrees(machine, layer, units, n):
 def _save(run, folder, experiment, condition, seed):
     path = folder / experiment / condition / f"{seed}.nc"
     path.parent.mkdir(parents=True, exist_ok=True)
-    run.assign_attrs(data="made up", code_fingerprint="fake").to_netcdf(path, engine="h5netcdf")
+    data = json.dumps({"title": "made up", "source": "chance", "licence": "none"})
+    run.assign_attrs(data=data, code_fingerprint="fake").to_netcdf(path, engine="h5netcdf")

@@ -5,10 +5,10 @@ import pytest
 
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
-from analysis.pruning import CRITERIA, prune
+from analysis.pruning import CRITERIA, Activity, criteria_of, prune
 from analysis.verdicts import agreement
 
-AGAINST = ["variance_fi", "variance_fi_w2"]
+AGAINST = criteria_of(["variance_fi", "variance_fi_w2"])
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def states(machine):
 
 
 def test_what_one_alone_prunes_is_what_pruning_removes(machine, states):
-    found = agreement.compare(machine, states, AGAINST, 0.5)
+    found = agreement.compare(machine, Activity(states), AGAINST, 0.5)
     masks = {}
     for name in ("weight", *AGAINST):
         importance = CRITERIA[name](machine, states, 0)
@@ -46,7 +46,7 @@ def test_what_one_alone_prunes_is_what_pruning_removes(machine, states):
 
 
 def test_histogram_counts_every_synapse_once(machine, states):
-    found = agreement.compare(machine, states, AGAINST, 0.5)
+    found = agreement.compare(machine, Activity(states), AGAINST, 0.5)
     for k in (1, 2):
         shares = found[f"rank_histogram_{k}"].sel(against="variance_fi")
         assert float(shares.sum()) == pytest.approx(1)

@@ -6,7 +6,8 @@ import pytest
 from matplotlib import pyplot as plt
 
 from analysis import claims
-from analysis.verdicts import checks
+from analysis.figures import quality as panels
+from analysis.verdicts import quality
 
 mpl.use("Agg")
 CHECK = "05_model_quality"
@@ -18,19 +19,19 @@ def dataset(made_up_runs):
 
 
 def row(dataset, check, experiment, session):
-    table = checks.table(dataset)
+    table = quality.checks(dataset)
     (found,) = table[
-        (table["check"] == checks.NAMES[check]) & (table["experiment"] == experiment) & (table["session"] == session)
+        (table["check"] == quality.CHECKED[check]) & (table["experiment"] == experiment) & (table["session"] == session)
     ].to_dict("records")
     return found
 
 
 def test_made_up_runs_that_are_good_pass_every_check(dataset):
-    table = checks.table(dataset)
+    table = quality.checks(dataset)
     assert table["passed"].all()
     assert set(table["n_seeds"]) == {3}
     assert set(table["experiment"]) == {"patches", "digits"}
-    assert not ((table["check"] == checks.NAMES["log_z_bias"]) & (table["experiment"] == "digits")).any()
+    assert not ((table["check"] == quality.CHECKED["log_z_bias"]) & (table["experiment"] == "digits")).any()
 
 
 @pytest.mark.parametrize(
@@ -51,8 +52,8 @@ def test_one_bad_moment_of_one_seed_fails_the_check_of_its_machine_alone(dataset
     found = row(dataset, check, "patches", sessions[1])
     assert not found["passed"]
     assert found["worst"] == pytest.approx(bad, rel=1e-5) or check == "log_z_bias"
-    assert checks.table(dataset)["passed"].sum() == len(checks.table(dataset)) - 1
-    assert "**failed**" in checks.markdown(checks.table(dataset))
+    assert quality.checks(dataset)["passed"].sum() == len(quality.checks(dataset)) - 1
+    assert quality.in_words(quality.checks(dataset))[""].tolist().count("**failed**") == 1
 
 
 def test_worst_and_mean_are_over_seeds(dataset):
@@ -65,18 +66,18 @@ def test_worst_and_mean_are_over_seeds(dataset):
 
 @pytest.mark.parametrize(
     ("panel", "arguments"),
-    [("likelihood", ()), ("annealing", ()), ("converged", ("r_hat", 1.05)), ("agreement", (1, 0.9))],
+    [("likelihood", ()), ("annealing", ()), ("converged", ("r_hat", 1.05)), ("sample_agreement", (1, 0.9))],
 )
 def test_panels_draw_the_numbers_of_the_dataset(dataset, panel, arguments):
     figure, ax = plt.subplots()
     part = claims.parts(dataset)["patches"]
-    getattr(checks, panel)(part, *arguments, ax)
+    getattr(panels, panel)(part, *arguments, ax)
     drawn = np.concatenate([line.get_ydata() for line in ax.lines])
     expected = {
         "likelihood": part["bound"].mean("seed").values,
         "annealing": (part["log_z"] - part["log_z_exact"]).values,
         "converged": [1.0],
-        "agreement": part["rank_correlation"].sel(synapse_layer=1).mean("seed").values,
+        "sample_agreement": part["rank_correlation"].sel(synapse_layer=1).mean("seed").values,
     }[panel]
     for value in np.ravel(expected):
         assert np.isclose(drawn.astype(float), value).any()

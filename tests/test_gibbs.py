@@ -6,9 +6,8 @@ import pytest
 
 from analysis.kernels import draws, gibbs, vectors
 from analysis.kernels.draws import draw_whole
-from analysis.kernels.gibbs import whole_sum, whole_sums
 from analysis.kernels.jit import kernel
-from analysis.kernels.layouts import CHAINS, PANEL, TWO
+from analysis.kernels.layouts import CHAINS, PANEL
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import key
@@ -34,19 +33,6 @@ def rounded_of(machine):
 def numbers(rounded, built, u):
     """The whole numbers of a unit, signed."""
     return (rounded.twice[built.start[u] : built.start[u + 1]] & 0xFFFF).astype(np.uint16).astype(np.int16).astype(int)
-
-
-@pytest.mark.parametrize(("add", "n_tiles"), [(whole_sum, 1), (whole_sums, TWO)])
-def test_whole_sums_add_the_whole_numbers_of_units_that_are_on(add, n_tiles):
-    rng = np.random.default_rng(1)
-    neighbour, whole = rng.integers(0, 7, 15).astype(np.int32), rng.integers(-3000, 3000, 15)
-    twice = ((whole & 0xFFFF) * 0x10001).astype(np.uint32)
-    words, total = rng.integers(0, 2**64, (5, 7), np.uint64), np.full((3 * PANEL, CHAINS), 7, np.int16)
-    add(total, 2, words, 1, 1, 14, neighbour, twice)
-    for t in range(n_tiles):
-        on = np.array([[int(words[1 + t, u]) >> c & 1 for c in range(CHAINS)] for u in neighbour[1:14]])
-        assert total[2 + PANEL * t].tolist() == (whole[1:14] @ on).tolist()
-    assert (np.delete(total, 2 + PANEL * np.arange(n_tiles), axis=0) == 7).all()
 
 
 @pytest.mark.parametrize("margin", [0.0, 1e-4, 0.1, np.inf])
@@ -147,11 +133,6 @@ def test_a_unit_without_synapses_has_the_margin_of_the_arithmetic_alone():
     machine = BoltzmannMachine((np.zeros(2), np.ones(1)), (np.zeros((2, 1)),), (np.zeros((2, 1), bool),))
     _, rounded = rounded_of(machine)
     assert (rounded.margin < 2e-4).all()
-
-
-def test_weights_of_layers_that_are_summed_by_panels_are_not_rounded():
-    built = graph.build(machine_of(0.3))
-    assert len(gibbs.round_weights(built, np.zeros(2, np.bool_)).twice) == 0
 
 
 @pytest.mark.parametrize("size", [80.5, 88.5, 88.9, 100.0, 266.0, 999.0])

@@ -17,15 +17,13 @@ import pytest
 
 from analysis import training
 from analysis.kernels import binary, draws, gibbs, learning, meanfield, threads, vectors
-from analysis.kernels.draws import draw_lanes, draw_word, odds_lanes
+from analysis.kernels.draws import draw_lanes, odds_lanes
 from analysis.kernels.jit import kernel
-from analysis.kernels.lanes import lowest_bit
 from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, TWO, WIDTH
-from analysis.kernels.learning import both_on, lane_dots, lane_total
-from analysis.kernels.meanfield import lane_sum, lane_sums, panel_sum, panel_sum_across, relax
+from analysis.kernels.meanfield import relax
 from analysis.kernels.rbm import add_rows, learn_lanes, learn_panel, row_dot, row_dots
-from analysis.kernels.sums import row_sum, transpose, word_sum, word_sums
-from analysis.kernels.words import count_common, power_iteration
+from analysis.kernels.sums import row_sum
+from analysis.kernels.words import power_iteration
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import key
@@ -154,14 +152,6 @@ def test_fma_of_the_twin_is_the_exact_value_rounded_once():
         assert float(naive.fma(a, b, c)) == rounded(exact), (a, b, c)
 
 
-def test_fma_of_the_twin_differs_from_simpler_ones():
-    """Rounded after the product, and by way of float64: or else the test above would prove nothing."""
-    a, b, c = triples().T
-    fused = naive.fma(a, b, c)
-    assert (fused != a * b + c).sum() > 100
-    assert (fused != (a.astype(float) * b + c).astype(np.float32)).sum() > 5
-
-
 def test_fma_has_the_bits_of_its_twin():
     rng = np.random.default_rng(1)
     many = np.float32(np.ldexp(rng.normal(size=(100_000, 3)), rng.integers(-12, 12, (100_000, 3))))
@@ -201,14 +191,6 @@ def test_exp_keeps_its_stated_relative_error():
 def test_sigmoid_keeps_its_stated_absolute_error():
     x = np.linspace(-30, 30, 300_001).astype(np.float32)
     assert np.abs(sigmoid(x) - 1 / (1 + np.exp(-x.astype(float)))).max() < 2e-7
-
-
-def test_sigmoid_rises_monotonically_up_to_one_rounding():
-    wide = sigmoid(np.linspace(-20, 10, 100_001))
-    assert (np.diff(wide) >= 0).all()
-    assert wide[0] < 1e-8
-    neighbours = sigmoid(np.float32(0.3) + np.arange(100_000, dtype=np.float32) * np.float32(2.0**-25))
-    assert np.diff(neighbours).min() >= -(2.0**-24)
 
 
 @pytest.mark.filterwarnings("error")
@@ -253,73 +235,11 @@ def test_a_draw_is_below_one_where_the_upper_24_bits_are_below_the_probability(w
 FIRST, LAST = 1, 14  # of the synapses that a sum goes over
 
 
-@pytest.fixture
-def synapses():
-    """(neighbour, weight): 15 synapses to 7 units, no order, with repetitions."""
-    rng = np.random.default_rng(1)
-    return rng.permutation(np.arange(15) % 7).astype(np.int32), rough(rng, 15)
-
-
-def words_of(rng, *shape):
-    return rng.integers(0, 2**64, shape, np.uint64)
-
-
-def bit(word, c):
-    return int(word) >> c & 1
-
-
-@pytest.mark.parametrize(("add", "n_tiles"), [(word_sum, 1), (word_sums, AT_ONCE)])
-def test_word_sums_add_the_weights_of_units_that_are_on_in_ascending_order(add, n_tiles, synapses):
-    neighbour, weight = synapses
-    words, total = words_of(np.random.default_rng(2), 6, 7), np.full((5 * PANEL, CHAINS), 7, np.float32)
-    add(total, 3, words, 2, FIRST, LAST, neighbour, weight)
-    for t in range(n_tiles):
-        states = np.array([[bit(words[2 + t, u], c) for c in range(CHAINS)] for u in neighbour])
-        expected = [naive.lane_sum(weight[FIRST:LAST], states[FIRST:LAST, c]) for c in range(CHAINS)]
-        assert total[3 + PANEL * t].tolist() == np.array(expected).tolist()
-    assert (np.delete(total, 3 + PANEL * np.arange(n_tiles), axis=0) == 7).all()
-    add(total, 3, words, 2, 5, 5, neighbour, weight)
-    assert not total[3 + PANEL * np.arange(n_tiles)].any()
-
-
-@pytest.mark.parametrize("n_rows", [0, 1, 9])
-def test_row_sum_adds_the_rows_of_each_chain_in_the_order_of_its_list(n_rows):
-    rng = np.random.default_rng(3)
-    panel, offset = rough(rng, 3 * PANEL + 40 * PANEL), 3 * PANEL
-    chosen = rng.integers(0, 40, (2 * CHAINS, 12))
-    total, first = np.full((CHAINS, PANEL), 7, np.float32), 2 * GROUP
-    row_sum(total, first, panel.view(np.int64), offset, (PANEL // 2 * chosen).astype(np.uint16), CHAINS + first, n_rows)
-    for c in range(CHAINS):
-        rows = [panel[offset + PANEL * r :][:PANEL] for r in chosen[CHAINS + c, :n_rows]]
-        expected = naive.lane_sum(np.ones(n_rows), rows) if first <= c < first + GROUP else 7
-        np.testing.assert_array_equal(total[c], np.broadcast_to(expected, PANEL))
-
-
 def test_row_sum_reaches_the_last_row_that_16_bits_can_count():
     panel = np.arange(8192 * PANEL, dtype=np.float32)
     total, rows = np.zeros((CHAINS, PANEL), np.float32), np.full((CHAINS, 1), 8191 * PANEL // 2, np.uint16)
     row_sum(total, 0, panel.view(np.int64), 0, rows, 0, 1)
     assert total[0].tolist() == panel[-PANEL:].tolist()
-
-
-def test_transpose_swaps_chains_and_units():
-    by_chain = np.arange(CHAINS * PANEL, dtype=np.float32).reshape(CHAINS, PANEL)
-    out = np.full((2 * PANEL, CHAINS), -1, np.float32)
-    transpose(out, 9, by_chain)
-    np.testing.assert_array_equal(out[9 : 9 + PANEL], by_chain.T)
-    assert (np.delete(out, range(9, 9 + PANEL), axis=0) == -1).all()
-
-
-def test_draw_word_is_on_where_the_draw_of_the_odds_is_below_one():
-    rng = np.random.default_rng(4)
-    below, above = rng.normal(0, 2, (2, 3, CHAINS)).astype(np.float32)
-    bits, factor, bias = rng.integers(0, 2**32, (5, CHAINS), np.uint32), np.float32(2), np.float32(-0.3)
-    odds = naive.exp(-naive.fma(factor, below[1] + above[1], bias))
-    others = below[[0, 2]].copy()
-    word = draw_word(below, above, 1, bits, 4, factor, bias)
-    assert word == sum(1 << c for c in range(CHAINS) if draw(bits[4, c], odds[c]) < 1)
-    np.testing.assert_array_equal(below[1], odds)
-    np.testing.assert_array_equal(below[[0, 2]], others)
 
 
 def test_odds_and_draws_of_lanes_are_those_of_single_units():
@@ -333,48 +253,6 @@ def test_odds_and_draws_of_lanes_are_those_of_single_units():
     draw_lanes(states, 0, PANEL, odds, 1, bits, 3)
     on = [draw(bits[3 + c], odds[1, PANEL + c]) < 1 for c in range(PANEL)]
     assert states.tolist() == [[7] * PANEL + on + [7] * PANEL, [7] * 3 * PANEL]
-
-
-@kernel
-def bits_of(word):
-    return vectors.popcount(word), lowest_bit(word)
-
-
-def test_popcount_and_lowest_bit_are_those_of_the_binary_number():
-    some = [int(word) for word in words_of(np.random.default_rng(5), 50)]
-    for word in [0, 1, 2**63, 2**64 - 1, 2**32, 2**32 - 1, *(1 << k for k in range(64)), *some]:
-        assert bits_of(np.uint64(word)) == (word.bit_count(), (f"{word:064b}"[::-1] + "1").index("1"))
-
-
-@pytest.mark.parametrize(("add", "n_tiles"), [(lane_sum, 1), (lane_sums, TWO)])
-def test_lane_sums_add_products_in_ascending_order(add, n_tiles, synapses):
-    neighbour, weight = synapses
-    tiles, total = rough(np.random.default_rng(6), 4, 7, PATTERNS), np.full((3 * PANEL, PATTERNS), 7, np.float32)
-    add(total, 1, tiles, 1, FIRST, LAST, neighbour, weight)
-    for t in range(n_tiles):
-        expected = naive.lane_sum(weight[FIRST:LAST], tiles[1 + t, neighbour[FIRST:LAST]])
-        assert total[1 + PANEL * t].tolist() == expected.tolist()
-    assert (np.delete(total, 1 + PANEL * np.arange(n_tiles), axis=0) == 7).all()
-    add(total, 1, tiles, 1, 5, 5, neighbour, weight)
-    assert not total[1 + PANEL * np.arange(n_tiles)].any()
-
-
-@pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 3), (2, 40)])
-def test_panel_sums_add_products_in_ascending_order(first, last):
-    rng = np.random.default_rng(7)
-    tiles, panel, offset, size = rough(rng, 3, 40, PATTERNS), rough(rng, 1200), 21, 24 * PANEL
-    down, across = np.full((2, GROUP + 4, PATTERNS), 7, np.float32)
-    panel_sum(down, 2, tiles, 1, first, last, panel, offset)
-    panel_sum_across(across, 2, tiles, 1, first, last, panel, offset, size)
-    n = range(last - first)
-    for u in range(GROUP):
-        column = [panel[offset + PANEL * k + u] for k in n]
-        row = [panel[offset + size * (k // PANEL) + k % PANEL + PANEL * u] for k in n]
-        for total, weight in ((down, column), (across, row)):
-            expected = naive.lane_sum(weight, tiles[1, first:last])
-            np.testing.assert_array_equal(total[2 + u], np.broadcast_to(expected, PATTERNS))
-    for total in (down, across):
-        assert (np.delete(total, range(2, 2 + GROUP), axis=0) == 7).all()
 
 
 @pytest.mark.parametrize("n", [1, 20, PATTERNS])
@@ -392,28 +270,6 @@ def test_relax_sets_the_sigmoid_of_the_input_and_returns_the_largest_change(n):
         expected[1, 2:4] = new
         assert relax(tiles, 1, 2, 4, below, above, 1, factor, bias, n) == largest
         np.testing.assert_array_equal(tiles, expected)
-
-
-@pytest.mark.parametrize("n_tiles", [0, 1, 3])
-def test_lane_dots_add_tiles_in_ascending_order_and_lanes_by_halves(n_tiles, synapses):
-    tiles, neighbour = rough(np.random.default_rng(9), n_tiles, 7, PATTERNS), synapses[0]
-    for last in (FIRST + 1, FIRST + GROUP, LAST):
-        total = np.full(GROUP + 3, 7, np.float32)
-        others = np.array([neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)])
-        lane_dots(total, 2, tiles, 4, others)
-        expected = [naive.lane_dot(tiles[:, 4].ravel(), tiles[:, j].ravel()) for j in others]
-        assert total.tolist() == [7, 7, *(float(x) for x in expected), 7]
-
-
-@pytest.mark.parametrize("n_tiles", [0, 1, 3])
-def test_both_on_counts_the_chains(n_tiles, synapses):
-    words, neighbour = words_of(np.random.default_rng(10), n_tiles, 7), synapses[0]
-    for last in (FIRST + 1, FIRST + GROUP, LAST):
-        total = np.full(GROUP + 3, 7, np.float32)
-        others = np.array([neighbour[min(FIRST + g, last - 1)] for g in range(GROUP)])
-        both_on(total, 2, words, 4, others)
-        expected = [sum((int(tile[4]) & int(tile[j])).bit_count() for tile in words) for j in others]
-        assert total.tolist() == [7, 7, *expected, 7]
 
 
 @pytest.mark.parametrize("n_blocks", [0, 1, 5])
@@ -462,17 +318,6 @@ def test_learning_of_lanes_adds_rows_in_their_order_and_returns_the_largest_weig
     assert np.int32(found).view(np.float32) == np.abs(new[2, columns]).max()
 
 
-@pytest.mark.parametrize("n_vectors", [0, 1, 3])
-def test_count_common_adds_the_bits_that_both_words_have(n_vectors):
-    rng = np.random.default_rng(15)
-    x, y = words_of(rng, 2 * GROUP, 40), words_of(rng, 3, 40)
-    found = np.zeros(GROUP, np.uint64)
-    count_common(found, GROUP, 1, x, y, 8, n_vectors)
-    for g in range(GROUP):
-        both = (int(x[GROUP + g, k]) & int(y[1, k]) for k in range(8, 8 + 8 * n_vectors))
-        assert found[g] == sum(word.bit_count() for word in both)
-
-
 def test_the_order_of_a_sum_shows_in_its_bits():
     """Or else the tests above would prove nothing."""
     x, y = rough(np.random.default_rng(1), 2, 100, 3 * PATTERNS)  # 100 sums each
@@ -485,11 +330,6 @@ def test_the_order_of_a_sum_shows_in_its_bits():
     ]
     for one, other in itertools.combinations(orders, 2):
         assert np.mean(np.array(one) != other) > 0.3
-
-
-def test_lane_total_adds_in_ascending_order():
-    tiles = rough(np.random.default_rng(3), 3, 2, PATTERNS)
-    assert lane_total(tiles, 1) == naive.lane_sum(np.ones(3 * PATTERNS), tiles[:, 1].ravel())
 
 
 # ---- states --------------------------------------------------------------------------------------------------------

@@ -1,23 +1,16 @@
 """Maps: cells are what they say, both budgets come out equal, and the atlas judges the numbers that it was given."""
 
 import copy
-import json
 
-import matplotlib as mpl
-import naive
-import numpy as np
 import pytest
 import xarray as xr
 
-from analysis import claims, data, exact
+from analysis import claims, data
 from analysis.__main__ import main
 from analysis.experiment import config, maps
-from analysis.experiment.controls import CONTROLS
-from analysis.figures import charts
 from analysis.files import whole
-from analysis.verdicts import atlas, findings
+from analysis.verdicts import maps as judged_maps
 
-mpl.use("Agg")
 FOLDER = config.ROOT / "config"
 CONFIG, PROTOCOL = config.load_maps(FOLDER / "maps_smoke.yaml")
 
@@ -43,7 +36,7 @@ def jobs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dataset(jobs):
-    return atlas.collect(jobs, FOLDER / "maps_smoke.yaml")
+    return judged_maps.collect_maps(jobs, FOLDER / "maps_smoke.yaml")
 
 
 def described(**changes):
@@ -51,141 +44,11 @@ def described(**changes):
     return {"jobs": "seed", "grids": [grid | changes]}
 
 
-def made_up(gain, n_seeds=10, noise=0.0):
-    """A dataset of one map in whose cells, growth by epochs, born small loses by gain(growth, epochs)."""
-    of = copy.deepcopy(CONFIG) | {"maps": {"patches": copy.deepcopy(CONFIG["maps"]["patches"])}}
-    grid = described(growth=[2, 4, 8], epochs=[1, 2], updates=["born_small_synapses"])["grids"]
-    of["maps"]["patches"] |= {"grids": grid, "n_seeds": n_seeds}
-    cells, conditions = maps.cells(of["maps"]["patches"]), [maps.PRUNED, *CONTROLS]
-    loss = np.full((n_seeds, len(cells), 2, len(conditions)), np.nan)
-    rng = np.random.default_rng(0)
-    for k, cell in enumerate(cells):
-        loss[:, k, 0, 0] = 1 + rng.random(n_seeds)
-        shift = gain(cell.growth, cell.epochs) + noise * rng.standard_normal(n_seeds)
-        loss[:, k, 0, conditions.index("born_small_synapses")] = loss[:, k, 0, 0] + shift
-    dims = ("patches_seed", "patches_cell", "budget", "condition")
-    found = {"patches_loss": (dims, loss, {"units": "nats"}), "patches_synapse_updates": (dims, loss * 0 + 100)}
-    coords = {"budget": maps.BUDGETS, "condition": conditions, "patches_seed": np.arange(n_seeds)}
-    for axis in [*atlas.AXES, "start"]:
-        coords[f"patches_{axis}"] = ("patches_cell", [float(getattr(c, axis)) for c in cells])
-    return xr.Dataset(found, coords, {"config": json.dumps(of), "order": '["patches"]'})
-
-
-@pytest.mark.parametrize("name", ["maps.yaml", "maps_smoke.yaml"])
-def test_every_config_of_maps_is_valid_and_its_conditions_are_run_somewhere(name):
-    loaded, protocol = config.load_maps(FOLDER / name)
-    run = {maps.PRUNED}
-    for of in loaded["maps"].values():
-        assert of["dataset"] in data.DATASETS
-        assert of["experiment"] in protocol["experiments"]
-        for cell in maps.cells(of):
-            run |= {control for names in cell.controls.values() for control in names}
-            assert 0 < cell.fraction < 1
-    asked = [spec for kind in ("differences", "trends") for spec in loaded["predictions"][kind]]
-    assert {spec[side] for spec in asked for side in ("worse", "better")} <= run
-
-
-def test_the_fractions_of_a_cell_leave_one_synapse_in_growth():
-    for growth in (1.5, 2, 8):
-        for sessions in (1, 3, 6):
-            (cell,) = maps.cells(described(growth=[growth], sessions=[sessions]))
-            assert (1 - cell.fraction) ** sessions == pytest.approx(1 / growth, abs=1e-6)
-            assert cell.start == 4 * growth
-
-
-def test_a_cell_of_two_grids_has_the_controls_of_both_once():
-    both = described(updates=["reinitialised"])
-    both["grids"].append(described(updates=["pruned_once", "reinitialised"], growth=[2, 4])["grids"][0])
-    first, second = maps.cells(both)
-    assert first.controls["updates"] == ["reinitialised", "pruned_once"]
-    assert (first.growth, second.growth) == (2, 4)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"growth": [1.3]}, r"^growth: found 1.3, expected one that makes 4 units a whole number$"),
-        ({"synapse_updates": ["reinitialised"]}, r"^synapse_updates: found reinitialised, expected one of the cell's"),
-        ({"updates": ["pruned_once"], "synapse_updates": ["pruned_once"]}, r"^synapse_updates: found pruned_once"),
-    ],
-)
-def test_cells_that_make_no_sense_are_refused(changes, message):
-    with pytest.raises(ValueError, match=message):
-        maps.cells(described(**changes))
-
-
-@pytest.mark.parametrize(
-    ("place", "value"), [(("maps", "patches", "n_seeds"), 0), (("predictions", "power", "power"), 1), (("speed",), 1)]
-)
-def test_a_wrong_config_of_maps_is_refused_at_its_place(place, value):
-    wrong = copy.deepcopy(CONFIG)
-    inner = wrong
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
-    with pytest.raises(ValueError, match=f"at {'/'.join(place[:-1]) or 'top level'}"):
-        config.check_schema(wrong, "wrong", config.MAPS_SCHEMA)
-
-
-def test_stretching_makes_schedules_longer_and_keeps_their_momenta_in_place():
-    settings = PROTOCOL["experiments"]["digits"]
-    schedule = settings["training"] | {"n_epochs": 4, "momentum": [0.1, 0.2, 0.3, 0.4]}
-    found = maps.stretch(settings | {"training": schedule, "pretraining": [schedule]}, 2.1)
-    assert found["training"]["n_epochs"] == 8
-    assert found["training"]["momentum"] == [0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.4]
-    assert found["pretraining"] == [found["training"]]
-    assert maps.stretch(settings, 0.01)["training"]["n_epochs"] == 1
-    assert maps.stretch(settings, 1) == settings
-
-
-def test_work_is_that_of_a_count_update_by_update():
-    settings = copy.deepcopy(PROTOCOL["experiments"]["digits"])
-    schedule = settings["training"] | {"algorithm": "cd", "n_epochs": 2, "batch_size": 30}
-    settings |= {"pretraining": [schedule, schedule | {"n_epochs": 3}]}
-    changed = [7] * 2 * 4 + [11] * 3 * 4 + [7 + 11] * 2 + [5 + 6] * 2 + [1 + 2] * 2  # 100 patterns: 4 or 2 batches
-    assert maps.work(settings, 100, [7, 11], [[5, 6], [1, 2]]) == (len(changed), sum(changed))
-
-
-@pytest.mark.parametrize("name", CONFIG["maps"])
-def test_budgets_come_out_as_they_are_called(dataset, name):
-    """Equal updates exactly; equal synapse-updates up to the rounding to whole epochs."""
-    part = atlas.part(dataset, name)
-    pruned = part.sel(condition="pruned", budget="updates")
-    equal = part["updates"].sel(budget="updates")
-    assert ((equal == pruned["updates"]) | equal.isnull()).all()
-    work = part["synapse_updates"].sel(budget="synapse_updates", condition="born_small_synapses")
-    ratio = (work / pruned["synapse_updates"]).values
-    assert np.isfinite(ratio).any()
-    assert np.nanmin(ratio) > 0.6
-    assert np.nanmax(ratio) < 1.5
-
-
-def test_cells_hold_the_conditions_that_the_config_names_and_machines_of_their_size(dataset):
-    part, cells = atlas.part(dataset, "patches"), maps.cells(CONFIG["maps"]["patches"])
-    assert part["start"].values.tolist() == [cell.start for cell in cells]
-    for k, cell in enumerate(cells):
-        known = np.isfinite(part["loss"].isel(cell=k)).all("seed")
-        for budget in maps.BUDGETS:
-            names = known["condition"].values[known.sel(budget=budget).values].tolist()
-            expected = [maps.PRUNED] * (budget == "updates") + cell.controls[budget]
-            assert sorted(names) == sorted(expected)
-        n_synapses = part["n_synapses"].isel(cell=k).sel(condition="pruned", budget="updates").values
-        assert np.abs(n_synapses - 13 * cell.final).max() <= 2
-
-
-def test_a_job_is_a_function_of_its_seed(jobs, monkeypatch):
-    monkeypatch.setattr(data, "load", few(data.load))
-    of = CONFIG["maps"]["digits"]
-    again = maps.run(of, PROTOCOL["experiments"]["digits"], "12", 1)
-    with xr.open_dataset(jobs / "digits" / "12" / "1.nc", engine="h5netcdf") as stored:
-        xr.testing.assert_equal(again, stored.load())
-
-
 def test_unknown_maps_jobs_and_missing_files_are_refused(jobs, tmp_path, capsys):
     with pytest.raises(ValueError, match=r"^job: found '13', expected one of 12, 18$"):
         maps.run(CONFIG["maps"]["digits"], PROTOCOL["experiments"]["digits"], "13", 0)
     with pytest.raises(ValueError, match=r"^map: found no file .*/patches/all/0.nc, expected one that python -m"):
-        atlas.collect(tmp_path, FOLDER / "maps_smoke.yaml")
+        judged_maps.collect_maps(tmp_path, FOLDER / "maps_smoke.yaml")
     arguments = ["--map=china", "--job=all", "--seed=0", f"--output={tmp_path / 'x.nc'}"]
     assert main(["map", f"--config={FOLDER / 'maps_smoke.yaml'}", *arguments]) == 1
     assert "map: found 'china', expected one of patches, digits" in capsys.readouterr().err
@@ -193,11 +56,11 @@ def test_unknown_maps_jobs_and_missing_files_are_refused(jobs, tmp_path, capsys)
 
 def test_the_dataset_carries_its_provenance_and_survives_its_file(dataset, tmp_path):
     whole.write(dataset, tmp_path / "maps.nc")
-    found, text = atlas.open_or_say_why(tmp_path / "maps.nc", FOLDER / "maps_smoke.yaml")
+    found = claims.load("maps", tmp_path)
     xr.testing.assert_equal(found, dataset)
-    assert text.startswith("Data: `maps.nc`")
+    assert judged_maps.stale_maps(found, FOLDER / "maps_smoke.yaml") == []
     assert {"code_fingerprint", "config", "versions", "data", "protocol"} <= set(found.attrs)
-    assert "another config" in atlas.open_or_say_why(tmp_path / "maps.nc", FOLDER / "maps.yaml")[1]
+    assert any("another config" in reason for reason in judged_maps.stale_maps(found, FOLDER / "maps.yaml"))
     assert all(found[name].attrs["units"] and found[name].attrs["long_name"] for name in found.data_vars)
 
 
@@ -206,98 +69,17 @@ def test_maps_are_stale_where_what_they_read_of_the_protocol_changed(dataset, mo
     changed = copy.deepcopy(PROTOCOL)
     changed["experiments"]["digits"][key] = None
     monkeypatch.setattr(config, "load_maps", lambda path: (CONFIG, changed))
-    reasons = atlas.stale(dataset, FOLDER / "maps_smoke.yaml")
+    reasons = judged_maps.stale_maps(dataset, FOLDER / "maps_smoke.yaml")
     assert any("its protocol is another" in reason for reason in reasons) == stale
 
 
-def test_absent_maps_are_said_to_be_absent(tmp_path):
-    found, text = atlas.open_or_say_why(tmp_path / "maps.nc", FOLDER / "maps.yaml")
-    assert found is None
-    assert "There is no `maps.nc`" in text
-
-
 def test_the_likelihood_of_a_map_is_that_of_enumeration_and_is_judged_as_a_map_of_its_own(dataset, jobs):
-    names = list(atlas.parts(dataset))
+    names = list(judged_maps.with_likelihood(dataset))
     assert names == ["patches", "digits", "digits by likelihood"]
-    own, again = (atlas.part(dataset, "digits"), atlas.parts(dataset)["digits by likelihood"])
+    own, again = (claims.part(dataset, "digits"), judged_maps.with_likelihood(dataset)["digits by likelihood"])
     xr.testing.assert_identical(again["loss"].drop_attrs(), own["negative_bound"].rename("loss").drop_attrs())
     assert (own["negative_bound"].notnull() == own["loss"].notnull()).all()
     assert again["loss"].attrs["units"] == "nats"
-    judged = atlas.judge(dataset)
+    judged = judged_maps.evaluate_cells(dataset)
     cells = judged[(judged["prediction"] == judged["prediction"].iloc[0]) & judged["growth"].notna()]
     assert set(cells["map"]) == set(names)
-    sentences = findings._maps(cells)
-    assert len(sentences) == 2
-    assert "; by likelihood, with as many updates starting large wins in" in sentences[1]
-
-
-def test_the_negative_bound_is_minus_the_log_likelihood_where_the_bound_is_tight():
-    """An RBM, whose log Z and likelihood enumeration gives too."""
-    machine, patterns = naive.machine_of((5, 4), density=1.1), naive.patterns_of(40, 5)
-    settings = {"loss": ["kl"], "annealing": {"n_chains": 2000, "n_temperatures": 500}}
-    both = xr.Dataset({"train": (("pattern", "pixel"), patterns), "test": (("test_pattern", "pixel"), patterns[:9])})
-    found = maps._measure(settings, machine, both, (1, 1), 0)
-    log_p = exact.visible_log_probabilities(machine)[patterns[:9] @ (1 << np.arange(5))[::-1]]
-    assert found["negative_bound"] == pytest.approx(-log_p.mean(), abs=5 * float(found["log_z_error"]) + 1e-5)
-    assert 0 < found["log_z_error"] < 0.05
-
-
-@pytest.mark.parametrize(("gain", "verdict"), [(0.1, "reproduced"), (-0.1, "not reproduced"), (0.0, "mixed")])
-def test_cells_are_judged_by_the_gain_that_they_were_given(gain, verdict):
-    table = atlas.judge(made_up(lambda growth, epochs: gain, noise=0.01))
-    rows = table[table["sessions"].notna() & table["growth"].notna()]
-    assert len(rows) == 6
-    assert rows["n_comparisons"].unique().tolist() == [6]
-    assert (rows["p_holm"] >= rows["p"]).all()
-    if gain:
-        assert set(rows["verdict"]) == {verdict}
-        assert (rows["p_holm"] < 0.05).all()
-    else:
-        assert (rows["p_holm"] > 0.05).all()
-    np.testing.assert_allclose(rows["effect"], gain, atol=0.02)
-
-
-def test_a_trend_is_the_gain_at_the_largest_less_that_at_the_smallest():
-    table = atlas.judge(made_up(lambda growth, epochs: 0.1 * growth * epochs, noise=0.001))
-    rows = table[table["growth"].isna()].sort_values("epochs")
-    assert rows["epochs"].tolist() == [1, 2]
-    np.testing.assert_allclose(rows["effect"], [0.6, 1.2], atol=0.005)
-
-
-def test_texts_count_what_the_table_says():
-    made = made_up(lambda growth, epochs: 0.1 if growth > 2 else -0.1, noise=0.001)
-    table = atlas.judge(made)
-    assert "| 6 | 0.033 [-0.100, 0.100] nats | 4 (4) | 0 | 2 (2) |" in findings.counts_markdown(table)
-    assert "10 seeds see an effect of" in findings.power_markdown(table, atlas.described(made)["predictions"])
-
-
-@pytest.mark.parametrize(
-    ("gain", "words"),
-    [(0.1, "in every cell"), (-0.1, "in no cell"), (None, "only in part: patches with as many updates, from 8 times")],
-)
-def test_the_conclusion_follows_the_verdicts_in_at_most_ten_sentences(gain, words):
-    judged = atlas.judge(made_up(lambda growth, epochs: gain or growth - 4, noise=0.001))
-    rows = [[f"patches: control {k} has the larger KL divergence, last", v] for k, v in enumerate(findings._VERDICTS)]
-    table = claims.pd.DataFrame(rows, columns=["prediction", "verdict"])
-    text = findings.conclusion_markdown(table, judged)
-    assert f"starting large wins {words}" in text
-    assert "worse: *control 0*; not told apart from it: *control 1*; at least as good: *control 2*." in text
-    assert text.count(". ") < 10
-    assert "not there yet" in findings.conclusion_markdown(table)
-
-
-def test_a_gain_map_shows_each_mean_at_its_place_and_marks_what_excludes_0(ax):
-    part = atlas.part(made_up(lambda growth, epochs: growth - 4, noise=0.01), "patches")
-    assert charts.gain_map(part, "born_small_synapses", "updates", ax, rows="epochs") is ax
-    shown = ax.images[0].get_array()
-    np.testing.assert_allclose(shown, [[-2, 0, 4], [-2, 0, 4]], atol=0.02)
-    assert [text.get_text().startswith("●") for text in ax.texts][::2] == [True, True, False]
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["2×", "4×", "8×"]
-
-
-def test_lines_of_the_charts_are_means_along_their_axis(ax):
-    part = atlas.part(made_up(lambda growth, epochs: 1.0 + epochs), "patches")
-    charts.loss_against_work(part, ax)
-    charts.gain_along(part, "epochs", "born_small_synapses", ax)
-    np.testing.assert_allclose(ax.lines[-2].get_ydata(), [2, 3], rtol=1e-5)
-    assert [line.get_label() for line in ax.lines][:2] == ["pruned from large", "born small, as many synapses"]

@@ -1,4 +1,4 @@
-"""Every notebook reads as style.md asks, takes the workflow's parameters, and is stored with its outputs."""
+"""Every notebook takes the parameters of the workflow, and is stored with outputs that can be compared."""
 
 import ast
 import re
@@ -7,12 +7,9 @@ import nbformat
 import papermill
 import pytest
 
-from analysis.verdicts.claims import CHECKS, NOTEBOOKS, root
+from analysis.verdicts.datasets import NOTEBOOKS, root
 
 PARAMETERS = {"config": "config/default.yaml", "runs": "", "data": "data", "figures": "figures"}
-SECTIONS = ["The claim", "Parameters", "A toy case, complete", "The runs", "The verdict", "Summary"]
-SECTIONS += ["Integrity of the data"]
-OF_CHECKS = {"The claim": "What is checked", "The verdict": "The checks"}  # they are no claim
 LONGEST_FUNCTION = 8  # lines
 LARGEST_FILE = 3 * 2**19  # 1.5 MiB: the third has twenty figures; GitHub shows notebooks up to ten times that
 LARGEST_DATASET = 1.5 * 2**20
@@ -34,16 +31,6 @@ def notebook(claim):
 
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def headings(notebook, level):
-    lines = [line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines()]
-    return [line[level + 1 :] for line in lines if line.startswith("#" * level + " ")]
-
-
-def test_there_is_one_notebook_a_claim_one_of_checks_and_a_playground():
-    found = sorted(p.stem for p in (root() / "notebooks").glob("*.ipynb"))
-    assert found == sorted([*NOTEBOOKS, "06_playground"])
 
 
 def test_notebook_is_valid_and_of_a_size_to_open(claim, notebook):
@@ -74,19 +61,6 @@ def test_parameters_stand_one_a_line(notebook):
 
 def test_kernel_is_python3(notebook):
     assert notebook.metadata.kernelspec.name == "python3"
-
-
-def test_title_is_a_question(notebook):
-    titles = headings(notebook, 1)
-    assert len(titles) == 1
-    assert titles[0].endswith("?")
-    assert notebook.cells[0].source == f"# {titles[0]}"
-
-
-def test_sections_stand_in_their_order(claim, notebook):
-    expected = [OF_CHECKS.get(name, name) for name in SECTIONS] if claim in CHECKS else SECTIONS
-    found = [heading for heading in headings(notebook, 2) if heading in expected]
-    assert found == expected
 
 
 def test_functions_are_short(notebook):

@@ -48,15 +48,6 @@ def test_averages_are_those_of_a_twin_that_goes_synapse_by_synapse(n_units, memo
             np.testing.assert_array_equal(a, b)
 
 
-def test_with_a_memory_as_long_as_the_dream_averages_are_plain_means():
-    machine = naive.machine_of((4, 3), density=1.1)
-    state, averages, means = start_of(machine), None, np.zeros((4, 3))
-    for _ in range(60):
-        state, averages = online.dream(machine, state, 1, 60, 5, averages)
-        means += np.outer(*state) / 60
-    np.testing.assert_allclose(averages.joint[0], means, atol=1e-6)
-
-
 def test_a_dream_in_pieces_is_the_whole_dream(n_threads):
     machine = naive.machine_of((6, 5, 4))
     whole = online.dream(machine, start_of(machine), 50, 20, 1)
@@ -120,13 +111,6 @@ def test_continuous_pruning_removes_one_at_a_time_the_least_important_of_its_own
         state, averages = online.dream(twin, state, 3, 50, 2, averages)
     np.testing.assert_array_equal(masks[0], twin.masks[0])
     pruning.remove_stranded(machine, masks)
-
-
-def test_continuous_pruning_leaves_the_wanted_number_over_all_layers():
-    machine = naive.machine_of((6, 5, 4))
-    masks = online.prune_continuously(machine, start_of(machine), 12, 2, 20, 0)
-    assert sum(m.sum() for m in masks) == 12
-    assert all((new <= old).all() for new, old in zip(masks, machine.masks))
 
 
 def test_what_does_not_fit_is_refused():

@@ -165,6 +165,10 @@ def refused(wanted, message):
     ("more", "message"),
     [
         ({"path": "absent.npy"}, "dataset/path: found nothing at .*absent.npy"),
+        (
+            {"path": f"{__file__}/a.npy"},
+            "dataset/path: found nothing at .*a.npy, expected a file or folder; correct it",
+        ),
         ({"path": __file__}, "dataset/path: found a file test_owndata.py, expected .npy"),
         ({"variable": "b"}, "dataset/variable: found 'b', expected one of a.npz's pixels, words"),
         ({"labels": "b"}, "dataset/labels: found 'b'"),
@@ -381,6 +385,7 @@ def commands(folder, experiment, condition, control):
     return [xr.load_dataset(path, engine="h5netcdf") for path in (run, born)]
 
 
+@pytest.mark.slow
 def test_the_readme_s_images_with_classes_go_through_the_digits_protocol(tmp_path):
     from sklearn.datasets import load_digits
 
@@ -407,6 +412,7 @@ def test_classes_need_not_be_ten(tmp_path):
     assert run.sizes["digit"] == 3
 
 
+@pytest.mark.slow
 def test_photographs_go_through_the_patches_protocol(tmp_path):
     from sklearn.datasets import load_sample_images
 

@@ -53,6 +53,7 @@ KINDS = {
     "CMYK": lambda path: Image.fromarray(HALF).convert("L").convert("CMYK").save(path.with_suffix(".tif")),
     "palette": lambda path: Image.fromarray(HALF.astype(np.uint8) * 255).convert("P").save(path),
     "white is 0": white_is_zero,
+    "16 with a hole": lambda path: Image.fromarray(HALF.astype(np.uint16) * 65535).save(path, transparency=0),
     "2 frames": lambda path: Image.new("L", (8, 8)).save(
         path, save_all=True, append_images=[Image.new("L", (8, 8), 9)]
     ),
@@ -102,6 +103,7 @@ def test_levels_of_no_stated_white_are_read_where_all_have_them(tmp_path, kind):
         (("8", "RGB"), "1.png: found 8-bit colours, expected 8-bit grey, as in 0.png; save all in grey"),
         (("8", "palette"), "1.png: found 8-bit colours, expected 8-bit grey"),
         (("RGB", "CMYK", "palette", "16"), "3.png: found 16-bit grey, expected 8-bit colours"),
+        (("16", "16 with a hole"), r"1.png: found a file that can't be read \(a transparent level of 16 bits\)"),
         (("16", "white is 0"), r"1.tif: found a file that can't be read \(a TIFF of 16 bits in which 0 is white\)"),
         (
             ("8", "2 frames"),

@@ -5,7 +5,6 @@ import hashlib
 import naive
 import numpy as np
 import pytest
-from scipy import stats
 
 from analysis.kernels import draws, layouts
 from analysis.kernels.layouts import CHAINS
@@ -65,13 +64,6 @@ def test_bits_of_a_layer_do_not_depend_on_where_the_layer_starts(first, last):
     assert (row[first - block : last - block] == whole[first:last, 0]).all()
 
 
-def test_bits_of_a_chain_do_not_depend_on_its_place_in_a_word():
-    a, b = np.empty((4, CHAINS), np.uint32), np.empty((4, CHAINS), np.uint32)
-    draws.random_chains(a, 0, 4, randomness.key(1), 2, 0)
-    draws.random_chains(b, 0, 4, randomness.key(1), 2, 5)
-    assert (a[:, 5:] == b[:, :-5]).all()
-
-
 @pytest.mark.parametrize("draw", [randomness.uniform, randomness.normal, randomness.bits])
 @pytest.mark.parametrize("n", [0, 1, 5, 8])
 def test_more_numbers_begin_with_the_same_ones(draw, n):
@@ -79,50 +71,8 @@ def test_more_numbers_begin_with_the_same_ones(draw, n):
     assert (draw(7, 1, 13)[:n] == draw(7, 1, n)).all()
 
 
-@pytest.mark.parametrize("draw", [randomness.uniform, randomness.normal])
-def test_seeds_and_streams_are_uncorrelated(draw):
-    draws = np.array([draw(*position, N) for position in [(0, 0), (1, 0), (2**32, 0), (0, 1), (1, 1)]])
-    correlation = np.corrcoef(draws)[np.triu_indices(len(draws), 1)]
-    naive.assert_within_error(correlation, 0.0, 1 / np.sqrt(N))
-
-
 def test_uniform_is_the_bits_times_2_to_the_minus_32():
     assert randomness.uniform(3, 2, 9).tolist() == [naive.bits(3, 2, 0, 0, u) / 2**32 for u in range(9)]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 123456789012345])
-def test_uniform_has_the_moments_of_the_uniform_law(seed):
-    u = randomness.uniform(seed, 0, N)
-    assert ((u >= 0) & (u < 1)).all()
-    naive.assert_within_error([u.mean(), u.var()], [1 / 2, 1 / 12], [np.sqrt(1 / 12 / N), np.sqrt(1 / 180 / N)])
-    counts = np.bincount((u * 256).astype(int), minlength=256)
-    assert stats.chisquare(counts).pvalue > 1e-6
-
-
-def test_uniform_is_serially_independent():
-    u = randomness.uniform(5, 0, N) - 0.5
-    lags = [1, 2, 3, 4, 8, 16, 64]
-    found = [12 * (u[lag:] * u[:-lag]).mean() for lag in lags]
-    naive.assert_within_error(found, 0.0, [1 / np.sqrt(N - lag) for lag in lags])
-    pairs = np.floor(16 * (u.reshape(-1, 2) + 0.5)).astype(int) @ [16, 1]
-    assert stats.chisquare(np.bincount(pairs, minlength=256)).pvalue > 1e-6
-
-
-def test_each_bit_is_on_half_of_the_time():
-    words = randomness.bits(6, 0, N)
-    shares = [(words >> np.uint32(k) & np.uint32(1)).mean() for k in range(32)]
-    naive.assert_within_error(shares, 0.5, 0.5 / np.sqrt(N))
-
-
-def test_neighbouring_chains_and_steps_are_uncorrelated():
-    def draws(step, chain):
-        out = np.empty(4096, np.uint32)
-        draws.random_bits(out, 0, 1024, randomness.key(0), step, chain)
-        return out
-
-    rows = np.array([draws(step, chain) for step in range(4) for chain in range(4)], dtype=float)
-    correlation = np.corrcoef(rows)[np.triu_indices(len(rows), 1)]
-    naive.assert_within_error(correlation, 0.0, 1 / np.sqrt(4096))
 
 
 def test_normal_is_the_exact_sum_of_twelve_uniforms():
@@ -131,29 +81,11 @@ def test_normal_is_the_exact_sum_of_twelve_uniforms():
     assert found.tolist() == naive.normal(9, 4, 50)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_normal_has_mean_0_variance_1_and_the_kurtosis_of_twelve_uniforms(seed):
-    """Of the sum of 12 uniforms: kurtosis 2.9, sixth moment 13.7, eighth 88.6; errors follow from these."""
-    x = randomness.normal(seed, 0, N).astype(float)
-    found = [x.mean(), (x**2).mean(), (x**3).mean(), (x**4).mean()]
-    variance = [1.0, 2.9 - 1, 13.7, 88.6 - 2.9**2]
-    naive.assert_within_error(found, [0.0, 1.0, 0.0, 2.9], np.sqrt(np.array(variance) / N))
-    assert np.abs(x).max() < 6
-    assert stats.kstest(x, "norm").statistic < 0.01  # the laws differ by 0.0017, the sample adds 1.95 / sqrt(N) at most
-
-
 def test_permutation_is_the_order_of_random_64_bit_numbers():
     for n in (0, 1, 2, 31):
         assert randomness.permutation(11, n).tolist() == naive.permutation(11, n)
     assert sorted(randomness.permutation(3, 1000)) == list(range(1000))
     assert (randomness.permutation(3, 1000) != randomness.permutation(4, 1000)).any()
-
-
-def test_every_permutation_is_as_likely():
-    orders = [tuple(randomness.permutation(seed, 4).tolist()) for seed in range(4800)]
-    counts = np.unique(orders, axis=0, return_counts=True)[1]
-    assert len(counts) == 24
-    assert stats.chisquare(counts).pvalue > 1e-6
 
 
 def test_choice_is_the_begin_of_the_permutation():

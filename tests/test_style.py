@@ -45,7 +45,7 @@ def distance(a, b, sight):
 @pytest.mark.parametrize("name", [name for name in SIGHT if name != "grey print"])
 @pytest.mark.parametrize("together", [CRITERIA, CONTROLS, PROXIES], ids=["criteria", "controls", "proxies"])
 def test_curves_of_one_figure_differ_in_colour_to_every_eye(together, name):
-    colours = {key: style.STYLE[key][0] for key in together}
+    colours = {key: style.look(key)[0] for key in together}
     near = {(a, b): distance(colours[a], colours[b], name) for a, b in itertools.combinations(together, 2)}
     assert {pair: round(d, 1) for pair, d in near.items() if d < 10} == {}
 
@@ -53,7 +53,7 @@ def test_curves_of_one_figure_differ_in_colour_to_every_eye(together, name):
 @pytest.mark.parametrize("together", [CRITERIA, CONTROLS, PROXIES], ids=["criteria", "controls", "proxies"])
 def test_curves_of_one_figure_differ_in_marker_and_in_line_or_grey(together):
     for a, b in itertools.combinations(together, 2):
-        (colour_a, marker_a, line_a), (colour_b, marker_b, line_b) = style.STYLE[a], style.STYLE[b]
+        (colour_a, marker_a, line_a), (colour_b, marker_b, line_b) = style.look(a), style.look(b)
         assert marker_a != marker_b
         assert line_a != line_b or distance(colour_a, colour_b, "grey print") > 20, (a, b)
 
@@ -65,16 +65,8 @@ def test_verdicts_fates_and_causes_differ_to_every_eye():
         for a, b in itertools.combinations(colours, 2):
             assert min(distance(a, b, name) for name in SIGHT if name != "grey print") > 10
     assert len({marker for _, marker in style.VERDICTS.values()}) == len(style.VERDICTS)
-
-
-def test_causes_differ_in_grey_print():
-    causes = [colour for _, colour in style.CAUSES.values()]
-    assert min(distance(a, b, "grey print") for a, b in itertools.combinations(causes, 2)) > 15
-
-
-def test_white_and_black_are_told_apart_and_red_and_green_are_not_without_cones_for_green():
-    assert distance("white", "black", "grey print") == pytest.approx(100, abs=0.1)
-    assert distance("#c0392b", "#7a6a00", "deuteranopia") < distance("#c0392b", "#7a6a00", "usual") / 2
+    grey = [distance(a, b, "grey print") for a, b in itertools.combinations(causes, 2)]
+    assert min(grey) > 15
 
 
 def test_what_a_notebook_shows_does_not_depend_on_whether_it_saves(tmp_path):

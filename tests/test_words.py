@@ -33,13 +33,6 @@ def test_unpack_is_the_inverse_of_pack(n, n_threads):
     np.testing.assert_array_equal(words.unpack(words.pack(states), n), states, strict=True)
 
 
-def test_words_of_ones_have_as_many_bits_as_chains():
-    for n in COUNTS:
-        assert words.pack(np.ones((n, 1), np.uint8)).sum(dtype=object) == sum(
-            2 ** min(CHAINS, n - first) - 1 for first in range(0, n, CHAINS)
-        )
-
-
 @pytest.mark.parametrize("n", [*COUNTS, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 65])
 @pytest.mark.parametrize("shape", [(1, 1), (15, 3), (16, 17), (17, 2), (35, 16)], ids=str)
 def test_coincidences_are_the_plain_product(shape, n, n_threads):
@@ -47,11 +40,6 @@ def test_coincidences_are_the_plain_product(shape, n, n_threads):
     found = words.coincidences(words.pack(x), words.pack(y))
     assert found.dtype == np.int64
     np.testing.assert_array_equal(found, x.T.astype(np.int64) @ y.astype(np.int64))
-
-
-def test_coincidences_of_units_that_are_always_on_count_the_chains():
-    packed = words.pack(np.ones((BLOCK + 7, 2), np.uint8))
-    assert words.coincidences(packed, packed).tolist() == [[BLOCK + 7] * 2] * 2
 
 
 def test_coincidences_take_columns_of_other_arrays():

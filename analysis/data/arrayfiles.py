@@ -4,7 +4,6 @@ NetCDF is decoded as xarray does: fill values are missing, scale factors count, 
 or bytes, UTF-8 or else Latin-1. Nothing is unpickled, nothing locked.
 """
 
-import os
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,16 +21,14 @@ _LARGEST = 2**53  # beyond, not every whole number is a float
 def arrays(path: Path, variable: str | None, labels: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     """The arrays of images and of labels in a file, as they are. variable : may be None, where there is one alone."""
     readers: dict[str, Callable[[BinaryIO], Any]] = {".npy": _npy, ".npz": np.load, ".nc": _netcdf}
-    if not os.path.lexists(path):
-        raise ValueError(f"dataset/path: found nothing at {path}, expected a file or folder of images; correct it")
-    if path.suffix.lower() not in readers:
-        raise ValueError(
-            f"dataset/path: found a file {path.name}, expected {', '.join(readers)} or a folder of pictures"
-        )
     whole = "whole arrays of numbers; mend it, or choose another"
     with reading(path, whole):
         stream = open(path, "rb")
     with stream:
+        if path.suffix.lower() not in readers:
+            raise ValueError(
+                f"dataset/path: found a file {path.name}, expected {', '.join(readers)} or a folder of pictures"
+            )
         with reading(path, whole):
             held = readers[path.suffix.lower()](stream)
             names = sorted(map(str, held))

@@ -42,7 +42,7 @@ class Settings(Model):
 def settings() -> dict:
     """config/data.yaml. Raises ValueError where that file is not what it should be."""
     made = yamlfile.read(CONFIG)
-    check(Settings, made, _short(CONFIG))
+    check(Settings, made, "config/data.yaml")
     return made
 
 
@@ -57,21 +57,19 @@ def fetch(dataset: str, name: str) -> Path:
     made = settings()
     files, folder = made[dataset]["files"], Path(os.environ.get(VARIABLE) or ROOT / made["folder"]).expanduser()
     if name not in files:
-        raise ValueError(f"{_short(CONFIG)}: found no {name} at {dataset}/files, expected its SHA-256; add it")
+        raise ValueError(f"config/data.yaml: found no {name} at {dataset}/files, expected its SHA-256; add it")
+    places = [place / k for place in (folder, folder / dataset) for k in (name, name.removesuffix(".gz"))]
     try:
-        for place in (folder, folder / dataset):
-            for path in (place / name, place / name.removesuffix(".gz")):
-                if os.path.lexists(path):
-                    if not (fault := _fault(path, files[name])):
-                        return path
-                    raise ValueError(
-                        f"{_short(path)}: found {fault}, expected a file of SHA-256 {files[name]}; move it away, to "
-                        f"have it downloaded, or name another folder by {VARIABLE}"
-                    )
-        return _download(made[dataset]["mirrors"], folder / name, files[name])
+        path = next(filter(os.path.lexists, places), None)
+        if path is None:
+            return _download(made[dataset]["mirrors"], folder / name, files[name])
+        if fault := _fault(path, files[name]):
+            remedy = f"move it away, to have it downloaded, or name another folder by {VARIABLE}"
+            raise ValueError(f"{path}: found {fault}, expected a file of SHA-256 {files[name]}; {remedy}")
+        return path
     except OSError as error:
         raise type(error)(
-            f"data file: found {error.strerror or error} at {_short(error.filename or folder / name)}, expected a "
+            f"data file: found {error.strerror or error} at {error.filename or folder / name}, expected a "
             f"folder to read and write {name} in; chmod it or make room there, or name another by {VARIABLE}"
         ) from error
 
@@ -113,7 +111,7 @@ def _download(mirrors, path, sha256):
         except (RequestException, ValueError) as error:
             faults.append(f"{url}: {' '.join(str(error).split())}")
     raise ValueError(
-        f"{_short(path)}: found no such file, and none of {len(mirrors)} mirrors gave it ({'; '.join(faults)}), "
+        f"{path}: found no such file, and none of {len(mirrors)} mirrors gave it ({'; '.join(faults)}), "
         f"expected a file of SHA-256 {sha256}; put it there or into a folder that {VARIABLE} names, or try again"
     )
 
@@ -124,9 +122,3 @@ def _get(url, path):
 
     with tqdm(total=1, desc=Path(url).name, unit="B", unit_scale=True, disable=None) as bar:  # None: on a terminal
         HTTPDownloader(progressbar=bar, headers={"Accept-Encoding": "identity"})(url, str(path), None)
-
-
-def _short(path):
-    """The path as text, relative to the repository where it lies in it."""
-    path = Path(path)
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)

@@ -29,6 +29,8 @@ def reading(path: Path, expected: str) -> Iterator[None]:
         yield
     except MemoryError:
         raise
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ValueError(f"dataset/path: found nothing at {path}, expected a file or folder; correct it") from error
     except Exception as error:  # what decodes bytes of any kind raises errors of any kind
         why = " ".join(str(error).split())[:160]
         if isinstance(error, OSError) and error.errno is not None:
@@ -115,6 +117,8 @@ def _as_seen(picture):
     """The picture upright, on white, in a mode for grey levels or in RGB."""
     picture = ImageOps.exif_transpose(picture)
     if picture.has_transparency_data:
+        if picture.mode.startswith("I"):
+            raise ValueError("a transparent level of 16 bits")
         seen = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
         return seen.getchannel("R") if picture.mode in ("1", "L", "LA") else seen.convert("RGB")
     return picture if picture.mode in (*_SCALES, "I", "F") else picture.convert("RGB")

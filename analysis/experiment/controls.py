@@ -10,28 +10,16 @@ doi:10.1371/journal.pcbi.1009458, and as stated below.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from analysis import data, pruning
-from analysis.experiment import record
-from analysis.experiment.protocol import (
-    activity,
-    develop,
-    initial_machine,
-    initial_masks,
-    kept_units,
-    machine_of,
-    masks_of,
-    new_machine,
-    reference_entry,
-    retrain,
-    spontaneous,
-)
+from analysis.experiment import protocol, record
 from analysis.experiment.sessions import join
-from analysis.files.palette import BLACK, GREEN, GREY, ORANGE, PURPLE, VERMILION, Line
+from analysis.files.palette import BLACK, GREEN, GREY, ORANGE, PURPLE, VERMILION, Line, by_name
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
 
@@ -40,21 +28,22 @@ Masks = Sequence[np.ndarray]
 
 @dataclass(frozen=True)
 class Control:
-    """A control by its name: what trains it, what it is called and how it is drawn."""
+    """A control: what trains it, from whose name it has its own, what it is called and how it is drawn."""
 
-    name: str
     function: Callable[..., BoltzmannMachine]
     words: str
     colour: str
     marker: str
     line: Line
 
+    @property
+    def name(self) -> str:
+        """The function's."""
+        return self.function.__name__
+
     def __call__(self, *arguments: Any) -> BoltzmannMachine:
         """The trained machine."""
         return self.function(*arguments)
-
-
-CONTROLS: dict[str, Control] = {}
 
 
 def control_run(settings, name, seed, reference, progress=False):
@@ -75,54 +64,35 @@ def control_sessions(settings, name, seed, reference, progress=False, done=None)
     for session in settings["control_sessions"][n_done:]:
         machine = CONTROLS[name](settings, train_patterns, reference, session, seed, progress)
         sub_seed = derive(seed, name, session)
-        states = spontaneous(settings, machine, train_patterns, derive(sub_seed, "sleep"), "n_measure_chains")
+        states = protocol.spontaneous(settings, machine, train_patterns, derive(sub_seed, "sleep"), "n_measure_chains")
         yield run.control(session, machine, states)
 
 
-def control(**look: Any) -> Callable[[Callable], Callable]:
-    """Enter a control: a function (settings, patterns, reference, session, seed, progress) -> the trained machine."""
+def by_masks(function: Callable[[dict, Masks, Masks, int], Masks]) -> Callable[..., BoltzmannMachine]:
+    """A control that is new but for its masks: of (settings, masks left, units left, seed) -> masks."""
 
-    def enter(function: Callable) -> Callable:
-        _enter(Control(function.__name__, function, **look))
-        return function
+    @wraps(function)
+    def trained(settings, patterns, reference, session, seed, progress=False):
+        sub_seed = derive(seed, function.__name__, session)
+        masks = function(
+            settings, protocol.masks_of(reference, session), protocol.kept_units(reference, session), sub_seed
+        )
+        n_units = (masks[0].shape[0], *(m.shape[1] for m in masks))
+        machine = protocol.new_machine(settings, n_units, masks, patterns, sub_seed)
+        return protocol.develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
 
-    return enter
-
-
-def by_masks(**look: Any) -> Callable[[Callable], Callable]:
-    """Enter a control that is new but for its masks: a function (settings, masks left, units left, seed) -> masks."""
-
-    def enter(function: Callable) -> Callable:
-        def trained(settings, patterns, reference, session, seed, progress=False):
-            sub_seed = derive(seed, function.__name__, session)
-            masks = function(settings, masks_of(reference, session), kept_units(reference, session), sub_seed)
-            n_units = (masks[0].shape[0], *(m.shape[1] for m in masks))
-            machine = new_machine(settings, n_units, masks, patterns, sub_seed)
-            return develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
-
-        _enter(Control(function.__name__, trained, **look))
-        return function
-
-    return enter
+    return trained
 
 
-def _enter(record: Control) -> None:
-    if record.name in CONTROLS:
-        raise ValueError(f"control {record.name}: found the name taken, expected a new one; rename the function")
-    CONTROLS[record.name] = record
-
-
-@by_masks(words="born small, as many units", colour=ORANGE, marker="^", line="--")
 def born_small_units(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
     """As many units as pruning left, with all the synapses they were born with."""
-    born = initial_masks(settings, len(kept[0]))
+    born = protocol.initial_masks(settings, len(kept[0]))
     return [mask[np.ix_(*pair)] for mask, pair in zip(born, zip(kept, kept[1:]))]
 
 
-@by_masks(words="born small, as many synapses", colour=VERMILION, marker="v", line="-.")
 def born_small_synapses(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
     """As many synapses as pruning left, dense: so few units that all their synapses are that many."""
-    born = initial_masks(settings, len(kept[0]))
+    born = protocol.initial_masks(settings, len(kept[0]))
     units = [kept[0]]
     for layer, (pruned, full) in enumerate(zip(masks, born)):
         order = choice(derive(seed, "units", layer), full.shape[1], full.shape[1])
@@ -132,7 +102,6 @@ def born_small_synapses(settings: dict, masks: Masks, kept: Masks, seed: int) ->
     return born_small_units(settings, masks, units, seed)
 
 
-@by_masks(words="random sparse", colour=GREY, marker="X", line=":")
 def random_sparse(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
     """The units and synapses that pruning left, but each unit's inputs drawn at random among those it was born with."""
     born, sparse = born_small_units(settings, masks, kept, seed), []
@@ -145,13 +114,11 @@ def random_sparse(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks
     return sparse
 
 
-@by_masks(words="pruned, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1)))
 def reinitialised(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
     """The very architecture that pruning left, with new initial weights."""
     return masks
 
 
-@control(words="pruned, original weights", colour=PURPLE, marker="P", line=(0, (3, 1, 1, 1)))
 def original_weights(
     settings: dict, patterns: np.ndarray, reference: xr.Dataset, session: int, seed: int, progress: bool = False
 ) -> BoltzmannMachine:
@@ -159,13 +126,14 @@ def original_weights(
 
     A lottery ticket; source: Frankle & Carbin (2019), doi:10.48550/arXiv.1803.03635.
     """
-    whole = pruning.remove_units(initial_machine(settings, patterns, seed), kept_units(reference, session))
-    machine = BoltzmannMachine(whole.biases, whole.weights, masks_of(reference, session))
+    whole = pruning.remove_units(
+        protocol.initial_machine(settings, patterns, seed), protocol.kept_units(reference, session)
+    )
+    machine = BoltzmannMachine(whole.biases, whole.weights, protocol.masks_of(reference, session))
     sub_seed = derive(seed, "original_weights", session)
-    return develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
+    return protocol.develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
 
 
-@control(words="pruned once, at the end", colour=BLACK, marker="s", line=(0, (1, 1)))
 def pruned_once(
     settings: dict, patterns: np.ndarray, reference: xr.Dataset, session: int, seed: int, progress: bool = False
 ) -> BoltzmannMachine:
@@ -174,12 +142,27 @@ def pruned_once(
     It keeps as many synapses of each layer as the reference run. Its updates up to session n are those of the
     over-produced machine, n - 1 retrainings of all synapses and, once pruned, one of those that are left.
     """
-    sub_seed, machine = derive(seed, "pruned_once"), machine_of(reference, 0)
+    sub_seed, machine = derive(seed, "pruned_once"), protocol.machine_of(reference, 0)
     for earlier in range(1, session):
-        machine = retrain(settings, machine, patterns, earlier, sub_seed, progress)
-    states = spontaneous(settings, machine, patterns, derive(sub_seed, "sleep", session))
-    score, seen = pruning.criterion(reference_entry(settings)), activity(settings, machine, patterns, states)
+        machine = protocol.retrain(settings, machine, patterns, earlier, sub_seed, progress)
+    states = protocol.spontaneous(settings, machine, patterns, derive(sub_seed, "sleep", session))
+    score, seen = (
+        pruning.criterion(protocol.reference_entry(settings)),
+        protocol.activity(settings, machine, patterns, states),
+    )
     importance = score(machine, seen, derive(sub_seed, "score", session))
     n_synapses = reference["n_synapses"].sel(session=session).values
     machine = pruning.prune_to(machine, importance, n_synapses)
-    return retrain(settings, machine, patterns, session, sub_seed, progress)
+    return protocol.retrain(settings, machine, patterns, session, sub_seed, progress)
+
+
+CONTROLS: dict[str, Control] = by_name(
+    Control(by_masks(born_small_units), words="born small, as many units", colour=ORANGE, marker="^", line="--"),
+    Control(
+        by_masks(born_small_synapses), words="born small, as many synapses", colour=VERMILION, marker="v", line="-."
+    ),
+    Control(by_masks(random_sparse), words="random sparse", colour=GREY, marker="X", line=":"),
+    Control(by_masks(reinitialised), words="pruned, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1))),
+    Control(original_weights, words="pruned, original weights", colour=PURPLE, marker="P", line=(0, (3, 1, 1, 1))),
+    Control(pruned_once, words="pruned once, at the end", colour=BLACK, marker="s", line=(0, (1, 1))),
+)

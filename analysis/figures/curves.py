@@ -66,7 +66,7 @@ def diversity(part: xr.Dataset, stage: str, ax: Axes) -> Axes:
     """Entropy of the classes among generated images, as an effective number of digits, exp H, by criterion."""
     share = part["class_share"].sel(stage=stage)
     entropy = -(share * np.log(share.where(share > 0))).sum("digit")
-    against_synapses(np.exp(entropy), part, ax)
+    against_synapses(xr.ufuncs.exp(entropy), part, ax)
     ax.axhline(share.sizes["digit"], color="black", lw=0.8, linestyle="--")
     ax.set(ylabel="effective number of digits", ylim=(0, 1.05 * share.sizes["digit"]), title=STAGES[stage])
     return shrinking(ax)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import rankdata
 
 from analysis.figures.curves import QUANTITIES
@@ -54,7 +55,7 @@ def what_units_tell(part: xr.Dataset, x: str, y: str, layer: int, ax: Axes) -> A
     cause = part[f"loss_cause_{layer}"].isel(seed=0).values
     values = [part[f"unit_{name}_{layer}"].isel(seed=0).values for name in (x, y)]
     for (fate, colour), chosen, marker in zip(FATES.items(), (cause == 0, cause > 0), ("o", "x")):
-        ax.scatter(*(v[chosen] for v in values), s=6, color=colour, marker=marker, lw=0.7, alpha=0.6, label=fate)
+        ax.scatter(values[0][chosen], values[1][chosen], 6, color=colour, marker=marker, lw=0.7, alpha=0.6, label=fate)
     ax.set(xlabel=QUANTITIES[x], ylabel=QUANTITIES[y])
     return titled(ax, part, layer)
 
@@ -67,7 +68,7 @@ def causes_of_loss(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
         ax.bar(part["pruning"].values, counts, bottom=bottom, color=colour, label=label, width=0.8, lw=0.4, ec="black")
         bottom = bottom + counts
     ax.set(xlabel="session", ylabel="units lost")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     return titled(ax, part, layer)
 
 

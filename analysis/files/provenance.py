@@ -36,13 +36,18 @@ def _fingerprint(rooms, package):
 def _syntax(node):
     """A syntax tree as text that is the same on every Python that we run on: what is absent is left out."""
     if isinstance(node, list):
-        return f"[{' '.join(map(_syntax, node))}]"
+        return f"[{' '.join(_syntax(item) for item in node if not _is_look(item))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
     if _has_docstring(node):
         fields["body"] = node.body[1:]
     return f"{type(node).__name__}({' '.join(f'{name}={_syntax(value)}' for name, value in fields.items())})"
+
+
+def _is_look(node):
+    """Whether it says what a record of a criterion or control is called or how it is drawn: Criterion(colour=...)."""
+    return isinstance(node, ast.keyword) and node.arg in ("words", "colour", "marker", "line")
 
 
 def _has_docstring(node):

@@ -10,14 +10,14 @@ SC'11, doi:10.1145/2063384.2063405.
 import numpy as np
 
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import in_turn
+from analysis.kernels.lanes import halves_of_product, in_turn
 from analysis.kernels.layouts import BLOCK, CHAINS, PANEL
 from analysis.kernels.vectors import convert, fma, load, select, store, view
 
 _f32, _i32, _u64 = np.float32, np.int32, np.uint64
 _FACTORS, _WEYL = (_u64(0xD2511F53), _u64(0xCD9E8D57)), (_u64(0x9E3779B9), _u64(0xBB67AE85))
 _ASCENDING, _BLOCKS = np.arange(CHAINS, dtype=np.uint32), BLOCK // 4
-_LOW, _LOG2_E = _u64(0xFFFFFFFF), _f32(np.log2(np.e))
+_LOG2_E = _f32(np.log2(np.e))
 _SHIFT = _f32(1.5 * 2.0**23)  # no float32 of this size has a fraction
 _EXP = tuple(map(_f32, (1.32647e-3, 9.67151e-3, 5.550734e-2, 2.4022242e-1, 6.9314698e-1, 1.0)))  # of 2^f, f^5 first
 _ROUGH = tuple(map(_f32, (7.7052549e-2, -3.489135e-3, 4.7092702e-1, 4.5551056e-1)))  # of 2^(m - 1), 1 <= m < 2
@@ -29,19 +29,10 @@ def philox(block, step, chain, key):
     """Four vectors of random words = Philox4x32-7(counter = (block, step, chain, stream), key = seed)."""
     c0, c1, c2, c3, k0, k1 = block, step, chain, (block & 0) + key[2], key[0], key[1]
     for _ in range(7):
-        (low0, high0), (low1, high1) = product(c0, _FACTORS[0]), product(c2, _FACTORS[1])
+        (low0, high0), (low1, high1) = halves_of_product(c0, _FACTORS[0]), halves_of_product(c2, _FACTORS[1])
         c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
         k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]
     return c0, c1, c2, c3
-
-
-@formula
-def product(x, factor):
-    """(low words, high words) of x times the factor, of uint32, by pairs."""
-    pairs = view(x, _u64)
-    even, odd = (pairs & _LOW) * factor, (pairs >> 32) * factor
-    low, high = (even & _LOW) | (odd << 32), (even >> 32) | (odd & ~_LOW)
-    return view(low, np.uint32), view(high, np.uint32)
 
 
 @kernel

@@ -5,13 +5,17 @@ instruction set. Compiled code is cached under a folder named after the kernels'
 notices an edit only in the file of the cached function itself; a folder that cannot be written turns the cache off.
 """
 
+import hashlib
+import io
 import multiprocessing
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numba
 from llvmlite import binding
+from numba.core.caching import IndexDataCacheFile
 from numba.core.event import Listener, register, unregister
 
 from analysis.files.checkout import ROOT
@@ -55,6 +59,39 @@ class _Notice(Listener):
 if multiprocessing.current_process().name == "MainProcess":
     register("numba:compile", _Notice())
 
-_options = {"error_model": "numpy", "fastmath": False, "nogil": True, "no_cfunc_wrapper": True}
-kernel = numba.njit(cache=CACHE_FOLDER is not None, **_options)
-formula = numba.njit(forceinline=True, **_options)  # a part of kernels: compiled into them
+
+class _WholeFiles(IndexDataCacheFile):
+    """Numba's files of compiled code, each with its digest at the end: what is cut short or damaged is not there."""
+
+    @contextmanager
+    def _open_for_write(self, filepath):
+        with super()._open_for_write(filepath) as file:
+            content = io.BytesIO()
+            yield content
+            file.write(content.getvalue() + hashlib.sha256(content.getvalue()).digest())
+
+    def _load_index(self):
+        return super()._load_index() if self._is_whole(self._index_path) else {}
+
+    def _load_data(self, name):
+        if not self._is_whole(self._data_path(name)):
+            raise OSError(f"{name}: damaged")  # numba then compiles
+        return super()._load_data(name)
+
+    def _is_whole(self, path):
+        content = Path(path).read_bytes() if os.path.exists(path) else b""
+        return hashlib.sha256(content[:-32]).digest() == content[-32:]
+
+
+_OPTIONS = {"error_model": "numpy", "fastmath": False, "nogil": True, "no_cfunc_wrapper": True}
+
+
+def kernel(function):
+    """Compile a function that Python calls, once a machine."""
+    dispatcher = numba.njit(cache=CACHE_FOLDER is not None, **_OPTIONS)(function)
+    if CACHE_FOLDER is not None:
+        dispatcher._cache._cache_file.__class__ = _WholeFiles
+    return dispatcher
+
+
+formula = numba.njit(forceinline=True, **_OPTIONS)  # a part of kernels, which is compiled into them

@@ -94,6 +94,23 @@ def in_turn(typing, a, b, c, d):
 
 
 @intrinsic
+def halves_of_product(typing, x, factor):
+    """(low words, high words) of x times the factor, of uint32: even lanes and odd ones are multiplied apart."""
+
+    def codegen(context, builder, sig, args):
+        (whole,), n = unpacked(context, builder, args[0], x, x), x.n
+        (factors,) = unpacked(context, builder, args[1], factor, Vector(types.uint64, n // 2))
+        pairs, even_lanes = builder.bitcast(whole, factors.type), [k if k % 2 == 0 else n + k - 1 for k in range(n)]
+        low_half, half = (ir.Constant(pairs.type, [value] * (n // 2)) for value in (0xFFFFFFFF, 32))
+        even, odd = builder.and_(pairs, low_half), builder.lshr(pairs, half)
+        even, odd = (builder.bitcast(builder.mul(lanes, factors), whole.type) for lanes in (even, odd))
+        words = [shuffled(builder, even, odd, [k + high for k in even_lanes]) for high in (0, 1)]
+        return context.make_tuple(builder, sig.return_type, [packed(builder, [word], x) for word in words])
+
+    return types.UniTuple(x, 2)(x, factor), codegen
+
+
+@intrinsic
 def lowest_bit(typing, x):
     """Position of the lowest bit that is on in a uint64; 64 for none."""
     nothing_else = ir.Constant(ir.IntType(1), 0)

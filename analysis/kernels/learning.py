@@ -147,10 +147,10 @@ def span_dots(total, tiles, i, others, span, n):
     total (SPAN,), tiles (n_tiles, n_units, PATTERNS), others (n_spans, n_patterns, SPAN) float32, C-contiguous.
     """
     size, x = tiles.shape[1] * PATTERNS, splat(_f32(0.0), PANEL, GROUP)
-    columns = steps(span * others.shape[1] * SPAN, PANEL, GROUP)
+    columns, n_rows = steps(0, PANEL, GROUP), others.shape[1]
     for k in range(n):
         own = at(tiles, i * PATTERNS, k // PATTERNS * size + k % PATTERNS)
-        x = fma(own, load(others, columns, k * SPAN, PANEL), x)
+        x = fma(own, load(others, columns, (span * n_rows + k) * SPAN, PANEL), x)
     store(total, steps(0, PANEL, GROUP), 0, x)
 
 
@@ -161,9 +161,9 @@ def span_counts(total, words, i, others, span):
     total (SPAN,) float32, words (n_tiles, n_units), others (n_spans, n_tiles, SPAN) uint64, C-contiguous.
     """
     n_tiles, n_units = words.shape
-    x, columns = splat(_u64(0), PANEL, GROUP), steps(span * n_tiles * SPAN, PANEL, GROUP)
+    x, columns = splat(_u64(0), PANEL, GROUP), steps(0, PANEL, GROUP)
     for t in range(n_tiles):
-        x = x + popcount(load(others, columns, t * SPAN, PANEL) & load(words, i, t * n_units, 1))
+        x = x + popcount(load(others, columns, (span * n_tiles + t) * SPAN, PANEL) & at(words, i, t * n_units))
     store(total, steps(0, PANEL, GROUP), 0, convert(convert(x, _i32), _f32))
 
 

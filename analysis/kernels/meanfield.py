@@ -123,10 +123,10 @@ def panel_sum(total, row, tiles, tile, first, last, panel, offset):
 
     For units of one panel, from its rows. total (n, PATTERNS), tiles (n_tiles, n_units, PATTERNS), panel (n,) float32.
     """
-    states, weights = (tile * tiles.shape[1] + first) * PATTERNS, steps(offset, 1, GROUP)
+    states, weights = (tile * tiles.shape[1] + first) * PATTERNS, steps(0, 1, GROUP)
     x = splat(_f32(0.0), PATTERNS, GROUP)
     for k in range(last - first):
-        x = fma(load(panel, weights, PANEL * k, 1), load(tiles, states, PATTERNS * k, PATTERNS), x)
+        x = fma(load(panel, weights, offset + PANEL * k, 1), load(tiles, states, PATTERNS * k, PATTERNS), x)
     store(total, steps(row * PATTERNS, PATTERNS, GROUP), 0, x)
 
 
@@ -136,10 +136,10 @@ def panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size):
 
     For units that are rows, from the same row of all panels; `size` is that of a panel. Else as `panel_sum`.
     """
-    states, weights = (tile * tiles.shape[1] + first) * PATTERNS, steps(offset, PANEL, GROUP)
+    states, weights = (tile * tiles.shape[1] + first) * PATTERNS, steps(0, PANEL, GROUP)
     x = splat(_f32(0.0), PATTERNS, GROUP)
     for k in range(last - first):
-        w = load(panel, weights, size * (k // PANEL) + k % PANEL, 1)
+        w = load(panel, weights, offset + size * (k // PANEL) + k % PANEL, 1)
         x = fma(w, load(tiles, states, PATTERNS * k, PATTERNS), x)
     store(total, steps(row * PATTERNS, PATTERNS, GROUP), 0, x)
 

@@ -204,20 +204,20 @@ def add_rows(total, row, j, matrix, rows, first, last):
 
     total (n_totals, m), matrix (n, m) float32, rows (n_rows,) int32, C-contiguous.
     """
-    m, columns = matrix.shape[1], steps(j, PANEL, _VECTORS)
-    x = load(total, columns, row * m, PANEL)
+    m, columns = matrix.shape[1], steps(0, PANEL, _VECTORS)
+    x = load(total, columns, row * m + j, PANEL)
     for k in range(first, last):
-        x = x + load(matrix, columns, at(rows, 0, k) * m, PANEL)
-    store(total, columns, row * m, x)
+        x = x + load(matrix, columns, at(rows, 0, k) * m + j, PANEL)
+    store(total, columns, row * m + j, x)
 
 
 def _learn_lanes(n_vectors):
     @formula
     def total_of(p, j, rows, n):
         """sum_k p[rows[k], j + c], k < n."""
-        columns, x = steps(j, PANEL, n_vectors), splat(_f32(0.0), PANEL, n_vectors)
+        columns, x = steps(0, PANEL, n_vectors), splat(_f32(0.0), PANEL, n_vectors)
         for k in range(n):
-            x = x + load(p, columns, at(rows, 0, k) * p.shape[1], PANEL)
+            x = x + load(p, columns, at(rows, 0, k) * p.shape[1] + j, PANEL)
         return x
 
     @formula

@@ -11,6 +11,7 @@ offset. Sizes are constants. Every operation is rounded as written, on vectors o
 """
 
 import operator
+from functools import partial
 
 from llvmlite import ir
 from numba import types
@@ -73,9 +74,8 @@ def unpacked(context, builder, value, kind, shape):
 
 def _one(builder, number):
     """A vector of one number."""
-    return builder.insert_element(
-        ir.Constant(ir.VectorType(number.type, 1), ir.Undefined), number, ir.Constant(INT32, 0)
-    )
+    nothing = ir.Constant(ir.VectorType(number.type, 1), ir.Undefined)
+    return builder.insert_element(nothing, number, ir.Constant(INT32, 0))
 
 
 def packed(builder, parts, kind):
@@ -126,6 +126,10 @@ def _operator(key, of_floats, of_integers, of_unsigned=None, compares=False):
         lower_builtin(key, *kinds)(lower)
 
 
+def _compared(sign, method, builder, a, b):
+    return method(builder, sign, a, b)
+
+
 _B = ir.IRBuilder
 _operator(operator.add, _B.fadd, _B.add)
 _operator(operator.sub, _B.fsub, _B.sub)
@@ -139,10 +143,7 @@ _operator(operator.xor, None, _B.xor)
 _operator(operator.lshift, None, _B.shl)
 _operator(operator.rshift, None, _B.ashr, _B.lshr)
 for _key, _sign in {operator.lt: "<", operator.gt: ">", operator.ne: "!="}.items():
-    _methods = (
-        lambda builder, a, b, compare=compare, sign=_sign: compare(builder, sign, a, b)
-        for compare in (_B.fcmp_ordered, _B.icmp_signed, _B.icmp_unsigned)
-    )
+    _methods = (partial(_compared, _sign, method) for method in (_B.fcmp_ordered, _B.icmp_signed, _B.icmp_unsigned))
     _operator(_key, *_methods, compares=True)
 
 
@@ -174,26 +175,20 @@ def popcount(typing, x):
 @intrinsic
 def select(typing, on, a, b):
     """a where it is on, else b."""
-    shape = _shape(on, a, b)
-    if isinstance(shape, Vector):
-        shape = _of(_shape(a, b).number if isinstance(_shape(a, b), Vector) else a, shape)
-        return shape(on, a, b), each(ir.IRBuilder.select, [_of(types.boolean, shape), shape, shape])
-    return a(on, a, b), each(ir.IRBuilder.select)
+    shape = _of(getattr(a, "number", getattr(b, "number", a)), _shape(on, a, b))
+    return shape(on, a, b), each(ir.IRBuilder.select, [_of(types.boolean, shape), shape, shape])
 
 
 @intrinsic
 def view(typing, x, number):
     """The bits of x read as other numbers: np.int32, or np.bool_ for single bits."""
-    known, n, m = (x.number, x.n, x.m) if isinstance(x, Vector) else (x, 1, 1)
-    if not isinstance(x, Vector) and number.dtype == types.float32:
-        known = types.int32  # numba computes with numbers of 64 bits
-    n_new = n * _bits(known) // _bits(number.dtype)
-    result = number.dtype if (n_new, m) == (1, 1) else Vector(number.dtype, n_new, m)
-
-    to = _lanes(number.dtype, n_new) if isinstance(result, Vector) else _lanes(number.dtype, 1).element
-    return result(x if isinstance(x, Vector) else known, number), each(
-        lambda builder, part: builder.bitcast(part, to), [x if isinstance(x, Vector) else known]
-    )
+    if x in types.integer_domain and number.dtype == types.float32:
+        x = types.int32  # numba computes with numbers of 64 bits
+    n = getattr(x, "n", 1) * _bits(getattr(x, "number", x)) // _bits(number.dtype)
+    result, to = Vector(number.dtype, n, getattr(x, "m", 1)), _lanes(number.dtype, n)
+    if (n, result.m) == (1, 1):
+        result, to = number.dtype, to.element
+    return result(x, number), each(lambda builder, part: builder.bitcast(part, to), [x])
 
 
 @intrinsic
@@ -210,9 +205,7 @@ def convert(typing, x, number):
 def splat(typing, x, n, m):
     """The number n times, in m vectors."""
     shape = Vector(types.unliteral(x), n.literal_value, m.literal_value)
-    return shape(shape.number, n, m), lambda context, builder, sig, args: packed(
-        builder, unpacked(context, builder, args[0], shape.number, shape), shape
-    )
+    return shape(shape.number, n, m), each(lambda builder, part: part, [shape])
 
 
 # ---- arrays --------------------------------------------------------------------------------------------------------
@@ -241,10 +234,6 @@ def _pointers(context, builder, array_type, array, place_type, place, offset):
     return [builder.gep(builder.gep(data, [x]), [offset]) for x in places]
 
 
-def _place(kind):
-    return kind if isinstance(kind, Vector) else types.int64
-
-
 @intrinsic
 def at(typing, array, place, offset):
     """The number there. Neither is below 0: numba would test for that."""
@@ -258,7 +247,7 @@ def at(typing, array, place, offset):
 @intrinsic(prefer_literal=True)
 def load(typing, array, place, offset, n):
     """The n numbers from there on; a vector a place."""
-    place = _place(place)
+    place = place if isinstance(place, Vector) else types.int64
     shape = Vector(array.dtype, n.literal_value, getattr(place, "m", 1))
 
     def codegen(context, builder, sig, args):
@@ -272,7 +261,7 @@ def load(typing, array, place, offset, n):
 @intrinsic
 def store(typing, array, place, offset, x):
     """The lanes of x go there; a vector a place."""
-    place = _place(place)
+    place = place if isinstance(place, Vector) else types.int64
 
     def codegen(context, builder, sig, args):
         pointers = _pointers(context, builder, array, args[0], place, *args[1:3])

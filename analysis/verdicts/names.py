@@ -3,7 +3,8 @@
 from analysis.experiment.controls import CONTROLS
 from analysis.pruning import CRITERIA
 
-NAMES = {record.name: record.words for record in [*CRITERIA.values(), *CONTROLS.values()]}
+NAMES = {name: record.words for name, record in CRITERIA.items()}
+NAMES |= {name: record.words for name, record in CONTROLS.items()}
 NAMES |= {
     "pruned": "pruned from large",
     "heuristic_fi_w2": "heuristic FI × w²",

@@ -24,8 +24,8 @@ def quote(mean: float, low: float, high: float, units: str = "1") -> str:
     largest = max(abs(value) for value in (mean, low, high) if np.isfinite(value))
     exponent = int(f"{largest:.2e}".partition("e")[2])  # of the rounded number: no logarithm's last bit decides
     digits = min(max(2 - exponent, 0), 6) if largest else 0
-    bounds = ", ".join(f"{value:,.{digits}f}" if np.isfinite(value) else "?" for value in (low, high))
-    return f"{mean:,.{digits}f} [{bounds}]{'' if units == '1' else ' ' + units}"
+    bounds = f" [{low:,.{digits}f}, {high:,.{digits}f}]" if np.isfinite(low) else ""  # one seed has none
+    return f"{mean:,.{digits}f}{bounds}{'' if units == '1' else ' ' + units}"
 
 
 def over_seeds(values: xr.DataArray) -> str:
@@ -55,11 +55,11 @@ def of_seeds(rows: dict[Any, list], columns: list[str]) -> pd.DataFrame:
 
 
 def origin(dataset: xr.Dataset | None, config: Path, stale: Callable = datasets.stale) -> pd.DataFrame:
-    """Where a dataset comes from: its config, its code, the data of its runs; and why it is stale, if it is."""
+    """Where a dataset comes from: its config, the data of its runs; and why it is stale, if it is."""
     if dataset is None:
         return pd.DataFrame({"not made yet": [f"{config.name} says how"]})
     rows = [("**stale**", f"{reason}; the workflow renews it") for reason in stale(dataset, config)]
-    rows += [("config", config.name), ("code", dataset.attrs["code_fingerprint"])]
+    rows.append(("config", config.name))
     for name, text in json.loads(dataset.attrs["data"]).items():
         source = json.loads(text)
         rows.append((f"data of {name}", f"{source['title']}; {source['source']} ({source['licence']})"))

@@ -1,0 +1,189 @@
+"""Panels draw the numbers of the dataset they get, in one look, and figures are the same bytes every time."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from analysis import claims
+from analysis.figures import curves, fates, pictures, proxies, style
+from analysis.figures.forest import forest
+from analysis.pruning import CRITERIA
+from analysis.verdicts import intervals
+from analysis.verdicts.names import words
+
+mpl.use("Agg")
+
+
+@pytest.fixture(scope="module")
+def datasets(made_up_runs):
+    """{claim: {experiment: part}} of made-up runs."""
+    return {name: claims.collect(name, made_up_runs, made_up_runs / "config.yaml") for name in claims.CLAIMS}
+
+
+@pytest.fixture
+def parts(datasets):
+    """Fresh parts: (claim number, experiment) -> Dataset."""
+    return lambda number, experiment: claims.part(datasets[list(claims.CLAIMS)[number - 1]], experiment)
+
+
+SPEC = {"layers": {"digits": [1, 2]}, "regressors": ["activity", "degree"], "ridge": 1.0}
+PANELS = {
+    curves.loss_of_controls: (1, "patches", ("kl", "synapses")),
+    curves.units_left: (2, "digits", (2,)),
+    curves.synapses_a_unit: (2, "digits", (1,)),
+    curves.loss_of_criteria: (3, "digits", ("digit_quality", "pruned")),
+    curves.rank_frequency: (3, "patches", ("retrained",)),
+    curves.class_shares: (3, "digits", ("random", "retrained")),
+    curves.diversity: (3, "digits", ("retrained",)),
+    curves.activity: (4, "digits", (1,)),
+    curves.cost_at_equal_function: (2, "digits", ("encoding_error", 0.02)),
+    proxies.spectrum: (3, "patches", ("last",)),
+    proxies.proxy_against_exact: (3, "patches", ("variance_fi", "exact_diagonal")),
+    proxies.rank_correlations: (3, "patches", ("exact_first_eigenvector",)),
+    proxies.samples_needed: (3, "patches", ("relative_error",)),
+    proxies.rank_agreement: (2, "digits", ("variance_fi", 2)),
+    proxies.pruned_by_one_only: (2, "patches", ("variance_fi", 1)),
+    fates.trajectories: (4, "digits", ("activity", 1)),
+    fates.survivors_and_lost: (4, "digits", ("activity", 1)),
+    fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
+    fates.causes_of_loss: (4, "digits", (1,)),
+    fates.survival_coefficients: (4, "digits", (SPEC,)),
+    fates.neighbours: (4, "patches", (1,)),
+    fates.disconnected_by_entropy: (4, "digits", ()),
+    pictures.importance_map: (2, "patches", ("weight", 1)),
+}
+PICTURES = {
+    pictures.information_matrix: (3, "patches", ()),
+    pictures.receptive_fields: (2, "patches", ("variance_fi", 3)),
+    pictures.lost_pixels: (4, "digits", ()),
+    pictures.pixel_entropy: (4, "digits", ()),
+}
+
+
+@pytest.mark.parametrize("panel", [*PANELS, *PICTURES], ids=lambda f: f.__name__)
+def test_panel_returns_its_axes_with_data_and_labels(panel, parts, ax):
+    number, experiment, arguments = (PANELS | PICTURES)[panel]
+    assert panel(parts(number, experiment), *arguments, ax) is ax
+    assert ax.has_data()
+    if panel in PANELS:
+        assert ax.get_xlabel()
+        assert ax.get_ylabel()
+
+
+def test_examples_show_the_images_of_the_dataset(parts, ax):
+    part = parts(3, "digits")
+    pictures.examples(part, "random", "last", "retrained", ax, "label", n_images=1)
+    expected = part["example"].sel(criterion="random", shown="last", stage="retrained").isel(image=0)
+    np.testing.assert_array_equal(ax.images[0].get_array(), pictures.layout(expected.values, part))
+
+
+def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
+    part = parts(3, "patches")
+    curves.loss_of_criteria(part, "kl", "retrained", ax)
+    line = next(line for line in ax.lines if line.get_label() == words("random"))
+    values = part["kl"].sel(criterion="random", stage="retrained")
+    np.testing.assert_allclose(line.get_ydata(), values.mean("seed"), rtol=1e-6)
+    synapses = part["n_synapses"].sum("synapse_layer").sel(criterion="random").mean("seed")
+    np.testing.assert_allclose(line.get_xdata(), synapses)
+    band = ax.collections[part["criterion"].values.tolist().index("random")].get_paths()[0].vertices
+    low, high = intervals.interval(values.transpose("seed", "session").values)
+    assert band[:, 1].min() == pytest.approx(low.min())
+    assert band[:, 1].max() == pytest.approx(high.max())
+
+
+def test_controls_are_drawn_at_their_own_sessions(parts, ax):
+    curves.loss_of_controls(parts(1, "digits"), "encoding_error", "hidden units", ax)
+    points = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
+    assert points[words("pruned")] == 4
+    assert points[words("random_sparse")] == 2  # control sessions 1 and 3
+    sizes = parts(1, "digits")["n_units"].sel(layer=[1, 2], condition="pruned").sum("layer").mean("seed")
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), sizes)
+
+
+def test_machines_shrink_to_the_right(parts, ax):
+    curves.units_left(parts(2, "patches"), 1, ax)
+    assert ax.xaxis_inverted()
+    assert ax.get_xscale() == "log"
+
+
+def test_bars_add_up_to_the_units_lost(parts, ax):
+    part = parts(4, "digits")
+    fates.causes_of_loss(part, 1, ax)
+    lost = (part["loss_cause_1"] > 0).sum("unit_1").mean("seed")
+    tops = [max(bar.get_y() + bar.get_height() for bar in bars) for bars in zip(*ax.containers)]
+    np.testing.assert_allclose(tops, lost)
+
+
+def test_an_image_puts_every_pixel_at_its_place(parts):
+    part = parts(2, "patches")
+    image = pictures.layout(np.arange(13.0), part)
+    assert image.shape == (5, 5)
+    np.testing.assert_array_equal(image[0], [np.nan, np.nan, 0, np.nan, np.nan])  # a disc of radius 2.1
+    np.testing.assert_array_equal(image[2], [4, 5, 6, 7, 8])
+    assert np.isfinite(image).sum() == 13
+
+
+def test_tiles_are_in_order_with_gaps():
+    canvas = pictures.tiled([np.full((2, 2), k) for k in range(3)], n_columns=2)
+    assert canvas.shape == (5, 5)
+    assert (canvas[0, 0], canvas[0, 3], canvas[3, 0]) == (0, 1, 2)
+    assert np.isnan(canvas[:, 2]).all()
+
+
+def test_a_criterion_of_ones_own_has_a_look_and_a_name_without_an_edit(ax):
+    colour, marker, _ = style.look("my_own")
+    assert (colour, marker) == style.look("my_own")[:2]
+    assert style.look("my_own") not in [(r.colour, r.marker, r.line) for r in CRITERIA.values()]
+    style.line([0, 1], np.ones((3, 2)), "my_own", ax)
+    assert ax.lines[0].get_label() == "my own"
+
+
+def test_a_matplotlibrc_changes_nothing():
+    style.theme()
+    expected = dict(mpl.rcParams)
+    mpl.rcParams.update({"axes.xmargin": 0.3, "savefig.bbox": "tight", "image.interpolation": "bilinear"})
+    style.theme()
+    assert dict(mpl.rcParams) == expected
+
+
+def test_one_legend_names_everything_once(parts):
+    style.theme()
+    figure, axes = plt.subplots(2)
+    for ax, experiment in zip(axes, ("patches", "digits")):
+        curves.units_left(parts(2, experiment), 1, ax)
+    style.legend(figure)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(labels) == len(set(labels)) == 8
+    plt.close(figure)
+
+
+def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
+    for folder in ("a", "b"):
+        style.theme()
+        figure, ax = plt.subplots()
+        curves.units_left(parts(2, "patches"), 1, ax)
+        assert style.save(figure, tmp_path / folder / "units.left") is figure  # a dot in the name is no suffix
+        plt.close(figure)
+    for suffix in (".svg", ".png"):
+        first, second = ((tmp_path / folder / f"units.left{suffix}").read_bytes() for folder in ("a", "b"))
+        assert first == second
+        assert len(first) > 0
+
+
+def test_forest_draws_right_of_the_line_what_holds(ax):
+    columns = {"prediction": ["a", "b"], "effect": [0.6, 0.4], "low": [0.55, 0.3], "high": [0.7, 0.45]}
+    more = {"threshold": [0.5, 0.5], "verdict": ["reproduced", "not reproduced"]}
+    forest(pd.DataFrame(columns | more), ax)
+    above, below = (ax.lines[k].get_xdata() for k in (0, 2))
+    assert min(above) > 0 > max(below)
+
+
+def test_keeper_without_a_folder_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    figure = plt.figure()
+    style.keeper(None)(figure, "nothing")
+    style.keeper(tmp_path / "figures")(figure, "name")
+    plt.close(figure)
+    assert [p.name for p in sorted(tmp_path.rglob("*.*"))] == ["name.png", "name.svg"]

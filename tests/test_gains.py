@@ -1,0 +1,92 @@
+"""Maps: cells are judged by the gain that they were given, and panels draw it."""
+
+import copy
+import json
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray as xr
+
+from analysis import claims
+from analysis.experiment import config
+from analysis.experiment.controls import CONTROLS
+from analysis.experiment.maps import BUDGETS, PRUNED
+from analysis.experiment.maps import cells as cells_of
+from analysis.figures.maps import gain_along, gain_map, loss_against_work
+from analysis.verdicts import maps
+
+mpl.use("Agg")
+CONFIG, _ = config.load_maps(config.ROOT / "config" / "maps_smoke.yaml")
+
+
+def described(**changes):
+    grid = {"final": [4], "growth": [2], "sessions": [3], "epochs": [1], "updates": [], "synapse_updates": []}
+    return {"jobs": "seed", "grids": [grid | changes]}
+
+
+def made_up(gain, n_seeds=10, noise=0.0):
+    """A dataset of one map in whose cells, growth by epochs, born small loses by gain(growth, epochs)."""
+    of = copy.deepcopy(CONFIG) | {"maps": {"patches": copy.deepcopy(CONFIG["maps"]["patches"])}}
+    grid = described(growth=[2, 4, 8], epochs=[1, 2], updates=["born_small_synapses"])["grids"]
+    of["maps"]["patches"] |= {"grids": grid, "n_seeds": n_seeds}
+    cells, conditions = cells_of(of["maps"]["patches"]), [PRUNED, *CONTROLS]
+    loss = np.full((n_seeds, len(cells), 2, len(conditions)), np.nan)
+    rng = np.random.default_rng(0)
+    for k, cell in enumerate(cells):
+        loss[:, k, 0, 0] = 1 + rng.random(n_seeds)
+        shift = gain(cell.growth, cell.epochs) + noise * rng.standard_normal(n_seeds)
+        loss[:, k, 0, conditions.index("born_small_synapses")] = loss[:, k, 0, 0] + shift
+    dims = ("patches_seed", "patches_cell", "budget", "condition")
+    found = {"patches_loss": (dims, loss, {"units": "nats"}), "patches_synapse_updates": (dims, loss * 0 + 100)}
+    coords = {"budget": BUDGETS, "condition": conditions, "patches_seed": np.arange(n_seeds)}
+    for axis in [*maps.AXES, "start"]:
+        coords[f"patches_{axis}"] = ("patches_cell", [float(getattr(c, axis)) for c in cells])
+    return xr.Dataset(found, coords, {"config": json.dumps(of), "order": '["patches"]'})
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.1, "reproduced"), (-0.1, "not reproduced"), (0.0, "mixed")])
+def test_cells_are_judged_by_the_gain_that_they_were_given(gain, verdict):
+    table = maps.evaluate_cells(made_up(lambda growth, epochs: gain, noise=0.01))
+    rows = table[table["sessions"].notna() & table["growth"].notna()]
+    assert len(rows) == 6
+    assert rows["n_comparisons"].unique().tolist() == [6]
+    assert (rows["p_holm"] >= rows["p"]).all()
+    if gain:
+        assert set(rows["verdict"]) == {verdict}
+        assert (rows["p_holm"] < 0.05).all()
+    else:
+        assert (rows["p_holm"] > 0.05).all()
+    np.testing.assert_allclose(rows["effect"], gain, atol=0.02)
+
+
+def test_a_trend_is_the_gain_at_the_largest_less_that_at_the_smallest():
+    table = maps.evaluate_cells(made_up(lambda growth, epochs: 0.1 * growth * epochs, noise=0.001))
+    rows = table[table["growth"].isna()].sort_values("epochs")
+    assert rows["epochs"].tolist() == [1, 2]
+    np.testing.assert_allclose(rows["effect"], [0.6, 1.2], atol=0.005)
+
+
+def test_the_summary_counts_what_the_table_says():
+    table = maps.evaluate_cells(made_up(lambda growth, epochs: 0.1 if growth > 2 else -0.1, noise=0.001))
+    row = maps.summary(table).iloc[0]
+    assert row["effects"] == "0.033 [-0.100, 0.100] nats"
+    assert row[["cells", "reproduced", "mixed", "not reproduced", "stand"]].tolist() == [6, 4, 0, 2, 6]
+    assert row["visible"] == f"{table['detectable'][:6].median():.2g}, {table['detectable'][:6].max():.2g}"
+
+
+def test_a_gain_map_shows_each_mean_at_its_place_and_marks_what_excludes_0(ax):
+    part = claims.part(made_up(lambda growth, epochs: growth - 4, noise=0.01), "patches")
+    assert gain_map(part, "born_small_synapses", "updates", ax, rows="epochs") is ax
+    shown = ax.images[0].get_array()
+    np.testing.assert_allclose(shown, [[-2, 0, 4], [-2, 0, 4]], atol=0.02)
+    assert [text.get_text().startswith("●") for text in ax.texts][::2] == [True, True, False]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["2×", "4×", "8×"]
+
+
+def test_lines_of_the_charts_are_means_along_their_axis(ax):
+    part = claims.part(made_up(lambda growth, epochs: 1.0 + epochs), "patches")
+    loss_against_work(part, ax)
+    gain_along(part, "epochs", "born_small_synapses", ax)
+    np.testing.assert_allclose(ax.lines[-2].get_ydata(), [2, 3], rtol=1e-5)
+    assert [line.get_label() for line in ax.lines][:2] == ["pruned from large", "born small, as many synapses"]

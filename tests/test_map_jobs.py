@@ -1,0 +1,163 @@
+"""Maps: cells are what they say, and both budgets come out as they are called."""
+
+import copy
+
+import naive
+import numpy as np
+import pytest
+import xarray as xr
+
+from analysis import data, exact
+from analysis.__main__ import main
+from analysis.experiment import config, maps
+from analysis.experiment.map_settings import Maps
+from analysis.files import netcdf, typed
+
+FOLDER = config.ROOT / "config"
+CONFIG, PROTOCOL = config.load_maps(FOLDER / "maps_smoke.yaml")
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    load = data.load
+    monkeypatch.setattr(data, "load", lambda name: load(name).isel(pattern=slice(0, 320), test_pattern=slice(0, 200)))
+
+
+@pytest.fixture(params=CONFIG["maps"])
+def job(request, tmp_path):
+    """(map, its dataset) of one job of seed 1, made through the command line."""
+    described = CONFIG["maps"][request.param]
+    options = {"config": FOLDER / "maps_smoke.yaml", "map": request.param, "job": maps.jobs(described)[0], "seed": 1}
+    options["output"] = tmp_path / "1.nc"
+    assert main(["map", *(f"--{key}={value}" for key, value in options.items())]) == 0
+    return described, netcdf.read(options["output"])
+
+
+def described(**changes):
+    grid = {"final": [4], "growth": [2], "sessions": [3], "epochs": [1], "updates": [], "synapse_updates": []}
+    return {"jobs": "seed", "grids": [grid | changes]}
+
+
+@pytest.mark.parametrize("name", ["maps.yaml", "maps_smoke.yaml"])
+def test_every_config_of_maps_is_valid_and_its_conditions_are_run_somewhere(name):
+    loaded, protocol = config.load_maps(FOLDER / name)
+    run = {maps.PRUNED}
+    for of in loaded["maps"].values():
+        assert of["dataset"] in data.DATASETS
+        assert of["experiment"] in protocol["experiments"]
+        for cell in maps.cells(of):
+            run |= {control for names in cell.controls.values() for control in names}
+            assert 0 < cell.fraction < 1
+    asked = [spec for kind in ("differences", "trends") for spec in loaded["predictions"][kind]]
+    assert {spec[side] for spec in asked for side in ("worse", "better")} <= run
+
+
+def test_the_fractions_of_a_cell_leave_one_synapse_in_growth():
+    for growth in (1.5, 2, 8):
+        for sessions in (1, 3, 6):
+            (cell,) = maps.cells(described(growth=[growth], sessions=[sessions]))
+            assert (1 - cell.fraction) ** sessions == pytest.approx(1 / growth, abs=1e-6)
+            assert cell.start == 4 * growth
+
+
+def test_a_cell_of_two_grids_has_the_controls_of_both_once():
+    both = described(updates=["reinitialised"])
+    both["grids"].append(described(updates=["pruned_once", "reinitialised"], growth=[2, 4])["grids"][0])
+    first, second = maps.cells(both)
+    assert first.controls["updates"] == ["reinitialised", "pruned_once"]
+    assert (first.growth, second.growth) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"growth": [1.3]}, r"^growth: found 1.3, expected one that makes 4 units a whole number$"),
+        ({"synapse_updates": ["reinitialised"]}, r"^synapse_updates: found reinitialised, expected one of the cell's"),
+        ({"updates": ["pruned_once"], "synapse_updates": ["pruned_once"]}, r"^synapse_updates: found pruned_once"),
+    ],
+)
+def test_cells_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        maps.cells(described(**changes))
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [(("maps", "patches", "n_seeds"), 0), (("predictions", "power", "power"), 1), (("speed",), 1)]
+)
+def test_a_wrong_config_of_maps_is_refused_at_its_place(place, value):
+    wrong = copy.deepcopy(CONFIG)
+    inner = wrong
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    with pytest.raises(ValueError, match=f"at {'/'.join(place[:-1]) or 'top level'}"):
+        typed.check(Maps, wrong, "wrong")
+
+
+def test_stretching_makes_schedules_longer_and_keeps_their_momenta_in_place():
+    settings = PROTOCOL["experiments"]["digits"]
+    schedule = settings["training"] | {"n_epochs": 4, "momentum": [0.1, 0.2, 0.3, 0.4]}
+    found = maps.stretch(settings | {"training": schedule, "pretraining": [schedule]}, 2.1)
+    assert found["training"]["n_epochs"] == 8
+    assert found["training"]["momentum"] == [0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.4]
+    assert found["pretraining"] == [found["training"]]
+    assert maps.stretch(settings, 0.01)["training"]["n_epochs"] == 1
+    assert maps.stretch(settings, 1) == settings
+
+
+def test_work_is_that_of_a_count_update_by_update():
+    settings = copy.deepcopy(PROTOCOL["experiments"]["digits"])
+    schedule = settings["training"] | {"algorithm": "cd", "n_epochs": 2, "batch_size": 30}
+    settings |= {"pretraining": [schedule, schedule | {"n_epochs": 3}]}
+    changed = [7] * 2 * 4 + [11] * 3 * 4 + [7 + 11] * 2 + [5 + 6] * 2 + [1 + 2] * 2  # 100 patterns: 4 or 2 batches
+    assert maps.work(settings, 100, [7, 11], [[5, 6], [1, 2]]) == (len(changed), sum(changed))
+
+
+def test_budgets_come_out_as_they_are_called(job):
+    """Equal updates exactly; equal synapse-updates up to the rounding to whole epochs."""
+    described, dataset = job
+    pruned = dataset.sel(condition="pruned", budget="updates")
+    equal = dataset["updates"].sel(budget="updates")
+    assert ((equal == pruned["updates"]) | equal.isnull()).all()
+    work = dataset["synapse_updates"].sel(budget="synapse_updates", condition="born_small_synapses")
+    ratio = (work / pruned["synapse_updates"]).values
+    assert np.isfinite(ratio).any() == any(cell.controls["synapse_updates"] for cell in maps.cells(described))
+    assert ((0.6 < ratio) & (ratio < 1.5) | np.isnan(ratio)).all()
+
+
+def test_a_job_holds_the_conditions_of_its_cells_alone_and_machines_of_their_size(job):
+    described, dataset = job
+    cells = maps.cells(described)
+    for k in dataset["cell"].values:
+        cell, part = cells[k], dataset.sel(cell=k)
+        for budget in maps.BUDGETS:
+            known = part["condition"].values[np.isfinite(part["loss"].sel(budget=budget))].tolist()
+            assert sorted(known) == sorted([maps.PRUNED] * (budget == "updates") + cell.controls[budget])
+        n_synapses = part["n_synapses"].sel(condition="pruned", budget="updates")
+        born = part["n_synapses"].sel(condition="born_small_synapses", budget="updates")
+        assert abs(n_synapses - born) <= 2 + 0.01 * born
+
+
+def test_a_job_is_a_function_of_its_seed_and_carries_what_made_it(job):
+    described, dataset = job
+    settings = PROTOCOL["experiments"][described["experiment"]]
+    xr.testing.assert_equal(maps.run(described, settings, maps.jobs(described)[0], 1), dataset)
+    assert {"code_fingerprint", "config", "versions", "data", "settings", "map", "job", "seed"} <= set(dataset.attrs)
+
+
+def test_unknown_maps_and_jobs_are_refused():
+    with pytest.raises(ValueError, match=r"^job: found '13', expected one of 12, 18$"):
+        maps.run(CONFIG["maps"]["digits"], PROTOCOL["experiments"]["digits"], "13", 0)
+    with pytest.raises(ValueError, match=r"^map: found 'china', expected one of patches, digits$"):
+        maps.make(CONFIG, PROTOCOL, "china", "all", 0)
+
+
+def test_the_negative_bound_is_minus_the_log_likelihood_where_the_bound_is_tight():
+    """An RBM, whose log Z and likelihood enumeration gives too."""
+    machine, patterns = naive.machine_of((5, 4), density=1.1), naive.patterns_of(40, 5)
+    settings = {"loss": ["kl"], "annealing": {"n_chains": 2000, "n_temperatures": 500}}
+    both = xr.Dataset({"train": (("pattern", "pixel"), patterns), "test": (("test_pattern", "pixel"), patterns[:9])})
+    found = maps._measure(settings, machine, both, (1, 1), 0)
+    log_p = exact.visible_log_probabilities(machine)[patterns[:9] @ (1 << np.arange(5))[::-1]]
+    assert found["negative_bound"] == pytest.approx(-log_p.mean(), abs=5 * float(found["log_z_error"]) + 1e-5)
+    assert 0 < found["log_z_error"] < 0.05

@@ -1,0 +1,162 @@
+"""Tables say what the numbers say, digits are those of rounded numbers, and no name breaks a table."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+import yaml
+
+from analysis import claims
+from analysis.experiment import config
+from analysis.verdicts import datasets, tables
+from analysis.workflow import summary
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ((0.1234, 0.1, 0.15, "nats"), "0.123 [0.100, 0.150] nats"),
+        ((12.34, 10, 1234, "units"), "12 [10, 1,234] units"),
+        ((0.0, 0.0, 0.0, "units"), "0 [0, 0] units"),
+        ((0.5, np.nan, np.nan, "1"), "0.500"),
+        ((np.nan, np.nan, np.nan, "nats"), "no seed can tell"),
+        ((1e-9, -1e-9, 1e-9, "1"), "0.000000 [-0.000000, 0.000000]"),
+    ],
+)
+def test_quote_has_three_digits(numbers, expected):
+    assert tables.quote(*numbers) == expected
+
+
+@pytest.mark.parametrize("power", [0.001, 0.01, 0.1, 1.0, 10.0, 100.0])
+def test_digits_do_not_depend_on_the_last_bits_of_a_number(power):
+    near = [np.nextafter(power, 0), power, np.nextafter(power, 2 * power), float(np.float32(power)), power * (1 - 1e-7)]
+    assert len({tables.quote(x, x, x) for x in near}) == 1
+    assert tables.quote(0.01, 0.0, 0.01) == "0.0100 [0.0000, 0.0100]"
+
+
+def test_a_mean_over_seeds_stands_with_its_interval_and_unit():
+    values = xr.DataArray([0.1, 0.3, 0.7], dims="seed", attrs={"units": "nats"})
+    assert tables.over_seeds(values) == "0.367 [0.100, 0.700] nats"
+    made = tables.of_seeds({("a", 1): [values, "text"]}, ["name", "layer", "x", "y"])
+    assert made.to_numpy().tolist() == [["a", 1, "0.367 [0.100, 0.700] nats", "text"]]
+
+
+def test_a_bar_does_not_break_a_table():
+    text = tables.markdown(pd.DataFrame({"|w|": ["a|b"], "x": [1]}))
+    assert text.splitlines() == ["| \\|w\\| | x |", "| --- | --- |", "| a\\|b | 1 |"]
+
+
+def rows(effects, verdicts, n_seeds):
+    """Rows as those of `claims.evaluate`, threshold 0, whose intervals reach 0.1 either way."""
+    made = pd.DataFrame({"prediction": [f"x: p{k}" for k in range(len(effects))], "effect": effects})
+    reach = 0.1 if n_seeds > 1 else np.nan
+    made = made.assign(low=made["effect"] - reach, high=made["effect"] + reach, units="nats", threshold=0.0)
+    return made.assign(verdict=verdicts, n_seeds=n_seeds, claim="01_overproduction")
+
+
+HERE = rows([1.0, 0.5, 0.05, -1.0], ["reproduced", "reproduced", "mixed", "not reproduced"], 5)
+
+
+def test_both_sizes_stand_side_by_side_with_the_side_of_the_threshold():
+    paper = rows([2.0, -0.5, 0.3, -2.0], ["mixed"] * 4, 1)
+    found = tables.both_sizes(HERE, paper)
+    assert found["same side"].tolist() == ["yes", "no", "yes", "yes"]
+    assert tables.both_sizes(HERE, paper.assign(threshold=1.0))["same side"].tolist() == ["yes", "no", "no", "yes"]
+    cells = ["x: p1", "0.500 [0.400, 0.600] nats", "reproduced", "-0.500 nats", "one seed", "no"]
+    assert found.iloc[1].tolist() == cells
+
+
+def test_rows_that_one_size_lacks_or_cannot_tell_are_left_out():
+    paper = rows([2.0, np.nan, 0.3, -2.0], ["reproduced"] * 4, 3).assign(prediction=["x: p0", "x: p1", "else", "x: p3"])
+    found = tables.both_sizes(HERE, paper)
+    assert found["prediction"].tolist() == ["x: p0", "x: p3"]
+    assert found["verdict there"].tolist() == ["reproduced"] * 2
+
+
+def test_counts_are_those_of_the_rows_in_their_order():
+    both = pd.concat([HERE.assign(prediction="z: p"), HERE.iloc[:2].assign(prediction="a: p")])
+    assert tables.by_experiment(both).to_numpy().tolist() == [["z", 2, 1, 1], ["a", 2, 0, 0]]
+    (row,) = tables.of_claims([HERE]).to_numpy().tolist()
+    assert row == [1, claims.CLAIMS["01_overproduction"], 2, 1, 1, "mixed"]
+
+
+@pytest.fixture
+def beside(made_up_runs, tmp_path):
+    """A folder with a claim at the paper's size: the made-up runs, digits alone, on another data set."""
+    whole = yaml.safe_load((made_up_runs / "config.yaml").read_text())
+    made = config.lay_over(whole, {"experiments": {"patches": None}})
+    made["experiments"]["digits"]["dataset"] = "mnist"
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(made))
+    dataset = claims.collect("01_overproduction", made_up_runs, tmp_path / "config.yaml")
+    claims.save(dataset, tmp_path / "paper" / "01_overproduction.nc")
+    return tmp_path
+
+
+def test_parts_stand_side_by_side_where_both_sizes_have_the_experiment(beside, made_up_runs):
+    paper, obeyed = claims.at_papers_size("01_overproduction", beside)
+    here = claims.collect("01_overproduction", made_up_runs, made_up_runs / "config.yaml")
+    both = claims.at_both_sizes(here, paper)
+    assert [part.attrs["experiment"] for part in both] == ["digits, as above", "digits, the paper's size"]
+    assert [part.attrs["dataset"] for part in both] == ["digits", "mnist"]
+    assert claims.at_both_sizes(paper, paper) == []
+    assert "another config than paper_digits.yaml" in tables.markdown(tables.origin(paper, obeyed))
+    assert claims.at_papers_size("02_weight_pruning", beside)[0] is None
+    assert "not made yet" in tables.origin(None, obeyed)
+
+
+def test_the_configs_at_the_papers_size_write_beside_the_main_job():
+    for name in datasets.PAPERS_CONFIGS:
+        assert config.load(config.ROOT / "config" / f"{name}.yaml")["folder"] == "paper"
+
+
+def test_the_protocol_is_told_as_the_config_has_it(made_up_runs):
+    dataset = claims.collect("01_overproduction", made_up_runs, made_up_runs / "config.yaml")
+    told = tables.runs(dataset).set_index("experiment").loc["digits"]
+    assert told.tolist() == ["16 and 10", 3, "53%", "10.4%", 3, "variance FI × w²"]
+    told = tables.departures(dataset)
+    for name, of in claims.settings(dataset)["experiments"].items():
+        assert told[told["experiment"] == name].iloc[:, 1].tolist() == of["departures"]
+
+
+def test_sizes_are_those_of_the_last_session_that_all_machines_have(made_up_runs):
+    part = claims.part(claims.collect("01_overproduction", made_up_runs, made_up_runs / "config.yaml"), "digits")
+    found = tables.sizes(part).set_index("digits").loc["random sparse"]
+    last = part.sel(condition="random_sparse", session=3)
+    assert found["synapses"] == f"{float(last['n_synapses'].sum('synapse_layer').mean()):,.0f}"
+    assert found["hidden units"] == f"{float(last['n_units'].sel(layer=[1, 2]).sum('layer').mean()):,.0f}"
+    assert found["encoding error"] == tables.over_seeds(last["encoding_error"])
+
+
+def test_what_the_first_session_takes_is_told_by_silence_before_it():
+    activity = [[[0.001, np.nan], [0.3, 0.2], [0.2, 0.001], [0.004, 0.1]], [[0.002, np.nan], *[[0.2, 0.2]] * 3]]
+    first = [[[1, 2, 0, 0], [1, 0, 0, 0]], np.zeros((2, 4)), [[0, 0, 0, 0], [0, 3, 0, 0]]]
+    n_units = [[[4, 2, 1], [4, 3, 3]], [[4, 4, 4]] * 2, [[4, 4, 4], [4, 3, 3]]]
+    found = {
+        "unit_activity_1": (("seed", "unit_1", "pruning"), activity),
+        "first_loss_cause_1": (("criterion", "seed", "unit_1"), first),
+        "n_units": (("layer", "criterion", "seed", "session"), [n_units]),
+    }
+    coords = {"pruning": [1, 2], "criterion": ["variance_fi", "random", "weight"], "layer": [1], "session": [0, 1, 2]}
+    table = tables.first_session(xr.Dataset(found, coords, {"experiment": "digits"}), 1)
+    assert table.to_numpy().tolist() == [
+        ["digits", 1, "variance FI", "1.5", "1.5", "67%", "0.5"],
+        ["digits", 1, "|w|", "1.5", "0.5", "0%", "0.0"],
+    ]
+
+
+def test_the_summary_says_the_same_in_all_its_forms(made_up_runs, tmp_path):
+    for claim in claims.CLAIMS:
+        claims.save(claims.collect(claim, made_up_runs, made_up_runs / "config.yaml"), tmp_path / f"{claim}.nc")
+    table = summary.write(tmp_path, tmp_path / "figures", tmp_path / "results")
+    text, page = (tmp_path / "figures" / "claims.md").read_text(), (tmp_path / "results" / "claims.html").read_text()
+    assert all(title in text and title in page for title in claims.CLAIMS.values())
+    assert text.count("\n| patches: ") + text.count("\n| digits: ") == len(table)
+    for row in table.itertuples():
+        assert row.prediction.replace("|", "\\|") in text
+        assert f"<td>{row.prediction.replace('<', '&lt;')}</td>" in page
+    assert "http" not in page
+    with xr.open_dataset(tmp_path / "claims.nc", engine="h5netcdf") as dataset:
+        assert dataset["verdict"].values.tolist() == table["verdict"].tolist()
+        np.testing.assert_allclose(dataset["effect"], table["effect"], rtol=1e-6)
+        assert dataset.attrs["config_sha256"] == claims.load("01_overproduction", tmp_path).attrs["config_sha256"]
+    assert (tmp_path / "figures" / "claims.svg").stat().st_size > 0
