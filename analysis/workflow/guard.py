@@ -43,6 +43,7 @@ def take_over() -> IO[str]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        lock.close()
         raise WorkflowError(
             f"checkout: found another workflow at work in {Path.cwd()}, expected none; wait for its end"
         ) from None
