@@ -273,16 +273,3 @@ def test_a_second_workflow_is_refused_and_an_interrupted_one_says_how_to_go_on(c
         assert "Interrupted. What is done is kept: the same command goes on from here." in said
     finish(workflow(checkout, "interrupted"), checkout / "interrupted.log")
     assert_same_as_whole(checkout, "interrupted")
-
-
-NO_LOCKS = "#include <errno.h>\nint flock(int fd, int op) { errno = ENOLCK; return -1; }\n"
-
-
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
-def test_a_file_system_without_locks_is_as_good(checkout, tmp_path, monkeypatch):
-    (tmp_path / "flock.c").write_text(NO_LOCKS)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "flock.so", tmp_path / "flock.c"], check=True)
-    monkeypatch.setenv("LD_PRELOAD", str(tmp_path / "flock.so"))
-    finish(workflow(checkout, "unlocked"), checkout / "unlocked.log")
-    monkeypatch.delenv("LD_PRELOAD")
-    assert_same_as_whole(checkout, "unlocked")

@@ -1,5 +1,6 @@
 """The smoke workflow with a criterion of one's own, in a copy: complete; stale where it should be; from anywhere."""
 
+import errno
 import json
 import os
 import re
@@ -11,11 +12,12 @@ import browser
 import pytest
 import xarray as xr
 import yaml
+from snakemake.exceptions import WorkflowError
 from test_same_bits import copy_checkout
 
 from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
-from analysis.workflow import progress
+from analysis.workflow import guard, progress
 
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 NOTEBOOKS = [*CLAIMS, "05_model_quality"]
@@ -265,6 +267,23 @@ def test_progress_is_that_of_snakemakes_log():
     log = "Finished jobid: 7\n2 of 12 steps (17%) done\nFinished jobid: 3\n3 of 12 steps (25%) done\n"
     assert progress.text("", 60) == "no job done in 1 min"
     assert progress.text(log, 120) == "3 of 12 jobs done in 2 min, about 6 min left"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EWOULDBLOCK])
+def test_only_a_lock_that_another_one_holds_is_a_reason_to_refuse(tmp_path, monkeypatch, number):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / ".snakemake").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(guard.fcntl, "flock", flock)
+    if number == errno.EWOULDBLOCK:
+        with pytest.raises(
+            WorkflowError, match=r"^checkout: found another workflow at work in .*, expected none; wait"
+        ):
+            guard.take_over()
+    else:
+        guard.take_over().close()
 
 
 def test_the_profiles_lock_nothing_and_keep_what_is_whole():

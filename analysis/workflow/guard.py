@@ -18,8 +18,10 @@ def one_line() -> Iterator[None]:
     """Errors of the user's are a line of Snakemake's, without a traceback."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise WorkflowError(" ".join(str(error).split())) from None
+    except OSError as error:
+        raise WorkflowError(f"{error.filename}: found {error.strerror}, expected a file to read or write") from None
 
 
 def enter(checkout: str) -> None:
@@ -41,6 +43,7 @@ def take_over() -> IO[str]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        lock.close()
         raise WorkflowError(
             f"checkout: found another workflow at work in {Path.cwd()}, expected none; wait for its end"
         ) from None
