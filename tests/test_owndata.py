@@ -212,7 +212,7 @@ def test_a_rule_that_the_images_do_not_fit_is_refused(tmp_path, more, message):
         (LEVELS.astype(complex), {}, "of complex128"),
         (np.where(LEVELS == LEVELS[0, 0, 0], np.nan, LEVELS), {}, "values that are NaN, infinite or"),
         (np.full((4, 5, 5), 7), {}, "found only 0 in the binary images"),
-        (COLOURS.transpose(0, 3, 1, 2), {"grey": "sum"}, r"found channels first, in an array \(8, 3, 6, 6\)"),
+        (COLOURS.transpose(0, 3, 1, 2), {"grey": "sum"}, r"found channels first, in an array \(8, 3, 6, 6\).*moveaxis"),
         (np.repeat(COLOURS, 2, axis=3)[..., :5], {"grey": 0}, r"found 5 channels, in an array \(8, 6, 6, 5\)"),
         (np.repeat(COLOURS, 2, axis=3)[..., :4], {"grey": "sum"}, "found the sum of 4 channels .* may be transparency"),
         (COLOURS, {"grey": 3}, "dataset/grey: found 3, expected sum, mean or 0 to 2"),
