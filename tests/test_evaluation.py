@@ -211,3 +211,9 @@ def test_information_of_what_is_no_probability_is_refused(p):
 def test_labels_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"labels: found shape \(2,\), expected \(3,\)"):
         measures.label_information(np.full((3, 1), 0.5), [0, 1])
+
+
+def test_the_share_in_common_is_that_of_the_lowest_half():
+    assert measures.share_in_common([1, 2, 3, 4], [1, 3, 2, 4]) == 0.5
+    assert measures.share_in_common([1, 2, 3, 4], [4, 3, 2, 1]) == 0
+    assert np.isnan(measures.share_in_common([1], [1]))

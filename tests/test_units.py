@@ -1,0 +1,45 @@
+"""What is recorded of a unit agrees with sums over its synapses, one by one, at the unit's own place."""
+
+import naive
+import numpy as np
+
+from analysis.experiment import units
+
+
+def test_causes_follow_units_from_the_session_of_their_loss_on():
+    none_lost = [np.zeros(4, dtype=np.int8), np.zeros(2, dtype=np.int8)]
+    first = units.later_causes(none_lost, [np.array([0, 2, 0, 0]), np.array([0, 0])])
+    second = units.later_causes(first, [np.array([1, 0, 0]), np.array([0, 3])])
+    third = units.later_causes(second, [np.array([0, 0]), np.array([0])])
+    assert [x.tolist() for x in units.later_causes(none_lost, None)] == [[0] * 4, [0] * 2]
+    assert [x.tolist() for x in first] == [[0, 2, 0, 0], [0, 0]]
+    assert [x.tolist() for x in second] == [[1, -1, 0, 0], [0, 3]]
+    assert [x.tolist() for x in third] == [[-1, -1, 0, 0], [0, -1]]
+    assert {x.dtype for x in third} == {np.dtype(np.int8)}
+
+
+def test_activity_information_and_degree_are_means_and_sums_over_synapses():
+    machine = naive.machine_of((5, 4, 3), density=0.6)
+    rng = np.random.default_rng(0)
+    pruned, states = ([rng.integers(0, 2, (50, n)).astype(np.uint8) for n in machine.n_units] for _ in range(2))
+    found = units.activity(machine, pruned, states)
+    for k, n in enumerate(machine.n_units):
+        np.testing.assert_allclose(found["activity", k][0], states[k].mean(axis=0))
+        np.testing.assert_allclose(found["activity_pruned", k][0], pruned[k].mean(axis=0))
+        information, degree = np.zeros(n), np.zeros(n)
+        for layer, mask in enumerate(machine.masks):
+            for i, j in np.argwhere(mask):
+                variance = (states[layer][:, i] * states[layer + 1][:, j]).var()
+                for place, unit in ((layer, i), (layer + 1, j)):
+                    if place == k:
+                        information[unit] += variance
+                        degree[unit] += 1
+        np.testing.assert_allclose(found["fisher", k][0], information)
+        np.testing.assert_array_equal(found["degree", k][0], degree)
+
+
+def test_values_stand_at_the_places_that_units_had_and_nowhere_else():
+    values = {("activity", 1): (np.array([0.25, 0.5]), "text", "1")}
+    (variable,) = units.in_place(values, [np.arange(3), np.array([0, 3])], (3, 5)).values()
+    assert variable[0] == "unit_1"
+    np.testing.assert_array_equal(variable[1], np.array([0.25, np.nan, np.nan, 0.5, np.nan], dtype=np.float32))
