@@ -42,6 +42,13 @@ def test_r_hat_is_the_formula_on_a_case_by_hand():
     assert c.r_hat(traces)[0] == pytest.approx(np.sqrt((0.5 * 0.5 + 4 / 3) / 0.5))
 
 
+def test_two_starts_and_autocorrelation_are_the_formulas_on_cases_by_hand():
+    x = np.array([[0.0], [1], [0], [1]])  # variances 1/3: s^2 = 1/2 - 1/12, W = 1/3
+    assert c.two_start_r_hat(x, x + 1)[0] == pytest.approx(1.5)
+    traces = np.array([0.0, 1, 1, 0])[None, :, None]  # rho 1, -1/3, -1, 1: the second pair is not positive
+    assert c.autocorrelation_time(traces)[0] == pytest.approx(2 * (1 - 1 / 3) - 1)
+
+
 def test_two_starts_a_known_distance_apart():
     x = RNG.normal(size=(100_000, 1))
     assert c.two_start_r_hat(x, x[::-1] + 2)[0] == pytest.approx(np.sqrt(1 + 2), abs=0.02)  # s^2 = 2^2 / 2

@@ -326,6 +326,8 @@ def test_mean_field_of_an_rbm_is_exact():
 
 def test_mean_field_of_a_deep_machine_is_a_fixed_point():
     machine, patterns = naive.machine_of((4, 5, 3, 4)), skewed_patterns(50, 4)
+    for found, expected in zip(mean_field(machine, patterns), mean_field(machine, patterns, 50, 1e-7)):
+        np.testing.assert_array_equal(found, expected)
     m = [x.astype(float) for x in mean_field(machine, patterns, 200, 1e-7)]
     for layer in (1, 2, 3):
         field = machine.biases[layer] + m[layer - 1] @ machine.weights[layer - 1]
