@@ -53,6 +53,7 @@ def test_a_dream_in_pieces_is_the_whole_dream(n_threads):
     whole = online.dream(machine, start_of(machine), 50, 20, 1)
     state, averages = online.dream(machine, start_of(machine), 13, 20, 1)
     pieces = online.dream(machine, state, 37, 20, 1, averages)
+    assert whole[1].n_sweeps == pieces[1].n_sweeps == 50
     for a, b in zip(
         [*whole[0], *whole[1].rates, *whole[1].joint], [*pieces[0], *pieces[1].rates, *pieces[1].joint], strict=True
     ):
