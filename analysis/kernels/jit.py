@@ -12,6 +12,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numba
 from llvmlite import binding
@@ -83,7 +84,7 @@ class _WholeFiles(IndexDataCacheFile):
         return hashlib.sha256(content[:-32]).digest() == content[-32:]
 
 
-_OPTIONS = {"error_model": "numpy", "fastmath": False, "nogil": True, "no_cfunc_wrapper": True}
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "nogil": True, "no_cfunc_wrapper": True}
 
 
 def kernel(function):

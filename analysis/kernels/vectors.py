@@ -146,8 +146,8 @@ _operator(operator.xor, None, _B.xor)
 _operator(operator.lshift, None, _B.shl)
 _operator(operator.rshift, None, _B.ashr, _B.lshr)
 for _key, _sign in {operator.lt: "<", operator.gt: ">", operator.ne: "!="}.items():
-    _methods = (partial(_compared, _sign, method) for method in (_B.fcmp_ordered, _B.icmp_signed, _B.icmp_unsigned))
-    _operator(_key, *_methods, compares=True)
+    _methods = [partial(_compared, _sign, method) for method in (_B.fcmp_ordered, _B.icmp_signed, _B.icmp_unsigned)]
+    _operator(_key, _methods[0], _methods[1], _methods[2], compares=True)
 
 
 def _llvm(name):
