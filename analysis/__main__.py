@@ -42,6 +42,7 @@ def _text(error: Exception, options: argparse.Namespace) -> str:
 
 
 def seed(options: argparse.Namespace) -> None:
+    """All runs of a seed that are missing or stale."""
     from analysis.experiment import conditions
 
     _settings(options)
@@ -73,6 +74,7 @@ def one(options: argparse.Namespace) -> None:
 
 
 def map_cells(options: argparse.Namespace) -> None:
+    """The cells of one job of a map."""
     from analysis.experiment import config, maps
 
     dataset = maps.make(*config.load_maps(options.config), options.map, options.job, options.seed)
@@ -81,12 +83,14 @@ def map_cells(options: argparse.Namespace) -> None:
 
 
 def collect_maps(options: argparse.Namespace) -> None:
+    """The jobs of all maps as one dataset."""
     from analysis.verdicts import maps
 
     whole.write(maps.collect_maps(options.runs, options.config), options.output)
 
 
 def compile_kernels(options: argparse.Namespace) -> None:
+    """Every kernel, before jobs run side by side."""
     from analysis.workflow import compilation
 
     compilation.compile_all()
@@ -94,6 +98,7 @@ def compile_kernels(options: argparse.Namespace) -> None:
 
 
 def summary(options: argparse.Namespace) -> None:
+    """The table of claims."""
     from analysis.workflow import summary
 
     summary.write(*(Path(folder) for folder in (options.data, options.figures, options.results)))
@@ -101,6 +106,7 @@ def summary(options: argparse.Namespace) -> None:
 
 
 def verify(options: argparse.Namespace) -> None:
+    """The outputs beside what is committed."""
     from analysis.workflow import verify
 
     found = verify.compare()
@@ -110,6 +116,7 @@ def verify(options: argparse.Namespace) -> None:
 
 
 def times(options: argparse.Namespace) -> None:
+    """Where the time of the last workflow went."""
     from analysis.workflow import times
 
     print(times.text(times.table(options.logs)))

@@ -29,11 +29,15 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Source(Model):
+    """Where the files of a data set come from, and what they are."""
+
     mirrors: list[Annotated[str, Field(pattern="^https?://.*/$")]]
     files: dict[Name, Sha256]
 
 
 class Settings(Model):
+    """What config/data.yaml says."""
+
     folder: Annotated[str, Field(min_length=1)]
     mnist: Source
     cifar10: Source

@@ -25,11 +25,15 @@ class Grid(Model):
 
 
 class Annealing(Model):
+    """Annealed importance sampling of log Z."""
+
     n_chains: AtLeastTwo
     n_temperatures: AtLeastTwo
 
 
 class Map(Model):
+    """An experiment at the sizes and lengths of its grids."""
+
     description: str
     experiment: Name
     dataset: str
@@ -55,11 +59,15 @@ class Trend(Difference):
 
 
 class Power(Model):
+    """Of the test that says which effect so many seeds would have seen."""
+
     alpha: Share
     power: Share
 
 
 class MapPredictions(Model):
+    """What the cells should show, and how it is judged."""
+
     interval: Interval
     power: Power
     differences: list[Difference]
@@ -67,6 +75,8 @@ class MapPredictions(Model):
 
 
 class Maps(Model):
+    """A config of maps."""
+
     title: str
     protocol: str  # the config whose experiments these are
     maps: Annotated[dict[Name, Map], Field(min_length=1)]

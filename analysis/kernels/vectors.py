@@ -82,6 +82,7 @@ def one(builder, number):
 
 
 def packed(builder, parts, kind):
+    """The LLVM vectors as one value of this kind, or the one number; inverse of `unpacked`."""
     if not isinstance(kind, Vector):
         return parts[0]
     out = ir.Constant(ir.ArrayType(parts[0].type, len(parts)), ir.Undefined)
