@@ -48,7 +48,7 @@ report: "report/workflow.rst"
 
 
 onstart:
-    LOCK = guard.take_over()
+    guard.take_over()
     with guard.one_line():
         asked.refuse_what_is_too_large(EXPERIMENTS)
         yamlfile.write(CONFIG, PLACES.config)  # what every job and notebook reads

@@ -37,7 +37,7 @@ RUNS, LOGS = f"{PLACES.data}/runs/maps", f"{PLACES.logs}/maps"
 
 
 onstart:
-    LOCK = guard.take_over()
+    guard.take_over()
     yamlfile.write(CONFIG, PLACES.config)  # what every job reads
     guard.stop_at_once()
     progress.tell(log)

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 
 import browser
 import pytest
@@ -283,10 +284,29 @@ def test_only_a_lock_that_another_one_holds_is_a_reason_to_refuse(tmp_path, monk
         ):
             guard.take_over()
     else:
-        guard.take_over().close()
+        monkeypatch.setattr(guard, "_HELD", [])
+        guard.take_over()
+        guard._HELD.pop().close()
 
 
 def test_the_profiles_lock_nothing_and_keep_what_is_whole():
     for name in ("default", "slurm"):
         profile = yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
         assert all(profile[key] for key in ("nolock", "keep-incomplete", "rerun-incomplete", "keep-going"))
+
+
+def test_a_second_workflow_is_refused_as_long_as_the_first_lives_and_not_after_a_kill(tmp_path):
+    """`onstart` ends at once, and what it opened must stay open."""
+    (tmp_path / ".snakemake").mkdir()
+    code = "import time; from analysis.workflow import guard; guard.take_over(); print('mine', flush=True)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    begin = partial(
+        subprocess.Popen, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with begin([sys.executable, "-c", f"{code}; time.sleep(60)"]) as first:
+        assert first.stdout.readline() == "mine\n"
+        with begin([sys.executable, "-c", code]) as second:
+            assert "found another workflow at work" in second.communicate()[1]
+        first.kill()
+    with begin([sys.executable, "-c", code]) as third:
+        assert third.communicate() == ("mine\n", "")

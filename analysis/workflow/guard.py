@@ -37,8 +37,11 @@ def enter(checkout: str) -> None:
         os.environ[name] = os.pathsep.join([first, *filter(None, [os.environ.get(name)])])
 
 
-def take_over() -> IO[str]:
-    """A lock, held as long as the file is open: Snakemake's own outlives a kill, the system lets go of this one."""
+_HELD: list[IO[str]] = []  # until the process ends: what `onstart` itself opens is closed behind it
+
+
+def take_over() -> None:
+    """A lock, held as long as its file is open: Snakemake's own outlives a kill, the system lets go of this one."""
     lock = open(".snakemake/workflow.lock", "w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,7 +52,7 @@ def take_over() -> IO[str]:
         ) from None
     except OSError:
         pass  # a file system without locks: nobody can hold one
-    return lock
+    _HELD.append(lock)
 
 
 def stop_at_once() -> None:
