@@ -50,7 +50,7 @@ report: "report/workflow.rst"
 onstart:
     guard.take_over()
     with guard.one_line():
-        asked.refuse_what_is_too_large(EXPERIMENTS)
+        asked.refuse_what_data_do_not_give(EXPERIMENTS)
         yamlfile.write(CONFIG, PLACES.config)  # what every job and notebook reads
     guard.stop_at_once()
     progress.tell(log)

@@ -5,7 +5,7 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -22,6 +22,15 @@ def one_line() -> Iterator[None]:
         raise WorkflowError(" ".join(str(error).split())) from None
     except OSError as error:
         raise WorkflowError(f"{error.filename}: found {error.strerror}, expected a file to read or write") from None
+
+
+def refuse_at_once(check: Callable[[], None]) -> None:
+    """For functions that Snakemake calls while it plans: it would show an error of theirs with a traceback."""
+    try:
+        check()
+    except ValueError as error:
+        print(f"WorkflowError:\n{error}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 def enter(checkout: str) -> None:

@@ -19,6 +19,7 @@ from analysis.files import provenance, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.machine.exact import MAX_STATES
 from analysis.pruning import source_file, source_text_hash
+from analysis.workflow import guard
 from analysis.workflow.logs import run_time
 
 
@@ -113,24 +114,28 @@ def minutes(settings: dict) -> int:
     return math.ceil(10 * seconds / 60 * max(1, n["n_chains"] * n["n_steps"] / usual))
 
 
-def refuse_what_is_too_large(experiments: dict) -> None:
-    """Machines of one's own images that are to be enumerated, but can't be, would fail job after job."""
+def refuse_what_data_do_not_give(experiments: dict) -> None:
+    """Measures of machines that can't be enumerated, or of patterns without labels, would fail job after job."""
     for name, settings in experiments.items():
-        dataset, hidden = settings["dataset"], settings["machine"]["hidden"]
-        if (settings["proxy"] or "kl" in settings["measures"]) and isinstance(dataset, dict) and "path" in dataset:
-            n_pixels = data.load(dataset).sizes["pixel"]
-            if 2 ** (n_pixels + min(sum(hidden[::2]), sum(hidden[1::2]))) > MAX_STATES:
-                raise ValueError(
-                    f"experiments/{name}: found {n_pixels} pixels, too many for kl in measures or proxy: true, which "
-                    "enumerate patterns; expected 22 at most, fewer with several hidden layers; leave them out, or crop"
-                )
+        dataset, hidden = data.load(settings["dataset"]), settings["machine"]["hidden"]
+        n_pixels, place = dataset.sizes["pixel"], f"experiments/{name}"
+        n_enumerated = n_pixels + min(sum(hidden[::2]), sum(hidden[1::2]))
+        if (settings["proxy"] or "kl" in settings["measures"]) and 2**n_enumerated > MAX_STATES:
+            raise ValueError(
+                f"{place}: found {n_pixels} pixels, too many for kl in measures or proxy: true, which "
+                "enumerate patterns; expected 22 at most, fewer with several hidden layers; leave them out, or crop"
+            )
+        if "digits" in settings["measures"] and "train_label" not in dataset:
+            raise ValueError(
+                f"{place}/measures: found digits and patterns without labels, expected labels, or kl alone"
+            )
 
 
 def asked_of(config: dict) -> Callable[[Any], str]:
     """For `params`: the config of a claim, as text, refused where its experiments can't answer what it asks."""
 
     def text(wildcards: Any) -> str:
-        check_answerable(config)
+        guard.refuse_at_once(lambda: check_answerable(config))
         return json.dumps(config, sort_keys=True)
 
     return text
