@@ -57,7 +57,7 @@ def blas_limited(call, n_threads):
 
 @contextmanager
 def our_threads(n):
-    """`analysis.threads` uses n threads inside."""
+    """`analysis.kernels.threads` uses n threads inside."""
     before = os.environ.get("NUMBA_NUM_THREADS")
     os.environ["NUMBA_NUM_THREADS"] = str(n)
     try:

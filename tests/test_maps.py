@@ -1,4 +1,4 @@
-"""Maps: cells are what they say, both budgets come out equal, and the atlas judges the numbers that it was given."""
+"""Maps: cells are what they say, both budgets come out equal, and verdicts judge the numbers that it was given."""
 
 import copy
 

@@ -29,7 +29,7 @@ def quality_run(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
     log_z, log_z_error, log_z_exact (session): annealed importance sampling from the mean field of the data, and by
     enumeration where the machine is small (else NaN). bound (session, split), base_rate (split): variational bound
     on log P(v) with that log Z, and log P(v) of independent pixels, nats a pattern. r_hat, two_start_r_hat,
-    autocorrelation_time (session, moment), kind (moment): see analysis.convergence.
+    autocorrelation_time (session, moment), kind (moment): see machine.convergence.
     rank_correlation, in_common (session, sample, synapse_layer): Spearman's rho of the reference's importance, and the
     share of the pruned synapses that are the same, between samples taken as in the protocol and others: by other random
     numbers (repeat), by chains from noise after `noise_steps` sweeps (noise), and by chains from the data that slept 10

@@ -53,7 +53,7 @@ def convergence(
 ) -> Convergence:
     """How far chains have converged after n_steps sweeps, for n_moments units, as many synapses, layers and energy.
 
-    patterns : (n_patterns, n_0), values in {0, 1}, where half of the chains start (analysis.sampling.awake)
+    patterns : (n_patterns, n_0), values in {0, 1}, where half of the chains start (machine.sampling.awake)
     n_sweeps : how long chains are followed after that, at least 4; memory goes with n_chains n_sweeps n_moments.
     Raises ValueError for counts that are too small and patterns that do not fit.
     """
