@@ -12,8 +12,6 @@ PIP = $(HERE_ALONE) .venv/bin/python -m pip --disable-pip-version-check --quiet 
 UV = .venv/bin/python -m uv --quiet --no-cache pip
 LOCK = --extra workflow --extra test --extra build --extra install --universal --python-version 3.11 --fork-strategy fewest
 LOCKED = --require-hashes --no-build-isolation --requirement requirements.txt
-# Whole files, since tests of one share what its fixtures made, and notebooks' cells a kernel; the long ones do not come last.
-SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help env figures smoke maps verify notebooks lint test bench report lock clean
 
@@ -55,7 +53,7 @@ lint: env ## ruff and snakefmt (style, likely bugs), mypy (types), import-linter
 	$(IN_VENV) lint-imports --no-cache
 
 test: env ## all tests, and the notebooks compared with their stored outputs
-	$(IN_VENV) python -m pytest $(SIDE_BY_SIDE) --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)
+	$(IN_VENV) python -m pytest --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)
 
 bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a table, a dataset and figures
 	$(IN_VENV) python -m benchmarks

@@ -19,6 +19,14 @@ hypothesis.settings.register_profile("project", derandomize=True, database=None,
 hypothesis.settings.load_profile("project")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
+def pytest_collection_modifyitems(items):
+    """Made-up runs, and claims collected from them, take some 20 seconds: all tests that read them are slow."""
+    for item in items:
+        if "made_up_runs" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def panels_of_any_width():
     """Narrow layers too have panels where they are dense: tests are about small machines."""

@@ -102,6 +102,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_of_settings_makes_what_reads_them_again(made, tmp_path, change):
     make(tmp_path)
@@ -111,6 +112,7 @@ def test_a_change_of_settings_makes_what_reads_them_again(made, tmp_path, change
     assert set(names(made)) == expected
 
 
+@pytest.mark.slow
 def test_other_code_and_other_data_make_all_again(made, tmp_path, monkeypatch):
     make(tmp_path)
     for module, name, changed in (
