@@ -238,7 +238,7 @@ def test_a_workflow_in_a_folder_to_read_only_is_refused(checkout):
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert f"checkout: found no permission to write in {checkout}, expected a folder of one's own; copy it" in done.stderr
+    assert f"checkout: found no permission to write in {checkout}, expected a folder of one's own" in done.stderr
 
 
 def test_a_second_workflow_is_refused_and_an_interrupted_one_says_how_to_go_on(checkout):

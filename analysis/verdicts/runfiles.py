@@ -47,7 +47,8 @@ def read(path: Path, wanted: list[str]) -> xr.Dataset:
     """Those of the wanted variables that a run file has. Raises ValueError where there is no file."""
     if not path.is_file():
         raise ValueError(f"run: found no file {path}, expected one written by python -m analysis")
-    with h5netcdf.File(path, "r", locking=False) as run:  # xarray would open every variable: ten times slower for a few of many
+    # xarray would open every variable: ten times slower for a few of many
+    with h5netcdf.File(path, "r", locking=False) as run:
         data = {name: _variable(run[name]) for name in wanted if name in run.variables}
         dims = {dim for variable in data.values() for dim in variable.dims}
         coords = {dim: _variable(run[dim]) for dim in sorted(dims) if dim in run.variables}
