@@ -213,7 +213,8 @@ def snakemake(folder, *arguments):
 def test_an_own_criterion_goes_through_the_workflow_and_its_text_makes_its_runs_stale_alone(tmp_path):
     for name in ("analysis", "config", "notebooks", "profiles", "report"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Snakefile", tmp_path / "Snakefile")
+    for name in ("Snakefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "mine.py").write_text(FILE)
     (tmp_path / "config" / "mine.yaml").write_text(CONFIG)
     runs, claim = tmp_path / "own/data/runs/patches", "03_fisher_proxy"

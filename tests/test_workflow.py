@@ -213,7 +213,7 @@ def test_a_run_that_is_missing_is_made_alone_and_to_the_same_bytes(built):
     before = {path: (path.stat().st_ino, path.read_bytes()) for path in runs.rglob("*.nc")}
     (runs / "random/1.nc").unlink()
     assert planned(built)["seeds_of_patches"] == 1
-    snakemake(built, runs / "random/1.nc")
+    snakemake(built, (runs / "random/1.nc").relative_to(built))
     after = {path: (path.stat().st_ino, path.read_bytes()) for path in runs.rglob("*.nc")}
     assert {path: content for path, (_, content) in after.items()} == {p: content for p, (_, content) in before.items()}
     assert [path for path in after if after[path][0] != before[path][0]] == [runs / "random/1.nc"]
