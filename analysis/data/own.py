@@ -2,7 +2,7 @@
 
     x_i = [grey_i > threshold],  grey = sum, mean or one of the channels,  threshold = mean, median or a number
 
-The rule's entries stand in rules.py, an example in the README.
+The rule's entries stand in rules.py, an example in docs/data.md.
 """
 
 import math
