@@ -11,10 +11,10 @@ from analysis.experiment import protocol
 from analysis.files.checkout import ROOT
 from analysis.kernels import gibbs, threads
 from analysis.machine.graph import build, from_words
-from analysis.machine.learners import Minibatches, Task
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key, permutation
 from analysis.machine.sampling import start_words
+from analysis.machine.training import Minibatches, Task
 from benchmarks import peers
 
 

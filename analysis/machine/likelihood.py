@@ -16,11 +16,9 @@ from analysis.kernels import binary, gibbs
 from analysis.kernels.threads import share
 from analysis.machine import graph
 from analysis.machine.arguments import check_binary
-from analysis.machine.logistic import entropy, softplus
-from analysis.machine.meanfield import mean_field
-from analysis.machine.model import BoltzmannMachine
+from analysis.machine.model import BoltzmannMachine, entropy, softplus
 from analysis.machine.randomness import derive, key
-from analysis.machine.sampling import start_words
+from analysis.machine.sampling import mean_field, start_words
 
 _RAREST = 0.02  # a base-rate unit on, or off, less often than this would hardly ever try
 
