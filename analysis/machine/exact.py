@@ -65,13 +65,14 @@ def moments(machine: BoltzmannMachine) -> tuple[list[np.ndarray], list[np.ndarra
 
     Returns L + 1 arrays (n_l,), probability that the unit is on, and L arrays (n_l-1, n_l), that both are.
     """
-    n_side, n_other = sorted(sum(machine.n_units[k::2]) for k in (0, 1))
+    n_even, n_odd = (sum(machine.n_units[k::2]) for k in (0, 1))
+    n_side, n_other = sorted((n_even, n_odd))
     mean_side, mean_other, both = np.zeros(n_side), np.zeros(n_other), np.zeros((n_side, n_other))
     for s, p, q in _weighted_states(machine, n_other):
         mean_side += p @ s
         mean_other += p @ q
         both += (s * p[:, None]).T @ q
-    if _enumerates_odd(machine):
+    if n_odd < n_even:
         mean_side, mean_other, both = mean_other, mean_side, both.T
     means = [(mean_side, mean_other)[layer % 2][span] for layer, span in enumerate(_spans(machine))]
     return means, _synapse_blocks(machine, both)
@@ -90,13 +91,13 @@ def visible_log_probabilities(machine: BoltzmannMachine) -> np.ndarray:
 
 def log_likelihood(patterns: ArrayLike, machine: BoltzmannMachine) -> float:
     """<log P(v)> over the patterns, in nats a pattern."""
-    distinct, counts = _distinct(patterns, machine)
+    distinct, counts = distinct_patterns(check_binary("patterns", patterns, machine.n_units[0]))
     return float(counts @ log_weights(machine, distinct) / counts.sum()) - log_partition(machine)
 
 
 def kl_divergence(patterns: ArrayLike, machine: BoltzmannMachine) -> float:
     """KL(data || model) = sum_v p(v) (log p(v) - log P(v)), in nats; p(v) is the share of the patterns that are v."""
-    distinct, counts = _distinct(patterns, machine)
+    distinct, counts = distinct_patterns(check_binary("patterns", patterns, machine.n_units[0]))
     p = counts / counts.sum()
     return float(p @ (np.log(p) - log_weights(machine, distinct))) + log_partition(machine)
 
@@ -115,9 +116,9 @@ def fisher_information(machine: BoltzmannMachine) -> np.ndarray:
     """
     _check_restricted("fisher_information", machine)
     means, (both,) = moments(machine)
-    if swapped := _enumerates_odd(machine):
+    n, m = sorted(machine.n_units)  # of the smaller layer, of the other
+    if swapped := (n, m) != machine.n_units:
         means, both = means[::-1], both.T
-    n, m = both.shape
     mean = np.concatenate([*means, both.ravel()])
     matrix, blocks = np.zeros((len(mean), len(mean))), np.zeros((m, (n + 1) ** 2))
     for s, p, q in _weighted_states(machine, len(mean)):
@@ -147,7 +148,7 @@ def deletion_damage(patterns: ArrayLike, machine: BoltzmannMachine) -> np.ndarra
     v_i (softplus(c_j(v) - w_ij) - softplus(c_j(v))): one enumeration, and one pass over the data's patterns.
     """
     _check_restricted("deletion_damage", machine)
-    distinct, counts = _distinct(patterns, machine)
+    distinct, counts = distinct_patterns(check_binary("patterns", patterns, machine.n_units[0]))
     weights = machine.weights[0].astype(np.float64)
     _, (both,) = moments(machine)
     log_apart, log_both = (np.log(np.maximum(p, np.finfo(float).tiny)) for p in (1.0 - both, both))
@@ -189,15 +190,10 @@ def _spans(machine: BoltzmannMachine) -> list[slice]:
     return [slice(start, start + n) for start, n in zip(starts, n_units)]
 
 
-def _enumerates_odd(machine: BoltzmannMachine) -> bool:
-    """Whether the odd layers are the smaller side."""
-    return sum(machine.n_units[1::2]) < sum(machine.n_units[0::2])
-
-
 def _smaller_side(machine: BoltzmannMachine) -> Arrays:
     """Biases of the side to enumerate, biases of the other, weights (n_side, n_other)."""
     even, odd, weights = sides(machine)
-    if _enumerates_odd(machine):
+    if len(odd) < len(even):
         even, odd, weights = odd, even, weights.T
     _check_states(len(even), machine.n_units)
     return even, odd, weights
@@ -243,7 +239,3 @@ def _check_states(n: int, n_units: Sequence[int]) -> None:
 def _check_restricted(name: str, machine: BoltzmannMachine) -> None:
     if len(machine.weights) != 1:
         raise ValueError(f"{name}: found {len(machine.biases)} layers, expected 2 (a restricted machine)")
-
-
-def _distinct(patterns: ArrayLike, machine: BoltzmannMachine) -> tuple[np.ndarray, np.ndarray]:
-    return distinct_patterns(check_binary("patterns", patterns, machine.n_units[0]))

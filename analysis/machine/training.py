@@ -30,6 +30,9 @@ __all__ = ["DivergenceError", "Schedule", "mean_field", "pretrain_greedily", "tr
 
 # (positive tiles, negative tiles or none, words of the negative states or none, how many of each) of an update
 States = Callable[[np.ndarray, int], tuple[Any, ...]]
+# One pass over the patterns in an order, (order, rate, momentum, first update) -> the update at which it diverged, or
+# -1; and what the machine is by then.
+Learner = tuple[Callable[[np.ndarray, np.float32, np.float32, int], int], Callable[[], BoltzmannMachine]]
 
 
 class DivergenceError(ArithmeticError):
@@ -90,17 +93,17 @@ def pretrain_greedily(
 
 def _train(task: Task, progress: bool) -> BoltzmannMachine:
     machine, data, schedule, seed, _ = task
-    learner = Dense(task) if is_dense(machine, schedule) else Minibatches(task)
+    learn_epoch, trained = (dense if is_dense(machine, schedule) else minibatches)(task)
     n_updates = schedule.n_updates(len(data)) // schedule.n_epochs
     for epoch, (rate, momentum) in enumerate(tqdm(schedule.epochs, disable=not progress, unit="epoch", leave=False)):
         order = permutation(derive(seed, "order", epoch), len(data))
-        failed = learner.epoch(order, rate, momentum, epoch * n_updates)
+        failed = learn_epoch(order, rate, momentum, epoch * n_updates)
         if failed >= 0:
             raise DivergenceError(
                 f"training diverged at epoch {epoch}, update {failed}, learning rate {rate:g}: a parameter is beyond "
                 f"{learning.DIVERGED:g} or not finite; lower learning_rates or momentum"
             )
-    return learner.machine()
+    return trained()
 
 
 def _sample_upwards(machine: BoltzmannMachine, data: np.ndarray, factor: float, seed: int) -> np.ndarray:
@@ -118,56 +121,42 @@ def is_dense(machine: BoltzmannMachine, schedule: Schedule) -> bool:
     return schedule.batch_size == 1 or bool(machine.masks[0].mean() >= graph.DENSE)
 
 
-class Dense:
+def dense(task: Task) -> Learner:
     """CD-k of one dense pair of layers; an epoch is one call."""
+    machine, data, schedule, seed, factors = task
+    built, shape, draws = rbm.build(machine), machine.n_units, key(derive(seed, "cd"))
+    numbers = schedule.batch_size, schedule.n_gibbs_steps, np.array(factors, dtype=np.float32)
 
-    def __init__(self, task: Task) -> None:
-        machine, data, schedule, seed, factors = task
-        self._masks, self._data, self._key = machine.masks, data, key(derive(seed, "cd"))
-        self._shape, self._rbm = machine.n_units, rbm.build(machine)
-        self._numbers = schedule.batch_size, schedule.n_gibbs_steps, np.array(factors, dtype=np.float32)
+    def epoch(order: np.ndarray, rate: np.float32, momentum: np.float32, first_update: int) -> int:
+        return rbm.contrastive_divergence(built, shape, data, order, *numbers, rate, momentum, draws, first_update)
 
-    def epoch(self, order: np.ndarray, rate: np.float32, momentum: np.float32, first_update: int) -> int:
-        """One pass over the patterns in this order; returns the update at which it diverged, or -1."""
-        step = rate, momentum, self._key, first_update
-        return rbm.contrastive_divergence(self._rbm, self._shape, self._data, order, *self._numbers, *step)
+    def trained() -> BoltzmannMachine:
+        biases, weights = rbm.parameters(built, shape)
+        return BoltzmannMachine(biases, (weights,), machine.masks)
 
-    def machine(self) -> BoltzmannMachine:
-        """What it is by now."""
-        biases, weights = rbm.parameters(self._rbm, self._shape)
-        return BoltzmannMachine(biases, (weights,), self._masks)
+    return epoch, trained
 
 
-class Minibatches:
+def minibatches(task: Task) -> Learner:
     """Gradient steps over minibatches; the algorithm names the two sets of states that a step compares."""
+    machine, data, schedule = task[:3]
+    built, max_norm = graph.build(machine), schedule.max_norm
+    velocity = tuple(zeros(x.shape, np.float32) for x in (built.weight, built.panel, built.bias))
+    ones = BoltzmannMachine(machine.biases, machine.masks, machine.masks)
+    present = graph.panels(ones)[0].astype(np.uint8)
+    work = np.concatenate([[0], np.cumsum(1 + built.start[1:] - built.above)])
+    compared = {"cd": _contrastive_divergence, "pcd": _persistent_chains}[schedule.algorithm](built, task)
 
-    def __init__(self, task: Task) -> None:
-        machine, data, schedule = task[:3]
-        self._masks, self._data, self._schedule = machine.masks, data, schedule
-        self._graph = built = graph.build(machine)
-        self._velocity = tuple(zeros(x.shape, np.float32) for x in (built.weight, built.panel, built.bias))
-        ones = BoltzmannMachine(machine.biases, machine.masks, machine.masks)
-        self._present = graph.panels(ones)[0].astype(np.uint8)
-        self._work = np.concatenate([[0], np.cumsum(1 + built.start[1:] - built.above)])
-        states = {"cd": _contrastive_divergence, "pcd": _persistent_chains}[schedule.algorithm]
-        self._states = states(built, task)
-
-    def epoch(self, order: np.ndarray, rate: np.float32, momentum: np.float32, first_update: int) -> int:
-        """As that of Dense."""
-        size, max_norm = self._schedule.batch_size, self._schedule.max_norm
-        for n, first in enumerate(range(0, len(order), size)):
-            batch = self._data[order[first : first + size]]
-            states = self._states(batch, first_update + n)
-            step = self._graph, self._velocity, self._present, *states, rate, momentum
-            if any(share(self._work, learning.learn, *step)):
+    def epoch(order: np.ndarray, rate: np.float32, momentum: np.float32, first_update: int) -> int:
+        for n, first in enumerate(range(0, len(order), schedule.batch_size)):
+            states = compared(data[order[first : first + schedule.batch_size]], first_update + n)
+            if any(share(work, learning.learn, built, velocity, present, *states, rate, momentum)):
                 return first_update + n
             if max_norm is not None:
-                share(self._work, learning.cap_norms, self._graph, np.float32(max_norm))
+                share(work, learning.cap_norms, built, np.float32(max_norm))
         return -1
 
-    def machine(self) -> BoltzmannMachine:
-        """What it is by now."""
-        return graph.to_machine(self._graph, self._masks)
+    return epoch, lambda: graph.to_machine(built, machine.masks)
 
 
 def _contrastive_divergence(built: graph.Graph, task: Task) -> States:
