@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from analysis.kernels import layouts
-from analysis.kernels.layouts import CHAINS, PANEL, PATTERNS
+from analysis.kernels.layouts import PANEL, PATTERNS
 from analysis.kernels.words import pack, unpack
 from analysis.machine.model import BoltzmannMachine
 
@@ -123,11 +123,9 @@ def to_machine(graph: Graph, masks: Sequence[np.ndarray]) -> BoltzmannMachine:
 
 def to_words(layers: Sequence[np.ndarray], n_units: int) -> np.ndarray:
     """Arrays (n, n_l) uint8 in {0, 1} of the first layers -> words (n_tiles, n_units); what is not given is 0."""
-    words = np.zeros((-(-len(layers[0]) // CHAINS), n_units), dtype=np.uint64)
-    first = 0
-    for array in layers:
-        words[:, first : first + array.shape[1]] = pack(array)
-        first += array.shape[1]
+    given = pack(np.concatenate(layers, axis=1))
+    words = np.zeros((len(given), n_units), dtype=np.uint64)
+    words[:, : given.shape[1]] = given
     return words
 
 

@@ -16,8 +16,8 @@ from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits, derive
 from analysis.machine.sampling import Samples
 from analysis.pruning import fisher, online
+from analysis.pruning.removal import Layers
 
-Layers = Sequence[np.ndarray]
 Importance = list[np.ndarray]
 
 

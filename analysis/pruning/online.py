@@ -4,16 +4,15 @@
     p_ij = (m r_ij + r_i r_j) / (m + 1),   m = min(t, memory)
     importance = p_ij (1 - p_ij)
 
-One network, one pass, three numbers a synapse; the averages of a unit are held once for all its synapses. Up to
-`memory` sweeps r is the plain mean, which no initial value biases; then it forgets exponentially. Scoring between
-sessions takes the plain mean throughout, since the machine does not change; pruning while dreaming needs to forget.
+One network, one pass, three numbers a synapse. Up to `memory` sweeps r is the plain mean, which no initial value
+biases; then it forgets exponentially. Scoring between sessions takes the plain mean throughout, since the machine does
+not change; pruning while dreaming needs to forget.
 
 The importance is the variance estimate of Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458. To what the
 joint average says, coincidences by chance, r_i r_j (their heuristic estimate at weight 0), are added as one sweep: or
 else all synapses whose units were not yet on together would have importance 0, and go at once.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +23,8 @@ from analysis.machine.arguments import check_count
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, key
 from analysis.machine.sampling import Samples
+from analysis.pruning.removal import Layers
 
-Layers = Sequence[np.ndarray]
 N_SWEEPS = 5000  # of a dream that scores the synapses; with the 280,000 of the digits it takes two seconds
 
 

@@ -33,7 +33,7 @@ def prune(machine: BoltzmannMachine, importance: Layers, fraction: float) -> Pru
     synapses, which may strand others, until each is connected to the layers next to its own. Visible units stay.
     importance : one array (n_l, n_l+1) a layer, finite; where there is no synapse it is ignored
     fraction : of the synapses a layer, in (0, 1)
-    Raises ValueError for another fraction, importance that does not fit or is not finite, and where no unit is left.
+    Raises ValueError for another fraction, importance that does not fit or is 0 everywhere, and where no unit is left.
     """
     if not isinstance(fraction, (int, float, np.number)) or not 0.0 < fraction < 1.0:
         raise ValueError(f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded")
@@ -73,7 +73,10 @@ def prune_to(machine: BoltzmannMachine, importance: Layers, n_synapses: Any) -> 
 
 def remove_stranded(machine: BoltzmannMachine, masks: Layers) -> Pruned:
     """The machine under smaller masks without its stranded units, as Pruned; ValueError where nothing would be left."""
-    masks = _check_masks(machine, masks)
+    masks = [np.array(m) for m in _check_layers("masks", masks, machine)]
+    for layer, (mask, old) in enumerate(zip(masks, machine.masks)):
+        if mask.dtype != bool or (mask & ~old).any():
+            raise ValueError(f"masks[{layer}]: found synapses that the machine has not, expected some of its own, bool")
     causes = [np.zeros(n, dtype=np.int8) for n in machine.n_units]
     while any(map(np.any, lost := _stranded(masks, causes))):
         for layer, cause in enumerate(lost):
@@ -127,15 +130,6 @@ def check_importance(machine: BoltzmannMachine, importance: Any, name: str = "im
         if not np.isfinite(x[mask]).all():
             raise ValueError(f"{name}[{layer}]: found values that are not finite, expected a number a synapse")
     return arrays
-
-
-def _check_masks(machine: BoltzmannMachine, masks: Layers) -> list[np.ndarray]:
-    """The masks as new arrays; ValueError unless they hold synapses of the machine alone."""
-    masks = [np.array(m) for m in _check_layers("masks", masks, machine)]
-    for layer, (mask, old) in enumerate(zip(masks, machine.masks)):
-        if mask.dtype != bool or (mask & ~old).any():
-            raise ValueError(f"masks[{layer}]: found synapses that the machine has not, expected some of its own, bool")
-    return masks
 
 
 def _check_layers(name: str, arrays: Any, machine: BoltzmannMachine) -> list[np.ndarray]:
