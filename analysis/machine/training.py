@@ -87,7 +87,9 @@ def pretrain_greedily(
         pair = _train(Task(pair, data, schedule, sub_seed, (up, down)), progress)
         biases = [*(biases if k else pair.biases[:1]), pair.biases[1]]
         weights.append(pair.weights[0])
-        data = _sample_upwards(pair, data, up, derive(sub_seed, "up"))
+        built, words = graph.of(pair), graph.to_words([data], sum(pair.n_units))
+        share(len(words), binary.draw_layer, words, built, 1, np.float32(up), key(derive(sub_seed, "up")), len(data))
+        data = graph.from_words(words, built.layer, len(data))[1]
     return BoltzmannMachine(biases, weights, machine.masks)
 
 
@@ -104,14 +106,6 @@ def _train(task: Task, progress: bool) -> BoltzmannMachine:
                 f"{learning.DIVERGED:g} or not finite; lower learning_rates or momentum"
             )
     return trained()
-
-
-def _sample_upwards(machine: BoltzmannMachine, data: np.ndarray, factor: float, seed: int) -> np.ndarray:
-    """h ~ P(h | v) of every pattern, with `factor` times its input: (n_patterns, n_hidden) uint8."""
-    built, n = graph.of(machine), len(data)
-    words = graph.to_words([data], len(built.bias))
-    share(len(words), binary.draw_layer, words, built, 1, np.float32(factor), key(seed), n)
-    return graph.from_words(words, built.layer, n)[1]
 
 
 def is_dense(machine: BoltzmannMachine, schedule: Schedule) -> bool:
