@@ -11,10 +11,10 @@ from analysis.experiment import protocol
 from analysis.files.checkout import ROOT
 from analysis.kernels import gibbs, threads
 from analysis.machine.graph import build, from_words
-from analysis.machine.learners import Minibatches, Task
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key, permutation
 from analysis.machine.sampling import start_words
+from analysis.machine.training import Task, minibatches
 from benchmarks import peers
 
 
@@ -135,12 +135,12 @@ class OurLearner:
 
     def __init__(self, machine, patterns, sizes):
         schedule = training.Schedule("pcd", 1, (1.0, 1.0), 0.0, sizes.n_patterns, 1, sizes.n_pcd_chains, 10, 0.0)
-        self.learner, self.update = Minibatches(Task(machine, patterns, schedule, 0, (1.0, 1.0))), 0
-        self.order, self.n_patterns = np.arange(len(patterns)), sizes.n_patterns
+        self.epoch, self.trained = minibatches(Task(machine, patterns, schedule, 0, (1.0, 1.0)))
+        self.order, self.n_patterns, self.update = np.arange(len(patterns)), sizes.n_patterns, 0
 
     def run(self, n_updates, rate, momentum):
         order = self.order[: n_updates * self.n_patterns]
-        self.learner.epoch(order, np.float32(rate), np.float32(momentum), self.update)
+        self.epoch(order, np.float32(rate), np.float32(momentum), self.update)
         self.update += n_updates
 
 

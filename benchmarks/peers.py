@@ -18,7 +18,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from analysis.kernels import threads
-from analysis.machine.enumeration import sides
+from analysis.machine.exact import sides
 from benchmarks.timing import blas_limited
 
 OPTIONAL = {"PyTorch": "torch", "learnergy": "learnergy", "rbms": "rbms"}

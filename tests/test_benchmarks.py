@@ -72,7 +72,7 @@ def test_peers_learn_in_the_same_direction(machine, arrays):
     ours, peer = OurLearner(machine, patterns, sizes), PeerLearner(arrays(0), machine, patterns, sizes)
     for learner in (ours, peer):
         learner.run(1, 1.0, 0.0)
-    learned = ours.learner.machine()
+    learned = ours.trained()
     joint, biases = -np.asarray(peer.learner.weights), [-np.asarray(b)[:, 0] for b in peer.learner.biases]
     error = 5 * np.sqrt(2 * 0.25 / n_chains)  # of two model terms, one by each; the data term is the same
     for layer, weights in enumerate((joint[:9], joint[9:].T)):

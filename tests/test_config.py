@@ -95,7 +95,7 @@ WRONG = {
     f"{D}/criteria": (["variance_fi_w2", "eigenvector"], "criteria: found 'eigenvector', expected none with more"),
     f"{P}/criteria": (["variance_fi", "weight", "weight"], "criteria: found 'weight' twice, expected each once"),
     f"{P}/criteria/0": ("wait", f"at {P}/criteria/0: found 'wait', expected one of variance_fi"),
-    f"{P}/criteria/1": ("no/mine.py:best", f"at {P}/criteria/1: found no "),
+    f"{P}/criteria/1": ("no/mine.py:best", f"at {P}/criteria/1: found no/mine.py:best: no "),
     f"{P}/controls/0": ("born", "controls/0: found 'born', expected one of born_small_units"),
     f"{P}/reference": ("born", "reference: found 'born', expected one of criteria, variance_fi"),
     f"{P}/control_sessions": (

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from analysis import exact
-from analysis.machine import enumeration
 from analysis.machine.model import BoltzmannMachine
 
 # More and fewer hidden than visible units; odd or even layers the smaller side; hidden even more or fewer than odd.
@@ -34,7 +33,7 @@ def patterns_of(machine, n=50, seed=1):
 @pytest.fixture(params=[None, 8], ids=["one chunk", "many chunks"])
 def chunk(request, monkeypatch):
     if request.param:
-        monkeypatch.setattr(enumeration, "CHUNK", request.param)
+        monkeypatch.setattr(exact, "CHUNK", request.param)
 
 
 def test_states_count_upwards_in_binary():

@@ -116,7 +116,7 @@ def test_continuous_pruning_removes_one_at_a_time_the_least_important_of_its_own
 
 def test_what_does_not_fit_is_refused():
     machine = naive.machine_of((4, 3))
-    with pytest.raises(ValueError, match="state: found 1 arrays, expected 2, one a layer"):
+    with pytest.raises(ValueError, match="state: found 1 layers, expected 2"):
         online.dream(machine, [np.zeros(4)], 3, 3, 0)
     with pytest.raises(ValueError, match=r"state\[1\]: found shape \(1, 2\), expected \(n, 3\)"):
         online.dream(machine, [np.zeros(4), np.zeros(2)], 3, 3, 0)

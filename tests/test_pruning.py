@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from analysis import fisher, pruning
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning import CRITERIA, KEPT, LOST_BOTH, LOST_INPUTS, LOST_OUTPUTS, prune, remove_stranded
+from analysis.pruning import CRITERIA, KEPT, prune, remove_stranded
+from analysis.pruning.removal import LOST_BOTH, LOST_INPUTS, LOST_OUTPUTS
 
 # Four samples of a 2-2-1 machine; <v_i h_j> = [[1/4, 2/4], [1/4, 3/4]] and <h_i g> = [[1/4], [2/4]].
 STATES = [
@@ -161,7 +162,7 @@ def test_pruning_is_that_of_its_twin(case, fraction):
     machine, importance = case
     masks, causes = naive.prune(machine, importance, fraction)
     if not all(KEPT in cause for cause in causes):
-        with pytest.raises(ValueError, match=r"^pruning: found no unit left in layer \d, expected one at least"):
+        with pytest.raises(ValueError, match=r": found (no unit left in layer \d|0 for all \d+ synapses)"):
             prune(machine, importance, fraction)
         return
     found = prune(machine, importance, fraction)
@@ -229,7 +230,7 @@ def test_a_fraction_outside_0_to_1_is_refused(fraction):
 @pytest.mark.parametrize(
     ("importance", "message"),
     [
-        ([np.ones((2, 2))], "importance: found 1 arrays, expected 2, one a layer"),
+        ([np.ones((2, 2))], "importance: found 1 arrays, expected a list of arrays, one a layer"),
         ([np.ones((2, 2)), np.ones((1, 2))], "importance[1]: found shape (1, 2), expected (2, 1)"),
         ([[[1, np.nan], [1, 1]], [[1], [1]]], "importance[0]: found values that are not finite, expected a number"),
         ([[[1, 1], [1, 1]], [[1], [np.inf]]], "importance[1]: found values that are not finite, expected a number"),

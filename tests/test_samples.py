@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from analysis.kernels.layouts import CHAINS
-from analysis.machine.samples import Samples
-from analysis.machine.sampling import sample
+from analysis.machine.sampling import Samples, sample
 
 N_UNITS = (3, 1, 70)
 

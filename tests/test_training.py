@@ -10,8 +10,7 @@ import pytest
 from analysis import exact, training
 from analysis.kernels import rbm
 from analysis.kernels.layouts import CHAINS, PATTERNS, STRIP
-from analysis.machine import graph, learners
-from analysis.machine.learners import Task
+from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, key
 from analysis.machine.training import DivergenceError, Schedule, mean_field, pretrain_greedily, train
@@ -210,7 +209,7 @@ PLANS = {
 def assert_trained_as_twin(plan, n_units, n_patterns, density=0.7, weight_std=0.3, factors=(1, 1)):
     """On a machine of this shape; the twin does not depend on threads and is trained once."""
     machine, patterns = naive.machine_of(n_units, 1, weight_std, density), skewed_patterns(n_patterns, n_units[0])
-    found = training._train(Task(machine, patterns, plan, 2**50, factors), False)
+    found = training._train(training.Task(machine, patterns, plan, 2**50, factors), False)
     expected = trained_twin(graph.DENSE, plan, n_units, n_patterns, density, weight_std, factors)
     assert_same_parameters(found, expected)
 
@@ -279,7 +278,7 @@ def test_rows_of_weights_are_learnt_by_cd_of_single_patterns_or_of_a_dense_pair(
     for expected, cases in ((True, dense), (False, sparse)):
         for machine, options in cases:
             plan = schedule(**options)
-            assert learners.is_dense(machine, plan) == naive.is_dense(machine, plan) == expected
+            assert training.is_dense(machine, plan) == naive.is_dense(machine, plan) == expected
 
 
 @pytest.mark.parametrize("n_hidden", [9, 80, 81])

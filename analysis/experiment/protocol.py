@@ -18,8 +18,7 @@ from analysis.experiment.sessions import join
 from analysis.machine.arguments import check_memory
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
-from analysis.machine.samples import Samples
-from analysis.machine.sampling import awake, sample
+from analysis.machine.sampling import Samples, awake, sample
 from analysis.machine.training import Schedule, pretrain_greedily, train
 
 

@@ -23,8 +23,7 @@ from analysis.experiment.protocol import kept_units, machine_of, spontaneous
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, uniform
-from analysis.machine.samples import Samples
-from analysis.machine.sampling import sample, trajectory
+from analysis.machine.sampling import Samples, sample, trajectory
 from analysis.pruning import fisher, online
 
 LOCAL = ("variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi")  # the criteria's functions

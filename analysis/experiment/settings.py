@@ -23,8 +23,9 @@ def _known_criterion(entry: str) -> str:
     try:
         criterion(entry)
     except ValueError as error:
-        found, _, expected = str(error).partition(": found ")[2].partition(", expected ")
-        raise fault("", found, expected) from None
+        name, _, said = str(error).partition(": found ")
+        found, _, expected = said.rpartition(", expected ")
+        raise fault("", f"{entry}: {found}" if entry in name else found, expected) from None
     return entry
 
 

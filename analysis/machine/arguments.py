@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.kernels.threads import share
-
 _MOST = 2**32 - 1  # chain, step and unit are 32-bit words of a random number's position: beyond, numbers repeat
 
 
@@ -17,7 +15,7 @@ def is_number(value: Any) -> bool:
 
 
 def check_count(name: str, value: Any) -> int:
-    """`value` as an int; ValueError unless it is an integer from 1 to 2^32 - 1, where random numbers would repeat."""
+    """`value` as an int; ValueError unless it is an integer from 1 to 2^32 - 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name}: found {value!r}, expected a count of at least 1")
     if value > _MOST:
@@ -52,11 +50,6 @@ def check_binary(name: str, values: ArrayLike, n_columns: int | None = None) -> 
     if array.ndim != 2 or array.size == 0 or (n_columns is not None and array.shape[1] != n_columns):
         columns = "n_units" if n_columns is None else n_columns
         raise ValueError(f"{name}: found shape {array.shape}, expected (n, {columns}) with n >= 1")
-    if not all(share(len(array), _are_binary, array)):
+    if not (array.max() <= 1 if array.dtype.kind in "bu" else np.isin(array, (0, 1)).all()):
         raise ValueError(f"{name}: found values other than 0 and 1, expected binary patterns (binarise them first)")
     return np.ascontiguousarray(array, dtype=np.uint8)
-
-
-def _are_binary(begin: int, end: int, array: np.ndarray) -> bool:
-    part = array[begin:end]
-    return bool(part.max() <= 1 if array.dtype.kind in "bu" else ((part == 0) | (part == 1)).all())

@@ -13,14 +13,15 @@ Geyer (1992), doi:10.1214/ss/1177011137.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
-from analysis.machine.sampling import awake, trajectory
+from analysis.machine.sampling import Samples, awake, trajectory
 
 KINDS = ("unit", "synapse", "layer", "energy")
 
@@ -60,21 +61,30 @@ def convergence(
     if n_sweeps < 4:
         raise ValueError(f"n_sweeps: found {n_sweeps}, expected at least 4, two for half a chain")
     moments = choose(machine, n_moments, derive(seed, "moments"))
-    starts = {"noise": None, "data": awake(machine, patterns, n_chains, seed)}
-    noise, data = (
-        _follow(machine, moments, n_chains, n_steps, n_sweeps, derive(seed, name), start)
-        for name, start in starts.items()
-    )
+
+    def follow(start: Samples | None, seed: int) -> np.ndarray:
+        """Traces (n_chains, n_sweeps, n_moments) of the states after n_steps, n_steps + 1 ... sweeps."""
+        (first,) = trajectory(machine, n_chains, 1, derive(seed, "steps"), start, n_steps)
+        later = trajectory(machine, n_chains, n_sweeps - 1, derive(seed, "sweeps"), first)
+        traces = np.empty((n_chains, n_sweeps, len(moments.kinds)), dtype=np.float32)
+        for k, states in enumerate(chain([first], later)):
+            traces[:, k] = values(machine, moments, states)
+        return traces
+
+    noise = follow(None, derive(seed, "noise"))
+    data = follow(awake(machine, patterns, n_chains, seed), derive(seed, "data"))
     two = two_start_r_hat(noise[:, 0], data[:, 0])
     return Convergence(r_hat(noise), two, autocorrelation_time(data), moments.kinds)
 
 
 def choose(machine: BoltzmannMachine, n_moments: int, seed: int) -> Moments:
     """Moments: n_moments units and as many synapses, or all where there are fewer."""
-    first = np.concatenate([[0], np.cumsum(machine.n_units)])
+    first = np.cumsum([0, *machine.n_units])
     synapses = np.concatenate([np.argwhere(mask) + first[k : k + 2] for k, mask in enumerate(machine.masks)])
-    units = np.sort(choice(derive(seed, "units"), first[-1], min(n_moments, first[-1])))
-    order = np.sort(choice(derive(seed, "synapses"), len(synapses), min(n_moments, len(synapses))))
+    units, order = (
+        np.sort(choice(derive(seed, name), n, min(n_moments, n)))
+        for name, n in (("units", first[-1]), ("synapses", len(synapses)))
+    )
     return Moments(units, synapses[order], np.repeat(np.arange(4), [len(units), len(order), len(machine.n_units), 1]))
 
 
@@ -89,9 +99,9 @@ def values(machine: BoltzmannMachine, moments: Moments, states: Sequence[np.ndar
 
 
 def r_hat(traces: np.ndarray) -> np.ndarray:
-    """sqrt(((n - 1) / n W + B / n) / W) of half chains: (n_moments,), 1 where a moment never moves.
+    """R of traces (n_chains, n_sweeps, n_moments), n_sweeps at least 4: (n_moments,), 1 where a moment never moves.
 
-    traces : (n_chains, n_sweeps, n_moments), n_sweeps at least 4; an odd last sweep is left out.
+    An odd last sweep is left out.
     """
     half = traces.shape[1] // 2
     halves = np.concatenate([traces[:, :half], traces[:, half : 2 * half]]).astype(np.float64)
@@ -101,7 +111,7 @@ def r_hat(traces: np.ndarray) -> np.ndarray:
 
 
 def two_start_r_hat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """sqrt(1 + s^2 / W) of states from two starts, each (n_chains, n_moments): (n_moments,).
+    """R_2 of states from two starts, each (n_chains, n_moments): (n_moments,).
 
     s^2 is the variance of both means less what their errors make of it, and at least 0: chance alone gives 1.
     """
@@ -114,35 +124,22 @@ def two_start_r_hat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def autocorrelation_time(traces: np.ndarray) -> np.ndarray:
-    """tau = 1 + 2 sum_t rho_t, in sweeps, of traces (n_chains, n_sweeps, n_moments): (n_moments,).
+    """tau, in sweeps, of traces (n_chains, n_sweeps, n_moments): (n_moments,), 1 for a constant.
 
     rho_t is taken around the mean of all chains, so that chains which differ from each other count. The sum ends before
-    the first pair rho_2k + rho_2k+1 that is not positive; where none is, tau is a lower bound. 1 for a constant.
-    n_chains n_sweeps / tau is the effective sample size.
+    the first pair rho_2k + rho_2k+1 that is not positive; where none is, tau is a lower bound. The effective sample
+    size is n_chains n_sweeps / tau.
     """
     n = traces.shape[1]
-    deviation = traces - traces.mean(axis=(0, 1), dtype=np.float64)
     spectrum = np.zeros((n + 1, traces.shape[2]))
-    for chain in deviation:
-        spectrum += np.abs(np.fft.rfft(chain, 2 * n, axis=0)) ** 2
+    for deviation in traces - traces.mean(axis=(0, 1), dtype=np.float64):
+        spectrum += np.abs(np.fft.rfft(deviation, 2 * n, axis=0)) ** 2
     covariance = np.fft.irfft(spectrum, 2 * n, axis=0)[:n] / (len(traces) * np.arange(n, 0, -1)[:, None])
     moves = covariance[0] > 1e-12
     rho = covariance / np.where(moves, covariance[0], 1)
     pairs = rho[0 : n - n % 2 : 2] + rho[1::2]
     positive = np.cumprod(pairs > 0, axis=0)
     return np.where(moves, 2 * (pairs * positive).sum(axis=0) - 1, 1.0)
-
-
-def _follow(
-    machine: BoltzmannMachine, moments: Moments, n_chains: int, n_steps: int, n_sweeps: int, seed: int, initial: Any
-) -> np.ndarray:
-    """Traces (n_chains, n_sweeps, n_moments) of the states after n_steps, n_steps + 1 ... sweeps."""
-    (states,) = trajectory(machine, n_chains, 1, derive(seed, "steps"), initial, n_steps)
-    traces = np.empty((n_chains, n_sweeps, len(moments.kinds)), dtype=np.float32)
-    traces[:, 0] = values(machine, moments, states)
-    for k, later in enumerate(trajectory(machine, n_chains, n_sweeps - 1, derive(seed, "sweeps"), states), start=1):
-        traces[:, k] = values(machine, moments, later)
-    return traces
 
 
 def _root_ratio(total: np.ndarray, within: np.ndarray) -> np.ndarray:

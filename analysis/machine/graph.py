@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from analysis.kernels import layouts
-from analysis.kernels.layouts import CHAINS, PANEL, PATTERNS
+from analysis.kernels.layouts import PANEL, PATTERNS
 from analysis.kernels.words import pack, unpack
 from analysis.machine.model import BoltzmannMachine
 
@@ -98,36 +98,27 @@ def _blocks(weights: np.ndarray) -> np.ndarray:
     return whole.reshape(n_neighbours + 1, -1, PANEL).transpose(1, 0, 2).ravel()
 
 
-def _from_blocks(blocks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Inverse of `_blocks`."""
-    whole = blocks.reshape(-1, shape[0] + 1, PANEL).transpose(1, 0, 2)
-    return whole[:-1].reshape(shape[0], -1)[:, : shape[1]]
-
-
 def to_machine(graph: Graph, masks: Sequence[np.ndarray]) -> BoltzmannMachine:
     """The BoltzmannMachine of a graph with these masks, inverse of `build`; where there are panels, they count."""
     layer, weights = graph.layer, []
     for k, mask in enumerate(masks):
-        place = graph.panels_below[k + 1]
+        (n, m), place = mask.shape, graph.panels_below[k + 1]
         if place >= 0:
-            size = (mask.shape[0] + 1) * -(-mask.shape[1] // PANEL) * PANEL
-            weights.append(_from_blocks(graph.panel[place : place + size], mask.shape))
-            continue
-        dense = np.zeros(mask.shape, dtype=np.float32)
-        rows = slice(graph.start[layer[k]], graph.start[layer[k + 1]])
-        dense[mask] = graph.weight[rows][graph.neighbour[rows] >= layer[k + 1]]
+            blocks = graph.panel[place : place + (n + 1) * -(-m // PANEL) * PANEL].reshape(-1, n + 1, PANEL)
+            dense = blocks.transpose(1, 0, 2)[:-1].reshape(n, -1)[:, :m]
+        else:
+            dense = np.zeros(mask.shape, dtype=np.float32)
+            rows = slice(graph.start[layer[k]], graph.start[layer[k + 1]])
+            dense[mask] = graph.weight[rows][graph.neighbour[rows] >= layer[k + 1]]
         weights.append(dense)
-    biases = np.split(graph.bias, layer[1:-1])
-    return BoltzmannMachine(tuple(biases), tuple(weights), masks)
+    return BoltzmannMachine(np.split(graph.bias, layer[1:-1]), weights, masks)
 
 
 def to_words(layers: Sequence[np.ndarray], n_units: int) -> np.ndarray:
     """Arrays (n, n_l) uint8 in {0, 1} of the first layers -> words (n_tiles, n_units); what is not given is 0."""
-    words = np.zeros((-(-len(layers[0]) // CHAINS), n_units), dtype=np.uint64)
-    first = 0
-    for array in layers:
-        words[:, first : first + array.shape[1]] = pack(array)
-        first += array.shape[1]
+    given = pack(np.concatenate(layers, axis=1))
+    words = np.zeros((len(given), n_units), dtype=np.uint64)
+    words[:, : given.shape[1]] = given
     return words
 
 

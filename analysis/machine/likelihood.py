@@ -15,12 +15,9 @@ from numpy.typing import ArrayLike
 from analysis.kernels import binary, gibbs
 from analysis.kernels.threads import share
 from analysis.machine import graph
-from analysis.machine.arguments import check_binary
-from analysis.machine.logistic import entropy, softplus
-from analysis.machine.meanfield import mean_field
-from analysis.machine.model import BoltzmannMachine
+from analysis.machine.model import BoltzmannMachine, entropy, softplus
 from analysis.machine.randomness import derive, key
-from analysis.machine.sampling import start_words
+from analysis.machine.sampling import mean_field, start_words
 
 _RAREST = 0.02  # a base-rate unit on, or off, less often than this would hardly ever try
 
@@ -85,7 +82,6 @@ def variational_bound(machine: BoltzmannMachine, patterns: ArrayLike, log_z: flo
     log_z : log Z in nats, from `exact.log_partition` or `log_partition`. For an RBM the bound is tight.
     Raises ValueError for patterns that do not fit.
     """
-    check_binary("patterns", patterns, machine.n_units[0])
     layers = [m.astype(np.float64) for m in mean_field(machine, patterns)]
     entropies = sum(entropy(m).sum(axis=1) for m in layers[1:])
     return float(np.mean(entropies - machine.energy(layers))) - log_z

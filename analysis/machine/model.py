@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _BYTES_A_SYNAPSE = 16  # of memory, present or masked, while a machine is made: weights, masks and copies of them
-
-
 _Arrays = Sequence[ArrayLike]
 
 
@@ -70,12 +68,11 @@ class BoltzmannMachine:
 
     def _repr_html_(self) -> str:
         """What JupyterLab shows: units of each layer and its synapses with the layer below."""
-        head = "<tr><th>layer</th><th>units</th><th>synapses from below</th><th>of all possible</th></tr>"
-        rows = [f"<tr><td>0 (visible)</td><td>{self.n_units[0]:,}</td><td></td><td></td></tr>"]
+        rows = ["<th>layer</th><th>units</th><th>synapses from below</th><th>of all possible</th>"]
+        rows += [f"<td>0 (visible)</td><td>{self.n_units[0]:,}</td><td></td><td></td>"]
         for layer, (n, mask) in enumerate(zip(self.n_units[1:], self.masks), start=1):
-            cells = f"<td>{layer}</td><td>{n:,}</td><td>{mask.sum():,}</td><td>{mask.mean():.1%}</td>"
-            rows.append(f"<tr>{cells}</tr>")
-        return f"<table>{head}{''.join(rows)}</table>"
+            rows += [f"<td>{layer}</td><td>{n:,}</td><td>{mask.sum():,}</td><td>{mask.mean():.1%}</td>"]
+        return f"<table><tr>{'</tr><tr>'.join(rows)}</tr></table>"
 
     def energy(self, states: Sequence[ArrayLike]) -> np.ndarray:
         """E(x) = - sum_l b_l . x_l - sum_l x_{l-1}^T W_l x_l, in nats.
@@ -140,21 +137,39 @@ class BoltzmannMachine:
     @classmethod
     def from_dataset(cls, dataset: "xr.Dataset") -> "BoltzmannMachine":
         """The machine that `to_dataset` wrote. Raises ValueError where a variable is missing."""
-        n_layers = sum(str(name).startswith("bias_") for name in dataset.data_vars)
-        names = [f"bias_{k}" for k in range(max(n_layers, 2))]
-        names += [f"{kind}_{k}" for k in range(1, n_layers) for kind in ("weight", "mask")]
-        missing = [name for name in names if name not in dataset]
-        if missing:
+        n_layers = max(2, sum(str(name).startswith("bias_") for name in dataset.data_vars))
+        names = [[f"{kind}_{k}" for k in range(kind != "bias", n_layers)] for kind in ("bias", "weight", "mask")]
+        if missing := [name for kind in names for name in kind if name not in dataset]:
             raise ValueError(
                 f"dataset: found no {', '.join(missing)}, expected what BoltzmannMachine.to_dataset writes"
             )
-        first = {"bias": 0, "weight": 1, "mask": 1}
-        return cls(*([dataset[f"{kind}_{k}"].values for k in range(first[kind], n_layers)] for kind in first))
+        return cls(*([dataset[name].values for name in kind] for kind in names))
+
+
+def softplus(x: np.ndarray) -> np.ndarray:
+    """log(1 + exp(x)), for x of any size and shape: a binary unit of input x, summed over its states."""
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), for x of any size and shape."""
+    return np.exp(-softplus(-x))
+
+
+def entropy(p: ArrayLike) -> np.ndarray:
+    """H(p) = - p log p - (1 - p) log(1 - p), in nats; H(0) = H(1) = 0. p : probabilities of any shape."""
+    p = np.asarray(p, dtype=np.float64)
+    inner = np.clip(p, np.finfo(float).tiny, None), np.clip(1 - p, np.finfo(float).tiny, None)
+    return -p * np.log(inner[0]) - (1 - p) * np.log(inner[1])
 
 
 def _as_float32(name: str, arrays: _Arrays) -> tuple[np.ndarray, ...]:
     with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused as such
-        return tuple(check_numbers(f"{name}[{layer}]", a).astype(np.float32) for layer, a in enumerate(arrays))
+        found = tuple(check_numbers(f"{name}[{layer}]", a).astype(np.float32) for layer, a in enumerate(arrays))
+    for layer, array in enumerate(found):
+        if bad := int(array.size - np.isfinite(array).sum()):
+            raise ValueError(f"{name}[{layer}]: found {bad} values that are not finite, expected finite numbers")
+    return found
 
 
 def _check_layers(biases: Sequence[np.ndarray], weights: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> None:
@@ -166,19 +181,12 @@ def _check_layers(biases: Sequence[np.ndarray], weights: Sequence[np.ndarray], m
     for layer, bias in enumerate(biases):
         if bias.ndim != 1 or bias.size == 0:
             raise ValueError(f"biases[{layer}]: found shape {bias.shape}, expected (n_units,) with n_units >= 1")
-    for name, arrays in (("weights", weights), ("masks", masks)):
-        for layer, array in enumerate(arrays):
-            expected = (biases[layer].size, biases[layer + 1].size)
+    for layer, expected in enumerate(zip(map(len, biases), map(len, biases[1:]))):
+        for name, array in (("weights", weights[layer]), ("masks", masks[layer])):
             if array.shape != expected:
                 raise ValueError(f"{name}[{layer}]: found shape {array.shape}, expected {expected}")
-    for layer, mask in enumerate(masks):
-        if not np.isin(mask, (0, 1)).all():
+        if not np.isin(masks[layer], (0, 1)).all():
             raise ValueError(f"masks[{layer}]: found values other than 0 and 1, expected a binary mask")
-    for name, arrays in (("biases", biases), ("weights", weights)):
-        for layer, array in enumerate(arrays):
-            bad = int(array.size - np.isfinite(array).sum())
-            if bad:
-                raise ValueError(f"{name}[{layer}]: found {bad} values that are not finite, expected finite numbers")
 
 
 def _check_initial(

@@ -1,21 +1,76 @@
-"""Block Gibbs sampling: P(x_l,j = 1 | rest) = sigmoid(b_l,j + x_{l-1}^T W_l[:, j] + W_{l+1}[j, :] x_{l+1}).
+"""States of a machine: samples by block Gibbs, and the mean field of what the hidden units do.
+
+    P(x_l,j = 1 | rest) = sigmoid(b_l,j + x_{l-1}^T W_l[:, j] + W_{l+1}[j, :] x_{l+1})
+    m_u = sigmoid(b_u + sum_k w_uk m_k)                  the visible units clamped
 
 Given its neighbours a layer is factorial, so odd and even layers are drawn in turn (Salakhutdinov & Hinton 2009).
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.kernels import binary, gibbs
+from analysis.kernels import binary, gibbs, meanfield
 from analysis.kernels.layouts import CHAINS
 from analysis.kernels.threads import share
+from analysis.kernels.words import unpack
 from analysis.machine import graph
-from analysis.machine.arguments import check_binary, check_count, check_memory
+from analysis.machine.arguments import check_binary, check_count, check_memory, is_number
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key
-from analysis.machine.samples import Samples
+
+
+@dataclass(frozen=True, eq=False)
+class Samples(Sequence[np.ndarray]):
+    """n states of a machine, a bit each: reads like a list of uint8 arrays (n, n_l), one a layer, unpacked when read.
+
+    words : (ceil(n / 64), n_units) uint64; bit c of words[t, u] is unit u in state 64 t + c; spare bits are 0
+    layer : (L + 2,) layer l is units layer[l] ... layer[l + 1] - 1
+    """
+
+    words: np.ndarray
+    layer: np.ndarray
+    n: int
+
+    def __len__(self) -> int:
+        return len(self.layer) - 1
+
+    def __getitem__(self, k: Any) -> Any:
+        if isinstance(k, slice):
+            return [self[layer] for layer in range(len(self))[k]]
+        return unpack(self.words_of(k), self.n)
+
+    def words_of(self, k: int) -> np.ndarray:
+        """The words of layer k: (ceil(n / 64), n_k) uint64, C-contiguous. Raises IndexError beyond the last layer."""
+        k = range(len(self))[k]
+        return np.ascontiguousarray(self.words[:, self.layer[k] : self.layer[k + 1]])
+
+    def rates(self) -> list[np.ndarray]:
+        """<x_u> over the states: one float64 array (n_l,) a layer, equal to the means of the unpacked arrays."""
+        return np.split(np.bitwise_count(self.words).sum(axis=0, dtype=np.int64) / self.n, self.layer[1:-1])
+
+    @classmethod
+    def of(cls, name: str, states: Sequence[ArrayLike], n_units: Sequence[int]) -> "Samples":
+        """These states, packed unless they are: one array (n, n_l) a layer, values in {0, 1}, n_units[l] = n_l.
+
+        Raises ValueError, beginning with `name`, for states that do not fit, are not binary or differ in their number.
+        """
+        if len(states) != len(n_units):
+            raise ValueError(f"{name}: found {len(states)} layers, expected {len(n_units)}")
+        bounds = np.cumsum([0, *n_units])
+        if isinstance(states, cls):
+            if not np.array_equal(states.layer, bounds):
+                found = tuple(np.diff(states.layer).tolist())
+                raise ValueError(f"{name}: found layers of {found} units, expected {tuple(n_units)}")
+            return states
+        layers = [check_binary(f"{name}[{k}]", x, n) for k, (x, n) in enumerate(zip(states, n_units))]
+        if len({len(x) for x in layers}) > 1:
+            raise ValueError(f"{name}: found {[len(x) for x in layers]} states, expected as many in every layer")
+        return cls(graph.to_words(layers, sum(n_units)), bounds, len(layers[0]))
+
 
 States = Sequence[ArrayLike] | None  # one array (n_chains, n_l) a layer, or Samples
 
@@ -37,15 +92,18 @@ def sample(machine: BoltzmannMachine, n_chains: int, n_steps: int, seed: int, in
 def trajectory(
     machine: BoltzmannMachine, n_chains: int, n_records: int, seed: int, initial: States = None, stride: int = 1
 ) -> Iterator[Samples]:
-    """The states of `sample` after every `stride` sweeps, n_records times.
-
-    Arguments as for `sample`, whose states these are, draw by draw. Raises ValueError as `sample`.
-    """
+    """The states of `sample` after every `stride` sweeps, n_records times, draw by draw. Raises as `sample`."""
     for name, value in (("n_chains", n_chains), ("n_records", n_records), ("stride", stride)):
         check_count(name, value)
     check_memory("n_chains", f"{n_chains:,} chains", n_chains * sum(machine.n_units) * 9 // 8)  # a bit; a byte if read
     built, draws = graph.of(machine), key(derive(seed, "gibbs"))
-    words = start_words(built, n_chains, seed) if initial is None else _initial_words(machine, n_chains, initial)
+    if initial is None:
+        words = start_words(built, n_chains, seed)
+    else:
+        states = Samples.of("initial", initial, machine.n_units)
+        if states.n != n_chains:
+            raise ValueError(f"initial: found {states.n} states, expected {n_chains}, one a chain")
+        words = states.words.copy()  # sweeps are made in place
     for k in range(n_records):
         share(len(words), gibbs.sweeps, words, built, draws, k * stride, stride, n_chains)
         yield Samples(words.copy(), built.layer, n_chains)
@@ -77,9 +135,21 @@ def start_words(built: graph.Graph, n_chains: int, seed: int) -> np.ndarray:
     return words
 
 
-def _initial_words(machine: BoltzmannMachine, n_chains: int, initial: Sequence[ArrayLike]) -> np.ndarray:
-    states = Samples.of("initial", initial, machine.n_units)
-    if states.n != n_chains:
-        found = [states.n] * len(states)
-        raise ValueError(f"initial: found {found} chains, expected {n_chains} in every layer")
-    return states.words.copy()  # sweeps are made in place
+def mean_field(
+    machine: BoltzmannMachine, patterns: ArrayLike, n_iterations: int = 50, tolerance: float = 1e-7
+) -> list[np.ndarray]:
+    """m_u = sigmoid(b_u + sum_k w_uk m_k) for the hidden units of each pattern: one float32 array (n, n_l) a layer.
+
+    The first array is the clamped patterns (n, n_0), values in {0, 1}; exact for one hidden layer. Starts with a pass
+    upwards; ends after n_iterations more (0: none), or when no unit moved by `tolerance` or more. Raises ValueError for
+    patterns that are not binary or do not fit, a negative count or a tolerance that is no number >= 0.
+    """
+    visible = check_binary("patterns", patterns, machine.n_units[0])
+    if n_iterations != 0:
+        check_count("n_iterations", n_iterations)
+    if not is_number(tolerance) or not 0 <= tolerance < np.inf:
+        raise ValueError(f"tolerance: found {tolerance!r}, expected a finite number of at least 0")
+    built = graph.of(machine)
+    tiles = graph.to_tiles(visible, len(built.bias))
+    share(len(tiles), meanfield.mean_field, tiles, built, n_iterations, np.float32(tolerance), len(visible))
+    return graph.from_tiles(tiles, built.layer, len(visible))

@@ -18,7 +18,8 @@ class Schedule:
     algorithm : "cd" (one hidden layer) or "pcd"
     n_epochs : passes over the patterns
     learning_rates : (first, last), log-spaced over the epochs
-    momentum : one value, or one an epoch
+    momentum : m' of the standard rule dW <- m' dW + rate grad, one value, or one an epoch; the paper writes
+        dW <- rate (m dW + grad), whose m is m' / rate
     batch_size : patterns an update (1: online)
     n_gibbs_steps : sweeps an update: k of CD-k, or steps of the persistent chains
     n_chains : persistent chains (pcd)
@@ -59,8 +60,7 @@ class Schedule:
     @property
     def epochs(self) -> list[tuple[np.float32, np.float32]]:
         """(learning rate, momentum) an epoch, float32; rounded first, since powers come from the C library."""
-        first, last = self.learning_rates
-        rates = np.geomspace(first, last, self.n_epochs)
+        rates = np.geomspace(*self.learning_rates, self.n_epochs)
         momenta = np.broadcast_to(self.momentum, self.n_epochs)
         return [(np.float32(round(float(r), 9)), np.float32(m)) for r, m in zip(rates, momenta)]
 

@@ -4,19 +4,46 @@ To add one, write its function and its record here; one of your own needs a file
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, section "Fisher information" of the methods.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Line, by_name
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits, derive
+from analysis.machine.sampling import Samples
 from analysis.pruning import fisher, online
-from analysis.pruning.activity import Activity, Layers, check_states
-from analysis.pruning.removal import check_importance
+from analysis.pruning.removal import Layers
 
 Importance = list[np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Activity(Sequence[np.ndarray]):
+    """What a criterion sees besides the weights; as a sequence the samples asleep, so that it passes for plain ones.
+
+    asleep : samples of the machine's spontaneous activity, one uint8 array (n, n_l) a layer
+    look : () -> awake; called once, when first asked for, so that it costs nothing where no criterion wants it
+    """
+
+    asleep: Any
+    look: Callable[[], Layers] | None = None
+
+    @cached_property
+    def awake(self) -> Layers:
+        """<x_l> given each training pattern, (n_patterns, n_l) a layer, the patterns first; deep: by mean field."""
+        if self.look is None:
+            raise ValueError("activity.awake: found samples of sleep alone, expected Activity(asleep, look)")
+        return self.look()
+
+    def __getitem__(self, layer: Any) -> Any:
+        return self.asleep[layer]
+
+    def __len__(self) -> int:
+        return len(self.asleep)
 
 
 @dataclass(frozen=True)
@@ -34,17 +61,16 @@ class Criterion:
     def __call__(self, machine: BoltzmannMachine, activity: Layers | None, seed: int) -> Importance:
         """Importance of each synapse, one array (n_l, n_l+1) a layer; activity: an Activity, or plain samples of sleep.
 
-        Raises ValueError for samples that do not fit, and unless it gives a finite number a synapse.
+        Raises ValueError for samples that do not fit, and for a criterion of one's own that gives no importance.
         """
         given = activity if isinstance(activity, Activity) else Activity(activity or ())
-        asleep = check_states("states", given.asleep, machine) if "asleep" in self.needs else given.asleep
-        importance = self.function(machine, Activity(asleep, lambda: given.awake), seed)
-        return check_importance(machine, importance, f"criterion {self.name}: importance")
+        asleep = Samples.of("states", given.asleep, machine.n_units) if "asleep" in self.needs else given.asleep
+        return self.function(machine, Activity(asleep, lambda: given.awake), seed)
 
 
 def variance_fi(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
     """F_ij = Var(v_i h_j) asleep, the diagonal of the Fisher information matrix: the paper's variance estimate."""
-    return [fisher.variance_estimate(pre, post) for pre, post in zip(activity.asleep, activity.asleep[1:])]
+    return fisher.variances(activity.asleep)
 
 
 def variance_fi_w2(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
@@ -54,8 +80,8 @@ def variance_fi_w2(machine: BoltzmannMachine, activity: Activity, seed: int) -> 
 
 def heuristic_fi(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
     """p (1 - p), p = <h_j> sigmoid(logit<v_i> + w_ij (1 - <h_j>)): the paper's heuristic, of rates and the weight."""
-    layers = zip(activity.asleep, activity.asleep[1:], machine.weights)
-    return [fisher.heuristic_estimate(pre, post, w) for pre, post, w in layers]
+    rates = activity.asleep.rates()
+    return [fisher.heuristic_of_rates(pre, post, w) for pre, post, w in zip(rates, rates[1:], machine.weights)]
 
 
 def eigenvector(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
@@ -65,7 +91,7 @@ def eigenvector(machine: BoltzmannMachine, activity: Activity, seed: int) -> Imp
     mask, n_biases = machine.masks[0], sum(machine.n_units)
     alive = np.concatenate([np.ones(n_biases, dtype=bool), mask.ravel()])
     importance = np.zeros(len(alive))
-    importance[alive] = fisher.first_eigenvector(fisher.information_matrix(*activity.asleep)[np.ix_(alive, alive)])
+    importance[alive] = fisher.first_eigenvector(fisher.matrix(activity.asleep)[np.ix_(alive, alive)])
     return [importance[n_biases:].reshape(mask.shape)]
 
 

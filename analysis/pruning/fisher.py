@@ -12,9 +12,10 @@ import numpy as np
 
 from analysis.kernels import words
 from analysis.kernels.draws import exponential
-from analysis.kernels.words import power_iteration
+from analysis.machine import graph
 from analysis.machine.arguments import check_binary, check_memory, check_numbers
 from analysis.machine.randomness import uniform
+from analysis.machine.sampling import Samples
 
 
 def coincidences(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
@@ -23,8 +24,8 @@ def coincidences(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
     pre (n_samples, n_pre), post (n_samples, n_post), values in {0, 1}. Raises ValueError where they are not binary
     or differ in their number of samples.
     """
-    pre, post = _check_samples(pre, post)
-    return words.coincidences(words.pack(pre), words.pack(post)).astype(np.float64)
+    pair = _pair(pre, post)
+    return words.coincidences(pair.words_of(0), pair.words_of(1)).astype(np.float64)
 
 
 def variance_estimate(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
@@ -32,25 +33,38 @@ def variance_estimate(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
 
     The diagonal of the Fisher information matrix, known at the synapse. pre, post and errors as in `coincidences`.
     """
-    p = coincidences(pre, post) / len(pre)
-    return p * (1.0 - p)
+    return variances(_pair(pre, post))[0]
+
+
+def variances(samples: Samples) -> list[np.ndarray]:
+    """The variance estimate of every synapse of a machine: one (n_l, n_l+1) a layer of synapses."""
+    layers = [samples.words_of(layer) for layer in range(len(samples))]
+    means = [words.coincidences(*pair) / samples.n for pair in zip(layers, layers[1:])]
+    return [p * (1.0 - p) for p in means]
 
 
 def heuristic_estimate(pre: np.ndarray, post: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """p (1 - p) with p_ij = <h_j> sigmoid(logit<v_i> + w_ij (1 - <h_j>)): (n_pre, n_post), in [0, 1/4].
 
-    Needs mean rates and the weight alone. Since sigmoid(logit a + x) = a / (a + (1 - a) exp(-x)), rates of 0 and 1 are
-    no exception. Raises ValueError as `coincidences`, or for weights that do not fit or that float32 can't hold.
+    Needs mean rates and the weight alone. Raises ValueError as `coincidences`, or for weights that do not fit or that
+    float32 can't hold.
     """
-    pre, post = _check_samples(pre, post)
-    weights = check_numbers("weights", weights)
-    if weights.shape != (pre.shape[1], post.shape[1]):
-        raise ValueError(f"weights: found shape {weights.shape}, expected {(pre.shape[1], post.shape[1])}")
+    (pre, post), weights = _pair(pre, post).rates(), check_numbers("weights", weights)
+    if weights.shape != (len(pre), len(post)):
+        raise ValueError(f"weights: found shape {weights.shape}, expected {(len(pre), len(post))}")
     if not (np.abs(weights) <= np.finfo(np.float32).max).all():
         raise ValueError("weights: found values that are not finite in float32, expected finite numbers")
-    rate_pre, rate_post = pre.mean(axis=0)[:, None], post.mean(axis=0)[None, :]
-    decay = exponential(-(np.asarray(weights, dtype=np.float64) * (1.0 - rate_post)).astype(np.float32))
-    p = rate_post * rate_pre / (rate_pre + (1.0 - rate_pre) * decay)
+    return heuristic_of_rates(pre, post, weights)
+
+
+def heuristic_of_rates(pre: np.ndarray, post: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The heuristic estimate from the mean rates <v_i> (n_pre,) and <h_j> (n_post,), weights (n_pre, n_post).
+
+    Since sigmoid(logit a + x) = a / (a + (1 - a) exp(-x)), rates of 0 and 1 are no exception.
+    """
+    pre, post = pre[:, None], post[None, :]
+    decay = exponential(-(np.asarray(weights, dtype=np.float64) * (1.0 - post)).astype(np.float32))
+    p = post * pre / (pre + (1.0 - pre) * decay)
     return p * (1.0 - p)
 
 
@@ -60,14 +74,18 @@ def information_matrix(visible: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     Order: visible biases, hidden biases, weights row by row (i slow, j fast). Arguments and errors as in
     `coincidences`; memory 4 n^2 doubles, so for small RBMs alone: ValueError where this machine has less.
     """
-    visible, hidden = _check_samples(visible, hidden, ("visible", "hidden"))
-    n = (visible.shape[1] + 1) * (hidden.shape[1] + 1) - 1
+    return matrix(_pair(visible, hidden, ("visible", "hidden")))
+
+
+def matrix(samples: Samples) -> np.ndarray:
+    """The information matrix of an RBM from packed samples."""
+    v, h = samples.words_of(0), samples.words_of(1)
+    n = (v.shape[1] + 1) * (h.shape[1] + 1) - 1
     check_memory("information matrix", f"{n:,} parameters", 32 * n**2)
-    v, h = words.pack(visible), words.pack(hidden)
     s = np.concatenate([v, h, (v[:, :, None] & h[:, None, :]).reshape(len(v), -1)], axis=1)
     counts = words.coincidences(s, s)
-    mean = np.diag(counts) / len(visible)  # s^2 = s for binary s
-    return counts / len(visible) - mean[:, None] * mean[None, :]
+    mean = np.diag(counts) / samples.n  # s^2 = s for binary s
+    return counts / samples.n - mean[:, None] * mean[None, :]
 
 
 def first_eigenvector(matrix: np.ndarray) -> np.ndarray:
@@ -77,7 +95,7 @@ def first_eigenvector(matrix: np.ndarray) -> np.ndarray:
     """
     matrix = _check_square(matrix)
     start = 0.5 + uniform(0, 0, len(matrix))  # no special direction, so orthogonal to none that matters
-    return np.abs(power_iteration(matrix, start, 2000, 1e-10)[1])
+    return np.abs(words.power_iteration(matrix, start, 2000, 1e-10)[1])
 
 
 def stiff_importance(matrix: np.ndarray, share: float = 0.9) -> np.ndarray:
@@ -103,10 +121,10 @@ def _check_square(matrix: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def _check_samples(
-    pre: np.ndarray, post: np.ndarray, names: tuple[str, str] = ("pre", "post")
-) -> tuple[np.ndarray, np.ndarray]:
+def _pair(pre: np.ndarray, post: np.ndarray, names: tuple[str, str] = ("pre", "post")) -> Samples:
+    """Samples of two layers, packed."""
     pre, post = check_binary(names[0], pre), check_binary(names[1], post)
     if len(pre) != len(post):
         raise ValueError(f"{names[1]}: found {len(post)} samples, expected {len(pre)} as in {names[0]}")
-    return pre, post
+    bounds = np.cumsum([0, pre.shape[1], post.shape[1]])
+    return Samples(graph.to_words([pre, post], bounds[-1]), bounds, len(pre))

@@ -4,9 +4,9 @@
     p_ij = (m r_ij + r_i r_j) / (m + 1),   m = min(t, memory)
     importance = p_ij (1 - p_ij)
 
-One network, one pass, three numbers a synapse; the averages of a unit are held once for all its synapses. Up to
-`memory` sweeps r is the plain mean, which no initial value biases; then it forgets exponentially. Scoring between
-sessions takes the plain mean throughout, since the machine does not change; pruning while dreaming needs to forget.
+One network, one pass, three numbers a synapse. Up to `memory` sweeps r is the plain mean, which no initial value
+biases; then it forgets exponentially. Scoring between sessions takes the plain mean throughout, since the machine does
+not change; pruning while dreaming needs to forget.
 
 The importance is the variance estimate of Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458. To what the
 joint average says, coincidences by chance, r_i r_j (their heuristic estimate at weight 0), are added as one sweep: or
@@ -22,7 +22,8 @@ from analysis.machine import graph
 from analysis.machine.arguments import check_count
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, key
-from analysis.pruning.activity import Layers, check_states
+from analysis.machine.sampling import Samples
+from analysis.pruning.removal import Layers
 
 N_SWEEPS = 5000  # of a dream that scores the synapses; with the 280,000 of the digits it takes two seconds
 
@@ -59,19 +60,20 @@ def dream(
     """
     check_count("n_sweeps", n_sweeps)
     check_count("memory", memory)
-    states = check_states("state", [np.asarray(x)[None] for x in state], machine)
+    words = Samples.of("state", [np.asarray(x)[None] for x in state], machine.n_units).words
     if averages is None:
         rates = tuple(np.zeros(n, dtype=np.float32) for n in machine.n_units)
         averages = Averages(rates, tuple(np.zeros(m.shape, dtype=np.float32) for m in machine.masks), 0)
-    built = graph.build(machine)
-    words = graph.to_words(states, sum(machine.n_units))
-    rate, (joint, places) = np.concatenate(averages.rates), _to_rows(built, machine, averages.joint)
-    n_done = averages.n_sweeps
+    built, n_done = graph.build(machine), averages.n_sweeps
+    unit = np.repeat(np.arange(len(built.bias)), np.diff(built.start))
+    upwards = built.neighbour > unit  # each synapse once, in the order of the masks: rows ascend through the layers
+    rate, joint = np.concatenate(averages.rates), np.zeros(len(upwards), dtype=np.float32)
+    joint[upwards] = np.concatenate([x[mask] for x, mask in zip(averages.joint, machine.masks)])
     binary.dream(words, built, key(derive(seed, "dream")), n_done, n_sweeps, memory, rate, joint)
     matrices = tuple(np.zeros(mask.shape, dtype=np.float32) for mask in machine.masks)
-    for matrix, mask, place in zip(matrices, machine.masks, places):
-        matrix[mask] = joint[place]
-    state = [x[0] for x in graph.from_words(words, built.layer, 1)]
+    for matrix, mask, x in zip(matrices, machine.masks, np.split(joint[upwards], np.cumsum(machine.n_synapses))):
+        matrix[mask] = x
+    state = [x[0] for x in Samples(words, built.layer, 1)]
     return state, Averages(tuple(np.split(rate, built.layer[1:-1])), matrices, n_done + n_sweeps)
 
 
@@ -101,13 +103,3 @@ def _without_least(machine: BoltzmannMachine, scores: Layers) -> BoltzmannMachin
     masks = [mask.copy() for mask in machine.masks]
     masks[layer].ravel()[np.argmin(values[layer])] = False
     return BoltzmannMachine(machine.biases, machine.weights, tuple(masks))
-
-
-def _to_rows(built: graph.Graph, machine: BoltzmannMachine, matrices: Layers) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Matrices (n_l, n_l+1) as one float32 array in the rows of the graph, and where each layer's synapses stand."""
-    upwards = np.flatnonzero(built.neighbour > np.repeat(np.arange(len(built.bias)), np.diff(built.start)))
-    places = np.split(upwards, np.cumsum(machine.n_synapses)[:-1])  # rows ascend through the layers
-    joint = np.zeros(len(built.neighbour), dtype=np.float32)
-    for place, mask, matrix in zip(places, machine.masks, matrices):
-        joint[place] = matrix[mask]
-    return joint, places

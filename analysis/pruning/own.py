@@ -1,22 +1,21 @@
 """A criterion of one's own: `mine.py:correlation` is the function `correlation` of that file.
 
 The path counts from the root of the repository. The file's text is part of what a run depends on; modules that it
-imports are not.
+imports are not. What is wrong with it is a ValueError that begins with the entry.
 """
 
 import hashlib
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from analysis.files.checkout import ROOT
 from analysis.files.palette import by_name, spare_look
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning.activity import Activity
-from analysis.pruning.criteria import CRITERIA, Criterion
+from analysis.pruning.criteria import CRITERIA, Activity, Criterion, Importance
+from analysis.pruning.removal import check_importance
 
 
 def label(entry: str) -> str:
@@ -49,31 +48,36 @@ def criterion(entry: str) -> Criterion:
         return CRITERIA[name]
     if name in CRITERIA:
         raise ValueError(f"criterion {entry}: found the name of a criterion of the package, expected another one")
-    function = getattr(_run(entry, path, _read(entry, path)), name, None)
+    function = getattr(_run(entry, path), name, None)
     if not callable(function):
         raise ValueError(f"criterion {entry}: found no function {name} in the file, expected one")
 
-    def named(machine: BoltzmannMachine, activity: Activity, seed: int) -> Any:
-        copy = Activity([x.copy() for x in activity], lambda: activity.awake)  # the run goes on with the samples
+    def own(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
+        unpacked = Activity(list(activity), lambda: activity.awake)  # copies: the run goes on with the samples
         try:
-            return function(machine, copy, seed)
-        except Exception as error:
+            importance = function(machine, unpacked, seed)
+            importance = list(importance) if isinstance(importance, Iterator) else importance
+        except (Exception, SystemExit) as error:
             raise ValueError(f"criterion {entry}: found {_said(error, path)}, expected importance") from error
+        return check_importance(machine, importance, f"criterion {entry}: importance")
 
-    return Criterion(name, named, name.replace("_", " "), *spare_look(name))  # what a dataset, with the label, can tell
+    return Criterion(name, own, name.replace("_", " "), *spare_look(name))  # what a dataset, with the label, can tell
 
 
 def _read(entry: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"criterion {entry}: found no {path} ({error}), expected a file of Python") from None
+        found = error.strerror if isinstance(error, OSError) else error
+        expected = "a file of Python, its path from the root of the repository"
+        raise ValueError(f"criterion {entry}: found no readable file ({found}), expected {expected}") from None
 
 
-def _run(entry: str, path: Path, text: str) -> ModuleType:
+def _run(entry: str, path: Path) -> ModuleType:
     """The file as a module, from its text: a compiled copy could be an older one."""
-    module = sys.modules[f"own {path}"] = ModuleType(path.stem)
+    text, module = _read(entry, path), ModuleType(path.stem)
     module.__file__ = str(path)
+    sys.modules[f"own {path}"] = module
     try:
         exec(compile(text, path, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:

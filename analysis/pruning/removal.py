@@ -3,14 +3,15 @@
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, "Pruning" of the methods.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from analysis.machine.arguments import check_numbers
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning.activity import Layers, check_one_a_layer
 
+Layers = Sequence[np.ndarray]
 KEPT, LOST_INPUTS, LOST_OUTPUTS, LOST_BOTH = 0, 1, 2, 3
 CAUSES = {KEPT: "kept", LOST_INPUTS: "lost_inputs", LOST_OUTPUTS: "lost_outputs", LOST_BOTH: "lost_both"}
 
@@ -32,13 +33,19 @@ def prune(machine: BoltzmannMachine, importance: Layers, fraction: float) -> Pru
     synapses, which may strand others, until each is connected to the layers next to its own. Visible units stay.
     importance : one array (n_l, n_l+1) a layer, finite; where there is no synapse it is ignored
     fraction : of the synapses a layer, in (0, 1)
-    Raises ValueError for another fraction, importance that does not fit or is not finite, and where no unit is left.
+    Raises ValueError for another fraction, importance that does not fit or is 0 everywhere, and where no unit is left.
     """
     if not isinstance(fraction, (int, float, np.number)) or not 0.0 < fraction < 1.0:
         raise ValueError(f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded")
     masks = []
-    for mask, values in zip(machine.masks, check_importance(machine, importance)):
-        n_pruned = max(1, int(np.floor(fraction * mask.sum() + 0.5)), int((values[mask] == 0).sum()))
+    for layer, (mask, values) in enumerate(zip(machine.masks, check_importance(machine, importance))):
+        n_zero = int((values[mask] == 0).sum())
+        if n_zero and n_zero == mask.sum():
+            raise ValueError(
+                f"importance[{layer}]: found 0 for all {n_zero} synapses of the layer, which would all go, "
+                "expected some above 0; take more samples, or another criterion"
+            )
+        n_pruned = max(1, int(np.floor(fraction * mask.sum() + 0.5)), n_zero)
         masks.append(_without_least_important(mask, values, n_pruned))
     return remove_stranded(machine, masks)
 
@@ -66,7 +73,10 @@ def prune_to(machine: BoltzmannMachine, importance: Layers, n_synapses: Any) -> 
 
 def remove_stranded(machine: BoltzmannMachine, masks: Layers) -> Pruned:
     """The machine under smaller masks without its stranded units, as Pruned; ValueError where nothing would be left."""
-    masks = _check_masks(machine, masks)
+    masks = [np.array(m) for m in _check_layers("masks", masks, machine)]
+    for layer, (mask, old) in enumerate(zip(masks, machine.masks)):
+        if mask.dtype != bool or (mask & ~old).any():
+            raise ValueError(f"masks[{layer}]: found synapses that the machine has not, expected some of its own, bool")
     causes = [np.zeros(n, dtype=np.int8) for n in machine.n_units]
     while any(map(np.any, lost := _stranded(masks, causes))):
         for layer, cause in enumerate(lost):
@@ -115,23 +125,26 @@ def _without_least_important(mask: np.ndarray, importance: np.ndarray, n_pruned:
 
 def check_importance(machine: BoltzmannMachine, importance: Any, name: str = "importance") -> list[np.ndarray]:
     """The importance as arrays; ValueError unless it is one finite number a synapse."""
-    check_one_a_layer(name, importance, machine.weights)
-    arrays = [check_numbers(f"{name}[{layer}]", x) for layer, x in enumerate(importance)]
+    arrays = _check_layers(name, importance, machine)
     for layer, (x, mask) in enumerate(zip(arrays, machine.masks)):
-        if x.shape != mask.shape:
-            raise ValueError(f"{name}[{layer}]: found shape {x.shape}, expected {mask.shape}")
         if not np.isfinite(x[mask]).all():
             raise ValueError(f"{name}[{layer}]: found values that are not finite, expected a number a synapse")
     return arrays
 
 
-def _check_masks(machine: BoltzmannMachine, masks: Layers) -> list[np.ndarray]:
-    """The masks as new arrays; ValueError unless they hold synapses of the machine alone."""
-    check_one_a_layer("masks", masks, machine.masks)
-    masks = [np.array(m) for m in masks]
-    for layer, (mask, old) in enumerate(zip(masks, machine.masks)):
-        if mask.shape != old.shape or mask.dtype != bool:
-            raise ValueError(f"masks[{layer}]: found {mask.dtype} {mask.shape}, expected bool {old.shape}")
-        if (mask & ~old).any():
-            raise ValueError(f"masks[{layer}]: found synapses that the machine has not, expected some of its own")
-    return masks
+def _check_layers(name: str, arrays: Any, machine: BoltzmannMachine) -> list[np.ndarray]:
+    """The arrays; ValueError unless there is one of numbers for each layer of synapses, of its shape."""
+    shapes = [mask.shape for mask in machine.masks]
+    try:
+        n = len(arrays)
+    except TypeError:
+        n = None
+    if n != len(shapes):
+        found = "None" if arrays is None else f"a {type(arrays).__name__}" if n is None else f"{n} arrays"
+        expected = f"a list of arrays, one a layer of synapses, of shapes {', '.join(map(str, shapes))}"
+        raise ValueError(f"{name}: found {found}, expected {expected}")
+    arrays = [check_numbers(f"{name}[{layer}]", x) for layer, x in enumerate(arrays)]
+    for layer, (array, shape) in enumerate(zip(arrays, shapes)):
+        if array.shape != shape:
+            raise ValueError(f"{name}[{layer}]: found shape {array.shape}, expected {shape}")
+    return arrays
