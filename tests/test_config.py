@@ -11,7 +11,7 @@ import yaml
 
 from analysis import data
 from analysis.experiment import config, protocol
-from analysis.experiment.map_settings import Maps
+from analysis.experiment.maps import Maps
 from analysis.experiment.predictions import Predictions, check_answerable
 from analysis.files import typed, yamlfile
 from analysis.files.checkout import ROOT
@@ -271,7 +271,7 @@ def few_digits():
         schedule |= {"n_epochs": 1, "momentum": momentum if isinstance(momentum, float) else momentum[:1]}
     settings["samples"] |= {"n_chains": 200, "n_steps": 5, "n_measure_chains": 100}
     settings["pruning"]["n_sessions"], settings["control_sessions"] = 1, [1]
-    settings["quality"]["sessions"] = [1]
+    settings["quality"] |= {"sessions": [1], "n_samples": 200}
     return settings
 
 

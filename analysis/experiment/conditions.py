@@ -1,12 +1,15 @@
 """The conditions of an experiment: what is made for a seed, from what, and which settings move its bits.
 
-    over-produced machine -> a run a criterion; from the reference criterion's: controls, Fisher information, quality
+    over-produced machine -> a run a criterion; from the reference criterion's: controls, local estimates, checks
 
-A condition and seed are one file, <runs>/<experiment>/<condition>/<seed>.nc.
+A condition and seed are one file, <runs>/<experiment>/<condition>/<seed>.nc. A run of sessions is a generator of
+datasets, one a session. It can be killed at any moment: beside the file to write lies .<seed>.nc.sessions with the
+sessions so far, after the last of which it goes on.
 """
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -15,14 +18,14 @@ from typing import NamedTuple
 import xarray as xr
 
 from analysis import data
-from analysis.experiment import controls, protocol, proxy, quality, sessions
-from analysis.experiment.settings import Birth, Life
-from analysis.files import netcdf, provenance
+from analysis.experiment import controls, local_estimates, protocol, sampling_checks
+from analysis.experiment.record import join
+from analysis.experiment.settings import OverproducedMachine, PruningRun
+from analysis.files import netcdf, provenance, whole
 from analysis.pruning import label, source_text_hash
 
 _LOG = logging.getLogger("analysis")
-OVERPRODUCED = "overproduced"
-BIRTH, LIFE = tuple(Birth.model_fields), tuple(Life.model_fields)
+_READ_BY_RUN = tuple(PruningRun.model_fields)
 
 
 class Condition(NamedTuple):
@@ -40,15 +43,17 @@ def conditions(settings: dict) -> dict[str, Condition]:
     """{name: Condition} of an experiment, in the order in which they are made."""
     found = [overproduced(), *map(pruned_by, settings["criteria"])]
     found += [control(name, settings) for name in settings["controls"]]
-    found += [fisher(settings)] * settings["proxy"]
-    found += [quality_of(settings)] if settings["quality"] is not None else []
+    found += [estimates_of(settings)] * settings["proxy"]
+    found += [checks_of(settings)] if settings["quality"] is not None else []
     return {condition.name: condition for condition in found}
 
 
 def overproduced() -> Condition:
     """The large machine, trained."""
     run = partial(_at_once, lambda settings, seed, _: protocol.overproduce(settings, seed, progress=True))
-    return Condition(OVERPRODUCED, "over-produced machine of {}", "", BIRTH, "", run)
+    return Condition(
+        "overproduced", "over-produced machine of {}", "", tuple(OverproducedMachine.model_fields), "", run
+    )
 
 
 def pruned_by(entry: str) -> Condition:
@@ -57,7 +62,7 @@ def pruned_by(entry: str) -> Condition:
     def run(settings: dict, seed: int, source: xr.Dataset, done: xr.Dataset | None) -> Iterator[xr.Dataset]:
         return protocol.prune_sessions(settings, entry, seed, source, progress=True, done=done)
 
-    return Condition(label(entry), f"{{}} pruned by {label(entry)}", OVERPRODUCED, LIFE, entry, run)
+    return Condition(label(entry), f"{{}} pruned by {label(entry)}", "overproduced", _READ_BY_RUN, entry, run)
 
 
 def control(name: str, settings: dict) -> Condition:
@@ -71,23 +76,23 @@ def control(name: str, settings: dict) -> Condition:
     return _after_reference(name, f"{{}}, control {name}", settings, ("control_sessions",), run)
 
 
-def fisher(settings: dict) -> Condition:
+def estimates_of(settings: dict) -> Condition:
     """Local estimates beside the exact Fisher information, along the reference run."""
-    title = "{}, local estimates and exact Fisher information"
-    return _after_reference("fisher", title, settings, (), partial(_at_once, proxy.proxy_run))
+    title, run = "{}, local estimates and exact Fisher information", partial(_at_once, local_estimates.along)
+    return _after_reference("fisher", title, settings, (), run)
 
 
-def quality_of(settings: dict) -> Condition:
+def checks_of(settings: dict) -> Condition:
     """Likelihood and convergence of machines along the reference run. Raises ValueError where the config has none."""
     if settings["quality"] is None:
         raise ValueError("quality: found null in the config, expected settings")
-    run = partial(_at_once, quality.quality_run)
+    run = partial(_at_once, sampling_checks.along)
     return _after_reference("quality", "{}, likelihood and convergence", settings, ("quality",), run)
 
 
 def _after_reference(name: str, title: str, settings: dict, more: tuple[str, ...], run: Callable) -> Condition:
     entry = protocol.reference_entry(settings)
-    return Condition(name, title, label(entry), (*LIFE, "reference", *more), entry, run)
+    return Condition(name, title, label(entry), (*_READ_BY_RUN, "reference", *more), entry, run)
 
 
 def _at_once(
@@ -110,14 +115,14 @@ def make_missing(
     if unknown := [name for name in only or () if name not in known]:
         raise ValueError(f"only: found {unknown[0]!r}, expected one of {', '.join(known)}")
     wanted = set(only or known)
-    wanted |= {known[name].source for name in wanted}
-    wanted |= {known[name].source for name in wanted - {""}}
+    for _ in range(2):  # of a control: the reference's run, and what that starts from
+        wanted |= {known[name].source for name in wanted - {""}}
     for name, condition in known.items():
+        path = Path(runs, experiment, name, f"{seed}.nc")
         if name not in wanted:
             continue
-        path = Path(runs, experiment, name, f"{seed}.nc")
         attrs = attributes(config, experiment, seed, condition)
-        if _is_made(path, condition, attrs):
+        if _usable(path, condition, attrs) is not None:
             _LOG.info("%s, seed %d: %s is there", experiment, seed, name)
             continue
         _LOG.info("%s, seed %d: %s begins", experiment, seed, name)
@@ -134,9 +139,26 @@ def make(
     attrs: dict,
     save_every: float,
 ) -> None:
-    """Write the file of a condition and seed. source : the dataset that it starts from."""
-    begin = partial(condition.sessions, settings, seed, source)
-    sessions.write(begin, path, attrs, save_every, partial(_alike, condition.reads))
+    """Write the file of a condition and seed, going on after the sessions kept beside it.
+
+    source : the dataset that it starts from; attrs : of the dataset
+    save_every : seconds between two writings of the sessions so far
+    """
+    kept, last = path.with_name(f".{path.name}.sessions"), time.monotonic()
+    done = _usable(kept, condition, attrs)
+    parts = [] if done is None else [done]
+    if done is not None:
+        _LOG.info("going on after session %d, found in %s", done["session"][-1], kept)
+    for part in condition.sessions(settings, seed, source, done):
+        parts.append(part)
+        if "session" in part.dims:
+            _LOG.info("session %d is done", part["session"][-1])
+        if len(parts) > 1 and time.monotonic() - last >= save_every:
+            whole.write(join(parts).assign_attrs(attrs), kept, level=0)
+            last = time.monotonic()
+    whole.write(join(parts).assign_attrs(attrs), path)
+    _LOG.info("wrote %s", path)
+    kept.unlink(missing_ok=True)
 
 
 def attributes(config: dict, experiment: str, seed: int, condition: Condition) -> dict:
@@ -151,18 +173,19 @@ def attributes(config: dict, experiment: str, seed: int, condition: Condition) -
     return provenance.attributes(config, **more)
 
 
-def _is_made(path: Path, condition: Condition, attrs: dict) -> bool:
-    """Whether the file is there, whole, and made alike."""
+def _usable(path: Path, condition: Condition, attrs: dict) -> xr.Dataset | None:
+    """What a file holds that is there, whole, and of the same code, data and settings, as far as they move bits."""
+    if not path.exists():
+        return None
     try:
-        return path.exists() and _alike(condition.reads, netcdf.read(path).attrs, attrs)
+        found = netcdf.read(path)
     except netcdf.Damaged as error:
         _LOG.info("making it again: %s", error)
-        return False
-
-
-def _alike(reads: tuple[str, ...], found: dict, wanted: dict) -> bool:
-    """Whether both are attributes of the same code, data and settings, as far as they move bits."""
-    return _made_by(found, reads) == _made_by(wanted, reads)
+        return None
+    if _made_by(found.attrs, condition.reads) != _made_by(attrs, condition.reads):
+        _LOG.info("%s was made by other code or another config: making it again", path)
+        return None
+    return found
 
 
 def _made_by(attrs: dict, reads: tuple[str, ...]) -> tuple[list, list]:

@@ -18,17 +18,21 @@ and rounded to whole epochs, at least one; what that came to is recorded.
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
+from pydantic import AfterValidator, Field
 from tqdm import tqdm
 
 from analysis import data
 from analysis.experiment import protocol, record
 from analysis.experiment.controls import CONTROLS
 from analysis.experiment.measures import stable, variable
+from analysis.experiment.predictions import Interval
+from analysis.experiment.settings import AtLeastTwo, Control, Controls, Name, Positive, Samples, one_of
 from analysis.files import provenance
+from analysis.files.typed import Count, Model, Share, unique
 from analysis.machine import exact, likelihood
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
@@ -36,6 +40,79 @@ from analysis.machine.training import Schedule
 
 BUDGETS = ["updates", "synapse_updates"]
 PRUNED = "pruned"
+_AXES = ("final", "growth", "sessions", "epochs")
+_Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(unique)]
+_Condition = Control | Literal["pruned"]
+
+
+class Grid(Model):
+    """Every combination of these; the controls have as many updates, or synapse-updates, as the pruned machine."""
+
+    final: _Counts  # dense hidden units that have as many synapses as pruning leaves
+    growth: Annotated[list[Annotated[float, Field(gt=1)]], Field(min_length=1), AfterValidator(unique)]  # start / final
+    sessions: _Counts
+    epochs: Annotated[list[Positive], Field(min_length=1), AfterValidator(unique)]  # multiple of the protocol's
+    updates: Controls
+    synapse_updates: Controls
+
+
+class Annealing(Model):
+    """Annealed importance sampling of log Z."""
+
+    n_chains: AtLeastTwo
+    n_temperatures: AtLeastTwo
+
+
+class Map(Model):
+    """An experiment at the sizes and lengths of its grids."""
+
+    description: str
+    experiment: Name
+    dataset: Annotated[str, one_of(data.DATASETS)]
+    samples: Samples
+    annealing: Annealing | None  # importance sampling of log Z, for the likelihood
+    jobs: Literal["seed", "start"]  # one job a seed, or one a start size and seed
+    n_seeds: Count
+    grids: Annotated[list[Grid], Field(min_length=1)]
+
+
+class Difference(Model):
+    """loss(worse) - loss(better)"""
+
+    text: str
+    worse: _Condition
+    better: _Condition
+
+
+class Trend(Difference):
+    """The same along an axis: at its largest value minus at its smallest, all else equal."""
+
+    axis: Literal["final", "growth", "sessions", "epochs"]
+
+
+class Power(Model):
+    """Of the test that says which effect so many seeds would have seen."""
+
+    alpha: Share
+    power: Share
+
+
+class MapPredictions(Model):
+    """What the cells should show, and how it is judged."""
+
+    interval: Interval
+    power: Power
+    differences: list[Difference]
+    trends: list[Trend]
+
+
+class Maps(Model):
+    """A config of maps."""
+
+    title: str
+    protocol: str  # the config whose experiments these are
+    maps: Annotated[dict[Name, Map], Field(min_length=1)]
+    predictions: MapPredictions
 
 
 class Cell(NamedTuple):
@@ -65,13 +142,18 @@ def cells(described: dict) -> list[Cell]:
     """
     found: dict[tuple, dict] = {}
     for grid in described["grids"]:
-        for place in product(*(grid[axis] for axis in ("final", "growth", "sessions", "epochs"))):
-            controls = found.setdefault(place, {budget: [] for budget in BUDGETS})
+        for sizes in product(*(grid[axis] for axis in _AXES)):
+            controls = found.setdefault(sizes, {budget: [] for budget in BUDGETS})
             for budget in BUDGETS:
                 controls[budget] += [name for name in grid[budget] if name not in controls[budget]]
-    made = [Cell(final, growth, sessions, epochs, c) for (final, growth, sessions, epochs), c in found.items()]
+    made = [Cell._make((*sizes, controls)) for sizes, controls in found.items()]
     for cell in made:
-        _check_cell(cell)
+        if cell.start != cell.final * cell.growth:
+            raise ValueError(f"growth: found {cell.growth}, expected one that makes {cell.final} units a whole number")
+        for name in cell.controls[BUDGETS[1]]:
+            if name == "pruned_once" or name not in cell.controls[BUDGETS[0]]:
+                expected = "one of the cell's controls with as many updates, but pruned_once, which is large for longer"
+                raise ValueError(f"synapse_updates: found {name}, expected {expected}")
     return made
 
 
@@ -112,20 +194,15 @@ def run(described: dict, settings: dict, job: str, seed: int, progress: bool = F
     settings = settings | {name: described[name] for name in ("dataset", "samples", "annealing")}
     patterns, started, found = data.load(settings["dataset"]), {}, []
     for number, cell in tqdm(chosen, disable=not progress, unit="cell", leave=False):
-        of = cell_settings(settings, cell)
-        large = cell.start, cell.epochs
+        machine = settings["machine"] | {"hidden": [*settings["machine"]["hidden"][:-1], cell.start]}
+        pruning = {"n_sessions": cell.sessions, "fraction": cell.fraction}
+        sized = settings | {"machine": machine, "pruning": pruning}
+        sized |= {"loss": settings["measures"], "measures": []}  # nothing is measured on the way
+        of, large = stretch(sized, cell.epochs), (cell.start, cell.epochs)
         if large not in started:  # cells that start alike share the over-produced machine
             started[large] = protocol.overproduce(of, seed)
         found.append(_cell(of, cell, seed, patterns, started[large]).assign_coords(cell=number))
     return xr.concat(found, "cell")
-
-
-def cell_settings(settings: dict, cell: Cell) -> dict:
-    """The experiment's settings with the cell's sizes and lengths; a run measures nothing on its way."""
-    machine = settings["machine"] | {"hidden": [*settings["machine"]["hidden"][:-1], cell.start]}
-    pruning = {"n_sessions": cell.sessions, "fraction": cell.fraction}
-    of = settings | {"machine": machine, "pruning": pruning, "loss": settings["measures"], "measures": []}
-    return stretch(of, cell.epochs)
 
 
 def stretch(settings: dict, factor: float) -> dict:
@@ -157,15 +234,6 @@ def work(
     return updates, changes + again * sum(sum(synapses) for synapses in retrained)
 
 
-def _check_cell(cell: Cell) -> None:
-    if cell.start != cell.final * cell.growth:
-        raise ValueError(f"growth: found {cell.growth}, expected one that makes {cell.final} units a whole number")
-    for name in cell.controls[BUDGETS[1]]:
-        if name == "pruned_once" or name not in cell.controls[BUDGETS[0]]:
-            expected = "one of the cell's controls with as many updates, but pruned_once, which is large for longer"
-            raise ValueError(f"synapse_updates: found {name}, expected {expected}")
-
-
 def _cell(settings: dict, cell: Cell, seed: int, patterns: xr.Dataset, large: xr.Dataset) -> xr.Dataset:
     """The pruned machine and the controls of one cell."""
     pruned = protocol.prune_run(settings, protocol.reference_entry(settings), seed, large)
@@ -173,18 +241,17 @@ def _cell(settings: dict, cell: Cell, seed: int, patterns: xr.Dataset, large: xr
     left = [pruned["n_synapses"].sel(session=k).values.tolist() for k in range(last + 1)]
     done = work(settings, len(train), left[0], left[1:])
     annealing = derive(seed, "annealing")
-    rows = {(BUDGETS[0], PRUNED): _measure(settings, protocol.machine_of(pruned, last), patterns, done, annealing)}
-    for budget in BUDGETS:
-        for name in cell.controls[budget]:
-            of = settings
-            if budget == BUDGETS[1]:
-                size = rows[BUDGETS[0], name]["n_synapses_of_layers"]
-                of = stretch(settings, done[1] / work(settings, len(train), size, [size] * last)[1])
-            machine = CONTROLS[name](of, train, pruned, last, seed)
-            size = list(machine.n_synapses)
-            path = [size] * last if name != "pruned_once" else [left[0]] * (last - 1) + [size]
-            born = size if name != "pruned_once" else left[0]
-            rows[budget, name] = _measure(settings, machine, patterns, work(of, len(train), born, path), annealing)
+    rows = {(BUDGETS[0], PRUNED): _measure(settings, record.machine_of(pruned, last), patterns, done, annealing)}
+    for budget, name in [(b, name) for b in BUDGETS for name in cell.controls[b]]:
+        of = settings
+        if budget == BUDGETS[1]:
+            size = rows[BUDGETS[0], name]["n_synapses_of_layers"]
+            of = stretch(settings, done[1] / work(settings, len(train), size, [size] * last)[1])
+        machine = CONTROLS[name](of, train, pruned, last, seed)
+        size = list(machine.n_synapses)
+        born = left[0] if name == "pruned_once" else size
+        path = [born] * (last - 1) + [size]
+        rows[budget, name] = _measure(settings, machine, patterns, work(of, len(train), born, path), annealing)
     return _table(rows, settings)
 
 
@@ -199,10 +266,9 @@ def _measure(
     found = {"loss": stable(loss), "n_units": sum(machine.n_units[1:]), "n_synapses": sum(machine.n_synapses)}
     found |= dict(zip(BUDGETS, done)) | {"n_synapses_of_layers": list(machine.n_synapses)}
     if settings["annealing"] is not None:
-        log_z, error = likelihood.log_partition_near(
-            machine, patterns["train"].values, **settings["annealing"], seed=seed
-        )
-        found["negative_bound"] = stable(-likelihood.variational_bound(machine, patterns["test"].values, log_z))
+        near, test = patterns["train"].values, patterns["test"].values
+        log_z, error = likelihood.log_partition_near(machine, near, **settings["annealing"], seed=seed)
+        found["negative_bound"] = stable(-likelihood.variational_bound(machine, test, log_z))
         found["log_z_error"] = stable(error)
     return found
 

@@ -1,12 +1,16 @@
-"""What a run remembers of a session: measures, and the machine in the indices of the over-produced one."""
+"""What a run remembers of a session: measures, and the machine in the indices of the over-produced one; read back.
 
-from collections.abc import Sequence
+A unit has the same place in every session. NaN, or 0 for biases, weights and masks: the unit is gone.
+"""
+
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from analysis.experiment import measures, units
+from analysis import pruning
+from analysis.experiment import measures
 from analysis.experiment.measures import stable, variable
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
@@ -18,6 +22,7 @@ RANKS = np.unique(np.round(np.geomspace(1, 8192, 80)).astype(int))
 N_EXAMPLES = 16
 # The classifier's weights end where its gradient is below a tolerance, which depends on the last bits of BLAS.
 QUALITY_DIGITS = 3
+LOST_EARLIER = -1
 Layers = Sequence[np.ndarray]
 
 
@@ -75,20 +80,28 @@ class Record:
         states : one array (n_chains, n_l) a layer; kept, causes : as in pruning.Pruned, None before any pruning
         importance : before the next pruning, one array (n_l, n_l+1) a layer
         """
-        machine, test = machines[1], self.patterns["test"]
-        self.causes = units.later_causes(self.causes, causes)
+        machine, test, n_units = machines[1], self.patterns["test"].values, self.n_units
+        self.causes = later_causes(self.causes, causes)
         stages = [self._measures(machines[0], states[0])]
         stages.append(stages[0] if machines[0] is machine else self._measures(machine, states[1]))
         labels = None if self.classifier is None else self.patterns["test_label"].values
-        of_units = units.activity(machine, *states)
-        of_units |= units.selectivity(views(self.settings, machine, test.values), test.values, labels)
-        found = units.in_place(of_units, kept, self.n_units) | units.fates(self.causes)
+        of_units = measures.unit_activity(machine, *states)
+        of_units |= measures.unit_selectivity(views(self.settings, machine, test), test, labels)
+        found = in_place(of_units, kept, n_units)
+        codes = {LOST_EARLIER: "lost_earlier"} | pruning.CAUSES
+        flags = {"flag_values": np.array(list(codes), dtype=np.int8), "flag_meanings": " ".join(codes.values())}
+        for k, x in enumerate(self.causes):
+            found[f"loss_cause_{k}"] = variable(f"unit_{k}", x, "why the unit went in this session", "1", **flags)
         connected = int(machine.masks[0].any(axis=1).sum())
         found["n_connected_visible"] = variable((), connected, "visible units with a synapse", "counts")
-        found |= _parameters(machine, kept, self.n_units)
+        for k, bias in enumerate(machine.biases):
+            found[f"bias_{k}"] = variable(f"unit_{k}", _embed(bias, kept[k], n_units[k], 0), "bias", "nats")
+        masks = [mask.astype(np.uint8) for mask in machine.masks]
+        found |= _synapses("weight", machine.weights, kept, n_units, "synaptic weight", "nats")
+        found |= _synapses("mask", masks, kept, n_units, "synapse exists", "1")
         if "importance" in self.settings["measures"]:
-            scores = [np.where(m, x, 0).astype(np.float32) for m, x in zip(machine.masks, importance)]
-            found |= _synapses("importance", scores, kept, self.n_units, "importance by the criterion", "1")
+            scores = [np.where(m, x, 0).astype(np.float32) for m, x in zip(masks, importance)]
+            found |= _synapses("importance", scores, kept, n_units, "importance by the criterion", "1")
         return self._complete(number, xr.concat(stages, xr.Variable("stage", STAGES)), machine, found)
 
     def control(self, number: int, machine: BoltzmannMachine, states: Layers) -> xr.Dataset:
@@ -140,14 +153,18 @@ def _of_digits(classifier: Any, patterns: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def _parameters(machine: BoltzmannMachine, kept: Layers, n_units: Sequence[int]) -> dict[str, Any]:
-    """The machine in the indices of the over-produced one, 0 where there is nothing left."""
-    found = {}
-    for k, bias in enumerate(machine.biases):
-        found[f"bias_{k}"] = variable(f"unit_{k}", units.embed(bias, kept[k], n_units[k], 0), "bias", "nats")
-    found |= _synapses("weight", machine.weights, kept, n_units, "synaptic weight", "nats")
-    masks = [mask.astype(np.uint8) for mask in machine.masks]
-    return found | _synapses("mask", masks, kept, n_units, "synapse exists", "1")
+def in_place(measured: measures.OfUnits, kept: Layers, n_units: Sequence[int]) -> dict[str, Any]:
+    """Variables unit_<name>_<layer>, each value at the place that its unit had among n_units."""
+    return {
+        f"unit_{name}_{k}": variable(f"unit_{k}", _embed(values, kept[k], n_units[k]), text, unit)
+        for (name, k), (values, text, unit) in measured.items()
+    }
+
+
+def _embed(values: np.ndarray, kept: np.ndarray, n: int, empty: float = np.nan) -> np.ndarray:
+    whole = np.full(n, empty, dtype=np.float32)
+    whole[kept] = values
+    return whole
 
 
 def _synapses(
@@ -159,3 +176,47 @@ def _synapses(
         whole[np.ix_(*kept[k : k + 2])] = matrix
         found[f"{name}_{k + 1}"] = variable((f"unit_{k}", f"unit_{k + 1}"), whole, text, unit)
     return found
+
+
+def later_causes(before: Layers, new: Layers | None) -> list[np.ndarray]:
+    """Loss of each unit in a session: 0 kept, 1-3 why, -1 lost earlier. new : of the units that were left."""
+    if new is None:
+        return list(before)
+    after = [np.where(cause == pruning.KEPT, cause, LOST_EARLIER).astype(np.int8) for cause in before]
+    for now, old, cause in zip(after, before, new):
+        now[old == pruning.KEPT] = cause
+    return after
+
+
+def join(sessions: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Sessions as one dataset; what has no dimension session is the same in all."""
+    first, *others = sessions
+    how: Any = {"data_vars": "minimal", "coords": "minimal", "compat": "override", "join": "override"}
+    return xr.concat([first, *others], "session", **how) if others else first
+
+
+def causes_of(run: xr.Dataset, session: int) -> list[np.ndarray]:
+    """Why each unit of the over-produced machine went in a session of a run, or stayed: one int8 array a layer."""
+    return [run[f"loss_cause_{layer}"].sel(session=session).values for layer in range(run.sizes["layer"])]
+
+
+def kept_units(run: xr.Dataset, session: int) -> list[np.ndarray]:
+    """Original indices of the units that a run had left after a session, one array a layer; all visible units."""
+    return [np.flatnonzero(cause == pruning.KEPT) for cause in causes_of(run, session)]
+
+
+def masks_of(run: xr.Dataset, session: int) -> list[np.ndarray]:
+    """The masks that a run had left after a session, without the units that were gone."""
+    return [mask.astype(bool) for mask in _left("mask", run, session)]
+
+
+def machine_of(run: xr.Dataset, session: int) -> BoltzmannMachine:
+    """The retrained machine of a run after a session."""
+    biases = [run[f"bias_{k}"].sel(session=session).values[kept] for k, kept in enumerate(kept_units(run, session))]
+    return BoltzmannMachine(biases, _left("weight", run, session), masks_of(run, session))
+
+
+def _left(name: str, run: xr.Dataset, session: int) -> list[np.ndarray]:
+    kept = kept_units(run, session)
+    pairs = enumerate(zip(kept, kept[1:]), 1)
+    return [run[f"{name}_{k}"].sel(session=session).values[np.ix_(*pair)] for k, pair in pairs]
