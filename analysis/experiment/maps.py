@@ -26,11 +26,12 @@ from pydantic import AfterValidator, Field
 from tqdm import tqdm
 
 from analysis import data
+from analysis.data.sets import Named
 from analysis.experiment import protocol, record
 from analysis.experiment.controls import CONTROLS
 from analysis.experiment.measures import stable, variable
 from analysis.experiment.predictions import Interval
-from analysis.experiment.settings import AtLeastTwo, Control, Controls, Name, Positive, Samples, one_of
+from analysis.experiment.settings import AtLeastTwo, Control, Controls, Name, Positive, Samples
 from analysis.files import provenance
 from analysis.files.typed import Count, Model, Share, unique
 from analysis.machine import exact, likelihood
@@ -68,7 +69,7 @@ class Map(Model):
 
     description: str
     experiment: Name
-    dataset: Annotated[str, one_of(data.DATASETS)]
+    dataset: Named
     samples: Samples
     annealing: Annealing | None  # importance sampling of log Z, for the likelihood
     jobs: Literal["seed", "start"]  # one job a seed, or one a start size and seed

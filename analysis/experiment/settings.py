@@ -4,25 +4,15 @@ A job is stale where what it reads has changed: `read_by(PruningRun, settings)` 
 Units: sizes in units, pixels and synapses; lengths in epochs, sweeps and sessions; weights and biases in nats.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from analysis.data import DATASETS, rules
+from analysis.data.own import OwnImages
+from analysis.data.sets import Rule
 from analysis.experiment.controls import CONTROLS
-from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, unique
+from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, one_of, unique
 from analysis.pruning import criterion, label
-
-
-def one_of(known: Any) -> AfterValidator:
-    """For Annotated: a name among those that are known."""
-
-    def check(name: str) -> str:
-        if name not in known:
-            raise fault("", repr(name), f"one of {', '.join(known)}")
-        return name
-
-    return AfterValidator(check)
 
 
 def _known_criterion(entry: str) -> str:
@@ -32,13 +22,6 @@ def _known_criterion(entry: str) -> str:
         found, _, expected = str(error).partition(": found ")[2].partition(", expected ")
         raise fault("", found, expected) from None
     return entry
-
-
-def _known_dataset(dataset: Any) -> Any:
-    name = dataset if isinstance(dataset, str) else getattr(dataset, "name", None)
-    if name is not None and name not in DATASETS:
-        raise fault("", repr(name), f"one of {', '.join(DATASETS)}")
-    return dataset
 
 
 def _odd(side: int | None) -> int | None:
@@ -53,7 +36,6 @@ def _labels_differ(entries: list[str]) -> list[str]:
 
 
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*$")]
-Dataset = Annotated[rules.Dataset, AfterValidator(_known_dataset)]
 Criterion = Annotated[str, AfterValidator(_known_criterion)]
 Control = Annotated[str, one_of(CONTROLS)]
 Controls = Annotated[list[Control], AfterValidator(unique)]
@@ -127,7 +109,7 @@ class Quality(Model):
 class OverproducedMachine(Model):
     """What the over-produced machine obeys."""
 
-    dataset: Dataset
+    dataset: Rule
     machine: Machine
     pretraining: list[Schedule]
     training: Schedule
@@ -184,7 +166,7 @@ def _of_depth(experiment):
 
 
 def _of_images(experiment):
-    if isinstance(experiment.dataset, rules.OwnImages):
+    if isinstance(experiment.dataset, OwnImages):
         if "digits" in experiment.measures and experiment.dataset.labels is None:
             yield "measures", experiment.measures, "no digits without dataset/labels"
         if experiment.dataset.patch and experiment.machine.receptive_field is not None:
