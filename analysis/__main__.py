@@ -55,14 +55,8 @@ def one(options: argparse.Namespace) -> None:
     from analysis.experiment import conditions
     from analysis.files import netcdf
 
-    settings, name = _settings(options), getattr(options, "condition", "")
-    condition = {
-        "overproduce": conditions.overproduced,
-        "run": lambda: conditions.pruned_by(name),
-        "control": lambda: conditions.control(name, settings),
-        "proxy": lambda: conditions.estimates_of(settings),
-        "quality": lambda: conditions.checks_of(settings),
-    }[options.name]()
+    settings = _settings(options)
+    condition = conditions.condition(options.name, getattr(options, "condition", ""), settings)
     path, source = getattr(options, "machine", None) or getattr(options, "reference", ""), None
     if path:
         source = netcdf.read(path)

@@ -221,6 +221,30 @@ def test_a_receptive_field_needs_one_unit_a_pixel():
         protocol.initial_masks(settings, 400)
 
 
+def test_a_receptive_field_has_a_pixel_in_its_middle():
+    settings = small("digits")
+    settings["machine"] = settings["machine"] | {"receptive_field": 4}
+    with pytest.raises(ValueError, match=r"^receptive_field: found 4, expected an odd number"):
+        protocol.initial_masks(settings, 400)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        (
+            "patches",
+            {"machine": SMOKE["patches"]["machine"] | {"receptive_field": 3}},
+            "mine/machine/receptive_field: found 13 pixels",
+        ),
+        ("patches", {"measures": ["digits"]}, "mine/measures: found digits and patterns without labels"),
+        ("digits", {"measures": ["kl"]}, "mine: found 400 pixels, too many for kl"),
+    ],
+)
+def test_what_data_do_not_give_is_refused_at_its_place_before_any_run(name, changes, message):
+    with pytest.raises(ValueError, match=f"^{message}.*, expected|^{message}.*; expected"):
+        protocol.check_feasible(SMOKE[name] | changes, "mine")
+
+
 def test_visible_biases_start_at_the_logit_of_the_data():
     patterns = np.array([[1, 0, 1], [1, 0, 0], [1, 1, 0], [1, 0, 0]])
     machine = protocol.new_machine(SMOKE["patches"], (3, 2), None, patterns, 0)

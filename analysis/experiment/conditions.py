@@ -25,7 +25,6 @@ from analysis.files import netcdf, provenance, whole
 from analysis.pruning import label, source_text_hash
 
 _LOG = logging.getLogger("analysis")
-_READ_BY_RUN = tuple(PruningRun.model_fields)
 
 
 class Condition(NamedTuple):
@@ -36,71 +35,49 @@ class Condition(NamedTuple):
     source: str  # the condition that it starts from, "" for none
     reads: tuple[str, ...]  # settings that move its bits
     criterion: str  # entry of the config, whose text moves them too where it is the user's own
-    sessions: Callable[..., Iterator[xr.Dataset]]  # (settings, seed, source's dataset, done): a run of sessions
+    sessions: Callable[..., Iterator[xr.Dataset]]  # settings, seed, source's dataset, done: a run of sessions
 
 
 def conditions(settings: dict) -> dict[str, Condition]:
     """{name: Condition} of an experiment, in the order in which they are made."""
-    found = [overproduced(), *map(pruned_by, settings["criteria"])]
-    found += [control(name, settings) for name in settings["controls"]]
-    found += [estimates_of(settings)] * settings["proxy"]
-    found += [checks_of(settings)] if settings["quality"] is not None else []
+    commands = [("overproduce", ""), *(("run", entry) for entry in settings["criteria"])]
+    commands += [("control", name) for name in settings["controls"]]
+    commands += [("proxy", "")] * settings["proxy"] + [("quality", "")] * (settings["quality"] is not None)
+    found = [condition(command, name, settings) for command, name in commands]
     return {condition.name: condition for condition in found}
 
 
-def overproduced() -> Condition:
-    """The large machine, trained."""
-    run = partial(_at_once, lambda settings, seed, _: protocol.overproduce(settings, seed, progress=True))
-    return Condition(
-        "overproduced", "over-produced machine of {}", "", tuple(OverproducedMachine.model_fields), "", run
-    )
+def condition(command: str, name: str, settings: dict) -> Condition:
+    """What a command makes: overproduce, run (name: a criterion), control (name: its own), proxy or quality.
 
-
-def pruned_by(entry: str) -> Condition:
-    """The over-produced machine, pruned session by session by the criterion of an entry of the config."""
-
-    def run(settings: dict, seed: int, source: xr.Dataset, done: xr.Dataset | None) -> Iterator[xr.Dataset]:
-        return protocol.prune_sessions(settings, entry, seed, source, progress=True, done=done)
-
-    return Condition(label(entry), f"{{}} pruned by {label(entry)}", "overproduced", _READ_BY_RUN, entry, run)
-
-
-def control(name: str, settings: dict) -> Condition:
-    """Machines of the sizes that the reference run reached, made in another way."""
-
-    def run(settings: dict, seed: int, source: xr.Dataset, done: xr.Dataset | None) -> Iterator[xr.Dataset]:
-        if missing := sorted(set(settings["control_sessions"]) - set(source["session"].values.tolist())):
-            raise ValueError(f"reference: found no sessions {missing}, expected a run by this config")
-        return controls.control_sessions(settings, name, seed, source, progress=True, done=done)
-
-    return _after_reference(name, f"{{}}, control {name}", settings, ("control_sessions",), run)
-
-
-def estimates_of(settings: dict) -> Condition:
-    """Local estimates beside the exact Fisher information, along the reference run."""
-    title, run = "{}, local estimates and exact Fisher information", partial(_at_once, local_estimates.along)
-    return _after_reference("fisher", title, settings, (), run)
-
-
-def checks_of(settings: dict) -> Condition:
-    """Likelihood and convergence of machines along the reference run. Raises ValueError where the config has none."""
+    overproduce: the large machine, trained. run: that machine, pruned session by session. And from the run of the
+    reference criterion: machines of the sizes that it reached, made in another way; local estimates beside the exact
+    Fisher information; likelihood and convergence. Raises ValueError for a quality that the config does not have.
+    """
+    reads, reference = tuple(PruningRun.model_fields), protocol.reference_entry(settings)
+    if command == "overproduce":
+        reads = tuple(OverproducedMachine.model_fields)
+        run = _at_once(lambda settings, seed, _: protocol.overproduce(settings, seed, progress=True))
+        return Condition("overproduced", "over-produced machine of {}", "", reads, "", run)
+    if command == "run":
+        run, title = partial(protocol.prune_sessions, name=name, progress=True), f"{{}} pruned by {label(name)}"
+        return Condition(label(name), title, "overproduced", reads, name, run)
+    reads = (*reads, "reference")
+    if command == "control":
+        reads, run = (*reads, "control_sessions"), partial(controls.control_sessions, name=name, progress=True)
+        return Condition(name, f"{{}}, control {name}", label(reference), reads, reference, run)
+    if command == "proxy":
+        run, title = _at_once(local_estimates.along), "{}, local estimates and exact Fisher information"
+        return Condition("fisher", title, label(reference), reads, reference, run)
     if settings["quality"] is None:
         raise ValueError("quality: found null in the config, expected settings")
-    run = partial(_at_once, sampling_checks.along)
-    return _after_reference("quality", "{}, likelihood and convergence", settings, ("quality",), run)
+    run, reads, title = _at_once(sampling_checks.along), (*reads, "quality"), "{}, likelihood and convergence"
+    return Condition("quality", title, label(reference), reads, reference, run)
 
 
-def _after_reference(name: str, title: str, settings: dict, more: tuple[str, ...], run: Callable) -> Condition:
-    entry = protocol.reference_entry(settings)
-    return Condition(name, title, label(entry), (*_READ_BY_RUN, "reference", *more), entry, run)
-
-
-def _at_once(
-    function: Callable, settings: dict, seed: int, source: xr.Dataset | None, done: xr.Dataset | None
-) -> Iterator[xr.Dataset]:
-    """As a run of sessions, for what is one dataset."""
-    if done is None:
-        yield function(settings, seed, source)
+def _at_once(function: Callable[..., xr.Dataset]) -> Callable[..., Iterator[xr.Dataset]]:
+    """As a run of sessions, what is one dataset."""
+    return lambda settings, seed, source, done: iter([function(settings, seed, source)] if done is None else [])
 
 
 def make_missing(
@@ -149,7 +126,7 @@ def make(
     parts = [] if done is None else [done]
     if done is not None:
         _LOG.info("going on after session %d, found in %s", done["session"][-1], kept)
-    for part in condition.sessions(settings, seed, source, done):
+    for part in condition.sessions(settings=settings, seed=seed, source=source, done=done):
         parts.append(part)
         if "session" in part.dims:
             _LOG.info("session %d is done", part["session"][-1])

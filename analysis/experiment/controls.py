@@ -45,19 +45,21 @@ class Control:
 
 
 def control_sessions(
-    settings: dict, name: str, seed: int, reference: xr.Dataset, progress: bool = False, done: xr.Dataset | None = None
+    settings: dict, name: str, seed: int, source: xr.Dataset, progress: bool = False, done: xr.Dataset | None = None
 ) -> Iterator[xr.Dataset]:
     """Machines of the reference run's sizes, with as many updates: a dataset a session, as `protocol.prune_sessions`.
 
-    Raises ValueError for an unknown control.
+    Raises ValueError for an unknown control, and for a reference run without one of the sessions.
     """
     if name not in CONTROLS:
         raise ValueError(f"control: found {name!r}, expected one of {', '.join(CONTROLS)}")
+    if missing := sorted(set(settings["control_sessions"]) - set(source["session"].values.tolist())):
+        raise ValueError(f"reference: found no sessions {missing}, expected a run by this config")
     dataset = data.load(settings["dataset"])
     patterns, record = dataset["train"].values, Record(settings, dataset)
     n_done = 0 if done is None else done.sizes["session"]
     for session in settings["control_sessions"][n_done:]:
-        machine = CONTROLS[name](settings, patterns, reference, session, seed, progress)
+        machine = CONTROLS[name](settings, patterns, source, session, seed, progress)
         sub_seed = derive(derive(seed, name, session), "sleep")
         states = protocol.spontaneous(settings, machine, patterns, sub_seed, "n_measure_chains")
         yield record.control(session, machine, states)

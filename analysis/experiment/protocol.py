@@ -35,18 +35,13 @@ def overproduce(settings: dict, seed: int, progress: bool = False) -> xr.Dataset
     return machine.to_dataset().assign(samples)
 
 
-def prune_run(settings: dict, name: str, seed: int, overproduced: xr.Dataset, progress: bool = False) -> xr.Dataset:
+def prune_run(settings: dict, name: str, seed: int, source: xr.Dataset) -> xr.Dataset:
     """Sessions of (score, prune, retrain) of an over-produced machine by one criterion: the run dataset."""
-    return join(prune_sessions(settings, name, seed, overproduced, progress))
+    return join(prune_sessions(settings, name, seed, source))
 
 
 def prune_sessions(
-    settings: dict,
-    name: str,
-    seed: int,
-    overproduced: xr.Dataset,
-    progress: bool = False,
-    done: xr.Dataset | None = None,
+    settings: dict, name: str, seed: int, source: xr.Dataset, progress: bool = False, done: xr.Dataset | None = None
 ) -> Iterator[xr.Dataset]:
     """The run session by session: yields a dataset each, from the first on, or from the one after those in `done`.
 
@@ -57,7 +52,7 @@ def prune_sessions(
 
     def asleep_and_scored(machine: BoltzmannMachine, session: int) -> tuple[Samples, list[np.ndarray]]:
         if session == 0:
-            layers = [overproduced[f"state_{layer}"].values for layer in range(len(machine.n_units))]
+            layers = [source[f"state_{layer}"].values for layer in range(len(machine.n_units))]
             states = Samples.of("states", layers, machine.n_units)
         else:
             states = spontaneous(settings, machine, patterns, derive(seed, "sleep", session))
@@ -65,12 +60,12 @@ def prune_sessions(
         return states, score(machine, seen, derive(seed, score.name, session))
 
     if done is None:
-        machine, last, causes = BoltzmannMachine.from_dataset(overproduced), 0, None
+        machine, last, causes = BoltzmannMachine.from_dataset(source), 0, None
         kept = [np.arange(n) for n in machine.n_units]
     else:
         last = int(done["session"][-1])
         machine, kept, causes = machine_of(done, last), kept_units(done, last), causes_of(done, last)
-    n_units = [overproduced.sizes[f"unit_{layer}"] for layer in range(len(kept))]
+    n_units = [source.sizes[f"unit_{layer}"] for layer in range(len(kept))]
     record = Record(settings, dataset, n_units, causes)
     states, importance = asleep_and_scored(machine, last)
     if done is None:
