@@ -11,7 +11,7 @@ import yaml
 
 from analysis import data
 from analysis.experiment import config, protocol
-from analysis.experiment.maps import Maps
+from analysis.experiment.config import Maps
 from analysis.experiment.predictions import Predictions, check_answerable
 from analysis.files import typed, yamlfile
 from analysis.files.checkout import ROOT

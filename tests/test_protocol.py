@@ -174,7 +174,7 @@ def test_a_control_has_as_many_updates_as_the_run_up_to_its_session(runs, lesson
     """Pruned once: the training of the over-produced machine is counted, though its result is taken from the run."""
     settings, _, run = runs[name]
     patterns = data.load(settings["dataset"])["train"].values
-    trained = controls.CONTROLS[control](settings, patterns, run, 2, 0)
+    trained = controls.CONTROLS[control].function(settings, patterns, run, 2, 0)
     updates = [n for _, n in lessons]
     if control == "pruned_once":
         assert [m.n_synapses for m, _ in lessons] == [machine_of(run, 0).n_synapses, trained.n_synapses]
@@ -188,7 +188,7 @@ def test_original_weights_are_those_of_the_large_machine_before_it_learned(runs,
     settings, _, run = runs[name]
     patterns = data.load(settings["dataset"])["train"].values
     large = protocol.initial_machine(settings, patterns, 0)
-    found = controls.CONTROLS["original_weights"](settings, patterns, run, 1, 0)
+    found = controls.CONTROLS["original_weights"].function(settings, patterns, run, 1, 0)
     for layer, (lower, upper) in enumerate(zip(kept_units(run, 1), kept_units(run, 1)[1:])):
         mask = run[f"mask_{layer + 1}"].sel(session=1).values
         for i, row in enumerate(lower):

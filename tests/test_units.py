@@ -39,7 +39,7 @@ def test_activity_information_and_degree_are_means_and_sums_over_synapses():
 
 
 def test_values_stand_at_the_places_that_units_had_and_nowhere_else():
-    values = {("activity", 1): (np.array([0.25, 0.5]), "text", "1")}
-    (variable,) = record.in_place(values, [np.arange(3), np.array([0, 3])], (3, 5)).values()
-    assert variable[0] == "unit_1"
+    kept, values = [np.arange(3), np.array([0, 3])], np.array([0.25, 0.5], dtype=np.float32)
+    variable = record.in_place(kept, (3, 5), (1,), values, "text", "1", np.nan)
+    assert variable[0] == ("unit_1",)
     np.testing.assert_array_equal(variable[1], np.array([0.25, np.nan, np.nan, 0.5, np.nan], dtype=np.float32))

@@ -77,7 +77,12 @@ def load(rule: dict) -> xr.Dataset:
     check(OwnImages, rule, "dataset")
     levels, labels, how_read = _read(rule)
     name, n_images = Path(rule["path"]).name, len(levels)
-    levels = _crop(levels, rule["crop"]) if "crop" in rule else levels
+    if "crop" in rule:
+        (rows, columns), (y0, y1, x0, x1) = levels.shape[1:3], rule["crop"]
+        if not (y0 < y1 <= rows and x0 < x1 <= columns):
+            expected = f"[y0, y1, x0, x1] with y0 < y1 <= {rows} and x0 < x1 <= {columns}"
+            raise ValueError(f"dataset/crop: found {rule['crop']}, expected {expected}; mend it")
+        levels = levels[:, y0:y1, x0:x1]
     binary, text = _binarise(_grey(levels, rule.get("grey"), name), rule["binarise"], name)
     split = _patches if "patch" in rule else _images
     train, test, layout, labels, how = split(binary, labels, rule)
@@ -122,15 +127,6 @@ def _read(rule):
     return levels, None if named is None else arrayfiles.classes(named, len(levels), path.name), how
 
 
-def _crop(images, crop):
-    """The rows and columns that the rule leaves."""
-    (rows, columns), (y0, y1, x0, x1) = images.shape[1:3], crop
-    if y0 < y1 <= rows and x0 < x1 <= columns:
-        return images[:, y0:y1, x0:x1]
-    expected = f"[y0, y1, x0, x1] with y0 < y1 <= {rows} and x0 < x1 <= {columns}"
-    raise ValueError(f"dataset/crop: found {crop}, expected {expected}; mend it")
-
-
 def _grey(images, rule, name):
     """(n_images, rows, columns): the channels' sum, mean, or one of them; images without channels as they are."""
     n_channels, found, expected = images.shape[3] if images.ndim == 4 else 0, repr(rule), ""
@@ -165,21 +161,18 @@ def _binarise(images, rule, name):
             found = f"{len(constant)} images without a pixel above their median, the first number {constant[0]}"
             raise ValueError(f"{name}: found {found}, expected images that vary; remove them, or mend binarise")
     else:
-        threshold = _threshold(images, rule)
+        threshold = rule
+        if rule == "median":
+            threshold = float(np.median(images))
+        elif rule == "mean":  # fsum: correctly rounded, on every machine
+            total = math.fsum(images.ravel()) if images.dtype.kind == "f" else int(images.sum(dtype=np.int64))
+            threshold = total / images.size
         binary = images > threshold
         text = f"1 where a pixel is above {threshold:.6g}" + (f", the {rule} over all images" * isinstance(rule, str))
     if binary.all() or not binary.any():
         found = f"only {int(binary.any())} in the binary images of {name}"
         raise ValueError(f"dataset/binarise: found {found}, expected pixels of both kinds; choose another threshold")
     return binary, text
-
-
-def _threshold(images, rule):
-    if rule == "median":
-        return float(np.median(images))
-    if rule == "mean" and images.dtype.kind == "f":
-        return math.fsum(images.ravel()) / images.size  # fsum: correctly rounded, on every machine
-    return int(images.sum(dtype=np.int64)) / images.size if rule == "mean" else rule
 
 
 def _images(binary, classes, rule):

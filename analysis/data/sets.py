@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import xarray as xr
@@ -165,16 +165,10 @@ class Subset(Model):
     n_test: Count = LEFT_OUT
 
 
-def _kind(dataset: Any) -> str:
-    if not isinstance(dataset, dict):
-        return "<name>"
-    return "<own>" if "path" in dataset else "<subset>"
-
-
 # What a `dataset:` may say: the name of a set, some patterns of one, or the rule that reads images of one's own.
 Rule = Annotated[
     Annotated[Named, Tag("<name>")] | Annotated[Subset, Tag("<subset>")] | Annotated[own.OwnImages, Tag("<own>")],
-    Discriminator(_kind),
+    Discriminator(lambda rule: ("<own>" if "path" in rule else "<subset>") if isinstance(rule, dict) else "<name>"),
 ]
 
 

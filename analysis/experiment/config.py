@@ -11,9 +11,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, Field
 
-from analysis.experiment.maps import Maps
-from analysis.experiment.predictions import Claims
-from analysis.experiment.settings import Experiment, Name
+from analysis.experiment.predictions import Claims, MapPredictions
+from analysis.experiment.settings import Experiment, Map, Name
 from analysis.files import typed, yamlfile
 from analysis.files.checkout import ROOT
 
@@ -31,6 +30,15 @@ class Config(typed.Model):
     folder: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$"), AfterValidator(_no_folder_of_ours)] = typed.LEFT_OUT
     experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
     claims: Claims
+
+
+class Maps(typed.Model):
+    """A config of maps."""
+
+    title: str
+    protocol: str  # the config whose experiments these are
+    maps: Annotated[dict[Name, Map], Field(min_length=1)]
+    predictions: MapPredictions
 
 
 def load(path: Path | str) -> dict:

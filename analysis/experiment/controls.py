@@ -9,7 +9,6 @@ doi:10.1371/journal.pcbi.1009458, and as stated below.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -39,10 +38,6 @@ class Control:
         """The function's."""
         return self.function.__name__
 
-    def __call__(self, *arguments: Any) -> BoltzmannMachine:
-        """The trained machine."""
-        return self.function(*arguments)
-
 
 def control_sessions(
     settings: dict, name: str, seed: int, source: xr.Dataset, progress: bool = False, done: xr.Dataset | None = None
@@ -59,7 +54,7 @@ def control_sessions(
     patterns, record = dataset["train"].values, Record(settings, dataset)
     n_done = 0 if done is None else done.sizes["session"]
     for session in settings["control_sessions"][n_done:]:
-        machine = CONTROLS[name](settings, patterns, source, session, seed, progress)
+        machine = CONTROLS[name].function(settings, patterns, source, session, seed, progress)
         sub_seed = derive(derive(seed, name, session), "sleep")
         states = protocol.spontaneous(settings, machine, patterns, sub_seed, "n_measure_chains")
         yield record.control(session, machine, states)

@@ -18,22 +18,17 @@ and rounded to whole epochs, at least one; what that came to is recorded.
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from pydantic import AfterValidator, Field
 from tqdm import tqdm
 
 from analysis import data
-from analysis.data.sets import Named
 from analysis.experiment import protocol, record
 from analysis.experiment.controls import CONTROLS
 from analysis.experiment.measures import stable, variable
-from analysis.experiment.predictions import Interval
-from analysis.experiment.settings import AtLeastTwo, Control, Controls, Name, Positive, Samples
 from analysis.files import provenance
-from analysis.files.typed import Count, Model, Share, unique
 from analysis.machine import exact, likelihood
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
@@ -42,78 +37,6 @@ from analysis.machine.training import Schedule
 BUDGETS = ["updates", "synapse_updates"]
 PRUNED = "pruned"
 _AXES = ("final", "growth", "sessions", "epochs")
-_Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(unique)]
-_Condition = Control | Literal["pruned"]
-
-
-class Grid(Model):
-    """Every combination of these; the controls have as many updates, or synapse-updates, as the pruned machine."""
-
-    final: _Counts  # dense hidden units that have as many synapses as pruning leaves
-    growth: Annotated[list[Annotated[float, Field(gt=1)]], Field(min_length=1), AfterValidator(unique)]  # start / final
-    sessions: _Counts
-    epochs: Annotated[list[Positive], Field(min_length=1), AfterValidator(unique)]  # multiple of the protocol's
-    updates: Controls
-    synapse_updates: Controls
-
-
-class Annealing(Model):
-    """Annealed importance sampling of log Z."""
-
-    n_chains: AtLeastTwo
-    n_temperatures: AtLeastTwo
-
-
-class Map(Model):
-    """An experiment at the sizes and lengths of its grids."""
-
-    description: str
-    experiment: Name
-    dataset: Named
-    samples: Samples
-    annealing: Annealing | None  # importance sampling of log Z, for the likelihood
-    jobs: Literal["seed", "start"]  # one job a seed, or one a start size and seed
-    n_seeds: Count
-    grids: Annotated[list[Grid], Field(min_length=1)]
-
-
-class Difference(Model):
-    """loss(worse) - loss(better)"""
-
-    text: str
-    worse: _Condition
-    better: _Condition
-
-
-class Trend(Difference):
-    """The same along an axis: at its largest value minus at its smallest, all else equal."""
-
-    axis: Literal["final", "growth", "sessions", "epochs"]
-
-
-class Power(Model):
-    """Of the test that says which effect so many seeds would have seen."""
-
-    alpha: Share
-    power: Share
-
-
-class MapPredictions(Model):
-    """What the cells should show, and how it is judged."""
-
-    interval: Interval
-    power: Power
-    differences: list[Difference]
-    trends: list[Trend]
-
-
-class Maps(Model):
-    """A config of maps."""
-
-    title: str
-    protocol: str  # the config whose experiments these are
-    maps: Annotated[dict[Name, Map], Field(min_length=1)]
-    predictions: MapPredictions
 
 
 class Cell(NamedTuple):
@@ -137,10 +60,7 @@ class Cell(NamedTuple):
 
 
 def cells(described: dict) -> list[Cell]:
-    """The cells of a map: all combinations of each of its grids; a cell of several grids has the controls of all.
-
-    Raises ValueError for a start size that is no whole number, and for a control that can't have the budget.
-    """
+    """All combinations of each of a map's grids; a cell of several grids has the controls of all."""
     found: dict[tuple, dict] = {}
     for grid in described["grids"]:
         for sizes in product(*(grid[axis] for axis in _AXES)):
@@ -166,10 +86,7 @@ def jobs(described: dict) -> list[str]:
 
 
 def make(config: dict, protocol_config: dict, name: str, job: str, seed: int) -> xr.Dataset:
-    """The dataset of one job of the map of that name, with all that made it; config : of the maps.
-
-    Raises ValueError for unknown maps and jobs.
-    """
+    """The dataset of one job of the map of that name, with all that made it. Raises ValueError for unknown ones."""
     if name not in config["maps"]:
         raise ValueError(f"map: found {name!r}, expected one of {', '.join(config['maps'])}")
     described = config["maps"][name]
@@ -184,9 +101,7 @@ def run(described: dict, settings: dict, job: str, seed: int, progress: bool = F
     """The cells of a job: loss, size and work of every condition, dims (cell, budget, condition), NaN where not run.
 
     loss is what the experiment measures: exact KL, or the encoding error. Where the map has `annealing` there is also
-    negative_bound, minus the variational bound on log P(v), mean over test patterns in nats; log Z is by annealed
-    importance sampling.
-
+    negative_bound, minus the variational bound on log P(v), mean over test patterns in nats.
     described : the map. settings : of the experiment that it names. Raises ValueError for an unknown job.
     """
     if job not in jobs(described):
@@ -248,33 +163,11 @@ def _cell(settings: dict, cell: Cell, seed: int, patterns: xr.Dataset, large: xr
         if budget == BUDGETS[1]:
             size = rows[BUDGETS[0], name]["n_synapses_of_layers"]
             of = stretch(settings, done[1] / work(settings, len(train), size, [size] * last)[1])
-        machine = CONTROLS[name](of, train, pruned, last, seed)
+        machine = CONTROLS[name].function(of, train, pruned, last, seed)
         size = list(machine.n_synapses)
         born = left[0] if name == "pruned_once" else size
         path = [born] * (last - 1) + [size]
         rows[budget, name] = _measure(settings, machine, patterns, work(of, len(train), born, path), annealing)
-    return _table(rows, settings)
-
-
-def _measure(
-    settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, done: tuple[int, int], seed: int
-) -> dict[str, Any]:
-    """Losses, sizes and work of a machine."""
-    if "kl" in settings["loss"]:
-        loss = exact.kl_divergence(patterns["train"].values, machine)
-    else:
-        loss = record.encoding_error(settings, machine, patterns)
-    found = {"loss": stable(loss), "n_units": sum(machine.n_units[1:]), "n_synapses": sum(machine.n_synapses)}
-    found |= dict(zip(BUDGETS, done)) | {"n_synapses_of_layers": list(machine.n_synapses)}
-    if settings["annealing"] is not None:
-        near, test = patterns["train"].values, patterns["test"].values
-        log_z, error = likelihood.log_partition_near(machine, near, **settings["annealing"], seed=seed)
-        found["negative_bound"] = stable(-likelihood.variational_bound(machine, test, log_z))
-        found["log_z_error"] = stable(error)
-    return found
-
-
-def _table(rows: dict, settings: dict) -> xr.Dataset:
     units = "nats" if "kl" in settings["loss"] else "fraction"
     described = {
         "loss": ("KL(data || model), exact" if units == "nats" else "encoding error", units),
@@ -293,3 +186,21 @@ def _table(rows: dict, settings: dict) -> xr.Dataset:
             values[BUDGETS.index(budget), conditions.index(condition)] = row[name]
         found[name] = variable(("budget", "condition"), values, *text)
     return xr.Dataset(found, {"budget": BUDGETS, "condition": conditions})
+
+
+def _measure(
+    settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, done: tuple[int, int], seed: int
+) -> dict[str, Any]:
+    """Losses, sizes and work of a machine."""
+    if "kl" in settings["loss"]:
+        loss = exact.kl_divergence(patterns["train"].values, machine)
+    else:
+        loss = record.encoding_error(settings, machine, patterns)
+    found = {"loss": stable(loss), "n_units": sum(machine.n_units[1:]), "n_synapses": sum(machine.n_synapses)}
+    found |= dict(zip(BUDGETS, done)) | {"n_synapses_of_layers": list(machine.n_synapses)}
+    if settings["annealing"] is not None:
+        near, test = patterns["train"].values, patterns["test"].values
+        log_z, error = likelihood.log_partition_near(machine, near, **settings["annealing"], seed=seed)
+        found["negative_bound"] = stable(-likelihood.variational_bound(machine, test, log_z))
+        found["log_z_error"] = stable(error)
+    return found

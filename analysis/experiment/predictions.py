@@ -93,6 +93,39 @@ _CLAIMS: Any = dict.fromkeys(("overproduction", "weight_pruning", "fisher_proxy"
 Claims: Any = create_model("Claims", __base__=Model, interval=Interval, **_CLAIMS, model_quality=Limits)
 
 
+Condition = Control | Literal["pruned"]
+
+
+class Difference(Model):
+    """loss(worse) - loss(better)"""
+
+    text: str
+    worse: Condition
+    better: Condition
+
+
+class Trend(Difference):
+    """The same along an axis: at its largest value minus at its smallest, all else equal."""
+
+    axis: Literal["final", "growth", "sessions", "epochs"]
+
+
+class Power(Model):
+    """Of the test that says which effect so many seeds would have seen."""
+
+    alpha: Share
+    power: Share
+
+
+class MapPredictions(Model):
+    """What the cells should show, and how it is judged."""
+
+    interval: Interval
+    power: Power
+    differences: list[Difference]
+    trends: list[Trend]
+
+
 # What the notebook of a claim draws, whatever else it judges; what an experiment must measure for a measure.
 _DRAWN: dict[str, set[str]] = {
     "overproduction": set(),

@@ -82,10 +82,7 @@ def prune_sessions(
 
 
 def check_feasible(settings: dict, place: str) -> None:
-    """Raise ValueError for what memory can't hold, and for what the data do not give, before anything is trained.
-
-    place : of the settings in the config. Later, each of these would fail job after job.
-    """
+    """Raise ValueError for what memory can't hold or data do not give, before any run. place : of the settings."""
     dataset, hidden = data.load(settings["dataset"]), settings["machine"]["hidden"]
     n_pixels = dataset.sizes["pixel"]
     n_units = (n_pixels, *hidden)
@@ -119,8 +116,7 @@ def _check_receptive_field(place: str, machine: dict, n_visible: int) -> None:
 def initial_masks(settings: dict, n_visible: int) -> list[np.ndarray]:
     """Masks before pruning: square receptive fields, clipped at the border, where the config has them; else full.
 
-    receptive_field k, odd: the first hidden layer has one unit a pixel, which sees k x k pixels around it. Raises
-    ValueError where the image is not square or has another number of pixels.
+    receptive_field k, odd: the first hidden layer has one unit a pixel, which sees k x k pixels around it.
     """
     n_units, side = (n_visible, *settings["machine"]["hidden"]), settings["machine"]["receptive_field"]
     masks = [np.ones(pair, dtype=bool) for pair in zip(n_units, n_units[1:])]
@@ -191,7 +187,7 @@ def spontaneous(
 def activity(
     settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, states: Sequence[np.ndarray]
 ) -> pruning.Activity:
-    """What criteria see: the samples asleep and, where one asks, what hidden units do awake, with the patterns."""
+    """What criteria see: samples asleep and, where one asks, what hidden units do awake, with the patterns."""
     return pruning.Activity(states, lambda: views(settings, machine, patterns))
 
 

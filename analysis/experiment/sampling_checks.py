@@ -1,8 +1,6 @@
 """Can the machines, and what is concluded from their samples, be trusted? Along the reference run of a seed.
 
-    along    log Z, likelihood, convergence of the chains, and whether the pruning decisions rest on it
-
-One xarray.Dataset, a pure function of (settings, seed) and of the reference run.
+log Z, likelihood, convergence of the chains, and whether the pruning decisions rest on it.
 """
 
 import numpy as np
