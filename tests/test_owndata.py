@@ -386,10 +386,10 @@ def commands(folder, experiment, condition, control):
 
 
 @pytest.mark.slow
-def test_the_readme_s_images_with_classes_go_through_the_digits_protocol(tmp_path):
+def test_the_documented_images_with_classes_go_through_the_digits_protocol(tmp_path):
     from sklearn.datasets import load_digits
 
-    (text,) = re.findall(r"```yaml\n(.*?)```", (config.ROOT / "README.md").read_text(), re.DOTALL)
+    (text,) = re.findall(r"```yaml\n(.*?)```", (config.ROOT / "docs" / "data.md").read_text(), re.DOTALL)
     source = load_digits()
     np.savez(tmp_path / "digits.npz", images=source.images[:400], classes=source.target[:400])
     dataset = yaml.safe_load(text)["dataset"] | {"path": str(tmp_path / "digits.npz")}

@@ -2,7 +2,7 @@
 
     x_i = [grey_i > threshold],  grey = sum, mean or one of the channels,  threshold = mean, median or a number
 
-An example stands in the README.
+An example stands in docs/data.md.
 """
 
 import math
