@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from analysis import data, pruning
-from analysis.experiment.record import Record, causes_of, join, kept_units, machine_of, views
+from analysis.experiment.record import Record, causes_of, join, machine_of, views
 from analysis.machine.arguments import check_memory
 from analysis.machine.exact import MAX_STATES
 from analysis.machine.model import BoltzmannMachine
@@ -60,25 +60,23 @@ def prune_sessions(
         return states, score(machine, seen, derive(seed, score.name, session))
 
     if done is None:
-        machine, last, causes = BoltzmannMachine.from_dataset(source), 0, None
-        kept = [np.arange(n) for n in machine.n_units]
+        machine, last = BoltzmannMachine.from_dataset(source), 0
+        causes = [np.full(n, pruning.KEPT, dtype=np.int8) for n in machine.n_units]
     else:
         last = int(done["session"][-1])
-        machine, kept, causes = machine_of(done, last), kept_units(done, last), causes_of(done, last)
-    n_units = [source.sizes[f"unit_{layer}"] for layer in range(len(kept))]
-    record = Record(settings, dataset, n_units, causes)
+        machine, causes = machine_of(done, last), causes_of(done, last)
+    record = Record(settings, dataset, causes)
     states, importance = asleep_and_scored(machine, last)
     if done is None:
-        yield record.session(0, (machine, machine), (states, states), kept, importance, None)
+        first = machine, states
+        yield record.session(0, first, first, importance, causes)
     for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
         pruned = pruning.prune(machine, importance, settings["pruning"]["fraction"])
-        kept = [units[new] for units, new in zip(kept, pruned.kept)]
         sub_seed = derive(seed, "sleep pruned", session)
         pruned_states = spontaneous(settings, pruned.machine, patterns, sub_seed, "n_measure_chains")
         machine = retrain(settings, pruned.machine, patterns, session, seed, progress)
         states, importance = asleep_and_scored(machine, session)
-        both = (pruned.machine, machine), (pruned_states, states)
-        yield record.session(session, *both, kept, importance, pruned.causes)
+        yield record.session(session, (pruned.machine, pruned_states), (machine, states), importance, pruned.causes)
 
 
 def check_feasible(settings: dict, place: str) -> None:

@@ -23,6 +23,7 @@ RANKS = np.unique(np.round(np.geomspace(1, 8192, 80)).astype(int))
 N_EXAMPLES = 16
 LOST_EARLIER = -1
 Layers = Sequence[np.ndarray]
+Sleeper = tuple[BoltzmannMachine, Layers]  # and samples of its activity, one array (n_chains, n_l) a layer
 
 
 def views(settings: dict, machine: BoltzmannMachine, patterns: np.ndarray) -> Layers:
@@ -40,14 +41,11 @@ def encoding_error(settings: dict, machine: BoltzmannMachine, patterns: xr.Datas
 class Record:
     """Measures the sessions of a run, a dataset each.
 
-    n_units : of the over-produced machine, where sessions prune one; causes : those of the session to go on from
+    causes : where sessions prune a machine, why its units went up to the one to go on from, one int8 array a layer
     """
 
-    def __init__(
-        self, settings: dict, patterns: xr.Dataset, n_units: Sequence[int] = (), causes: Layers | None = None
-    ) -> None:
-        self.settings, self.patterns, self.n_units = settings, patterns, n_units
-        self.causes = [np.zeros(n, dtype=np.int8) for n in n_units] if causes is None else causes
+    def __init__(self, settings: dict, patterns: xr.Dataset, causes: Layers = ()) -> None:
+        self.settings, self.patterns, self.causes = settings, patterns, causes
         self.ranks = RANKS[RANKS <= 2 ** min(patterns.sizes["pixel"], 13)]  # fewer pixels have fewer patterns
         self.classifier, self.constants = None, dict[str, Any]()
         train, test = patterns["train"].values, patterns["test"].values
@@ -66,32 +64,26 @@ class Record:
             shares = measures.data_rank_probabilities(train, self.ranks)
             text = "pattern probability in the data"
             self.constants["data_rank_probability"] = variable("rank", shares, text, "probability")
-        if n_units:
+        if causes:
             entropy = stable(exact.entropy(train.mean(axis=0)))
             self.constants["unit_entropy_0"] = variable("unit_0", entropy, "entropy of the pixel in the data", "nats")
 
     def session(
-        self,
-        number: int,
-        machines: tuple[BoltzmannMachine, BoltzmannMachine],
-        states: tuple[Layers, Layers],
-        kept: Layers,
-        importance: Layers,
-        causes: Layers | None,
+        self, number: int, pruned: Sleeper, retrained: Sleeper, importance: Layers, causes: Layers
     ) -> xr.Dataset:
-        """The machines and samples of a session, after pruning and after retraining, and the units that it lost.
+        """A session: the machine and its samples after pruning, and after retraining, and the units that it lost.
 
-        states : one array (n_chains, n_l) a layer; kept, causes : as in pruning.Pruned, None before any pruning
-        importance : before the next pruning, one array (n_l, n_l+1) a layer
+        importance : before the next pruning, one array (n_l, n_l+1) a layer; causes : as in pruning.Pruned
         """
-        machine, test = machines[1], self.patterns["test"].values
+        machine, test = retrained[0], self.patterns["test"].values
         self.causes = later_causes(self.causes, causes)
-        stages = [self._measures(machines[0], states[0])]
-        stages.append(stages[0] if machines[0] is machine else self._measures(machine, states[1]))
+        stages = [self._measures(*pruned)]
+        stages.append(stages[0] if pruned is retrained else self._measures(*retrained))
         labels = None if self.classifier is None else self.patterns["test_label"].values
-        of_units = measures.unit_activity(machine, *states)
+        of_units = measures.unit_activity(machine, pruned[1], retrained[1])
         of_units |= measures.unit_selectivity(views(self.settings, machine, test), test, labels)
-        place, found = partial(in_place, kept, self.n_units), dict[str, Any]()
+        kept = [np.flatnonzero(x == pruning.KEPT) for x in self.causes]
+        place, found = partial(in_place, kept, [len(x) for x in self.causes]), dict[str, Any]()
         for (name, k), (values, text, unit) in of_units.items():
             found[f"unit_{name}_{k}"] = place((k,), values.astype(np.float32), text, unit, np.nan)
         codes = {LOST_EARLIER: "lost_earlier"} | pruning.CAUSES
@@ -160,10 +152,8 @@ def in_place(
     return variable(tuple(f"unit_{k}" for k in layers), whole, text, unit)
 
 
-def later_causes(before: Layers, new: Layers | None) -> list[np.ndarray]:
+def later_causes(before: Layers, new: Layers) -> list[np.ndarray]:
     """Loss of each unit in a session: 0 kept, 1-3 why, -1 lost earlier. new : of the units that were left."""
-    if new is None:
-        return list(before)
     after = [np.where(cause == pruning.KEPT, cause, LOST_EARLIER).astype(np.int8) for cause in before]
     for now, old, cause in zip(after, before, new):
         now[old == pruning.KEPT] = cause
