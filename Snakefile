@@ -19,6 +19,7 @@ sys.path.insert(0, workflow.basedir)  # whatever PYTHONPATH says: this checkout'
 
 from analysis.experiment import config as protocol
 from analysis.experiment.conditions import conditions
+from analysis.experiment.protocol import check_feasible
 from analysis.files import yamlfile
 from analysis.files.provenance import ROOMS, fingerprint
 from analysis.workflow.logs import ends_of_logs
@@ -50,7 +51,8 @@ report: "report/workflow.rst"
 onstart:
     guard.take_over()
     with guard.one_line():
-        asked.refuse_what_data_do_not_give(EXPERIMENTS)
+        for name, settings in EXPERIMENTS.items():
+            check_feasible(settings, f"experiments/{name}")
         yamlfile.write(CONFIG, PLACES.config)  # what every job and notebook reads
     guard.stop_at_once()
     progress.tell(log)

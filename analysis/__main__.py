@@ -55,14 +55,8 @@ def one(options: argparse.Namespace) -> None:
     from analysis.experiment import conditions
     from analysis.files import netcdf
 
-    settings, name = _settings(options), getattr(options, "condition", "")
-    condition = {
-        "overproduce": conditions.overproduced,
-        "run": lambda: conditions.pruned_by(name),
-        "control": lambda: conditions.control(name, settings),
-        "proxy": lambda: conditions.fisher(settings),
-        "quality": lambda: conditions.quality_of(settings),
-    }[options.name]()
+    settings = _settings(options)
+    condition = conditions.condition(options.name, getattr(options, "condition", ""), settings)
     path, source = getattr(options, "machine", None) or getattr(options, "reference", ""), None
     if path:
         source = netcdf.read(path)
@@ -123,13 +117,13 @@ def times(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> dict:
-    """The settings of the experiment that the options name, refused where they are too large; the config is kept."""
+    """The settings of the experiment that the options name, which data and memory give; the config is kept."""
     from analysis.experiment import config
-    from analysis.experiment.protocol import check_sizes
+    from analysis.experiment.protocol import check_feasible
 
     options.loaded = config.load(options.config)
     settings = config.experiment(options.loaded, options.experiment)
-    check_sizes(settings)
+    check_feasible(settings, f"experiments/{options.experiment}")
     return settings
 
 

@@ -62,7 +62,10 @@ CONFIGS = {
     "config absent": (ABSENT, "config: found no file config.yaml, expected a YAML file such as config/default.yaml"),
     "config is a folder": (FOLDER, "config: found a directory config.yaml, expected a YAML file such as"),
     "config not YAML": ("title: [", "which is not YAML (while parsing a flow node"),
-    "unknown data set": (smoke(dataset="digit"), "data set: found 'digit', expected one of digits"),
+    "unknown data set": (
+        smoke(dataset="digit"),
+        "at experiments/patches/dataset: found 'digit', expected one of digits",
+    ),
     "a wrong entry": (smoke(n_seeds=0), "at experiments/patches/n_seeds: found 0, expected greater than"),
     "samples beyond memory": (
         beyond_memory("samples", n_chains=4 * 10**9),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis.experiment import conditions, config, controls, protocol, proxy, quality, sessions
+from analysis.experiment import conditions, config, controls, local_estimates, protocol, record, sampling_checks
 from analysis.files import netcdf, provenance, whole
 from analysis.machine.model import BoltzmannMachine
 
@@ -33,8 +33,8 @@ def made(monkeypatch):
             yield xr.Dataset({"x": ("session", [k])}, {"session": [k]})
 
     monkeypatch.setattr(protocol, "overproduce", one(FIRST))
-    monkeypatch.setattr(proxy, "proxy_run", one("fisher"))
-    monkeypatch.setattr(quality, "quality_run", one("quality"))
+    monkeypatch.setattr(local_estimates, "along", one("fisher"))
+    monkeypatch.setattr(sampling_checks, "along", one("quality"))
     monkeypatch.setattr(protocol, "prune_sessions", several)
     monkeypatch.setattr(controls, "control_sessions", several)
     return found
@@ -170,7 +170,7 @@ def test_kept_sessions_that_can_not_be_used_are_made_again(made, tmp_path, what)
 
 def test_sessions_are_joined_and_what_has_no_session_is_the_same_in_all():
     parts = [xr.Dataset({"x": ("session", [k]), "constant": 7}, {"session": [k]}) for k in range(3)]
-    found = sessions.join(parts)
+    found = record.join(parts)
     assert found["x"].values.tolist() == [0, 1, 2]
     assert found["constant"].dims == ()
 

@@ -11,7 +11,7 @@ import yaml
 
 from analysis import data
 from analysis.experiment import config, protocol
-from analysis.experiment.map_settings import Maps
+from analysis.experiment.config import Maps
 from analysis.experiment.predictions import Predictions, check_answerable
 from analysis.files import typed, yamlfile
 from analysis.files.checkout import ROOT
@@ -72,6 +72,11 @@ WRONG = {
     f"{P}/dropout": (0.5, f"at {P}: found the unknown key 'dropout', expected keys among dataset, machine"),
     f"{P}/machine/1": (2, f"at {P}/machine: found the unknown key 1, expected keys among hidden"),
     f"{P}/machine/visible_bias": ("x", f"at {P}/machine/visible_bias: found 'x', expected a number or data"),
+    f"{D}/machine/receptive_field": (4, "machine/receptive_field: found 4, expected an odd number"),
+    f"{P}/quality/n_samples": (
+        1001,
+        f"at {P}/quality/n_samples: found 1001, expected at most 1000, as samples/n_chains",
+    ),
     f"{P}/machine/hidden": ([], "machine/hidden: found [], expected at least 1"),
     f"{P}/machine/hidden/0": (0, "machine/hidden/0: found 0, expected greater than or equal to 1"),
     f"{P}/n_seeds": ("3", f"at {P}/n_seeds: found '3', expected integer"),
@@ -171,7 +176,7 @@ def test_an_entry_that_a_prediction_reads_may_not_lack(prediction):
         ("- 1\n- 2", "at top level: found [1, 2], expected a mapping"),
         ("a: [", "is not YAML"),
         (b"\x80\x81", "is not YAML ('utf-8' codec can't decode byte 0x80"),
-        ("title: a\ntitle: b", 'found duplicate key "title"'),
+        ("title: a\ntitle: b", 'mine.yaml: at line 2: found duplicate key "title", expected each key once'),
         ("title:\tx\n\ty: 1", "is not YAML"),
         ("!!python/object/apply:os.mkdir [ran]", "is not YAML (could not determine a constructor"),
         ("&a {title: *a}", "is not YAML"),
@@ -271,7 +276,7 @@ def few_digits():
         schedule |= {"n_epochs": 1, "momentum": momentum if isinstance(momentum, float) else momentum[:1]}
     settings["samples"] |= {"n_chains": 200, "n_steps": 5, "n_measure_chains": 100}
     settings["pruning"]["n_sessions"], settings["control_sessions"] = 1, [1]
-    settings["quality"]["sessions"] = [1]
+    settings["quality"] |= {"sessions": [1], "n_samples": 200}
     return settings
 
 
@@ -306,6 +311,7 @@ def test_maps_name_experiments_of_their_protocol(name):
         ("maps/patches/jobs", "all", "maps/patches/jobs: found 'all', expected 'seed' or 'start'"),
         ("predictions/trends/0/axis", "size", "trends/0/axis: found 'size', expected 'final', 'growth'"),
         ("predictions/differences/0/worse", "none", "differences/0/worse"),
+        ("maps/patches/dataset", "digit", "maps/patches/dataset: found 'digit', expected one of digits"),
         ("maps/patches/sizes", 1, "maps/patches: found the unknown key 'sizes'"),
     ):
         assert message in refused(typed.check, Maps, changed(place, value, maps), "maps.yaml")

@@ -30,19 +30,6 @@ def test_data_rank_probabilities_are_shares_and_0_beyond_the_last_pattern():
     np.testing.assert_allclose(found, [3 / 6, 2 / 6, 1 / 6, 0, 0])
 
 
-@pytest.mark.parametrize("ranks", [[0, 1], [], [1.0]])
-def test_ranks_that_are_no_counts_are_refused(ranks):
-    with pytest.raises(ValueError, match=r"ranks: found .*, expected integers from 1"):
-        measures.rank_probabilities(np.zeros(4), ranks)
-    with pytest.raises(ValueError, match=r"ranks: found .*, expected integers from 1"):
-        measures.data_rank_probabilities(np.zeros((3, 2)), ranks)
-
-
-def test_a_rank_beyond_the_patterns_is_refused():
-    with pytest.raises(ValueError, match="ranks: found 5, expected at most 4"):
-        measures.rank_probabilities(np.zeros(4), [5])
-
-
 @pytest.fixture(scope="module")
 def clouds():
     """400 patterns of 3 features, two to a class: class 0 low, 1 and 2 high in one feature; noise below the gap."""
@@ -99,14 +86,6 @@ def test_a_class_that_wins_no_image_has_share_0(clouds):
     features, labels = clouds
     classifier = measures.raw_pixel_classifier(features, labels)
     np.testing.assert_array_equal(measures.class_share(classifier, features[labels == 1]), [0, 1, 0])
-
-
-def test_features_and_labels_that_do_not_fit_are_refused(clouds):
-    features, labels = clouds
-    with pytest.raises(ValueError, match=r"features: found shape \(400, 3\) with labels \(399,\)"):
-        measures.raw_pixel_classifier(features, labels[1:])
-    with pytest.raises(ValueError, match="test_features: found values that are not finite"):
-        measures.encoding_error(features, labels, np.full((2, 3), np.nan), [0, 1])
 
 
 def test_a_unit_that_copies_a_fair_input_tells_log_2():
@@ -195,22 +174,6 @@ def test_tuning_has_the_same_bits_in_any_order_of_the_patterns():
     order = rng.permutation(1000)
     found = [measures.pixel_tuning(p[o], v[o]) for o in (slice(None), order)]
     np.testing.assert_array_equal(found[0].astype(np.float32), found[1].astype(np.float32))
-
-
-def test_patterns_that_do_not_fit_the_responses_are_refused():
-    with pytest.raises(ValueError, match="patterns: found 2, expected 3, one a row of p"):
-        measures.pixel_tuning(np.full((3, 1), 0.5), np.zeros((2, 4), dtype=int))
-
-
-@pytest.mark.parametrize("p", [[[1.5]], [[np.nan]], [0.5], np.zeros((0, 3))])
-def test_information_of_what_is_no_probability_is_refused(p):
-    with pytest.raises(ValueError, match=r"p: found .*, expected .n_patterns, n_units. of probabilities"):
-        measures.input_information(p)
-
-
-def test_labels_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"labels: found shape \(2,\), expected \(3,\)"):
-        measures.label_information(np.full((3, 1), 0.5), [0, 1])
 
 
 def test_the_share_in_common_is_that_of_the_lowest_half():

@@ -10,7 +10,7 @@ import xarray as xr
 from analysis import data, exact
 from analysis.__main__ import main
 from analysis.experiment import config, maps
-from analysis.experiment.map_settings import Maps
+from analysis.experiment.config import Maps
 from analysis.files import netcdf, typed
 
 FOLDER = config.ROOT / "config"

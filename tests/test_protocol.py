@@ -6,7 +6,7 @@ import xarray as xr
 
 from analysis import data, exact, pruning
 from analysis.experiment import config, controls, protocol
-from analysis.experiment.sessions import join
+from analysis.experiment.record import join, kept_units, machine_of, masks_of
 from analysis.files import netcdf, whole
 from analysis.machine.model import BoltzmannMachine
 
@@ -104,7 +104,7 @@ def test_every_survivor_has_an_input_and_below_the_last_layer_an_output(runs, na
     _, _, run = runs[name]
     last = run.sizes["layer"] - 1
     for session in run["session"].values:
-        masks = protocol.masks_of(run, session)
+        masks = masks_of(run, session)
         assert all(mask.any(axis=0).all() for mask in masks)
         assert all(masks[layer].any(axis=1).all() for layer in range(1, last))
 
@@ -121,7 +121,7 @@ def test_the_recorded_kl_is_that_of_the_recorded_machine(runs):
     _, _, run = runs["patches"]
     patterns = data.load("patches")["train"].values
     for session in run["session"].values:
-        kl = exact.kl_divergence(patterns, protocol.machine_of(run, session))
+        kl = exact.kl_divergence(patterns, machine_of(run, session))
         assert run["kl"].sel(session=session, stage="retrained") == pytest.approx(kl, abs=1e-9)
 
 
@@ -130,8 +130,8 @@ def test_the_recorded_kl_is_that_of_the_recorded_machine(runs):
 def test_a_control_has_the_size_that_it_promises(runs, name, control):
     settings, _, run = runs[name]
     sessions = settings["control_sessions"]
-    masks = {s: protocol.masks_of(run, s) for s in sessions}
-    found = controls.control_run(small(name, control_sessions=sessions), control, 0, run)
+    masks = {s: masks_of(run, s) for s in sessions}
+    found = join(controls.control_sessions(small(name, control_sessions=sessions), control, 0, run))
     for session in sessions:
         units, synapses = (found[k].sel(session=session).values for k in ("n_units", "n_synapses"))
         if control in ("random_sparse", "reinitialised", "original_weights", "born_small_units"):
@@ -148,7 +148,7 @@ def test_a_control_has_the_size_that_it_promises(runs, name, control):
 
 def test_random_sparse_keeps_the_number_of_inputs_of_each_unit_and_draws_them_anew(runs):
     settings, _, run = runs["patches"]
-    masks, kept = protocol.masks_of(run, 1), protocol.kept_units(run, 1)
+    masks, kept = masks_of(run, 1), kept_units(run, 1)
     (drawn,) = controls.random_sparse(settings, masks, kept, 0)
     assert (drawn.sum(axis=0) == masks[0].sum(axis=0)).all()
     assert (drawn != masks[0]).any()
@@ -174,10 +174,10 @@ def test_a_control_has_as_many_updates_as_the_run_up_to_its_session(runs, lesson
     """Pruned once: the training of the over-produced machine is counted, though its result is taken from the run."""
     settings, _, run = runs[name]
     patterns = data.load(settings["dataset"])["train"].values
-    trained = controls.CONTROLS[control](settings, patterns, run, 2, 0)
+    trained = controls.CONTROLS[control].function(settings, patterns, run, 2, 0)
     updates = [n for _, n in lessons]
     if control == "pruned_once":
-        assert [m.n_synapses for m, _ in lessons] == [protocol.machine_of(run, 0).n_synapses, trained.n_synapses]
+        assert [m.n_synapses for m, _ in lessons] == [machine_of(run, 0).n_synapses, trained.n_synapses]
         updates.insert(0, protocol.Schedule(**settings["training"]).n_updates(len(patterns)))
     schedules = [protocol.Schedule(**settings[key]) for key in ("training", "retraining", "retraining")]
     assert updates == [schedule.n_updates(len(patterns)) for schedule in schedules]
@@ -188,8 +188,8 @@ def test_original_weights_are_those_of_the_large_machine_before_it_learned(runs,
     settings, _, run = runs[name]
     patterns = data.load(settings["dataset"])["train"].values
     large = protocol.initial_machine(settings, patterns, 0)
-    found = controls.CONTROLS["original_weights"](settings, patterns, run, 1, 0)
-    for layer, (lower, upper) in enumerate(zip(protocol.kept_units(run, 1), protocol.kept_units(run, 1)[1:])):
+    found = controls.CONTROLS["original_weights"].function(settings, patterns, run, 1, 0)
+    for layer, (lower, upper) in enumerate(zip(kept_units(run, 1), kept_units(run, 1)[1:])):
         mask = run[f"mask_{layer + 1}"].sel(session=1).values
         for i, row in enumerate(lower):
             expected = [large.weights[layer][row, column] * mask[row, column] for column in upper]
@@ -221,6 +221,30 @@ def test_a_receptive_field_needs_one_unit_a_pixel():
         protocol.initial_masks(settings, 400)
 
 
+def test_a_receptive_field_has_a_pixel_in_its_middle():
+    settings = small("digits")
+    settings["machine"] = settings["machine"] | {"receptive_field": 4}
+    with pytest.raises(ValueError, match=r"^receptive_field: found 4, expected an odd number"):
+        protocol.initial_masks(settings, 400)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        (
+            "patches",
+            {"machine": SMOKE["patches"]["machine"] | {"receptive_field": 3}},
+            "mine/machine/receptive_field: found 13 pixels",
+        ),
+        ("patches", {"measures": ["digits"]}, "mine/measures: found digits and patterns without labels"),
+        ("digits", {"measures": ["kl"]}, "mine: found 400 pixels, too many for kl"),
+    ],
+)
+def test_what_data_do_not_give_is_refused_at_its_place_before_any_run(name, changes, message):
+    with pytest.raises(ValueError, match=f"^{message}.*, expected|^{message}.*; expected"):
+        protocol.check_feasible(SMOKE[name] | changes, "mine")
+
+
 def test_visible_biases_start_at_the_logit_of_the_data():
     patterns = np.array([[1, 0, 1], [1, 0, 0], [1, 1, 0], [1, 0, 0]])
     machine = protocol.new_machine(SMOKE["patches"], (3, 2), None, patterns, 0)
@@ -233,13 +257,13 @@ def test_unknown_conditions_are_refused_with_the_known_ones(runs):
     with pytest.raises(ValueError, match=r"^criterion: found 'weights', expected one of variance_fi,"):
         protocol.prune_run(settings, "weights", 0, start)
     with pytest.raises(ValueError, match=r"^control: found 'born', expected one of born_small_units,"):
-        controls.control_run(settings, "born", 0, run)
+        next(controls.control_sessions(settings, "born", 0, run))
 
 
 def test_an_overproduced_machine_comes_back_from_its_file(runs):
     _, start, run = runs["patches"]
     machine = BoltzmannMachine.from_dataset(start)
-    again = protocol.machine_of(run, 0)
+    again = machine_of(run, 0)
     assert all((a == b).all() for a, b in zip(machine.weights + machine.biases, again.weights + again.biases))
 
 

@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from analysis import data, exact, pruning
-from analysis.experiment import config, protocol, proxy
+from analysis.experiment import config, local_estimates, protocol
+from analysis.experiment.record import kept_units, machine_of
 from analysis.machine.randomness import derive
 from analysis.machine.sampling import sample
 
@@ -24,7 +25,7 @@ def made():
         short = SETTINGS | {"samples": SAMPLES | {"n_chains": 300}}
         run = protocol.prune_run(short, "variance_fi", 1, protocol.overproduce(short, 1))
         settings = SETTINGS | {"samples": SAMPLES}
-        yield settings, run, proxy.proxy_run(settings, 1, run)
+        yield settings, run, local_estimates.along(settings, 1, run)
 
 
 def test_the_variance_estimate_is_the_exact_diagonal_within_sampling_error(made):
@@ -40,7 +41,13 @@ def test_the_variance_estimate_is_the_exact_diagonal_within_sampling_error(made)
 
 def test_every_map_is_finite_just_where_there_is_a_synapse(made):
     _, run, found = made
-    for name in (*proxy.LOCAL, *proxy.TARGETS, "heuristic_fi_w2", "sampled_first_eigenvector", *DAMAGE):
+    for name in (
+        *local_estimates.LOCAL,
+        *local_estimates.TARGETS,
+        "heuristic_fi_w2",
+        "sampled_first_eigenvector",
+        *DAMAGE,
+    ):
         np.testing.assert_array_equal(np.isfinite(found[name].values), run["mask_1"].values.astype(bool))
 
 
@@ -62,7 +69,7 @@ def test_saliency_is_fisher_information_times_the_squared_weight(made):
 def test_damage_is_that_of_the_machine_of_its_session(made):
     settings, run, found = made
     patterns = data.load(settings["dataset"])["train"].values
-    machine, kept = protocol.machine_of(run, 1), protocol.kept_units(run, 1)
+    machine, kept = machine_of(run, 1), kept_units(run, 1)
     expected = exact.deletion_damage(patterns, machine)[machine.masks[0]]
     values = found["deletion_damage"].sel(session=1).values[np.ix_(*kept)][machine.masks[0]]
     np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-9)
@@ -90,9 +97,9 @@ def test_estimates_of_the_diagonal_come_near_it_with_many_samples(made, estimate
 
 def test_errors_are_those_of_their_definition(made):
     _, run, found = made
-    machine = protocol.machine_of(run, 0)
+    machine = machine_of(run, 0)
     diagonal = np.diag(exact.fisher_information(machine))[sum(machine.n_units) :]
-    states = [x[:1000] for x in proxy.draw_exactly(machine, 10**5, derive(1, "draws"))]
+    states = [x[:1000] for x in local_estimates.draw_exactly(machine, 10**5, derive(1, "draws"))]
     x = pruning.CRITERIA["variance_fi"](machine, states, 0)[0].ravel()
     found = found.sel(estimate="equilibrium", n_samples=1000)
     expected = np.sqrt(np.mean((x - diagonal) ** 2) / np.mean(diagonal**2))
@@ -105,7 +112,7 @@ def test_the_expansion_is_the_damage_of_weak_synapses():
     patterns, errors = naive.patterns_of(200, 4), []
     for weight_std in (0.002, 0.001):
         machine = naive.machine_of((4, 3), weight_std=weight_std, density=1.1)
-        damage, (first, _) = exact.deletion_damage(patterns, machine), proxy.expand_damage(patterns, machine)
+        damage, (first, _) = exact.deletion_damage(patterns, machine), local_estimates.expand_damage(patterns, machine)
         errors.append(np.abs(damage - first).max() / np.abs(damage).max())
     assert errors[0] < 0.1
     assert errors[1] == pytest.approx(errors[0] / 2, rel=0.2)
@@ -113,7 +120,7 @@ def test_the_expansion_is_the_damage_of_weak_synapses():
 
 def test_the_second_order_adds_half_the_saliency():
     machine, patterns = naive.machine_of((4, 3), density=1.1), naive.patterns_of(50, 4)
-    first, second = proxy.expand_damage(patterns, machine)
+    first, second = local_estimates.expand_damage(patterns, machine)
     diagonal = np.diag(exact.fisher_information(machine))[7:].reshape(4, 3)
     np.testing.assert_allclose(second - first, machine.weights[0] ** 2 * diagonal / 2, atol=1e-9)
 
@@ -122,7 +129,7 @@ def test_exact_draws_have_the_moments_of_the_model():
     machine = naive.machine_of((5, 4), weight_std=2.0, density=1.1)
     means, (both,) = exact.moments(machine)
     n = 20000
-    visible, hidden = proxy.draw_exactly(machine, n, 0)
+    visible, hidden = local_estimates.draw_exactly(machine, n, 0)
     found = visible.T.astype(float) @ hidden / n
     naive.assert_within_error(found, both, np.sqrt(both * (1 - both) / n))
     for x, mean in zip((visible, hidden), means):
@@ -130,12 +137,12 @@ def test_exact_draws_have_the_moments_of_the_model():
 
 
 def test_samples_beyond_the_chains_are_later_readings_of_the_same_chains(monkeypatch):
-    monkeypatch.setattr(proxy, "MOST_CHAINS", 64)
+    monkeypatch.setattr(local_estimates, "MOST_CHAINS", 64)
     machine, patterns, settings = naive.machine_of((5, 4)), naive.patterns_of(30, 5), {"samples": SAMPLES}
-    found = proxy._read_often(settings, machine, patterns, 150, 3)
+    found = local_estimates._read_often(settings, machine, patterns, 150, 3)
     start = protocol.spontaneous({"samples": SAMPLES | {"n_chains": 64}}, machine, patterns, 3)
     on = derive(3, "on")
-    once, twice = (sample(machine, 64, k * proxy.READING_GAP, on, start) for k in (1, 2))
+    once, twice = (sample(machine, 64, k * local_estimates.READING_GAP, on, start) for k in (1, 2))
     for layer, x in enumerate(found):
         np.testing.assert_array_equal(x, np.concatenate([start[layer], once[layer], twice[layer][:22]]))
 
@@ -143,7 +150,7 @@ def test_samples_beyond_the_chains_are_later_readings_of_the_same_chains(monkeyp
 def test_only_seed_0_goes_to_the_largest_number_and_has_the_matrix(made):
     settings, run, found = made
     few = settings | {"samples": SAMPLES | {"n_chains": 200, "n_steps": 5}}
-    first = proxy.proxy_run(few, 0, run)
+    first = local_estimates.along(few, 0, run)
     assert first["n_samples"].values.tolist() == [100, 1000, 10000]
     assert "information_matrix_exact" not in found
     spectrum = first["spectrum_exact"].isel(session=0).values

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import data
-from analysis.experiment import config, quality
+from analysis.experiment import config, sampling_checks
 from analysis.machine.model import BoltzmannMachine
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["patches"]
@@ -14,14 +14,14 @@ def run(machine, monkeypatch, **samples):
     """The quality run of one machine on few patterns."""
     load = data.load
     monkeypatch.setattr(data, "load", lambda name: load(name).isel(pattern=slice(0, 300), test_pattern=slice(0, 100)))
-    monkeypatch.setattr(quality, "machine_of", lambda reference, session: machine)
+    monkeypatch.setattr(sampling_checks, "machine_of", lambda reference, session: machine)
     settings = {
         **SMOKE,
         "samples": {"start": "data", "n_chains": 2000, "n_steps": 20, "n_measure_chains": 100} | samples,
     }
     wanted = {"sessions": [0], "n_chains": 200, "n_temperatures": 200, "n_followed": 200, "n_moments": 16}
     settings["quality"] = wanted | {"n_samples": 2000, "noise_steps": 20}
-    return quality.quality_run(settings, 3, None).isel(session=0)
+    return sampling_checks.along(settings, 3, None).isel(session=0)
 
 
 def test_a_machine_that_mixes_has_exact_log_z_and_samples_that_agree(monkeypatch):
@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_run(monkeypatch):
 def test_independent_pixels_have_the_entropy_of_their_rates():
     patterns = np.array([[0, 1], [1, 1], [1, 1], [1, 1]], dtype=np.uint8)
     expected = 0.75 * np.log(0.75) + 0.25 * np.log(0.25) + np.log(1 - 1e-3)
-    assert quality._base_rate(patterns, patterns.mean(axis=0)) == pytest.approx(expected)
+    assert sampling_checks._base_rate(patterns, patterns.mean(axis=0)) == pytest.approx(expected)
 
 
 def test_sessions_beyond_the_run_are_refused():
@@ -65,7 +65,7 @@ def test_sessions_beyond_the_run_are_refused():
 
 def test_patterns_in_cycles_of_classes_are_drawn_from_all_of_them():
     patterns = np.tile(np.eye(10, dtype=np.uint8), (400, 1))
-    some = quality._some(patterns)
+    some = sampling_checks._some(patterns)
     assert some.shape == (1000, 10)
     np.testing.assert_allclose(some.mean(axis=0), 0.1, atol=0.04)
-    assert len(quality._some(patterns[:50])) == 50
+    assert len(sampling_checks._some(patterns[:50])) == 50

@@ -3,15 +3,14 @@
 import naive
 import numpy as np
 
-from analysis.experiment import units
+from analysis.experiment import measures, record
 
 
 def test_causes_follow_units_from_the_session_of_their_loss_on():
     none_lost = [np.zeros(4, dtype=np.int8), np.zeros(2, dtype=np.int8)]
-    first = units.later_causes(none_lost, [np.array([0, 2, 0, 0]), np.array([0, 0])])
-    second = units.later_causes(first, [np.array([1, 0, 0]), np.array([0, 3])])
-    third = units.later_causes(second, [np.array([0, 0]), np.array([0])])
-    assert [x.tolist() for x in units.later_causes(none_lost, None)] == [[0] * 4, [0] * 2]
+    first = record.later_causes(none_lost, [np.array([0, 2, 0, 0]), np.array([0, 0])])
+    second = record.later_causes(first, [np.array([1, 0, 0]), np.array([0, 3])])
+    third = record.later_causes(second, [np.array([0, 0]), np.array([0])])
     assert [x.tolist() for x in first] == [[0, 2, 0, 0], [0, 0]]
     assert [x.tolist() for x in second] == [[1, -1, 0, 0], [0, 3]]
     assert [x.tolist() for x in third] == [[-1, -1, 0, 0], [0, -1]]
@@ -22,7 +21,7 @@ def test_activity_information_and_degree_are_means_and_sums_over_synapses():
     machine = naive.machine_of((5, 4, 3), density=0.6)
     rng = np.random.default_rng(0)
     pruned, states = ([rng.integers(0, 2, (50, n)).astype(np.uint8) for n in machine.n_units] for _ in range(2))
-    found = units.activity(machine, pruned, states)
+    found = measures.unit_activity(machine, pruned, states)
     for k, n in enumerate(machine.n_units):
         np.testing.assert_allclose(found["activity", k][0], states[k].mean(axis=0))
         np.testing.assert_allclose(found["activity_pruned", k][0], pruned[k].mean(axis=0))
@@ -39,7 +38,7 @@ def test_activity_information_and_degree_are_means_and_sums_over_synapses():
 
 
 def test_values_stand_at_the_places_that_units_had_and_nowhere_else():
-    values = {("activity", 1): (np.array([0.25, 0.5]), "text", "1")}
-    (variable,) = units.in_place(values, [np.arange(3), np.array([0, 3])], (3, 5)).values()
-    assert variable[0] == "unit_1"
+    kept, values = [np.arange(3), np.array([0, 3])], np.array([0.25, 0.5], dtype=np.float32)
+    variable = record.in_place(kept, (3, 5), (1,), values, "text", "1", np.nan)
+    assert variable[0] == ("unit_1",)
     np.testing.assert_array_equal(variable[1], np.array([0.25, np.nan, np.nan, 0.5, np.nan], dtype=np.float32))

@@ -20,17 +20,20 @@ _LARGEST = 2**53  # beyond, not every whole number is a float
 
 def arrays(path: Path, variable: str | None, labels: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     """The arrays of images and of labels in a file, as they are. variable : may be None, where there is one alone."""
-    readers: dict[str, Callable[[BinaryIO], Any]] = {".npy": _npy, ".npz": np.load, ".nc": _netcdf}
-    whole = "whole arrays of numbers; mend it, or choose another"
-    with reading(path, whole):
+    readers: dict[str, Callable[[BinaryIO], Any]] = {
+        ".npy": lambda stream: {"array": np.load(stream)},
+        ".npz": np.load,
+        ".nc": _netcdf,
+    }
+    read = readers.get(path.suffix.lower())
+    with reading(path, whole := "whole arrays of numbers; mend it, or choose another"):
         stream = open(path, "rb")
     with stream:
-        if path.suffix.lower() not in readers:
-            raise ValueError(
-                f"dataset/path: found a file {path.name}, expected {', '.join(readers)} or a folder of pictures"
-            )
+        if read is None:
+            expected = f"{', '.join(readers)} or a folder of pictures"
+            raise ValueError(f"dataset/path: found a file {path.name}, expected {expected}")
         with reading(path, whole):
-            held = readers[path.suffix.lower()](stream)
+            held = read(stream)
             names = sorted(map(str, held))
         if variable is None and len(others := set(names) - {labels}) == 1:
             (variable,) = others
@@ -40,10 +43,6 @@ def arrays(path: Path, variable: str | None, labels: str | None) -> tuple[np.nda
                 raise ValueError(f"dataset/{place}: found {name!r}, expected {expected}; choose it")
         with reading(path, whole):
             return np.asarray(held[variable]), None if labels is None else np.asarray(held[labels])
-
-
-def _npy(stream: BinaryIO) -> Mapping[str, Any]:
-    return {"array": np.load(stream)}
 
 
 def _netcdf(stream: BinaryIO) -> Mapping[Any, Any]:
@@ -58,18 +57,20 @@ def _netcdf(stream: BinaryIO) -> Mapping[Any, Any]:
 
 def check_images(images: np.ndarray, name: str) -> np.ndarray:
     """The images, whole numbers where they are booleans. Raises ValueError for what is no array of finite images."""
+    found = ""
     if images.dtype.kind not in "biuf" or images.ndim not in (3, 4) or images.size == 0:
-        found, expected = f"an array {images.shape} of {images.dtype}", "numbers (images, rows, columns[, channels])"
-        raise ValueError(f"{name}: found {found}, expected {expected}, of one image or more; choose others")
-    if images.ndim == 4 and images.shape[3] > 4:
+        found = f"an array {images.shape} of {images.dtype}"
+        expected = "numbers (images, rows, columns[, channels]), of one image or more; choose others"
+    elif images.ndim == 4 and images.shape[3] > 4:
         first = images.shape[1] <= 4
-        found = "channels first" if first else f"{images.shape[3]} channels"
+        found = f"{'channels first' if first else f'{images.shape[3]} channels'}, in an array {images.shape}"
         remedy = "move them: np.moveaxis(images, 1, -1)" if first else "choose among them"
-        expected = "(images, rows, columns, channels), at most 4 channels, last"
-        raise ValueError(f"{name}: found {found}, in an array {images.shape}, expected {expected}; {remedy}")
-    if images.dtype.kind == "f" and (n := int(np.size(images) - np.isfinite(images).sum())):
+        expected = f"(images, rows, columns, channels), at most 4 channels, last; {remedy}"
+    elif images.dtype.kind == "f" and (n := int(np.size(images) - np.isfinite(images).sum())):
         found = f"{n:,} values that are NaN, infinite or NetCDF's _FillValue"
-        raise ValueError(f"{name}: found {found}, expected finite numbers; fill them in, or remove the attribute")
+        expected = "finite numbers; fill them in, or remove the attribute"
+    if found:
+        raise ValueError(f"{name}: found {found}, expected {expected}")
     return images.astype(np.uint8) if images.dtype == bool else images
 
 
@@ -89,11 +90,8 @@ def classes(labels: np.ndarray, n_images: int, name: str) -> tuple[np.ndarray, l
         found = f"{len(missing):,} images of {name} without a label, the first number {missing[0]}"
         raise ValueError(f"dataset/labels: found {found}, expected one an image; name them, or remove the images")
     if labels.dtype.kind == "f":
-        fraction = values[(values % 1 != 0) | (np.abs(values) > _LARGEST)]
-        if len(fraction):
-            raise ValueError(
-                f"dataset/labels: found {fraction[0]:g} in {name}, expected whole numbers or words; round it"
-            )
+        if len(odd := values[(values % 1 != 0) | (np.abs(values) > _LARGEST)]):
+            raise ValueError(f"dataset/labels: found {odd[0]:g} in {name}, expected whole numbers or words; round it")
         values = values.astype(np.int64)
     names, index = np.unique(values, return_inverse=True)
     return index.astype(np.int64), [str(k) for k in names]

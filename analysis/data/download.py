@@ -3,8 +3,7 @@
     fetch(data set, file) = the first of: a file in the folder, a mirror's answer, whose SHA-256 is the expected one
 
 URLs, names and checksums are config/data.yaml. A checksum is of the file, or of what it holds when uncompressed: a copy
-that was compressed anew is as good. A download has a temporary name until its checksum was right. Files that were there
-before are read, never changed.
+that was compressed anew is as good. Files that were there before are read, never changed.
 """
 
 import gzip
@@ -53,10 +52,8 @@ def settings() -> dict:
 def fetch(dataset: str, name: str) -> Path:
     """Path of the data set's file of that name, whose checksum is right; downloaded where it is missing.
 
-    Raises
-    ------
-    ValueError : a file that is not the expected one, or that config/data.yaml does not have; no mirror that gives it
-    OSError : no permission to read or write, no folder, a disk that is full
+    Raises ValueError for a file that is not the expected one and where no mirror gives it, OSError where nothing can be
+    read or written.
     """
     made = settings()
     files, folder = made[dataset]["files"], Path(os.environ.get(VARIABLE) or ROOT / made["folder"]).expanduser()
@@ -72,10 +69,10 @@ def fetch(dataset: str, name: str) -> Path:
             raise ValueError(f"{path}: found {fault}, expected a file of SHA-256 {files[name]}; {remedy}")
         return path
     except OSError as error:
-        raise type(error)(
-            f"data file: found {error.strerror or error} at {error.filename or folder / name}, expected a "
-            f"folder to read and write {name} in; chmod it or make room there, or name another by {VARIABLE}"
-        ) from error
+        found = f"{error.strerror or error} at {error.filename or folder / name}"
+        remedy = f"chmod it or make room there, or name another by {VARIABLE}"
+        expected = f"a folder to read and write {name} in; {remedy}"
+        raise type(error)(f"data file: found {found}, expected {expected}") from error
 
 
 def uncompressed(path: Path) -> gzip.GzipFile | io.BufferedReader:
@@ -89,26 +86,30 @@ def _fault(path, sha256):
     """What is wrong with a file, whose content may be compressed or not, or None."""
     if not path.is_file():
         return "a directory" if path.is_dir() else "no regular file"
-    with open(path, "rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
-            return None
     try:
-        with uncompressed(path) as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        for read in (lambda path: open(path, "rb"), uncompressed):
+            with read(path) as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found == sha256:
+                return None
+        return f"content of SHA-256 {found}"
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         return f"damaged gzip ({str(error).rstrip('.')})"
-    return None if found == sha256 else f"content of SHA-256 {found}"
 
 
 def _download(mirrors, path, sha256):
     """The path, after the first mirror that gives the file was read into it."""
-    from requests import RequestException  # pooch's; here, as few runs download: 0.2 s
+    from pooch import HTTPDownloader  # here, as few runs download: 0.2 s
+    from requests import RequestException
+    from tqdm import tqdm
 
     faults = []
     for url in (mirror + path.name for mirror in mirrors):
         try:
             with whole(path) as temporary:
-                _get(url, temporary)
+                with tqdm(total=1, desc=path.name, unit="B", unit_scale=True, disable=None) as bar:  # on a terminal
+                    get = HTTPDownloader(progressbar=bar, headers={"Accept-Encoding": "identity"})
+                    get(url, str(temporary), None)
                 if fault := _fault(temporary, sha256):
                     raise ValueError(fault)
             return path
@@ -118,11 +119,3 @@ def _download(mirrors, path, sha256):
         f"{path}: found no such file, and none of {len(mirrors)} mirrors gave it ({'; '.join(faults)}), "
         f"expected a file of SHA-256 {sha256}; put it there or into a folder that {VARIABLE} names, or try again"
     )
-
-
-def _get(url, path):
-    from pooch import HTTPDownloader
-    from tqdm import tqdm
-
-    with tqdm(total=1, desc=Path(url).name, unit="B", unit_scale=True, disable=None) as bar:  # None: on a terminal
-        HTTPDownloader(progressbar=bar, headers={"Accept-Encoding": "identity"})(url, str(path), None)

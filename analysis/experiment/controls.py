@@ -1,7 +1,5 @@
 """Controls: machines of the size that pruning reached, made by other ways than pruning session by session.
 
-    control_run   for sessions of a reference run a machine of what it had left, trained with as many parameter updates
-
 Every control in CONTROLS is a function (settings, patterns, reference, session, seed) -> the trained machine; reference
 is the run dataset of the same seed, patterns (n_patterns, n_0) are binary. Updates are counted as those of a run up to
 the session: pretraining, training and one retraining a session. Source: Scholl, Rule & Hennig (2021),
@@ -11,14 +9,13 @@ doi:10.1371/journal.pcbi.1009458, and as stated below.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from analysis import data, pruning
-from analysis.experiment import protocol, record
-from analysis.experiment.sessions import join
+from analysis.experiment import protocol
+from analysis.experiment.record import Record, kept_units, machine_of, masks_of
 from analysis.files.palette import BLACK, GREEN, GREY, ORANGE, PURPLE, VERMILION, Line, by_name
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
@@ -41,38 +38,26 @@ class Control:
         """The function's."""
         return self.function.__name__
 
-    def __call__(self, *arguments: Any) -> BoltzmannMachine:
-        """The trained machine."""
-        return self.function(*arguments)
-
-
-def control_run(settings: dict, name: str, seed: int, reference: xr.Dataset, progress: bool = False) -> xr.Dataset:
-    """Machines of the reference run's sizes, session by session, with as many updates. Errors as `control_sessions`."""
-    return join(control_sessions(settings, name, seed, reference, progress))
-
 
 def control_sessions(
-    settings: dict,
-    name: str,
-    seed: int,
-    reference: xr.Dataset,
-    progress: bool = False,
-    done: xr.Dataset | None = None,
+    settings: dict, name: str, seed: int, source: xr.Dataset, progress: bool = False, done: xr.Dataset | None = None
 ) -> Iterator[xr.Dataset]:
-    """The control session by session: yields a dataset each, as `protocol.prune_sessions` does.
+    """Machines of the reference run's sizes, with as many updates: a dataset a session, as `protocol.prune_sessions`.
 
-    Raises ValueError for an unknown control.
+    Raises ValueError for an unknown control, and for a reference run without one of the sessions.
     """
     if name not in CONTROLS:
         raise ValueError(f"control: found {name!r}, expected one of {', '.join(CONTROLS)}")
-    patterns = data.load(settings["dataset"])
-    train_patterns, run = patterns["train"].values, record.Record(settings, patterns)
+    if missing := sorted(set(settings["control_sessions"]) - set(source["session"].values.tolist())):
+        raise ValueError(f"reference: found no sessions {missing}, expected a run by this config")
+    dataset = data.load(settings["dataset"])
+    patterns, record = dataset["train"].values, Record(settings, dataset)
     n_done = 0 if done is None else done.sizes["session"]
     for session in settings["control_sessions"][n_done:]:
-        machine = CONTROLS[name](settings, train_patterns, reference, session, seed, progress)
-        sub_seed = derive(seed, name, session)
-        states = protocol.spontaneous(settings, machine, train_patterns, derive(sub_seed, "sleep"), "n_measure_chains")
-        yield run.control(session, machine, states)
+        machine = CONTROLS[name].function(settings, patterns, source, session, seed, progress)
+        sub_seed = derive(derive(seed, name, session), "sleep")
+        states = protocol.spontaneous(settings, machine, patterns, sub_seed, "n_measure_chains")
+        yield record.control(session, machine, states)
 
 
 def by_masks(function: Callable[[dict, Masks, Masks, int], Masks]) -> Callable[..., BoltzmannMachine]:
@@ -81,9 +66,7 @@ def by_masks(function: Callable[[dict, Masks, Masks, int], Masks]) -> Callable[.
     @wraps(function)
     def trained(settings, patterns, reference, session, seed, progress=False):
         sub_seed = derive(seed, function.__name__, session)
-        masks = function(
-            settings, protocol.masks_of(reference, session), protocol.kept_units(reference, session), sub_seed
-        )
+        masks = function(settings, masks_of(reference, session), kept_units(reference, session), sub_seed)
         n_units = (masks[0].shape[0], *(m.shape[1] for m in masks))
         machine = protocol.new_machine(settings, n_units, masks, patterns, sub_seed)
         return protocol.develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
@@ -133,12 +116,11 @@ def original_weights(
 
     A lottery ticket; source: Frankle & Carbin (2019), doi:10.48550/arXiv.1803.03635.
     """
-    whole = pruning.remove_units(
-        protocol.initial_machine(settings, patterns, seed), protocol.kept_units(reference, session)
-    )
-    machine = BoltzmannMachine(whole.biases, whole.weights, protocol.masks_of(reference, session))
-    sub_seed = derive(seed, "original_weights", session)
-    return protocol.develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
+    whole = protocol.initial_machine(settings, patterns, seed)
+    whole = pruning.remove_units(whole, kept_units(reference, session))
+    machine = BoltzmannMachine(whole.biases, whole.weights, masks_of(reference, session))
+    sub_seed = derive(derive(seed, "original_weights", session), "development")
+    return protocol.develop(settings, machine, patterns, session, sub_seed, progress)
 
 
 def pruned_once(
@@ -149,27 +131,22 @@ def pruned_once(
     It keeps as many synapses of each layer as the reference run. Its updates up to session n are those of the
     over-produced machine, n - 1 retrainings of all synapses and, once pruned, one of those that are left.
     """
-    sub_seed, machine = derive(seed, "pruned_once"), protocol.machine_of(reference, 0)
+    sub_seed, machine = derive(seed, "pruned_once"), machine_of(reference, 0)
     for earlier in range(1, session):
         machine = protocol.retrain(settings, machine, patterns, earlier, sub_seed, progress)
     states = protocol.spontaneous(settings, machine, patterns, derive(sub_seed, "sleep", session))
-    score, seen = (
-        pruning.criterion(protocol.reference_entry(settings)),
-        protocol.activity(settings, machine, patterns, states),
-    )
+    score = pruning.criterion(protocol.reference_entry(settings))
+    seen = protocol.activity(settings, machine, patterns, states)
     importance = score(machine, seen, derive(sub_seed, "score", session))
-    n_synapses = reference["n_synapses"].sel(session=session).values
-    machine = pruning.prune_to(machine, importance, n_synapses)
+    machine = pruning.prune_to(machine, importance, reference["n_synapses"].sel(session=session).values)
     return protocol.retrain(settings, machine, patterns, session, sub_seed, progress)
 
 
 CONTROLS: dict[str, Control] = by_name(
-    Control(by_masks(born_small_units), words="born small, as many units", colour=ORANGE, marker="^", line="--"),
-    Control(
-        by_masks(born_small_synapses), words="born small, as many synapses", colour=VERMILION, marker="v", line="-."
-    ),
-    Control(by_masks(random_sparse), words="random sparse", colour=GREY, marker="X", line=":"),
-    Control(by_masks(reinitialised), words="pruned, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1))),
-    Control(original_weights, words="pruned, original weights", colour=PURPLE, marker="P", line=(0, (3, 1, 1, 1))),
-    Control(pruned_once, words="pruned once, at the end", colour=BLACK, marker="s", line=(0, (1, 1))),
+    Control(by_masks(born_small_units), "born small, as many units", ORANGE, "^", "--"),
+    Control(by_masks(born_small_synapses), "born small, as many synapses", VERMILION, "v", "-."),
+    Control(by_masks(random_sparse), "random sparse", GREY, "X", ":"),
+    Control(by_masks(reinitialised), "pruned, re-initialised", GREEN, "D", (0, (5, 1))),
+    Control(original_weights, "pruned, original weights", PURPLE, "P", (0, (3, 1, 1, 1))),
+    Control(pruned_once, "pruned once, at the end", BLACK, "s", (0, (1, 1))),
 )

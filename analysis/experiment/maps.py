@@ -36,6 +36,7 @@ from analysis.machine.training import Schedule
 
 BUDGETS = ["updates", "synapse_updates"]
 PRUNED = "pruned"
+_AXES = ("final", "growth", "sessions", "epochs")
 
 
 class Cell(NamedTuple):
@@ -59,19 +60,21 @@ class Cell(NamedTuple):
 
 
 def cells(described: dict) -> list[Cell]:
-    """The cells of a map: all combinations of each of its grids; a cell of several grids has the controls of all.
-
-    Raises ValueError for a start size that is no whole number, and for a control that can't have the budget.
-    """
+    """All combinations of each of a map's grids; a cell of several grids has the controls of all."""
     found: dict[tuple, dict] = {}
     for grid in described["grids"]:
-        for place in product(*(grid[axis] for axis in ("final", "growth", "sessions", "epochs"))):
-            controls = found.setdefault(place, {budget: [] for budget in BUDGETS})
+        for sizes in product(*(grid[axis] for axis in _AXES)):
+            controls = found.setdefault(sizes, {budget: [] for budget in BUDGETS})
             for budget in BUDGETS:
                 controls[budget] += [name for name in grid[budget] if name not in controls[budget]]
-    made = [Cell(final, growth, sessions, epochs, c) for (final, growth, sessions, epochs), c in found.items()]
+    made = [Cell._make((*sizes, controls)) for sizes, controls in found.items()]
     for cell in made:
-        _check_cell(cell)
+        if cell.start != cell.final * cell.growth:
+            raise ValueError(f"growth: found {cell.growth}, expected one that makes {cell.final} units a whole number")
+        for name in cell.controls[BUDGETS[1]]:
+            if name == "pruned_once" or name not in cell.controls[BUDGETS[0]]:
+                expected = "one of the cell's controls with as many updates, but pruned_once, which is large for longer"
+                raise ValueError(f"synapse_updates: found {name}, expected {expected}")
     return made
 
 
@@ -83,10 +86,7 @@ def jobs(described: dict) -> list[str]:
 
 
 def make(config: dict, protocol_config: dict, name: str, job: str, seed: int) -> xr.Dataset:
-    """The dataset of one job of the map of that name, with all that made it; config : of the maps.
-
-    Raises ValueError for unknown maps and jobs.
-    """
+    """The dataset of one job of the map of that name, with all that made it. Raises ValueError for unknown ones."""
     if name not in config["maps"]:
         raise ValueError(f"map: found {name!r}, expected one of {', '.join(config['maps'])}")
     described = config["maps"][name]
@@ -101,9 +101,7 @@ def run(described: dict, settings: dict, job: str, seed: int, progress: bool = F
     """The cells of a job: loss, size and work of every condition, dims (cell, budget, condition), NaN where not run.
 
     loss is what the experiment measures: exact KL, or the encoding error. Where the map has `annealing` there is also
-    negative_bound, minus the variational bound on log P(v), mean over test patterns in nats; log Z is by annealed
-    importance sampling.
-
+    negative_bound, minus the variational bound on log P(v), mean over test patterns in nats.
     described : the map. settings : of the experiment that it names. Raises ValueError for an unknown job.
     """
     if job not in jobs(described):
@@ -112,20 +110,15 @@ def run(described: dict, settings: dict, job: str, seed: int, progress: bool = F
     settings = settings | {name: described[name] for name in ("dataset", "samples", "annealing")}
     patterns, started, found = data.load(settings["dataset"]), {}, []
     for number, cell in tqdm(chosen, disable=not progress, unit="cell", leave=False):
-        of = cell_settings(settings, cell)
-        large = cell.start, cell.epochs
+        machine = settings["machine"] | {"hidden": [*settings["machine"]["hidden"][:-1], cell.start]}
+        pruning = {"n_sessions": cell.sessions, "fraction": cell.fraction}
+        sized = settings | {"machine": machine, "pruning": pruning}
+        sized |= {"loss": settings["measures"], "measures": []}  # nothing is measured on the way
+        of, large = stretch(sized, cell.epochs), (cell.start, cell.epochs)
         if large not in started:  # cells that start alike share the over-produced machine
             started[large] = protocol.overproduce(of, seed)
         found.append(_cell(of, cell, seed, patterns, started[large]).assign_coords(cell=number))
     return xr.concat(found, "cell")
-
-
-def cell_settings(settings: dict, cell: Cell) -> dict:
-    """The experiment's settings with the cell's sizes and lengths; a run measures nothing on its way."""
-    machine = settings["machine"] | {"hidden": [*settings["machine"]["hidden"][:-1], cell.start]}
-    pruning = {"n_sessions": cell.sessions, "fraction": cell.fraction}
-    of = settings | {"machine": machine, "pruning": pruning, "loss": settings["measures"], "measures": []}
-    return stretch(of, cell.epochs)
 
 
 def stretch(settings: dict, factor: float) -> dict:
@@ -157,15 +150,6 @@ def work(
     return updates, changes + again * sum(sum(synapses) for synapses in retrained)
 
 
-def _check_cell(cell: Cell) -> None:
-    if cell.start != cell.final * cell.growth:
-        raise ValueError(f"growth: found {cell.growth}, expected one that makes {cell.final} units a whole number")
-    for name in cell.controls[BUDGETS[1]]:
-        if name == "pruned_once" or name not in cell.controls[BUDGETS[0]]:
-            expected = "one of the cell's controls with as many updates, but pruned_once, which is large for longer"
-            raise ValueError(f"synapse_updates: found {name}, expected {expected}")
-
-
 def _cell(settings: dict, cell: Cell, seed: int, patterns: xr.Dataset, large: xr.Dataset) -> xr.Dataset:
     """The pruned machine and the controls of one cell."""
     pruned = protocol.prune_run(settings, protocol.reference_entry(settings), seed, large)
@@ -173,41 +157,17 @@ def _cell(settings: dict, cell: Cell, seed: int, patterns: xr.Dataset, large: xr
     left = [pruned["n_synapses"].sel(session=k).values.tolist() for k in range(last + 1)]
     done = work(settings, len(train), left[0], left[1:])
     annealing = derive(seed, "annealing")
-    rows = {(BUDGETS[0], PRUNED): _measure(settings, protocol.machine_of(pruned, last), patterns, done, annealing)}
-    for budget in BUDGETS:
-        for name in cell.controls[budget]:
-            of = settings
-            if budget == BUDGETS[1]:
-                size = rows[BUDGETS[0], name]["n_synapses_of_layers"]
-                of = stretch(settings, done[1] / work(settings, len(train), size, [size] * last)[1])
-            machine = CONTROLS[name](of, train, pruned, last, seed)
-            size = list(machine.n_synapses)
-            path = [size] * last if name != "pruned_once" else [left[0]] * (last - 1) + [size]
-            born = size if name != "pruned_once" else left[0]
-            rows[budget, name] = _measure(settings, machine, patterns, work(of, len(train), born, path), annealing)
-    return _table(rows, settings)
-
-
-def _measure(
-    settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, done: tuple[int, int], seed: int
-) -> dict[str, Any]:
-    """Losses, sizes and work of a machine."""
-    if "kl" in settings["loss"]:
-        loss = exact.kl_divergence(patterns["train"].values, machine)
-    else:
-        loss = record.encoding_error(settings, machine, patterns)
-    found = {"loss": stable(loss), "n_units": sum(machine.n_units[1:]), "n_synapses": sum(machine.n_synapses)}
-    found |= dict(zip(BUDGETS, done)) | {"n_synapses_of_layers": list(machine.n_synapses)}
-    if settings["annealing"] is not None:
-        log_z, error = likelihood.log_partition_near(
-            machine, patterns["train"].values, **settings["annealing"], seed=seed
-        )
-        found["negative_bound"] = stable(-likelihood.variational_bound(machine, patterns["test"].values, log_z))
-        found["log_z_error"] = stable(error)
-    return found
-
-
-def _table(rows: dict, settings: dict) -> xr.Dataset:
+    rows = {(BUDGETS[0], PRUNED): _measure(settings, record.machine_of(pruned, last), patterns, done, annealing)}
+    for budget, name in [(b, name) for b in BUDGETS for name in cell.controls[b]]:
+        of = settings
+        if budget == BUDGETS[1]:
+            size = rows[BUDGETS[0], name]["n_synapses_of_layers"]
+            of = stretch(settings, done[1] / work(settings, len(train), size, [size] * last)[1])
+        machine = CONTROLS[name].function(of, train, pruned, last, seed)
+        size = list(machine.n_synapses)
+        born = left[0] if name == "pruned_once" else size
+        path = [born] * (last - 1) + [size]
+        rows[budget, name] = _measure(settings, machine, patterns, work(of, len(train), born, path), annealing)
     units = "nats" if "kl" in settings["loss"] else "fraction"
     described = {
         "loss": ("KL(data || model), exact" if units == "nats" else "encoding error", units),
@@ -226,3 +186,21 @@ def _table(rows: dict, settings: dict) -> xr.Dataset:
             values[BUDGETS.index(budget), conditions.index(condition)] = row[name]
         found[name] = variable(("budget", "condition"), values, *text)
     return xr.Dataset(found, {"budget": BUDGETS, "condition": conditions})
+
+
+def _measure(
+    settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, done: tuple[int, int], seed: int
+) -> dict[str, Any]:
+    """Losses, sizes and work of a machine."""
+    if "kl" in settings["loss"]:
+        loss = exact.kl_divergence(patterns["train"].values, machine)
+    else:
+        loss = record.encoding_error(settings, machine, patterns)
+    found = {"loss": stable(loss), "n_units": sum(machine.n_units[1:]), "n_synapses": sum(machine.n_synapses)}
+    found |= dict(zip(BUDGETS, done)) | {"n_synapses_of_layers": list(machine.n_synapses)}
+    if settings["annealing"] is not None:
+        near, test = patterns["train"].values, patterns["test"].values
+        log_z, error = likelihood.log_partition_near(machine, near, **settings["annealing"], seed=seed)
+        found["negative_bound"] = stable(-likelihood.variational_bound(machine, test, log_z))
+        found["log_z_error"] = stable(error)
+    return found

@@ -62,8 +62,8 @@ _MODELS: dict[str, Any] = {
     name: create_model(name, __base__=Model, threshold=Number, **{entry: _ENTRIES[entry] for entry in entries.split()})
     for name, entries in _READ.items()
 }
-_OPTIONAL: dict[str, Any] = {name: (model, LEFT_OUT) for name, model in _MODELS.items()}
-Predictions = create_model("Predictions", __base__=Model, **_OPTIONAL)
+_LEFT_OUT: Any = {name: (model, LEFT_OUT) for name, model in _MODELS.items()}
+Predictions = create_model("Predictions", __base__=Model, **_LEFT_OUT)
 
 
 class Interval(Model):
@@ -93,14 +93,46 @@ _CLAIMS: Any = dict.fromkeys(("overproduction", "weight_pruning", "fisher_proxy"
 Claims: Any = create_model("Claims", __base__=Model, interval=Interval, **_CLAIMS, model_quality=Limits)
 
 
-# What the notebook of a claim draws, whatever else it judges.
+Condition = Control | Literal["pruned"]
+
+
+class Difference(Model):
+    """loss(worse) - loss(better)"""
+
+    text: str
+    worse: Condition
+    better: Condition
+
+
+class Trend(Difference):
+    """The same along an axis: at its largest value minus at its smallest, all else equal."""
+
+    axis: Literal["final", "growth", "sessions", "epochs"]
+
+
+class Power(Model):
+    """Of the test that says which effect so many seeds would have seen."""
+
+    alpha: Share
+    power: Share
+
+
+class MapPredictions(Model):
+    """What the cells should show, and how it is judged."""
+
+    interval: Interval
+    power: Power
+    differences: list[Difference]
+    trends: list[Trend]
+
+
+# What the notebook of a claim draws, whatever else it judges; what an experiment must measure for a measure.
 _DRAWN: dict[str, set[str]] = {
     "overproduction": set(),
     "weight_pruning": {"units_at_equal_function"},
     "fisher_proxy": set(),
     "neuron_loss": {"survivors_above_lost", "survival_coefficient"},
 }
-# What an experiment must measure for one.
 _NEEDED = {"kl": "kl", "encoding_error": "digits", "digit_quality": "digits", "digit_information": "digits"}
 
 
@@ -130,18 +162,18 @@ def _faults_of(place: str, spec: dict, experiments: dict) -> Iterator[tuple[str,
     """Of a prediction that names what the experiments don't have."""
     named = {key: list(value) for key, value in spec.items() if isinstance(value, dict) or key == "experiments"}
     for key, names in named.items():
-        for name in names:
-            if name not in experiments:
-                yield f"{place}/{key}", name, f"one of the experiments {', '.join(experiments)}"
+        if unknown := [name for name in names if name not in experiments]:
+            yield f"{place}/{key}", unknown[0], f"one of the experiments {', '.join(experiments)}"
         if set(names) != set(first := next(iter(named.values()))):
             yield f"{place}/{key}", names, f"the same experiments as beside it, {', '.join(first)}"
     for name in _about(spec, experiments):
         settings = experiments[name]
-        for layer in spec["layers"][name] if "layers" in spec else []:
-            if layer != "all" and layer > (depth := len(settings["machine"]["hidden"])):
+        depth, labels = len(settings["machine"]["hidden"]), [label(entry) for entry in settings["criteria"]]
+        for layer in spec.get("layers", {}).get(name, ()):
+            if layer != "all" and layer > depth:
                 yield f"{place}/layers/{name}", layer, f"one of the hidden layers, 1 to {depth}"
-        for criterion in spec.get("criteria", []):
-            if criterion not in (labels := [label(entry) for entry in settings["criteria"]]):
+        for criterion in spec.get("criteria", ()):
+            if criterion not in labels:
                 yield place, criterion, f"one of experiments/{name}/criteria, {', '.join(labels)}"
         asked = [spec["measure"][name]] if "measure" in spec else []
         asked += spec["measures"][name] if isinstance(spec.get("measures"), dict) else []

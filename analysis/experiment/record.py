@@ -1,12 +1,17 @@
-"""What a run remembers of a session: measures, and the machine in the indices of the over-produced one."""
+"""What a run remembers of a session: measures, and the machine in the indices of the over-produced one; read back.
 
-from collections.abc import Sequence
+A unit has the same place in every session. NaN, or 0 for biases, weights and masks: the unit is gone.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from analysis.experiment import measures, units
+from analysis import pruning
+from analysis.experiment import measures
 from analysis.experiment.measures import stable, variable
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
@@ -16,9 +21,9 @@ from analysis.machine.training import Schedule, mean_field
 STAGES = ["pruned", "retrained"]
 RANKS = np.unique(np.round(np.geomspace(1, 8192, 80)).astype(int))
 N_EXAMPLES = 16
-# The classifier's weights end where its gradient is below a tolerance, which depends on the last bits of BLAS.
-QUALITY_DIGITS = 3
+LOST_EARLIER = -1
 Layers = Sequence[np.ndarray]
+Sleeper = tuple[BoltzmannMachine, Layers]  # and samples of its activity, one array (n_chains, n_l) a layer
 
 
 def views(settings: dict, machine: BoltzmannMachine, patterns: np.ndarray) -> Layers:
@@ -28,10 +33,7 @@ def views(settings: dict, machine: BoltzmannMachine, patterns: np.ndarray) -> La
 
 
 def encoding_error(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset) -> float:
-    """Error on the test patterns of a linear classifier that reads the last layer, fraction.
-
-    patterns : a data set with labels as `data.load` gives it, (n_patterns, n_0) in train and test.
-    """
+    """Error on the test patterns of a linear classifier that reads the last layer, fraction. patterns : with labels."""
     train, test = (views(settings, machine, patterns[name].values)[-1] for name in ("train", "test"))
     return measures.encoding_error(train, patterns["train_label"].values, test, patterns["test_label"].values)
 
@@ -39,61 +41,77 @@ def encoding_error(settings: dict, machine: BoltzmannMachine, patterns: xr.Datas
 class Record:
     """Measures the sessions of a run, a dataset each.
 
-    n_units : of the over-produced machine, where sessions prune one; causes : those of the session to go on from
+    causes : where sessions prune a machine, why its units went up to the one to go on from, one int8 array a layer
     """
 
-    def __init__(
-        self, settings: dict, patterns: xr.Dataset, n_units: Sequence[int] = (), causes: Layers | None = None
-    ) -> None:
-        self.settings, self.patterns, self.n_units = settings, patterns, n_units
-        self.causes = [np.zeros(n, dtype=np.int8) for n in n_units] if causes is None else causes
+    def __init__(self, settings: dict, patterns: xr.Dataset, causes: Layers = ()) -> None:
+        self.settings, self.patterns, self.causes = settings, patterns, causes
         self.ranks = RANKS[RANKS <= 2 ** min(patterns.sizes["pixel"], 13)]  # fewer pixels have fewer patterns
         self.classifier, self.constants = None, dict[str, Any]()
-        train = patterns["train"].values
+        train, test = patterns["train"].values, patterns["test"].values
         if "digits" in settings["measures"] and "test_label" in patterns:
             self.classifier = measures.raw_pixel_classifier(train, patterns["train_label"].values)
-            self.constants |= _of_digits(self.classifier, patterns)
+            labels, noise = patterns["test_label"].values, (bits(0, 0, test.size) & 1).reshape(test.shape)
+            error = np.mean(self.classifier.predict(test) != labels)
+            share = np.bincount(labels, minlength=len(self.classifier.classes_)) / len(labels)
+            text, of_test, of_noise = "error of the classifier on raw pixels", self._quality(test), self._quality(noise)
+            self.constants["raw_pixel_error"] = variable((), error, text, "fraction")
+            self.constants["digit_quality_test"] = variable((), of_test, "of test digits", "probability")
+            self.constants["digit_quality_random"] = variable((), of_noise, "of random patterns", "probability")
+            text = "share of the class among test digits"
+            self.constants["test_class_share"] = variable("digit", share, text, "fraction")
         elif "kl" in settings["measures"]:
             shares = measures.data_rank_probabilities(train, self.ranks)
             text = "pattern probability in the data"
             self.constants["data_rank_probability"] = variable("rank", shares, text, "probability")
-        if n_units:
+        if causes:
             entropy = stable(exact.entropy(train.mean(axis=0)))
             self.constants["unit_entropy_0"] = variable("unit_0", entropy, "entropy of the pixel in the data", "nats")
 
     def session(
-        self,
-        number: int,
-        machines: tuple[BoltzmannMachine, BoltzmannMachine],
-        states: tuple[Layers, Layers],
-        kept: Layers,
-        importance: Layers,
-        causes: Layers | None,
+        self, number: int, pruned: Sleeper, retrained: Sleeper, importance: Layers, causes: Layers
     ) -> xr.Dataset:
-        """The machines and samples of a session, after pruning and after retraining, and the units that it lost.
+        """A session: the machine and its samples after pruning, and after retraining, and the units that it lost.
 
-        states : one array (n_chains, n_l) a layer; kept, causes : as in pruning.Pruned, None before any pruning
-        importance : before the next pruning, one array (n_l, n_l+1) a layer
+        importance : before the next pruning, one array (n_l, n_l+1) a layer; causes : as in pruning.Pruned
         """
-        machine, test = machines[1], self.patterns["test"]
-        self.causes = units.later_causes(self.causes, causes)
-        stages = [self._measures(machines[0], states[0])]
-        stages.append(stages[0] if machines[0] is machine else self._measures(machine, states[1]))
+        machine, test = retrained[0], self.patterns["test"].values
+        self.causes = later_causes(self.causes, causes)
+        stages = [self._measures(*pruned)]
+        stages.append(stages[0] if pruned is retrained else self._measures(*retrained))
         labels = None if self.classifier is None else self.patterns["test_label"].values
-        of_units = units.activity(machine, *states)
-        of_units |= units.selectivity(views(self.settings, machine, test.values), test.values, labels)
-        found = units.in_place(of_units, kept, self.n_units) | units.fates(self.causes)
+        of_units = measures.unit_activity(machine, pruned[1], retrained[1])
+        of_units |= measures.unit_selectivity(views(self.settings, machine, test), test, labels)
+        kept = [np.flatnonzero(x == pruning.KEPT) for x in self.causes]
+        place, found = partial(in_place, kept, [len(x) for x in self.causes]), dict[str, Any]()
+        for (name, k), (values, text, unit) in of_units.items():
+            found[f"unit_{name}_{k}"] = place((k,), values.astype(np.float32), text, unit, np.nan)
+        codes = {LOST_EARLIER: "lost_earlier"} | pruning.CAUSES
+        flags = {"flag_values": np.array(list(codes), dtype=np.int8), "flag_meanings": " ".join(codes.values())}
+        for k, x in enumerate(self.causes):
+            found[f"loss_cause_{k}"] = variable(f"unit_{k}", x, "why the unit went in this session", "1", **flags)
         connected = int(machine.masks[0].any(axis=1).sum())
         found["n_connected_visible"] = variable((), connected, "visible units with a synapse", "counts")
-        found |= _parameters(machine, kept, self.n_units)
-        if "importance" in self.settings["measures"]:
-            scores = [np.where(m, x, 0).astype(np.float32) for m, x in zip(machine.masks, importance)]
-            found |= _synapses("importance", scores, kept, self.n_units, "importance by the criterion", "1")
+        for k, bias in enumerate(machine.biases):
+            found[f"bias_{k}"] = place((k,), bias, "bias", "nats")
+        for k, weight in enumerate(machine.weights):
+            found[f"weight_{k + 1}"] = place((k, k + 1), weight, "synaptic weight", "nats")
+        for k, mask in enumerate(machine.masks):
+            found[f"mask_{k + 1}"] = place((k, k + 1), mask.astype(np.uint8), "synapse exists", "1")
+        for k, (mask, x) in enumerate(
+            zip(machine.masks, importance) if "importance" in self.settings["measures"] else ()
+        ):
+            score = np.where(mask, x, 0).astype(np.float32)
+            found[f"importance_{k + 1}"] = place((k, k + 1), score, "importance by the criterion", "1")
         return self._complete(number, xr.concat(stages, xr.Variable("stage", STAGES)), machine, found)
 
     def control(self, number: int, machine: BoltzmannMachine, states: Layers) -> xr.Dataset:
         """A machine that was trained from scratch; states: one array (n_chains, n_l) a layer."""
         return self._complete(number, self._measures(machine, states).expand_dims(stage=["retrained"]), machine, {})
+
+    def _quality(self, images: np.ndarray) -> float:
+        # The classifier's weights end where its gradient is below a tolerance, which depends on the last bits of BLAS.
+        return round(measures.digit_quality(self.classifier, images), 3)
 
     def _complete(
         self, number: int, measured: xr.Dataset, machine: BoltzmannMachine, found: dict[str, Any]
@@ -117,45 +135,60 @@ class Record:
         if self.classifier is not None:
             error, images = encoding_error(self.settings, machine, self.patterns), states[0]
             found["encoding_error"] = variable((), error, "error of the classifier on the last layer", "fraction")
-            quality = round(measures.digit_quality(self.classifier, images), QUALITY_DIGITS)
-            found["digit_quality"] = variable((), quality, "mean probability of the winning class", "probability")
+            text = "mean probability of the winning class"
+            found["digit_quality"] = variable((), self._quality(images), text, "probability")
             share = measures.class_share(self.classifier, images)
             found["class_share"] = variable("digit", share, "share of the class among generated images", "fraction")
             found["example"] = variable(("image", "unit_0"), images[:N_EXAMPLES], "generated images", "1")
         return xr.Dataset(found)
 
 
-def _of_digits(classifier: Any, patterns: xr.Dataset) -> dict[str, Any]:
-    """What the classifier of raw pixels makes of the test digits, and of noise."""
-    test, labels = patterns["test"].values, patterns["test_label"].values
-    noise = (bits(0, 0, test.size) & 1).reshape(test.shape)
-    of_test, of_noise = (round(measures.digit_quality(classifier, x), QUALITY_DIGITS) for x in (test, noise))
-    error = np.mean(classifier.predict(test) != labels)
-    share = np.bincount(labels, minlength=len(classifier.classes_)) / len(labels)
-    return {
-        "raw_pixel_error": variable((), error, "error of the classifier on raw pixels", "fraction"),
-        "digit_quality_test": variable((), of_test, "of test digits", "probability"),
-        "digit_quality_random": variable((), of_noise, "of random patterns", "probability"),
-        "test_class_share": variable("digit", share, "share of the class among test digits", "fraction"),
-    }
+def in_place(
+    kept: Layers, n_units: Sequence[int], layers: tuple, values: np.ndarray, text: str, unit: str, empty: float = 0
+) -> tuple:
+    """The variable of values of units of one layer, or synapses of two, at their places among n_units."""
+    whole = np.full([n_units[k] for k in layers], empty, dtype=values.dtype)
+    whole[np.ix_(*(kept[k] for k in layers))] = values
+    return variable(tuple(f"unit_{k}" for k in layers), whole, text, unit)
 
 
-def _parameters(machine: BoltzmannMachine, kept: Layers, n_units: Sequence[int]) -> dict[str, Any]:
-    """The machine in the indices of the over-produced one, 0 where there is nothing left."""
-    found = {}
-    for k, bias in enumerate(machine.biases):
-        found[f"bias_{k}"] = variable(f"unit_{k}", units.embed(bias, kept[k], n_units[k], 0), "bias", "nats")
-    found |= _synapses("weight", machine.weights, kept, n_units, "synaptic weight", "nats")
-    masks = [mask.astype(np.uint8) for mask in machine.masks]
-    return found | _synapses("mask", masks, kept, n_units, "synapse exists", "1")
+def later_causes(before: Layers, new: Layers) -> list[np.ndarray]:
+    """Loss of each unit in a session: 0 kept, 1-3 why, -1 lost earlier. new : of the units that were left."""
+    after = [np.where(cause == pruning.KEPT, cause, LOST_EARLIER).astype(np.int8) for cause in before]
+    for now, old, cause in zip(after, before, new):
+        now[old == pruning.KEPT] = cause
+    return after
 
 
-def _synapses(
-    name: str, matrices: Layers, kept: Layers, n_units: Sequence[int], text: str, unit: str
-) -> dict[str, Any]:
-    found = {}
-    for k, matrix in enumerate(matrices):
-        whole = np.zeros(n_units[k : k + 2], dtype=matrix.dtype)
-        whole[np.ix_(*kept[k : k + 2])] = matrix
-        found[f"{name}_{k + 1}"] = variable((f"unit_{k}", f"unit_{k + 1}"), whole, text, unit)
-    return found
+def join(sessions: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Sessions as one dataset; what has no dimension session is the same in all."""
+    first, *others = sessions
+    how: Any = {"data_vars": "minimal", "coords": "minimal", "compat": "override", "join": "override"}
+    return xr.concat([first, *others], "session", **how) if others else first
+
+
+def causes_of(run: xr.Dataset, session: int) -> list[np.ndarray]:
+    """Why each unit of the over-produced machine went in a session of a run, or stayed: one int8 array a layer."""
+    return [run[f"loss_cause_{layer}"].sel(session=session).values for layer in range(run.sizes["layer"])]
+
+
+def kept_units(run: xr.Dataset, session: int) -> list[np.ndarray]:
+    """Original indices of the units that a run had left after a session, one array a layer; all visible units."""
+    return [np.flatnonzero(cause == pruning.KEPT) for cause in causes_of(run, session)]
+
+
+def masks_of(run: xr.Dataset, session: int) -> list[np.ndarray]:
+    """The masks that a run had left after a session, without the units that were gone."""
+    return [mask.astype(bool) for mask in _left("mask", run, session)]
+
+
+def machine_of(run: xr.Dataset, session: int) -> BoltzmannMachine:
+    """The retrained machine of a run after a session."""
+    biases = [run[f"bias_{k}"].sel(session=session).values[kept] for k, kept in enumerate(kept_units(run, session))]
+    return BoltzmannMachine(biases, _left("weight", run, session), masks_of(run, session))
+
+
+def _left(name: str, run: xr.Dataset, session: int) -> list[np.ndarray]:
+    kept = kept_units(run, session)
+    pairs = enumerate(zip(kept, kept[1:]), 1)
+    return [run[f"{name}_{k}"].sel(session=session).values[np.ix_(*pair)] for k, pair in pairs]

@@ -1,6 +1,6 @@
-"""What a protocol has a choice about, and what each job reads of it.
+"""What a protocol, and a map of its sizes, have a choice about, and what each job reads of it.
 
-A job is stale where what it reads has changed: `read_by(Life, settings)` are the entries that a run obeys.
+A job is stale where what it reads has changed: `read_by(PruningRun, settings)` are the entries that such a run obeys.
 Units: sizes in units, pixels and synapses; lengths in epochs, sweeps and sessions; weights and biases in nats.
 """
 
@@ -8,15 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from analysis.data.rules import Dataset, OwnImages
+from analysis.data.own import OwnImages
+from analysis.data.sets import Named, Rule
 from analysis.experiment.controls import CONTROLS
-from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, unique
+from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, one_of, unique
 from analysis.pruning import criterion, label
-
-Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*$")]
-AtLeastTwo = Annotated[int, Field(ge=2, le=2**32 - 1)]
-Momentum = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
 
 
 def _known_criterion(entry: str) -> str:
@@ -29,10 +25,10 @@ def _known_criterion(entry: str) -> str:
     return entry
 
 
-def _known_control(name: str) -> str:
-    if name not in CONTROLS:
-        raise fault("", repr(name), f"one of {', '.join(CONTROLS)}")
-    return name
+def _odd(side: int | None) -> int | None:
+    if side is not None and side % 2 == 0:
+        raise fault("", side, "an odd number, of pixels around one in the middle, or null")
+    return side
 
 
 def _labels_differ(entries: list[str]) -> list[str]:
@@ -40,8 +36,14 @@ def _labels_differ(entries: list[str]) -> list[str]:
     return entries
 
 
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*$")]
 Criterion = Annotated[str, AfterValidator(_known_criterion)]
-Control = Annotated[str, AfterValidator(_known_control)]
+Control = Annotated[str, one_of(CONTROLS)]
+Controls = Annotated[list[Control], AfterValidator(unique)]
+AtLeastTwo = Annotated[int, Field(ge=2, le=2**32 - 1)]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(unique)]
 
 
 class Schedule(Model):
@@ -72,7 +74,7 @@ class Machine(Model):
     """The over-produced machine before it learns."""
 
     hidden: Annotated[list[Count], Field(min_length=1)]
-    receptive_field: Count | None  # pixels a side; null: all to all
+    receptive_field: Annotated[Count | None, AfterValidator(_odd)]  # pixels a side; null: all to all
     weight_std: Positive
     visible_bias: Annotated[Literal["data"] | Number, described("a number or data")]
     hidden_bias: Number
@@ -106,17 +108,17 @@ class Quality(Model):
     noise_steps: Count
 
 
-class Birth(Model):
+class OverproducedMachine(Model):
     """What the over-produced machine obeys."""
 
-    dataset: Dataset
+    dataset: Rule
     machine: Machine
     pretraining: list[Schedule]
     training: Schedule
     samples: Samples
 
 
-class Life(Birth):
+class PruningRun(OverproducedMachine):
     """What a run of a criterion obeys, and the comparison of local estimates with the exact information."""
 
     retraining: Schedule
@@ -124,18 +126,18 @@ class Life(Birth):
     measures: Annotated[list[Literal["kl", "importance", "digits"]], AfterValidator(unique)]
 
 
-class Seed(Life):
+class RunsOfASeed(PruningRun):
     """What all runs of a seed obey."""
 
     criteria: Annotated[list[Criterion], Field(min_length=1), AfterValidator(_labels_differ)]
     reference: str  # the criterion whose sizes the controls take, and whose losses claim 4 looks at
-    controls: Annotated[list[Control], AfterValidator(unique)]
+    controls: Controls
     control_sessions: Annotated[list[Count], AfterValidator(unique)]
     proxy: bool
     quality: Quality | None
 
 
-class Experiment(Seed):
+class Experiment(RunsOfASeed):
     """An experiment: so many seeds, and words about it."""
 
     description: str
@@ -144,7 +146,7 @@ class Experiment(Seed):
 
     @model_validator(mode="after")
     def _contradictions(self):
-        for place, found, expected in (*_of_depth(self), *_of_images(self), *_of_names(self), *_of_sessions(self)):
+        for place, found, expected in (*_of_depth(self), *_of_images(self), *_of_names(self), *_of_lengths(self)):
             raise fault(place, found, expected)
         return self
 
@@ -174,21 +176,54 @@ def _of_images(experiment):
 
 
 def _of_names(experiment):
-    for entry in experiment.criteria:
-        if label(entry) in {*CONTROLS, "overproduced", "pruned", "fisher", "quality"}:
-            yield "criteria", repr(entry), "another name: runs or controls of this one are there"
-
-
-def _of_sessions(experiment):
     labels = [label(entry) for entry in experiment.criteria]
+    for name in labels:
+        if name in {*CONTROLS, "overproduced", "pruned", "fisher", "quality"}:
+            yield "criteria", repr(name), "another name: runs or controls of this one are there"
     if experiment.reference not in labels:
         yield "reference", repr(experiment.reference), f"one of criteria, {', '.join(labels)}"
-    n_sessions = experiment.pruning.n_sessions
+
+
+def _of_lengths(experiment):
+    n_sessions, quality = experiment.pruning.n_sessions, experiment.quality
     asked = {"control_sessions": experiment.control_sessions}
-    asked |= {"quality/sessions": experiment.quality.sessions} if experiment.quality else {}
+    asked |= {"quality/sessions": quality.sessions} if quality else {}
     for place, sessions in asked.items():
         if max(sessions, default=0) > n_sessions:
             yield place, sessions, f"sessions up to {n_sessions}, as pruning/n_sessions"
+    if quality and quality.n_samples > experiment.samples.n_chains:
+        yield "quality/n_samples", quality.n_samples, f"at most {experiment.samples.n_chains}, as samples/n_chains"
+
+
+class Grid(Model):
+    """Every combination of these; the controls have as many updates, or synapse-updates, as the pruned machine."""
+
+    final: Counts  # dense hidden units that have as many synapses as pruning leaves
+    growth: Annotated[list[Annotated[float, Field(gt=1)]], Field(min_length=1), AfterValidator(unique)]  # start / final
+    sessions: Counts
+    epochs: Annotated[list[Positive], Field(min_length=1), AfterValidator(unique)]  # multiple of the protocol's
+    updates: Controls
+    synapse_updates: Controls
+
+
+class Annealing(Model):
+    """Annealed importance sampling of log Z."""
+
+    n_chains: AtLeastTwo
+    n_temperatures: AtLeastTwo
+
+
+class Map(Model):
+    """An experiment at the sizes and lengths of its grids."""
+
+    description: str
+    experiment: Name
+    dataset: Named
+    samples: Samples
+    annealing: Annealing | None  # importance sampling of log Z, for the likelihood
+    jobs: Literal["seed", "start"]  # one job a seed, or one a start size and seed
+    n_seeds: Count
+    grids: Annotated[list[Grid], Field(min_length=1)]
 
 
 def read_by(model: type[Model], settings: dict) -> dict:

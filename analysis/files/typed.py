@@ -3,9 +3,19 @@
 Models are pydantic's. They check data and leave it as it is: what passes is used as the plain dict that it was.
 """
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WrapValidator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WrapValidator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 # random numbers repeat beyond 2^32 chains, epochs or units
@@ -59,6 +69,17 @@ def unique(values: list) -> list:
     if twice := [value for value in values if values.count(value) > 1]:
         raise fault("", f"{twice[0]!r} twice", "each once")
     return values
+
+
+def one_of(known: Collection[str]) -> AfterValidator:
+    """For Annotated: a name among those that are known."""
+
+    def check(name):
+        if name not in known:
+            raise fault("", repr(name), f"one of {', '.join(known)}")
+        return name
+
+    return AfterValidator(check)
 
 
 def check(model: Any, value: Any, name: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.constructor import DuplicateKeyError
 
 from analysis.files import whole
 
@@ -22,11 +23,12 @@ def read(path: Path | str) -> Any:
         return content
     except PermissionError as error:
         raise ValueError(f"config: found no permission to read {path}, expected a readable file; chmod it") from error
+    except DuplicateKeyError as error:
+        found = error.problem.partition(" with value")[0]
+        raise ValueError(f"{path}: at line {error.problem_mark.line + 1}: {found}, expected each key once") from error
     except (YAMLError, ValueError, RecursionError) as error:
-        why = " ".join(str(error).partition("To suppress this check")[0].split())
-        raise ValueError(
-            f"config: found {path}, which is not YAML ({why}), expected one as config/default.yaml"
-        ) from error
+        found = f"{path}, which is not YAML ({' '.join(str(error).split())})"
+        raise ValueError(f"config: found {found}, expected one as config/default.yaml") from error
 
 
 def parse(text: str) -> Any:

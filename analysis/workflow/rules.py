@@ -10,14 +10,12 @@ from typing import Any, NamedTuple
 import yaml
 from snakemake.utils import update_config
 
-from analysis import data
 from analysis.data import own
 from analysis.experiment.conditions import conditions
 from analysis.experiment.predictions import check_answerable
-from analysis.experiment.settings import Seed, read_by
+from analysis.experiment.settings import RunsOfASeed, read_by
 from analysis.files import provenance, yamlfile
 from analysis.files.checkout import ROOT
-from analysis.machine.exact import MAX_STATES
 from analysis.pruning import source_file, source_text_hash
 from analysis.workflow import guard
 from analysis.workflow.logs import run_time
@@ -81,7 +79,7 @@ def _typed(value: Any) -> Any:
 def obeyed(settings: dict) -> str:
     """What the runs of a seed depend on: settings, code, the files of one's own. As text, other text is other runs."""
     criteria = [source_text_hash(entry) for entry in settings["criteria"]]
-    read = [read_by(Seed, settings), provenance.fingerprint(), own.signature(settings["dataset"]), criteria]
+    read = [read_by(RunsOfASeed, settings), provenance.fingerprint(), own.signature(settings["dataset"]), criteria]
     return json.dumps(read, sort_keys=True)
 
 
@@ -112,23 +110,6 @@ def minutes(settings: dict) -> int:
     seconds += 22 * settings["proxy"] + 51 * (settings["quality"] is not None)
     n, usual = settings["samples"], 4000 * 1000 if "kl" in settings["measures"] else 2000 * 100
     return math.ceil(10 * seconds / 60 * max(1, n["n_chains"] * n["n_steps"] / usual))
-
-
-def refuse_what_data_do_not_give(experiments: dict) -> None:
-    """Measures of machines that can't be enumerated, or of patterns without labels, would fail job after job."""
-    for name, settings in experiments.items():
-        dataset, hidden = data.load(settings["dataset"]), settings["machine"]["hidden"]
-        n_pixels, place = dataset.sizes["pixel"], f"experiments/{name}"
-        n_enumerated = n_pixels + min(sum(hidden[::2]), sum(hidden[1::2]))
-        if (settings["proxy"] or "kl" in settings["measures"]) and 2**n_enumerated > MAX_STATES:
-            raise ValueError(
-                f"{place}: found {n_pixels} pixels, too many for kl in measures or proxy: true, which "
-                "enumerate patterns; expected 22 at most, fewer with several hidden layers; leave them out, or crop"
-            )
-        if "digits" in settings["measures"] and "train_label" not in dataset:
-            raise ValueError(
-                f"{place}/measures: found digits and patterns without labels, expected labels, or kl alone"
-            )
 
 
 def asked_of(config: dict) -> Callable[[Any], str]:

@@ -19,7 +19,8 @@ import xarray as xr
 
 from analysis import data, pruning
 from analysis.experiment.measures import spearman, stable, variable
-from analysis.experiment.protocol import kept_units, machine_of, spontaneous
+from analysis.experiment.protocol import spontaneous
+from analysis.experiment.record import kept_units, machine_of
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, uniform
@@ -33,22 +34,20 @@ MOST_CHAINS, READING_GAP = 10_000, 10  # of samples_needed; sweeps from a readin
 NATS = ("weight", "deletion_damage", "first_order_damage", "second_order_damage")
 
 
-def proxy_run(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
+def along(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
     """Local estimates and exact targets for the machine after every session of the reference run.
 
     Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL, heuristic_fi_w2, TARGETS,
     sampled_first_eigenvector, first_order_damage and second_order_damage; spectra (session, parameter), descending, of
     the parameters that exist; those of `samples_needed`; information_matrix_exact of session 0 for seed 0.
     """
-    patterns = data.load(settings["dataset"])["train"].values
+    patterns, sessions = data.load(settings["dataset"])["train"].values, []
     shape = reference.sizes["unit_0"], reference.sizes["unit_1"]
-    sessions = []
     for session in reference["session"].values:
         machine, kept = machine_of(reference, session), kept_units(reference, session)
         states = spontaneous(settings, machine, patterns, derive(seed, "proxy", session))
         sessions.append(_compare(machine, states, patterns, kept, shape, derive(seed, "online", session)))
-    dataset = xr.concat(sessions, xr.Variable("session", reference["session"].values))
-    large = machine_of(reference, 0)
+    dataset, large = xr.concat(sessions, xr.Variable("session", reference["session"].values)), machine_of(reference, 0)
     if seed == 0:
         dims, text = ("parameter", "parameter_2"), "exact Fisher information matrix of the over-produced machine"
         matrix = exact.fisher_information(large).astype(np.float32)
@@ -61,10 +60,9 @@ def samples_needed(settings: dict, seed: int, machine: BoltzmannMachine, pattern
 
     relative_error = sqrt(sum_k (x_k - F_kk)^2 / sum_k F_kk^2) and diagonal_correlation, Spearman's rho of x and F_kk,
     over the synapses k: (estimate, n_samples). Estimates: variance_fi and heuristic_fi from samples of chains, which
-    start where the config says (patterns : (n_patterns, n_0), binary) and sleep as long as it says, at most MOST_CHAINS
-    of them: for more samples each is read again every READING_GAP sweeps; online_fi from one network after as many
-    sweeps; equilibrium, the variance of exact draws from the model, which has the error of the sampling without that of
-    the mixing.
+    start where the config says and sleep as long as it says, at most MOST_CHAINS of them: for more samples each is read
+    again every READING_GAP sweeps; online_fi from one network after as many sweeps; equilibrium, the variance of exact
+    draws from the model, which has the error of the sampling without that of the mixing.
     n_samples: powers of ten, to 25 times the config's n_chains, for seed 0 to 250 times, at most a million.
     """
     largest = min(settings["samples"]["n_chains"] * (250 if seed == 0 else 25), 10**6)
@@ -136,12 +134,7 @@ def draw_exactly(machine: BoltzmannMachine, n: int, seed: int) -> Samples:
 
 
 def _compare(
-    machine: BoltzmannMachine,
-    states: Sequence[np.ndarray],
-    patterns: np.ndarray,
-    kept: Sequence[np.ndarray],
-    shape: tuple[int, int],
-    seed: int,
+    machine: BoltzmannMachine, states: Samples, patterns: np.ndarray, kept: Sequence, shape: tuple, seed: int
 ) -> xr.Dataset:
     mask, n_biases = machine.masks[0], sum(machine.n_units)
     maps = {name: pruning.CRITERIA[name](machine, states, seed)[0] for name in LOCAL}
@@ -163,13 +156,10 @@ def _compare(
         whole[np.ix_(*kept)] = np.where(mask, stable(values), np.nan)
         text, unit = name.replace("_", " "), "nats" if name in NATS else "1"
         variables[name] = variable(("unit_0", "unit_1"), whole, text, unit)
-    spectra = {f"spectrum_{name}": _spectrum(matrix, name, shape) for name, matrix in matrices.items()}
-    return xr.Dataset(variables | spectra)
-
-
-def _spectrum(matrix: np.ndarray, name: str, shape: tuple[int, int]) -> tuple:
-    """Eigenvalues in falling order, NaN beyond them, over all the parameters of a machine of that shape."""
-    spectrum = np.full(sum(shape) + shape[0] * shape[1], np.nan)
-    # LAPACK's errors are absolute, 1e-15; adding 0 makes the zero that they may leave a positive one.
-    spectrum[: len(matrix)] = np.round(np.linalg.eigvalsh(matrix)[::-1], 9) + 0.0
-    return variable("parameter", spectrum, f"eigenvalues of the {name} Fisher information matrix", "1")
+    for name, matrix in matrices.items():
+        spectrum = np.full(sum(shape) + shape[0] * shape[1], np.nan)  # of all the parameters that there were
+        # LAPACK's errors are absolute, 1e-15; adding 0 makes the zero that they may leave a positive one.
+        spectrum[: len(matrix)] = np.round(np.linalg.eigvalsh(matrix)[::-1], 9) + 0.0
+        text = f"eigenvalues of the {name} Fisher information matrix"
+        variables[f"spectrum_{name}"] = variable("parameter", spectrum, text, "1")
+    return xr.Dataset(variables)

@@ -1,17 +1,15 @@
 """Can the machines, and what is concluded from their samples, be trusted? Along the reference run of a seed.
 
-    quality_run    log Z, likelihood, convergence of the chains, and whether the pruning decisions rest on it
-
-One xarray.Dataset, a pure function of (settings, seed) and of the reference run.
+log Z, likelihood, convergence of the chains, and whether the pruning decisions rest on it.
 """
 
 import numpy as np
 import xarray as xr
 
 from analysis import data, pruning
-from analysis.experiment import measures
-from analysis.experiment.measures import stable, variable
-from analysis.experiment.protocol import activity, machine_of, reference_entry, spontaneous
+from analysis.experiment.measures import share_in_common, spearman, stable, variable
+from analysis.experiment.protocol import activity, reference_entry, spontaneous
+from analysis.experiment.record import machine_of
 from analysis.machine import convergence, exact, likelihood
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
@@ -23,7 +21,7 @@ N_PATTERNS = 1000  # of each split, at most, whose likelihood is measured
 _ENUMERABLE = 16  # units of the smaller of the even and the odd layers
 
 
-def quality_run(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
+def along(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
     """Quality of the machines after some sessions of the reference run: the run dataset.
 
     log_z, log_z_error, log_z_exact (session): annealed importance sampling from the mean field of the data, and by
@@ -52,44 +50,34 @@ def _of(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, seed: i
     some = {split: _some(patterns[split].values) for split in ("train", "test")}
     counts = wanted["n_chains"], wanted["n_temperatures"]
     log_z, error = likelihood.log_partition_near(machine, some["train"], *counts, derive(seed, "annealing"))
-    sides = sum(machine.n_units[0::2]), sum(machine.n_units[1::2])
     exactly, rates = np.nan, [np.nan] * len(machine.n_units)
-    if min(sides) <= _ENUMERABLE:
+    if min(sum(machine.n_units[0::2]), sum(machine.n_units[1::2])) <= _ENUMERABLE:
         exactly, rates = exact.log_partition(machine), [x.mean() for x in exact.moments(machine)[0]]
     bound = [likelihood.variational_bound(machine, part, log_z) for part in some.values()]
+    n_steps = settings["samples"]["n_steps"]
+    followed = wanted["n_followed"], n_steps, n_steps, wanted["n_moments"]
+    chains = convergence.convergence(machine, train, *followed, derive(seed, "convergence"))
+    time, text = stable(chains.autocorrelation_time), "integrated autocorrelation time"
+    between = "R-hat of chains from noise and from data"
+    kinds = {"flag_values": np.arange(4, dtype=np.int8), "flag_meanings": " ".join(convergence.KINDS)}
     found = {
         "log_z": variable((), stable(log_z), "log Z by annealed importance sampling", "nats"),
         "log_z_error": variable((), stable(error), "standard error of log Z", "nats"),
         "log_z_exact": variable((), stable(exactly), "log Z by enumeration", "nats"),
         "activity_exact": variable("layer", stable(rates), "mean activity by enumeration", "probability"),
         "bound": variable("split", stable(bound), "variational bound on log P(v)", "nats"),
-    }
-    found |= _convergence(settings, machine, train, derive(seed, "convergence"))
-    coordinates = {"split": ["train", "test"], "moment": np.arange(len(found["kind"][1]))}
-    return xr.Dataset(found, coordinates).merge(_decisions(settings, machine, train, derive(seed, "decisions")))
-
-
-def _convergence(settings: dict, machine: BoltzmannMachine, train: np.ndarray, seed: int) -> dict[str, tuple]:
-    wanted, n_steps = settings["quality"], settings["samples"]["n_steps"]
-    followed = wanted["n_followed"], n_steps, n_steps, wanted["n_moments"]
-    chains = convergence.convergence(machine, train, *followed, seed)
-    kinds = {"flag_values": np.arange(4, dtype=np.int8), "flag_meanings": " ".join(convergence.KINDS)}
-    return {
         "r_hat": variable("moment", stable(chains.r_hat), "split R-hat of chains from noise", "1"),
-        "two_start_r_hat": variable(
-            "moment", stable(chains.two_start_r_hat), "R-hat of chains from noise and from data", "1"
-        ),
-        "autocorrelation_time": variable(
-            "moment", stable(chains.autocorrelation_time), "integrated autocorrelation time", "sweeps"
-        ),
+        "two_start_r_hat": variable("moment", stable(chains.two_start_r_hat), between, "1"),
+        "autocorrelation_time": variable("moment", time, text, "sweeps"),
         "kind": variable("moment", chains.kinds.astype(np.float32), "what the moment is of", "1", **kinds),
     }
+    coordinates = {"split": ["train", "test"], "moment": np.arange(len(chains.kinds))}
+    return xr.Dataset(found, coordinates).merge(_decisions(settings, machine, train, derive(seed, "decisions")))
 
 
 def _decisions(settings: dict, machine: BoltzmannMachine, train: np.ndarray, seed: int) -> xr.Dataset:
     """Would other samples prune other synapses?"""
-    n_chains, n_steps = settings["samples"]["n_chains"], settings["samples"]["n_steps"]
-    n_chains = min(n_chains, settings["quality"]["n_samples"])
+    n_chains, n_steps = settings["quality"]["n_samples"], settings["samples"]["n_steps"]
     few = settings | {"samples": settings["samples"] | {"n_chains": n_chains}}
     start = awake(machine, train, n_chains, derive(seed, "start"))
     samples = {
@@ -98,33 +86,25 @@ def _decisions(settings: dict, machine: BoltzmannMachine, train: np.ndarray, see
         "noise": sample(machine, n_chains, settings["quality"]["noise_steps"], derive(seed, "noise")),
         "long": sample(machine, n_chains, LONGER * n_steps, derive(seed, "long"), start),
     }
-    score = pruning.criterion(reference_entry(settings))
-    seen = {name: activity(settings, machine, train, states) for name, states in samples.items()}
-    importance = {name: score(machine, seen[name], derive(seed, "score")) for name in samples}
-    fraction = settings["pruning"]["fraction"]
-    compared = stable([[_compare(x, y, fraction) for x, y in _layers(importance, name, machine)] for name in SAMPLES])
+    score, fraction = pruning.criterion(reference_entry(settings)), settings["pruning"]["fraction"]
+    importance = {}  # of the synapses that exist, layer by layer
+    for name, states in samples.items():
+        scores = score(machine, activity(settings, machine, train, states), derive(seed, "score"))
+        importance[name] = [x[mask] for x, mask in zip(scores, machine.masks)]
+    pairs = [list(zip(importance["protocol"], importance[name])) for name in SAMPLES]
+    correlation = [[spearman(x, y) for x, y in layers] for layers in pairs]
+    common = [[share_in_common(x, y, fraction) for x, y in layers] for layers in pairs]
     rates = [[x.mean() for x in states] for states in samples.values()]
     dims, text = ("sample", "synapse_layer"), "rank correlation of importance with the protocol's samples"
     found = {
-        "rank_correlation": variable(dims, compared[..., 0], text, "1"),
-        "in_common": variable(dims, compared[..., 1], "share of pruned synapses in common", "1"),
+        "rank_correlation": variable(dims, stable(correlation), text, "1"),
+        "in_common": variable(dims, stable(common), "share of pruned synapses in common", "1"),
         "activity": variable(("taken", "layer"), stable(rates), "mean activity", "probability"),
     }
-    coordinates = {"sample": list(SAMPLES), "taken": list(samples), "layer": np.arange(len(machine.n_units))}
-    return xr.Dataset(found, coordinates | {"synapse_layer": np.arange(1, len(machine.n_units))})
-
-
-def _layers(
-    importance: dict[str, list[np.ndarray]], name: str, machine: BoltzmannMachine
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(importance by the protocol's samples, by the others) of the synapses that exist, layer by layer."""
-    layers = zip(importance["protocol"], importance[name], machine.masks)
-    return [(x[mask], y[mask]) for x, y, mask in layers]
-
-
-def _compare(x: np.ndarray, y: np.ndarray, fraction: float) -> tuple[float, float]:
-    """Spearman's rho, and the share of the lowest `fraction` that is the same."""
-    return measures.spearman(x, y), measures.share_in_common(x, y, fraction)
+    layers = np.arange(len(machine.n_units))
+    return xr.Dataset(
+        found, {"sample": list(SAMPLES), "taken": list(samples), "layer": layers, "synapse_layer": layers[1:]}
+    )
 
 
 def _some(patterns: np.ndarray) -> np.ndarray:
