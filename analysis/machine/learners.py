@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.kernels import binary, gibbs, learning, meanfield, rbm
-from analysis.kernels.layouts import PATTERNS, zeros
+from analysis.kernels import binary, contrastive, gibbs, learning, meanfield
+from analysis.kernels.layouts import PATTERNS, pack, zeros
 from analysis.kernels.threads import share, share_all
-from analysis.kernels.words import pack
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key
@@ -53,17 +52,17 @@ class Dense:
     def __init__(self, task: Task) -> None:
         machine, data, schedule, seed, factors = task
         self._masks, self._data, self._key = machine.masks, data, key(derive(seed, "cd"))
-        self._shape, self._rbm = machine.n_units, rbm.build(machine)
+        self._shape, self._rbm = machine.n_units, contrastive.build(machine)
         self._numbers = schedule.batch_size, schedule.n_gibbs_steps, np.array(factors, dtype=np.float32)
 
     def epoch(self, order: np.ndarray, rate: np.float32, momentum: np.float32, first_update: int) -> int:
         """One pass over the patterns in this order; returns the update at which it diverged, or -1."""
         step = rate, momentum, self._key, first_update
-        return rbm.contrastive_divergence(self._rbm, self._shape, self._data, order, *self._numbers, *step)
+        return contrastive.epoch(self._rbm, self._shape, self._data, order, *self._numbers, *step)
 
     def machine(self) -> BoltzmannMachine:
         """What it is by now."""
-        biases, weights = rbm.parameters(self._rbm, self._shape)
+        biases, weights = contrastive.parameters(self._rbm, self._shape)
         return BoltzmannMachine(biases, (weights,), self._masks)
 
 

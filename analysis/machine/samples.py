@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.kernels.words import unpack
+from analysis.kernels.layouts import unpack
 from analysis.machine.arguments import check_binary
 from analysis.machine.graph import to_words
 

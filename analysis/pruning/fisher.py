@@ -10,9 +10,9 @@ Counts of binary products are integers, by bits: exact on every machine (see `wo
 
 import numpy as np
 
-from analysis.kernels import words
+from analysis.kernels import statistics
 from analysis.kernels.draws import exponential
-from analysis.kernels.words import power_iteration
+from analysis.kernels.layouts import pack
 from analysis.machine.arguments import check_binary, check_memory, check_numbers
 from analysis.machine.randomness import uniform
 
@@ -24,7 +24,7 @@ def coincidences(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
     or differ in their number of samples.
     """
     pre, post = _check_samples(pre, post)
-    return words.coincidences(words.pack(pre), words.pack(post)).astype(np.float64)
+    return statistics.coincidences(pack(pre), pack(post)).astype(np.float64)
 
 
 def variance_estimate(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
@@ -63,9 +63,9 @@ def information_matrix(visible: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     visible, hidden = _check_samples(visible, hidden, ("visible", "hidden"))
     n = (visible.shape[1] + 1) * (hidden.shape[1] + 1) - 1
     check_memory("information matrix", f"{n:,} parameters", 32 * n**2)
-    v, h = words.pack(visible), words.pack(hidden)
+    v, h = pack(visible), pack(hidden)
     s = np.concatenate([v, h, (v[:, :, None] & h[:, None, :]).reshape(len(v), -1)], axis=1)
-    counts = words.coincidences(s, s)
+    counts = statistics.coincidences(s, s)
     mean = np.diag(counts) / len(visible)  # s^2 = s for binary s
     return counts / len(visible) - mean[:, None] * mean[None, :]
 
@@ -77,7 +77,7 @@ def first_eigenvector(matrix: np.ndarray) -> np.ndarray:
     """
     matrix = _check_square(matrix)
     start = 0.5 + uniform(0, 0, len(matrix))  # no special direction, so orthogonal to none that matters
-    return np.abs(power_iteration(matrix, start, 2000, 1e-10)[1])
+    return np.abs(statistics.power_iteration(matrix, start, 2000, 1e-10)[1])
 
 
 def stiff_importance(matrix: np.ndarray, share: float = 0.9) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.kernels import binary
+from analysis.kernels import statistics
 from analysis.machine import graph
 from analysis.machine.arguments import check_count
 from analysis.machine.model import BoltzmannMachine
@@ -67,7 +67,7 @@ def dream(
     words = graph.to_words(states, sum(machine.n_units))
     rate, (joint, places) = np.concatenate(averages.rates), _to_rows(built, machine, averages.joint)
     n_done = averages.n_sweeps
-    binary.dream(words, built, key(derive(seed, "dream")), n_done, n_sweeps, memory, rate, joint)
+    statistics.dream(words, built, key(derive(seed, "dream")), n_done, n_sweeps, memory, rate, joint)
     matrices = tuple(np.zeros(mask.shape, dtype=np.float32) for mask in machine.masks)
     for matrix, mask, place in zip(matrices, machine.masks, places):
         matrix[mask] = joint[place]
