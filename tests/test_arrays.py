@@ -4,7 +4,7 @@ import naive
 import numpy as np
 import pytest
 
-from analysis.kernels import layouts, rbm
+from analysis.kernels import contrastive, layouts
 from analysis.kernels.layouts import CHAINS
 from analysis.machine import graph
 
@@ -37,5 +37,5 @@ def test_panels_tiles_and_dense_weights_begin_with_a_line():
         assert built.panel.size > 0
         assert begins_with_a_line(built.panel)
         assert begins_with_a_line(graph.to_tiles(np.ones((CHAINS, n_units[0]), np.uint8), sum(n_units)))
-    dense = rbm.build(naive.machine_of((13, 70)))
+    dense = contrastive.build(naive.machine_of((13, 70)))
     assert all(begins_with_a_line(x) for x in (dense.a, dense.b, dense.w, dense.dw))

@@ -4,7 +4,7 @@ import naive
 import numpy as np
 import pytest
 
-from analysis.kernels import draws, gibbs, lanes
+from analysis.kernels import draws, gibbs, layouts
 from analysis.kernels.draws import draw_whole
 from analysis.kernels.jit import kernel
 from analysis.kernels.layouts import CHAINS, PANEL
@@ -114,7 +114,7 @@ def test_a_draw_by_the_rough_power_is_right_beyond_its_stated_error(x):
 @kernel
 def rough_powers(out, x):
     for k in range(0, len(x), PANEL):
-        lanes.store(out, 0, k, draws.rough_power(lanes.load(x, 0, k, PANEL)))
+        layouts.store(out, 0, k, draws.rough_power(layouts.load(x, 0, k, PANEL)))
 
 
 def test_the_rough_power_is_within_its_stated_error_at_both_ends_and_between():

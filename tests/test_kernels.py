@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 from analysis import training
-from analysis.kernels import binary, draws, gibbs, lanes, learning, meanfield, threads, vectors
+from analysis.kernels import binary, draws, gibbs, layouts, learning, meanfield, threads, vectors
+from analysis.kernels.binary import row_sum
+from analysis.kernels.contrastive import add_rows, learn_lanes, row_dot, row_dots
 from analysis.kernels.draws import draw_lanes, odds_lanes
 from analysis.kernels.jit import kernel
 from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, TWO, WIDTH
 from analysis.kernels.meanfield import relax
-from analysis.kernels.rbm import add_rows, learn_lanes, learn_panel, row_dot, row_dots
-from analysis.kernels.sums import row_sum
-from analysis.kernels.words import power_iteration
+from analysis.kernels.statistics import power_iteration
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import key
@@ -97,7 +97,7 @@ def draw(bits, odds):
 
 @kernel
 def draw_all(out, bits, odds):
-    lanes.store(out, 0, 0, draws.draw(lanes.load(bits, 0, 0, PANEL), lanes.load(odds, 0, 0, PANEL)))
+    layouts.store(out, 0, 0, draws.draw(layouts.load(bits, 0, 0, PANEL), layouts.load(odds, 0, 0, PANEL)))
 
 
 def exp(x):
@@ -232,12 +232,13 @@ def test_a_draw_is_below_one_where_the_upper_24_bits_are_below_the_probability(w
 
 # ---- lanes ---------------------------------------------------------------------------------------------------------
 
+VECTORS = WIDTH // PANEL
 FIRST, LAST = 1, 14  # of the synapses that a sum goes over
 
 
 def test_row_sum_reaches_the_last_row_that_16_bits_can_count():
     panel = np.arange(8192 * PANEL, dtype=np.float32)
-    total, rows = np.zeros((CHAINS, PANEL), np.float32), np.full((CHAINS, 1), 8191 * PANEL // 2, np.uint16)
+    total, rows = np.zeros((CHAINS, PANEL), np.float32), np.full((CHAINS, 2), 8191 * PANEL // 2, np.uint16)
     row_sum(total, 0, panel.view(np.int64), 0, rows, 0, 1)
     assert total[0].tolist() == panel[-PANEL:].tolist()
 
@@ -298,7 +299,19 @@ def test_add_rows_adds_to_the_sum_there_is_in_the_order_of_the_list(first, last)
     np.testing.assert_array_equal(total, expected)
 
 
-@pytest.mark.parametrize(("learn", "width"), [(learn_lanes, WIDTH), (learn_panel, PANEL)])
+@kernel
+def learn_width(w, dw, j, p, *arguments):
+    here = layouts.steps(2 * w.shape[1] + j, PANEL, VECTORS)
+    columns = layouts.steps(j, PANEL, VECTORS)
+    return learn_lanes(w, dw, here, p, columns, *arguments)
+
+
+@kernel
+def learn_panel(w, dw, j, p, *arguments):
+    return learn_lanes(w, dw, 2 * w.shape[1] + j, p, j, *arguments)
+
+
+@pytest.mark.parametrize(("learn", "width"), [(learn_width, WIDTH), (learn_panel, PANEL)])
 @pytest.mark.parametrize(("n", "n_model"), [(0, 0), (1, 0), (3, 5)])
 def test_learning_of_lanes_adds_rows_in_their_order_and_returns_the_largest_weight(learn, width, n, n_model):
     rng = np.random.default_rng(14)
@@ -312,7 +325,7 @@ def test_learning_of_lanes_adds_rows_in_their_order_and_returns_the_largest_weig
     new, velocity = w.copy(), dw.copy()
     velocity[2, columns] = momentum * dw[2, columns] + rate * (data * scale)
     new[2, columns] += velocity[2, columns]
-    found = learn(w, dw, 2, width, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
+    found = learn(w, dw, width, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate)
     np.testing.assert_array_equal(w, new)
     np.testing.assert_array_equal(dw, velocity)
     assert np.int32(found).view(np.float32) == np.abs(new[2, columns]).max()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from analysis import exact, likelihood
-from analysis.kernels import binary
+from analysis.kernels import statistics
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.training import mean_field
@@ -79,11 +79,12 @@ def test_a_step_of_annealing_is_the_ratio_of_the_machines_that_it_joins():
         built, rng = graph.build(machine), np.random.default_rng(0)
         biases, betas = rng.normal(size=(2, 29)).astype(np.float32), np.array([0.3, 0.4], dtype=np.float32)
         found = np.zeros(70)
-        binary.anneal(0, 2, found, graph.to_words(states, 29), built, biases, betas, 70)
-        even, field = np.concatenate(states[0::2], axis=1), states[0] @ machine.weights[0].astype(float)
+        even = np.delete(np.arange(29, dtype=np.int32), range(4, 24))
+        statistics.anneal(0, 2, found, graph.to_words(states, 29), built, even, biases, betas, 70)
+        states_even, field = np.concatenate(states[0::2], axis=1), states[0] @ machine.weights[0].astype(float)
         field += states[2] @ machine.weights[1].T.astype(float)
         log_f = [
-            even @ np.delete(b, range(4, 24)).astype(float) + exact.softplus(b[4:24] + beta * field).sum(axis=1)
+            states_even @ np.delete(b, range(4, 24)).astype(float) + exact.softplus(b[4:24] + beta * field).sum(axis=1)
             for b, beta in zip(biases, betas.astype(float))
         ]
         np.testing.assert_allclose(found, log_f[1] - log_f[0], atol=1e-5 * scale)

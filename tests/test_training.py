@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis import exact, training
-from analysis.kernels import rbm
+from analysis.kernels import contrastive
 from analysis.kernels.layouts import CHAINS, PATTERNS, STRIP
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
@@ -287,10 +287,10 @@ def test_one_parameter_that_left_the_range_is_caught_wherever_it_stands(value, n
     """At rate 0 nothing else moves."""
     patterns = skewed_patterns(3, 6)
     for name, place in (("a", (0, 5)), ("b", (0, n_hidden - 1)), ("w", (5, n_hidden - 1)), ("w", (0, 0))):
-        built = rbm.build(naive.machine_of((6, n_hidden), density=1.1))
+        built = contrastive.build(naive.machine_of((6, n_hidden), density=1.1))
         getattr(built, name)[place] = value
         arguments = patterns, np.arange(3), 1, 1, np.ones(2, np.float32), np.float32(0), np.float32(0), key(0), 7
-        found = rbm.contrastive_divergence(built, (6, n_hidden), *arguments)
+        found = contrastive.epoch(built, (6, n_hidden), *arguments)
         assert found == (-1 if abs(value) < 1000 else 7), name
 
 

@@ -1,25 +1,51 @@
-"""Binary states: every transition of the simulation, as numba functions of arrays and scalars.
+"""Binary states: the input of a layer's units from their active neighbours, and a draw of the layer given it.
 
-    input        z_u = b_u + factor * (sum_k w_uk x_k over neighbours below + the same above)
-    unit         x_u = 1 with probability sigmoid(z_u), that is where r (1 + exp(-z_u)) < 1
+    input           z_u = b_u + factor * (sum_k w_uk x_k over neighbours below + the same above)
+    unit            x_u = 1 with probability sigmoid(z_u), that is where r (1 + exp(-z_u)) < 1
+    few synapses    total[c]    = sum_k weight[k] [chain c of word neighbour[k] is on]
+    many synapses   total[c, u] = sum_k weight[row[c, k], u]     over the active units of chain c
 
-`factor` is 1 except in greedy pretraining. A machine arrives as a `graph.Graph`, states as words (n_tiles, n_units),
-one chain a bit, probabilities as tiles (n_tiles, n_units, PATTERNS), one pattern a lane (see `layouts`). A draw depends
-on its position alone and every sum has a fixed order, so that neither threads nor instruction sets change a bit;
-threads share nothing but whole tiles or units: the first two arguments of a kernel name those it works on. Sources:
-block Gibbs: Salakhutdinov & Hinton (2009) AISTATS; contrastive divergence: Hinton (2002),
-doi:10.1162/089976602760128018.
+`factor` is 1 except in greedy pretraining. A machine arrives as a `graph.Graph`, states as words (see `layouts`). Every
+sum over k starts at 0 and ascends, lane by lane: adding a row is adding weight x 1, leaving it out is adding weight x
+0, so that both forms give the same bits, on vectors of any width. A draw depends on its position alone; threads share
+nothing but whole tiles: the first two arguments of a kernel name those it works on. Source of block Gibbs:
+Salakhutdinov & Hinton (2009) AISTATS; of contrastive divergence: Hinton (2002), doi:10.1162/089976602760128018.
 """
 
-import numpy as np
+from typing import NamedTuple
 
-from analysis.kernels.draws import draw_word, exp, random_chains
-from analysis.kernels.jit import kernel
-from analysis.kernels.layouts import AT_ONCE, CHAINS, PANEL, PATTERNS, zeros
-from analysis.kernels.sums import add_inputs, list_neighbours, word_sum, workspace
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from analysis.kernels.draws import draw_word, random_chains
+from analysis.kernels.jit import formula, kernel
+from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, at, load, steps, store, transposed
+from analysis.kernels.vectors import select, splat, view
 
 _f32, _i64, _u64 = np.float32, np.int64, np.uint64  # a bare number for an argument compiles the callee once more
-TILES_A_WORD = CHAINS // PATTERNS
+_PAIRS, TILES_A_WORD = PANEL // 2, CHAINS // PATTERNS
+
+
+class Workspace(NamedTuple):
+    """What a thread needs to draw PANEL units in AT_ONCE tiles; tile t has rows PANEL t ... of the inputs."""
+
+    below: np.ndarray  # (AT_ONCE PANEL, CHAINS) float32: input from the layer below
+    above: np.ndarray  # the same from above
+    by_chain: np.ndarray  # (CHAINS, PANEL)
+    bits: np.ndarray  # (PANEL + 8, CHAINS) uint32: random bits
+    rows_below: np.ndarray  # (AT_ONCE CHAINS, n + 1) uint16: where the panel rows of active units begin
+    rows_above: np.ndarray
+
+
+@kernel
+def workspace(graph):
+    """A Workspace for the widest layer."""
+    room, n_rows = (AT_ONCE * PANEL, CHAINS), (AT_ONCE * CHAINS, np.diff(graph.layer).max() + 1)
+    below, above = np.zeros(room, np.float32), np.zeros(room, np.float32)
+    by_chain, bits = np.zeros((CHAINS, PANEL), np.float32), np.zeros((PANEL + 8, CHAINS), np.uint32)
+    return Workspace(below, above, by_chain, bits, np.empty(n_rows, np.uint16), np.empty(n_rows, np.uint16))
 
 
 @kernel
@@ -50,7 +76,7 @@ def sample_layer(begin, end, words, p, graph, layer, factor, key, step, n_chains
 @kernel
 def start(begin, end, words, bias, key, n_chains):
     """Independent units: 1 with probability sigmoid(b_u)."""
-    bits, inputs = zeros((4, CHAINS), np.uint32), zeros((2, CHAINS), np.float32)
+    bits, inputs = np.zeros((4, CHAINS), np.uint32), np.zeros((2, CHAINS), np.float32)
     for t in range(begin, end):
         on = ~_u64(0) >> _u64(CHAINS - min(CHAINS, n_chains - t * CHAINS))
         for u in range(bias.size):
@@ -58,78 +84,6 @@ def start(begin, end, words, bias, key, n_chains):
                 random_chains(bits, u, u + 1, key, _i64(0), t * CHAINS)
             inputs[0] = _f32(0.0)
             words[t, u] = draw_word(inputs, inputs[1:], 0, bits, u % 4, _f32(1.0), bias[u]) & on
-
-
-@kernel
-def sweep(begin, end, words, graph, key, step, n_chains, space):
-    """One sweep of at most AT_ONCE tiles."""
-    no_p = np.empty((0, 0, 0), np.float32)
-    for parity in (1, 0):
-        for layer in range(parity, graph.layer.size - 1, 2):
-            sample_layer(begin, end, words, no_p, graph, layer, _f32(1.0), key, step, n_chains, space)
-
-
-@kernel
-def dream(words, graph, key, first_step, n_steps, memory, rate, joint):
-    """n_steps sweeps of one network in place, and the averages r <- r + (x - r) / min(t, memory) after sweep t.
-
-    words (1, n_units): the network is bit 0. rate (n_units,) float32, x = x_u; joint (2 S,) float32, in the rows of the
-    graph, x = x_u x_k for the neighbours k above u alone. Sweeps are counted from 1, first_step of them are done.
-    """
-    space, start, middle, neighbour = workspace(graph), graph.start, graph.above, graph.neighbour
-    for step in range(first_step, first_step + n_steps):
-        sweep(_i64(0), _i64(1), words, graph, key, step, _i64(1), space)
-        share = _f32(1.0) / _f32(min(step + 1, memory))
-        for u in range(rate.size):
-            on = words[0, u] != 0
-            rate[u] += (_f32(on) - rate[u]) * share
-            if on:
-                for k in range(middle[u], start[u + 1]):
-                    joint[k] += (_f32(words[0, neighbour[k]]) - joint[k]) * share
-            else:
-                for k in range(middle[u], start[u + 1]):
-                    joint[k] -= joint[k] * share
-
-
-@kernel
-def anneal(begin, end, log_w, words, graph, biases, betas, n_chains):
-    """log_w[c] += log f_1(x) - log f_0(x), the step of annealed importance sampling at the even layers x.
-
-    f_k(x) = exp(sum_u b_ku x_u) prod_j (1 + exp(b_kj + beta_k sum_u w_uj x_u)), u in even and j in odd layers; b_k =
-    biases[k]. As log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), no z is too large, and a block takes one logarithm.
-    log_w (n_chains,) float64; biases (2, n_units) and betas (2,) float32.
-    """
-    space, layers = workspace(graph), graph.layer
-    even = np.empty(layers[-1], np.int32)
-    n_even = 0
-    for layer in range(0, layers.size - 1, 2):
-        for u in range(layers[layer], layers[layer + 1]):
-            even[n_even] = u
-            n_even += 1
-    change, of_biases = np.empty(n_even, np.float32), np.empty((1, CHAINS), np.float32)
-    for k in range(n_even):
-        change[k] = biases[1, even[k]] - biases[0, even[k]]
-    total, product = np.empty(CHAINS), np.empty(CHAINS)
-    for t in range(begin, end):
-        word_sum(of_biases, 0, words, t, 0, n_even, even, change)
-        for c in range(CHAINS):
-            total[c] = of_biases[0, c]
-        for layer in range(1, layers.size - 1, 2):
-            list_neighbours(t, t + 1, words, graph, layer, space)
-            for first in range(layers[layer], layers[layer + 1], PANEL):
-                last = min(first + PANEL, layers[layer + 1])
-                add_inputs(t, t + 1, words, graph, layer, first, last, space)
-                product[:] = 1.0
-                for u in range(first, last):
-                    for c in range(CHAINS):
-                        z = space.below[u - first, c] + space.above[u - first, c]
-                        z, following = biases[0, u] + betas[0] * z, biases[1, u] + betas[1] * z
-                        total[c] += np.float64(max(following, _f32(0.0))) - np.float64(max(z, _f32(0.0)))
-                        product[c] *= (1.0 + np.float64(exp(-abs(following)))) / (1.0 + np.float64(exp(-abs(z))))
-                for c in range(CHAINS):
-                    total[c] += np.log(product[c])
-        for c in range(min(CHAINS, n_chains - t * CHAINS)):
-            log_w[t * CHAINS + c] += total[c]
 
 
 @kernel
@@ -160,3 +114,120 @@ def contrastive_divergence(begin, end, words, positive, negative, graph, factors
             word = words[k // TILES_A_WORD, u] >> _u64(k % TILES_A_WORD * PATTERNS)
             for c in range(PATTERNS):
                 negative[k, u, c] = _f32((word >> _u64(c)) & _u64(1))
+
+
+@kernel
+def add_inputs(begin, end, words, graph, layer, first, last, space):
+    """space.below, space.above [PANEL t + u - first, c] = input of unit u, first ... last - 1, in tile begin + t."""
+    below, above, by_chain, _, rows_below, rows_above = space
+    _, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
+    first_unit, last_unit, stop = layers[layer], layers[layer + 1], start[1:]
+    if panels_below[layer] >= 0:
+        place = panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
+        sum_active(below, by_chain, panel, place, rows_below, end - begin)
+    else:
+        sum_synapses(below, words, begin, end, first, last, start, middle, neighbour, weight)
+    if panels_above[layer] >= 0:
+        place = panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
+        sum_active(above, by_chain, panel, place, rows_above, end - begin)
+    else:
+        sum_synapses(above, words, begin, end, first, last, middle, stop, neighbour, weight)
+
+
+# ---- few synapses --------------------------------------------------------------------------------------------------
+
+
+@formula
+def word_sum(total, rows, words, tiles, first, last, neighbour, weight):
+    """total[row, c] = sum_k weight[k] [bit c of words[tile, neighbour[k]]], k = first ... last - 1; a row a tile.
+
+    total (n, CHAINS) and weight float32, words (n_tiles, n_units) uint64, neighbour int32, C-contiguous; rows and tiles
+    are the places where they begin.
+    """
+    x = splat(_f32(0.0), CHAINS, tiles)
+    for k in range(first, last):
+        on = view(load(words, tiles, at(neighbour, 0, k), 1), np.bool_)
+        x = select(on, x + at(weight, 0, k), x)
+    store(total, rows, 0, x)
+
+
+@kernel
+def sum_synapses(sums, words, begin, end, first, last, start, stop, neighbour, weight):
+    """sums[PANEL t + u - first, c] = sum_k w_uk x_k over synapses k = start[u] ... stop[u] - 1, in tile begin + t."""
+    n_units = words.shape[1]
+    for u in range(first, last):
+        if end - begin == AT_ONCE:
+            rows, tiles = steps((u - first) * CHAINS, PANEL * CHAINS, AT_ONCE), steps(begin * n_units, n_units, AT_ONCE)
+            word_sum(sums, rows, words, tiles, start[u], stop[u], neighbour, weight)
+        else:
+            for t in range(end - begin):
+                row, tile = (PANEL * t + u - first) * CHAINS, (begin + t) * n_units
+                word_sum(sums, row, words, tile, start[u], stop[u], neighbour, weight)
+
+
+# ---- many synapses -------------------------------------------------------------------------------------------------
+
+
+@kernel
+def list_neighbours(begin, end, words, graph, layer, space):
+    """The active units of the layers next to this one, where their weights stand in panels (see list_active)."""
+    layers, first, last = graph.layer, graph.layer[layer], graph.layer[layer + 1]
+    if graph.panels_below[layer] >= 0:
+        list_active(space.rows_below, words, begin, end, layers[layer - 1], first)
+    if graph.panels_above[layer] >= 0:
+        list_active(space.rows_above, words, begin, end, last, layers[layer + 2])
+
+
+@kernel
+def list_active(rows, words, begin, end, first, last):
+    """rows[CHAINS t + c, k] = where the panel rows of the units begin that are on in chain c of tile begin + t.
+
+    Ascending from k = 1 on, filled up with the empty row to the longest list of a GROUP of chains, whose length is at 0.
+    """
+    length = np.zeros((end - begin) * CHAINS, np.int64)
+    for t in range(end - begin):
+        for u in range(first, last):
+            word = words[begin + t, u]
+            while word:
+                c = CHAINS * t + lowest_bit(word)
+                length[c] += 1
+                rows[c, length[c]] = _PAIRS * (u - first)
+                word &= word - _u64(1)
+    for group in range(0, length.size, GROUP):
+        longest = length[group : group + GROUP].max()
+        for c in range(group, group + GROUP):
+            rows[c, 0] = longest
+            rows[c, length[c] + 1 : longest + 1] = _PAIRS * (last - first)
+
+
+@kernel
+def sum_active(sums, by_chain, panel, place, rows, n_tiles):
+    """sums[PANEL t + u, c] = sum_k w_uk x_k for PANEL units from the panel at `place`, adding rows of active units."""
+    pairs = panel.view(np.int64)
+    for t in range(n_tiles):
+        for c in range(0, CHAINS, GROUP):
+            row_sum(by_chain, c, pairs, place, rows, CHAINS * t + c, _i64(rows[CHAINS * t + c, 0]))
+        for c in range(0, CHAINS, PANEL):
+            by_unit = transposed(load(by_chain, steps(0, PANEL, PANEL), c * PANEL, PANEL))
+            store(sums, steps(PANEL * t * CHAINS, CHAINS, PANEL), c, by_unit)
+
+
+@formula
+def row_sum(total, first_chain, pairs, offset, rows, first_list, n_rows):
+    """total[first_chain + g, u] = sum_k panel[offset + 2 rows[first_list + g, 1 + k] + u], k < n_rows, g < GROUP.
+
+    total (CHAINS, PANEL) float32; pairs (n,) int64: the panel, two float32 in one, offset even; rows (n_lists, n)
+    uint16: where the active units' rows begin, in pairs (x86 scales an index by 8 bytes at most).
+    """
+    lists = steps(first_list * rows.shape[1], rows.shape[1], GROUP)
+    x = splat(_f32(0.0), PANEL, lists)
+    for k in range(1, n_rows + 1):
+        x = x + view(load(pairs, load(rows, lists, k, 1), offset // 2, _PAIRS), _f32)
+    store(total, steps(first_chain * PANEL, PANEL, GROUP), 0, x)
+
+
+@intrinsic
+def lowest_bit(typing, x):
+    """Position of the lowest bit that is on in a uint64; 64 for none."""
+    nothing_else = ir.Constant(ir.IntType(1), 0)
+    return types.int64(types.uint64), lambda context, builder, sig, args: builder.cttz(args[0], nothing_else)

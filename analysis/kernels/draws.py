@@ -8,11 +8,13 @@ SC'11, doi:10.1145/2063384.2063405.
 """
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import halves_of_product, in_turn, load, store
-from analysis.kernels.layouts import BLOCK, CHAINS, PANEL
-from analysis.kernels.vectors import convert, fma, select, view
+from analysis.kernels.layouts import BLOCK, CHAINS, PANEL, load, store
+from analysis.kernels.vectors import Vector, convert, each, fma, packed, select, shuffled, unpacked, view
 
 _f32, _i32, _u64 = np.float32, np.int32, np.uint64
 _FACTORS, _WEYL = (_u64(0xD2511F53), _u64(0xCD9E8D57)), (_u64(0x9E3779B9), _u64(0xBB67AE85))
@@ -142,3 +144,32 @@ def odds_lanes(total, row, j, bias, factor):
     """total[row, j + c] <- exp(-(bias[0, j + c] + factor total[row, j + c])), c < PANEL; float32, two dimensions."""
     z = fma(factor, load(total, row * total.shape[1], j, PANEL) + 0.0, load(bias, 0, j, PANEL))
     store(total, row * total.shape[1], j, exp(-z))
+
+
+@intrinsic
+def halves_of_product(typing, x, factor):
+    """(low words, high words) of x times the factor, of uint32: even lanes and odd ones are multiplied apart."""
+
+    def codegen(context, builder, sig, args):
+        (whole,), n = unpacked(context, builder, args[0], x, x), x.n
+        (factors,) = unpacked(context, builder, args[1], factor, Vector(types.uint64, n // 2))
+        pairs, even_lanes = builder.bitcast(whole, factors.type), [k if k % 2 == 0 else n + k - 1 for k in range(n)]
+        low_half, half = (ir.Constant(pairs.type, [value] * (n // 2)) for value in (0xFFFFFFFF, 32))
+        even, odd = builder.and_(pairs, low_half), builder.lshr(pairs, half)
+        even, odd = (builder.bitcast(builder.mul(lanes, factors), whole.type) for lanes in (even, odd))
+        words = [shuffled(builder, even, odd, [k + high for k in even_lanes]) for high in (0, 1)]
+        return context.make_tuple(builder, sig.return_type, [packed(builder, [word], x) for word in words])
+
+    return types.UniTuple(x, 2)(x, factor), codegen
+
+
+@intrinsic
+def in_turn(typing, a, b, c, d):
+    """a_0, b_0, c_0, d_0, a_1, ... as one vector."""
+
+    def operation(builder, *parts):
+        n = a.n
+        pairs = [shuffled(builder, *pair, range(2 * n)) for pair in (parts[:2], parts[2:])]
+        return shuffled(builder, *pairs, [j * n + k for k in range(n) for j in range(4)])
+
+    return Vector(a.number, 4 * a.n)(a, b, c, d), each(operation)

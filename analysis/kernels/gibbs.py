@@ -8,20 +8,21 @@ float32 has its exponent, so that exp(-z) is that float32, but for a polynomial 
 
 A unit is on where r (1 + exp(-z)) < 1. With the sum of whole numbers in place of z the left side is off by a factor of
 exp(e) at most: where it keeps clear of 1 by that margin, the draw is the exact one; where it does not, the word is
-drawn again from the exact sum. So the bits are those of `kernels.sweep`, whatever the weights. Twice as many whole
-numbers as float32 fit a vector, and few words are drawn again.
+drawn again from the exact sum. So the bits are those of `binary.sample_layer`, whatever the weights. Twice as many
+whole numbers as float32 fit a vector, and few words are drawn again.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
-from analysis.kernels.binary import sample_layer
+from analysis.kernels.binary import sample_layer, word_sum, workspace
 from analysis.kernels.draws import draw_whole, draw_word, random_chains
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import at, load, one_at_a_time, steps, store
-from analysis.kernels.layouts import AT_ONCE, CHAINS, PANEL, TWO, zeros
-from analysis.kernels.sums import word_sum, workspace
+from analysis.kernels.layouts import AT_ONCE, CHAINS, PANEL, TWO, at, load, steps, store
 from analysis.kernels.vectors import select, splat, view
 
 _f32, _i16, _i32, _u32, _u64 = np.float32, np.int16, np.int32, np.uint32, np.uint64
@@ -51,7 +52,7 @@ def sweeps(begin, end, words, graph, key, first_step, n_steps, n_chains):
     words (n_tiles, n_units) uint64; key (3,) uint64: seed (two words), stream. Bits beyond n_chains stay 0.
     """
     space, no_p, n_layers = workspace(graph), np.empty((0, 0, 0), np.float32), graph.layer.size - 1
-    sums, few = zeros((TWO * PANEL, CHAINS), np.int16), np.zeros(n_layers, np.bool_)
+    sums, few = np.zeros((TWO * PANEL, CHAINS), np.int16), np.zeros(n_layers, np.bool_)
     if (end - begin) * n_steps >= WORTHWHILE:
         for layer in range(n_layers):
             few[layer] = graph.panels_below[layer] < 0 and graph.panels_above[layer] < 0
@@ -77,11 +78,8 @@ def round_weights(graph, layers):
     """
     bias, start, weight = graph.bias, graph.start, graph.weight
     twice = np.empty(weight.size if layers.any() else 0, np.uint32)
-    grains, biases, margins = (
-        np.empty(bias.size, np.int32),
-        np.empty(bias.size, np.int32),
-        np.empty(bias.size, np.float32),
-    )
+    grains, biases = np.empty(bias.size, np.int32), np.empty(bias.size, np.int32)
+    margins = np.empty(bias.size, np.float32)
     for layer in range(layers.size):
         if layers[layer]:
             first, last, twice_drawn = graph.layer[layer], graph.layer[layer + 1], 0.0
@@ -125,37 +123,45 @@ def in_units(weight):
     return _i32(min(max(weight, -_LARGEST_INPUT), _LARGEST_INPUT) * _UNITS)
 
 
-def _whole_sum(n_tiles):
-    @formula
-    def whole_sum(total, row, words, tile, first, last, neighbour, twice):
-        """sums.word_sum in whole numbers of 16 bits: total int16, twice (n,) uint32 each of them two times."""
-        tiles, x = steps(tile * words.shape[1], words.shape[1], n_tiles), splat(_i16(0), CHAINS, n_tiles)
-        for k in range(first, last):
-            one_at_a_time()  # else LLVM selects and adds in two instructions, where one does both
-            on, number = view(load(words, tiles, at(neighbour, 0, k), 1), np.bool_), splat(at(twice, 0, k), _HALF, 1)
-            x = select(on, x + view(number, _i16), x)
-        store(total, steps(row * CHAINS, PANEL * CHAINS, n_tiles), 0, x)
-
-    return whole_sum
+@formula
+def whole_sum(total, rows, words, tiles, first, last, neighbour, twice):
+    """binary.word_sum in whole numbers of 16 bits: total int16, twice (n,) uint32 each of them two times."""
+    x = splat(_i16(0), CHAINS, tiles)
+    for k in range(first, last):
+        one_at_a_time()  # else LLVM selects and adds in two instructions, where one does both
+        on, number = view(load(words, tiles, at(neighbour, 0, k), 1), np.bool_), splat(at(twice, 0, k), _HALF, 0)
+        x = select(on, x + view(number, _i16), x)
+    store(total, rows, 0, x)
 
 
-whole_sum, whole_sums = _whole_sum(1), _whole_sum(TWO)
+@intrinsic
+def one_at_a_time(typing):
+    """Keeps LLVM from writing out several rounds of the loop around."""
+
+    def codegen(context, builder, sig, args):
+        nothing = builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", (), True)
+        nothing.attributes.add("convergent")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 @kernel
 def sample_few(tiles, words, graph, rounded, layer, key, step, n_chains, space, sums):
     """Draw a layer given its neighbours by whole numbers, in at most TWO tiles (begin, end), as sample_layer does."""
-    begin, end = tiles
+    (begin, end), n_units = tiles, words.shape[1]
     bias, start, middle, neighbour, weight = graph.bias, graph.start, graph.above, graph.neighbour, graph.weight
     below, above, bits, (twice, grain, rough_bias, margin) = space.below, space.above, space.bits, rounded
     first_unit, last_unit = graph.layer[layer], graph.layer[layer + 1]
     for first in range(first_unit, last_unit, PANEL):
         last = min(first + PANEL, last_unit)
         for u in range(first, last):
+            row, tile = (u - first) * CHAINS, begin * n_units
             if end - begin == TWO:
-                whole_sums(sums, u - first, words, begin, start[u], start[u + 1], neighbour, twice)
+                rows, both = steps(row, PANEL * CHAINS, TWO), steps(tile, n_units, TWO)
+                whole_sum(sums, rows, words, both, start[u], start[u + 1], neighbour, twice)
             else:
-                whole_sum(sums, u - first, words, begin, start[u], start[u + 1], neighbour, twice)
+                whole_sum(sums, row, words, tile, start[u], start[u + 1], neighbour, twice)
         for t in range(begin, end):
             there = ~_u64(0) >> _u64(CHAINS - min(CHAINS, n_chains - t * CHAINS))
             random_chains(bits, first, last, key, step, t * CHAINS)
@@ -163,7 +169,7 @@ def sample_few(tiles, words, graph, rounded, layer, key, step, n_chains, space, 
                 row, bits_row = PANEL * (t - begin) + u - first, u - first // 4 * 4
                 surely, perhaps = draw_whole(sums, row, bits, bits_row, grain[u], rough_bias[u], margin[u])
                 if (surely ^ perhaps) & there:
-                    word_sum(below, 0, words, t, start[u], middle[u], neighbour, weight)
-                    word_sum(above, 0, words, t, middle[u], start[u + 1], neighbour, weight)
+                    word_sum(below, 0, words, t * n_units, start[u], middle[u], neighbour, weight)
+                    word_sum(above, 0, words, t * n_units, middle[u], start[u + 1], neighbour, weight)
                     surely = draw_word(below, above, 0, bits, bits_row, _f32(1.0), bias[u])
                 words[t, u] = surely & there

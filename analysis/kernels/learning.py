@@ -12,9 +12,8 @@ Hinton (2009) AISTATS.
 import numpy as np
 
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import at, largest, load, steps, store, sums
-from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, SPAN, zeros
-from analysis.kernels.vectors import convert, fma, popcount, select, splat, view
+from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, SPAN, at, load, steps, store
+from analysis.kernels.vectors import convert, fma, largest, popcount, select, splat, sums, view
 
 _f32, _i32, _u64 = np.float32, np.int32, np.uint64
 DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats
@@ -84,8 +83,8 @@ def lane_dots(total, place, tiles, i, others):
     Tiles in ascending t lane by lane, then a binary tree over lanes. total (n,) and tiles (n_tiles, n_units, PATTERNS),
     float32; others (GROUP,) int64: units.
     """
-    size, x = tiles.shape[1] * PATTERNS, splat(_f32(0.0), PATTERNS, GROUP)
-    units = load(others, steps(0, 1, GROUP), 0, 1) * PATTERNS
+    size, units = tiles.shape[1] * PATTERNS, load(others, steps(0, 1, GROUP), 0, 1) * PATTERNS
+    x = splat(_f32(0.0), PATTERNS, units)
     for t in range(tiles.shape[0]):
         x = fma(load(tiles, i * PATTERNS, t * size, PATTERNS), load(tiles, units, t * size, PATTERNS), x)
     store(total, place, 0, sums(x))
@@ -97,8 +96,8 @@ def both_on(total, place, words, i, others):
 
     total (n,) float32, words (n_tiles, n_units) uint64; others as in lane_dots.
     """
-    n_units, x = words.shape[1], splat(_u64(0), 1, GROUP)
-    units = load(others, steps(0, 1, GROUP), 0, 1)
+    n_units, units = words.shape[1], load(others, steps(0, 1, GROUP), 0, 1)
+    x = splat(_u64(0), 1, units)
     for t in range(words.shape[0]):
         x = x + popcount(load(words, i, t * n_units, 1) & load(words, units, t * n_units, 1))
     store(total, steps(place, 1, GROUP), 0, convert(x, _f32))
@@ -116,7 +115,7 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
     n_below, n = first - first_below, last - first
     by_pattern, by_pattern_model = states_by_pattern(positive, first, last), states_by_pattern(negative, first, last)
     by_tile = words_by_tile(words, first, last)
-    data, model = zeros((SPAN,), np.float32), zeros((SPAN,), np.float32)
+    data, model = np.zeros(SPAN, np.float32), np.zeros(SPAN, np.float32)
     scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
     n_diverged = 0
     for span in range(len(by_pattern)):
@@ -146,8 +145,8 @@ def span_dots(total, tiles, i, others, span, n):
 
     total (SPAN,), tiles (n_tiles, n_units, PATTERNS), others (n_spans, n_patterns, SPAN) float32, C-contiguous.
     """
-    size, x = tiles.shape[1] * PATTERNS, splat(_f32(0.0), PANEL, GROUP)
-    columns, n_rows = steps(0, PANEL, GROUP), others.shape[1]
+    size, n_rows, columns = tiles.shape[1] * PATTERNS, others.shape[1], steps(0, PANEL, GROUP)
+    x = splat(_f32(0.0), PANEL, columns)
     for k in range(n):
         own = at(tiles, i * PATTERNS, k // PATTERNS * size + k % PATTERNS)
         x = fma(own, load(others, columns, (span * n_rows + k) * SPAN, PANEL), x)
@@ -160,8 +159,8 @@ def span_counts(total, words, i, others, span):
 
     total (SPAN,) float32, words (n_tiles, n_units), others (n_spans, n_tiles, SPAN) uint64, C-contiguous.
     """
-    n_tiles, n_units = words.shape
-    x, columns = splat(_u64(0), PANEL, GROUP), steps(0, PANEL, GROUP)
+    (n_tiles, n_units), columns = words.shape, steps(0, PANEL, GROUP)
+    x = splat(_u64(0), PANEL, columns)
     for t in range(n_tiles):
         x = x + popcount(load(others, columns, (span * n_tiles + t) * SPAN, PANEL) & at(words, i, t * n_units))
     store(total, steps(0, PANEL, GROUP), 0, convert(convert(x, _i32), _f32))
@@ -187,7 +186,7 @@ def learn_row(panel, velocity, present, place, data, model, j, scale, scale_mode
 def states_by_pattern(tiles, first, last):
     """x[s, k, c] = state of unit first + SPAN s + c in pattern k, 0 from unit `last` on: (n_spans, n, SPAN) float32."""
     n = len(tiles) * PATTERNS
-    out = zeros((-(-(last - first) // SPAN), n, SPAN), np.float32)
+    out = np.zeros((-(-(last - first) // SPAN), n, SPAN), np.float32)
     for t in range(len(tiles)):
         for u in range(last - first):
             for c in range(PATTERNS):
@@ -198,7 +197,7 @@ def states_by_pattern(tiles, first, last):
 @kernel
 def words_by_tile(words, first, last):
     """x[s, t, c] = word of unit first + SPAN s + c in tile t, 0 from unit `last` on: (n_spans, n, SPAN) uint64."""
-    out = zeros((-(-(last - first) // SPAN), len(words), SPAN), np.uint64)
+    out = np.zeros((-(-(last - first) // SPAN), len(words), SPAN), np.uint64)
     for t in range(len(words)):
         for u in range(last - first):
             out[u // SPAN, t, u % SPAN] = words[t, first + u]

@@ -8,12 +8,36 @@ import numpy as np
 
 from analysis.kernels.draws import exp
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import at, largest, load, steps, store
-from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, TWO, zeros
-from analysis.kernels.vectors import fma, select, splat, view
+from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, TWO, at, load, steps, store
+from analysis.kernels.vectors import fma, largest, select, splat, view
 
 _f32, _i32 = np.float32, np.int32
-_ASCENDING = np.arange(PATTERNS, dtype=np.uint32)
+_ASCENDING = np.arange(PATTERNS, dtype=np.int32)
+
+
+@kernel
+def mean_field(begin, end, states, graph, n_iterations, tolerance, n):
+    """Naive mean field of the hidden layers of n patterns in place: m_u = sigmoid(z_u), visible units clamped.
+
+    Starts from one pass upwards with doubled input below the last layer (the missing input from above); ends after
+    n_iterations, and for a tile when none of its units moved by `tolerance` or more. Lanes beyond n stay 0.
+    """
+    last_layer = graph.layer.size - 2
+    change = np.zeros(len(states), np.float32)
+    below, above = np.zeros((TWO * PANEL, PATTERNS), np.float32), np.zeros((TWO * PANEL, PATTERNS), np.float32)
+    for layer in range(1, last_layer + 1):
+        relax_layer(begin, end, states, change, graph, layer, n, True, below, above)
+    change[:] = _f32(0.0)
+    n_active, iteration = end - begin, 0
+    while last_layer > 1 and n_active and iteration < n_iterations:
+        for layer in range(1, last_layer + 1):
+            relax_layer(begin, end, states, change, graph, layer, n, False, below, above)
+        n_active = 0
+        for t in range(begin, end):
+            done = change[t] < tolerance
+            change[t] = _f32(-1.0) if done else _f32(0.0)
+            n_active += not done
+        iteration += 1
 
 
 @kernel
@@ -62,85 +86,53 @@ def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below,
 @kernel
 def sum_synapses(total, states, tile, n_tiles, first, last, start, stop, neighbour, weight):
     """total[PANEL t + u - first, c] = sum_k w_uk m_k over synapses k = start[u] ... stop[u] - 1, in tile + t."""
+    size = states.shape[1] * PATTERNS
     for u in range(first, last):
+        row = (u - first) * PATTERNS
         if n_tiles == TWO:
-            lane_sums(total, u - first, states, tile, start[u], stop[u], neighbour, weight)
+            rows, tiles = steps(row, PANEL * PATTERNS, TWO), steps(tile * size, size, TWO)
+            lane_sum(total, rows, states, tiles, start[u], stop[u], neighbour, weight)
         elif n_tiles == 1:
-            lane_sum(total, u - first, states, tile, start[u], stop[u], neighbour, weight)
-
-
-@kernel
-def mean_field(begin, end, states, graph, n_iterations, tolerance, n):
-    """Naive mean field of the hidden layers of n patterns in place: m_u = sigmoid(z_u), visible units clamped.
-
-    Starts from one pass upwards with doubled input below the last layer (the missing input from above); ends after
-    n_iterations, and for a tile when none of its units moved by `tolerance` or more. Lanes beyond n stay 0.
-    """
-    last_layer = graph.layer.size - 2
-    change = np.zeros(len(states), np.float32)
-    below, above = zeros((TWO * PANEL, PATTERNS), np.float32), zeros((TWO * PANEL, PATTERNS), np.float32)
-    for layer in range(1, last_layer + 1):
-        relax_layer(begin, end, states, change, graph, layer, n, True, below, above)
-    change[:] = _f32(0.0)
-    n_active, iteration = end - begin, 0
-    while last_layer > 1 and n_active and iteration < n_iterations:
-        for layer in range(1, last_layer + 1):
-            relax_layer(begin, end, states, change, graph, layer, n, False, below, above)
-        n_active = 0
-        for t in range(begin, end):
-            done = change[t] < tolerance
-            change[t] = _f32(-1.0) if done else _f32(0.0)
-            n_active += not done
-        iteration += 1
-
-
-# ---- vectors -------------------------------------------------------------------------------------------------------
-
-
-def _lane_sum(n_tiles):
-    @formula
-    def lane_sum(total, row, tiles, tile, first, last, neighbour, weight):
-        """total[row + PANEL t, c] = sum_k weight[k] tiles[tile + t, neighbour[k], c] for k = first ... last - 1.
-
-        total (n, PATTERNS) and tiles (n_tiles, n_units, PATTERNS) float32, neighbour int32, weight float32; all
-        C-contiguous.
-        """
-        size = tiles.shape[1] * PATTERNS
-        states, x = steps(tile * size, size, n_tiles), splat(_f32(0.0), PATTERNS, n_tiles)
-        for k in range(first, last):
-            x = fma(at(weight, 0, k), load(tiles, states, at(neighbour, 0, k) * PATTERNS, PATTERNS), x)
-        store(total, steps(row * PATTERNS, PANEL * PATTERNS, n_tiles), 0, x)
-
-    return lane_sum
-
-
-lane_sum, lane_sums = _lane_sum(1), _lane_sum(TWO)
+            lane_sum(total, row, states, tile * size, start[u], stop[u], neighbour, weight)
 
 
 @formula
-def panel_sum(total, row, tiles, tile, first, last, panel, offset):
-    """total[row + u, c] = sum_k panel[offset + PANEL k + u] tiles[tile, first + k, c], u < GROUP, first + k < last.
+def lane_sum(total, rows, states, tiles, first, last, neighbour, weight):
+    """total[row, c] = sum_k weight[k] states[tile, neighbour[k], c] for k = first ... last - 1; a row a tile.
 
-    For units of one panel, from its rows. total (n, PATTERNS), tiles (n_tiles, n_units, PATTERNS), panel (n,) float32.
+    total (n, PATTERNS), states (n_tiles, n_units, PATTERNS), weight float32, neighbour int32; all C-contiguous. rows
+    and tiles are the places where they begin.
     """
-    states, weights = (tile * tiles.shape[1] + first) * PATTERNS, steps(0, 1, GROUP)
-    x = splat(_f32(0.0), PATTERNS, GROUP)
+    x = splat(_f32(0.0), PATTERNS, tiles)
+    for k in range(first, last):
+        x = fma(at(weight, 0, k), load(states, tiles, at(neighbour, 0, k) * PATTERNS, PATTERNS), x)
+    store(total, rows, 0, x)
+
+
+@formula
+def panel_sum(total, row, states, tile, first, last, panel, offset):
+    """total[row + u, c] = sum_k panel[offset + PANEL k + u] states[tile, first + k, c], u < GROUP, first + k < last.
+
+    For units of one panel, from its rows. total (n, PATTERNS), states (n_tiles, n_units, PATTERNS), panel (n,) float32.
+    """
+    place, weights = (tile * states.shape[1] + first) * PATTERNS, steps(0, 1, GROUP)
+    x = splat(_f32(0.0), PATTERNS, weights)
     for k in range(last - first):
-        x = fma(load(panel, weights, offset + PANEL * k, 1), load(tiles, states, PATTERNS * k, PATTERNS), x)
+        x = fma(load(panel, weights, offset + PANEL * k, 1), load(states, place, PATTERNS * k, PATTERNS), x)
     store(total, steps(row * PATTERNS, PATTERNS, GROUP), 0, x)
 
 
 @formula
-def panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size):
-    """total[row + u, c] = sum_k panel[offset + size (k // PANEL) + k % PANEL + PANEL u] tiles[tile, first + k, c].
+def panel_sum_across(total, row, states, tile, first, last, panel, offset, size):
+    """total[row + u, c] = sum_k panel[offset + size (k // PANEL) + k % PANEL + PANEL u] states[tile, first + k, c].
 
     For units that are rows, from the same row of all panels; `size` is that of a panel. Else as `panel_sum`.
     """
-    states, weights = (tile * tiles.shape[1] + first) * PATTERNS, steps(0, PANEL, GROUP)
-    x = splat(_f32(0.0), PATTERNS, GROUP)
+    place, weights = (tile * states.shape[1] + first) * PATTERNS, steps(0, PANEL, GROUP)
+    x = splat(_f32(0.0), PATTERNS, weights)
     for k in range(last - first):
         w = load(panel, weights, offset + size * (k // PANEL) + k % PANEL, 1)
-        x = fma(w, load(tiles, states, PATTERNS * k, PATTERNS), x)
+        x = fma(w, load(states, place, PATTERNS * k, PATTERNS), x)
     store(total, steps(row * PATTERNS, PATTERNS, GROUP), 0, x)
 
 
@@ -148,17 +140,16 @@ def panel_sum_across(total, row, tiles, tile, first, last, panel, offset, size):
 def relax(tiles, tile, first, last, below, above, row, factor, bias, n):
     """tiles[tile, u, c] = sigmoid(bias[u] + factor (below + above)[row + u - first, c]) for c < n, else 0, u < last.
 
-    Returns the largest change, from 0 on. tiles (n_tiles, n_units, PATTERNS), below, above (n_rows, PATTERNS), bias
-    (n_units,) float32.
+    Returns the largest change. tiles (n_tiles, n_units, PATTERNS), below, above (n_rows, PATTERNS), bias (n_units,)
+    float32.
     """
-    states, sums, change = tile * tiles.shape[1] * PATTERNS, (row - first) * PATTERNS, splat(_f32(0.0), PATTERNS, 1)
+    states, rows, change = tile * tiles.shape[1] * PATTERNS, (row - first) * PATTERNS, splat(_i32(0), PATTERNS, 0)
     there = load(_ASCENDING, 0, 0, PATTERNS) < n
     for u in range(first, last):
-        total = load(below, sums, u * PATTERNS, PATTERNS) + load(above, sums, u * PATTERNS, PATTERNS)
+        total = load(below, rows, u * PATTERNS, PATTERNS) + load(above, rows, u * PATTERNS, PATTERNS)
         odds = exp(-fma(factor, total, at(bias, 0, u)))
         value = select(there, _f32(1.0) / (odds + _f32(1.0)), _f32(0.0))
-        moved = value - load(tiles, states, u * PATTERNS, PATTERNS)
-        moved = view(view(moved, _i32) & 0x7FFFFFFF, _f32)
-        change = select(moved > change, moved, change)
+        moved = view(value - load(tiles, states, u * PATTERNS, PATTERNS), _i32) & 0x7FFFFFFF
+        change = select(moved > change, moved, change)  # sizes of float32 are in the order of their bits
         store(tiles, states, u * PATTERNS, value)
-    return largest(change)
+    return view(largest(change), _f32)

@@ -1,20 +1,14 @@
 """A vector as a type of numba's, so that kernels are loops in Python that read like their formulas.
 
-    + - * / & | ^ ~ << >> < > != -         lane by lane; a number stands in every lane
-    fma, select, popcount, view, convert   lane by lane
+    + - * / & | ^ << >> < > !=              lane by lane; a number stands in every lane; >> fills up with 0
+    fma, select, popcount, view, convert    lane by lane
+    sums, largest                           across lanes, in a stated order
 
-Of `lanes`:
-
-    at, load, store, steps                 arrays, addressed from their first element on by place + offset
-    sums, largest, transposed, in_turn     across lanes, in a stated order
-
-A Vector is m vectors of n numbers, which go through the same operations; m places are one of m vectors of one number.
-Nothing checks that a place lies within its array. What stays in a loop belongs into the place, what moves into the
-offset. Sizes are constants. Every operation is rounded as written, on vectors of any width the same.
+A Vector is m vectors of n numbers, which go through the same operations; `layouts` has what brings them from arrays and
+back. Sizes are constants. Every operation is rounded as written, on vectors of any width the same.
 """
 
 import operator
-from functools import partial
 
 from llvmlite import ir
 from numba import types
@@ -22,7 +16,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-INT32 = ir.IntType(32)
+INT32, _REGISTER = ir.IntType(32), 16  # float32 in the widest vector register
 
 
 class Vector(types.Type):
@@ -110,7 +104,7 @@ def each(operation, shapes=None):
 # ---- lane by lane --------------------------------------------------------------------------------------------------
 
 
-def _operator(key, of_floats, of_integers, of_unsigned=None, compares=False):
+def _operator(key, of_floats, of_integers, compares=False):
     """Lets Python's operator act on vectors, by methods of LLVM's builder."""
 
     @infer_global(key)
@@ -121,17 +115,11 @@ def _operator(key, of_floats, of_integers, of_unsigned=None, compares=False):
                 return signature(_of(types.boolean, shape) if compares else shape, *args)
 
     def lower(context, builder, sig, args):
-        number = _shape(*sig.args).number
-        unsigned = of_unsigned if not isinstance(number, types.Float) and not number.signed else None
-        operation = of_floats if isinstance(number, types.Float) else unsigned or of_integers
-        return each(operation)(context, builder, sig, args)
+        of_these = of_floats if isinstance(_shape(*sig.args).number, types.Float) else of_integers
+        return each(of_these)(context, builder, sig, args)
 
     for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector), (Vector,)):
         lower_builtin(key, *kinds)(lower)
-
-
-def _compared(sign, method, builder, a, b):
-    return method(builder, sign, a, b)
 
 
 _B = ir.IRBuilder
@@ -140,26 +128,26 @@ _operator(operator.sub, _B.fsub, _B.sub)
 _operator(operator.mul, _B.fmul, _B.mul)
 _operator(operator.truediv, _B.fdiv, None)
 _operator(operator.neg, _B.fneg, _B.neg)
-_operator(operator.invert, None, _B.not_)
 _operator(operator.and_, None, _B.and_)
 _operator(operator.or_, None, _B.or_)
 _operator(operator.xor, None, _B.xor)
 _operator(operator.lshift, None, _B.shl)
-_operator(operator.rshift, None, _B.ashr, _B.lshr)
-for _key, _sign in {operator.lt: "<", operator.gt: ">", operator.ne: "!="}.items():
-    _methods = [partial(_compared, _sign, method) for method in (_B.fcmp_ordered, _B.icmp_signed, _B.icmp_unsigned)]
-    _operator(_key, _methods[0], _methods[1], _methods[2], compares=True)
+_operator(operator.rshift, None, _B.lshr)
+_operator(operator.lt, lambda b, *x: b.fcmp_ordered("<", *x), lambda b, *x: b.icmp_signed("<", *x), compares=True)
+_operator(operator.gt, lambda b, *x: b.fcmp_ordered(">", *x), lambda b, *x: b.icmp_signed(">", *x), compares=True)
+_operator(operator.ne, None, lambda b, *x: b.icmp_signed("!=", *x), compares=True)
 
 
-def _llvm(name):
-    """LLVM's function of this name, of numbers or vectors."""
+def _llvm(name, reduces=False):
+    """LLVM's function of this name, of numbers or vectors; one that reduces a vector to a number."""
 
     def operation(builder, *args):
-        kind = args[0].type
-        lanes, number = (f"v{kind.count}", kind.element) if isinstance(kind, ir.VectorType) else ("", kind)
-        suffix = f"{lanes}{'f' if number == ir.FloatType() else 'i'}{getattr(number, 'width', 32)}"
-        function = ir.FunctionType(kind, [kind] * len(args))
-        return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.{name}.{suffix}"), args)
+        kind, lanes, number = args[0].type, "", args[0].type
+        if isinstance(kind, ir.VectorType):
+            lanes, number = f"v{kind.count}", kind.element
+        signature = ir.FunctionType(number if reduces else kind, [kind] * len(args))
+        name_of = f"llvm.{name}.{lanes}{number.intrinsic_name}"
+        return builder.call(cgutils.get_or_insert_function(builder.module, signature, name_of), args)
 
     return operation
 
@@ -180,7 +168,7 @@ def popcount(typing, x):
 def select(typing, on, a, b):
     """a where it is on, else b."""
     shape = _of(getattr(a, "number", getattr(b, "number", a)), _shape(on, a, b))
-    return shape(on, a, b), each(ir.IRBuilder.select, [_of(types.boolean, shape), shape, shape])
+    return shape(on, a, b), each(_B.select, [_of(types.boolean, shape), shape, shape])
 
 
 @intrinsic
@@ -197,16 +185,64 @@ def view(typing, x, number):
 
 @intrinsic
 def convert(typing, x, number):
-    """Whole numbers as others or as float32, lane by lane."""
-    to, known = number.dtype, x.number
-    wider = ir.IRBuilder.sext if known.signed else ir.IRBuilder.zext
-    whole = ir.IRBuilder.trunc if _bits(to) < _bits(known) else wider
-    method = ir.IRBuilder.sitofp if isinstance(to, types.Float) else whole
+    """Whole numbers, signed, as others or as float32, lane by lane."""
+    to = number.dtype
+    whole = _B.trunc if _bits(to) < _bits(x.number) else _B.sext
+    method = _B.sitofp if isinstance(to, types.Float) else whole
     return _of(to, x)(x, number), each(lambda builder, part: method(builder, part, lanes_type(to, x.n)), [x])
 
 
 @intrinsic(prefer_literal=True)
-def splat(typing, x, n, m):
-    """The number n times, in m vectors."""
-    shape = Vector(types.unliteral(x), n.literal_value, m.literal_value)
-    return shape(shape.number, n, m), each(lambda builder, part: part, [shape])
+def splat(typing, x, n, places):
+    """The number n times, a vector a place (see `layouts`)."""
+    shape = Vector(types.unliteral(x), n.literal_value, getattr(places, "m", 1))
+    return shape(shape.number, n, types.unliteral(places)), each(lambda builder, part, *_: part, [shape])
+
+
+# ---- across lanes --------------------------------------------------------------------------------------------------
+
+
+def across(operation, x):
+    """Code for operation(builder, list of vectors) -> list of vectors, or of one number."""
+
+    def codegen(context, builder, sig, args):
+        return packed(builder, operation(builder, unpacked(context, builder, args[0], x, x)), sig.return_type)
+
+    return codegen
+
+
+@intrinsic
+def sums(typing, x):
+    """The sum of the lanes of each of m vectors, as one vector: halves are added until one number is left of each."""
+    add = _B.fadd if isinstance(x.number, types.Float) else _B.add
+
+    def add_halves(builder, a, b, lanes, width):
+        """Lanes of a and b in segments of 2 width: each one's first half + its second half."""
+        halves = [[lane for lane in lanes if lane // width % 2 == half] for half in (0, 1)]
+        return add(builder, *(shuffled(builder, a, b, half) for half in halves))
+
+    def operation(builder, parts):
+        width = x.n
+        while width > 1:
+            width //= 2
+            if width >= _REGISTER or len(parts) == 1:
+                parts = [add_halves(builder, part, part, range(part.type.count), width) for part in parts]
+            else:
+                lanes = range(2 * parts[0].type.count)
+                parts = [add_halves(builder, *pair, lanes, width) for pair in zip(parts[0::2], parts[1::2])]
+        return parts
+
+    return Vector(x.number, x.m)(x), across(operation, x)
+
+
+@intrinsic
+def largest(typing, x):
+    """The largest of all lanes of all vectors of whole numbers, signed."""
+
+    def operation(builder, parts):
+        found = parts[0]
+        for part in parts[1:]:
+            found = builder.select(builder.icmp_signed(">", found, part), found, part)
+        return [_llvm("vector.reduce.smax", reduces=True)(builder, found)]
+
+    return x.number(x), across(operation, x)

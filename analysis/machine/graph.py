@@ -13,8 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from analysis.kernels import layouts
-from analysis.kernels.layouts import PANEL, PATTERNS
-from analysis.kernels.words import pack, unpack
+from analysis.kernels.layouts import PANEL, PATTERNS, pack, unpack
 from analysis.machine.model import BoltzmannMachine
 
 # Share of two layers' synapses, and units of the smaller one, from which panels are faster: measured, both in turn.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.kernels import binary, gibbs
+from analysis.kernels import gibbs, statistics
 from analysis.kernels.threads import share
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine, entropy, softplus
@@ -48,13 +48,14 @@ def log_partition(
     built, log_w = graph.of(machine), np.zeros(n_chains)
     start = built.bias if base is None else _base_biases(machine, base)
     words, draws = start_words(built._replace(bias=start), n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
+    even = np.concatenate([np.arange(*ends, dtype=np.int32) for ends in zip(built.layer[::2], built.layer[1::2])])
     betas = np.linspace(0, 1, n_temperatures, dtype=np.float32)[:, None]
     for k in range(n_temperatures - 1):
         pair = betas[k : k + 2]
         biases = (1 - pair) * start + pair * built.bias
         tempered = built._replace(bias=biases[0], weight=pair[0] * built.weight, panel=pair[0] * built.panel)
         share(len(words), gibbs.sweeps, words, tempered, draws, k, 1, n_chains)
-        share(len(words), binary.anneal, log_w, words, built, biases, pair[:, 0], n_chains)
+        share(len(words), statistics.anneal, log_w, words, built, even, biases, pair[:, 0], n_chains)
     return _log_mean(softplus(start.astype(np.float64)).sum() + log_w)
 
 

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.kernels import binary, gibbs, meanfield
-from analysis.kernels.layouts import CHAINS
+from analysis.kernels.layouts import CHAINS, unpack
 from analysis.kernels.threads import share
-from analysis.kernels.words import unpack
 from analysis.machine import graph
 from analysis.machine.arguments import check_binary, check_count, check_memory, is_number
 from analysis.machine.model import BoltzmannMachine

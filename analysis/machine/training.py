@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from analysis.kernels import binary, gibbs, learning, meanfield, rbm
-from analysis.kernels.layouts import PATTERNS, zeros
+from analysis.kernels import binary, contrastive, gibbs, learning, meanfield
+from analysis.kernels.layouts import PATTERNS, pack, zeros
 from analysis.kernels.threads import share, share_all
-from analysis.kernels.words import pack
 from analysis.machine import graph
 from analysis.machine.arguments import check_binary
 from analysis.machine.model import BoltzmannMachine
@@ -118,14 +117,14 @@ def is_dense(machine: BoltzmannMachine, schedule: Schedule) -> bool:
 def dense(task: Task) -> Learner:
     """CD-k of one dense pair of layers; an epoch is one call."""
     machine, data, schedule, seed, factors = task
-    built, shape, draws = rbm.build(machine), machine.n_units, key(derive(seed, "cd"))
+    built, shape, draws = contrastive.build(machine), machine.n_units, key(derive(seed, "cd"))
     numbers = schedule.batch_size, schedule.n_gibbs_steps, np.array(factors, dtype=np.float32)
 
     def epoch(order: np.ndarray, rate: np.float32, momentum: np.float32, first_update: int) -> int:
-        return rbm.contrastive_divergence(built, shape, data, order, *numbers, rate, momentum, draws, first_update)
+        return contrastive.epoch(built, shape, data, order, *numbers, rate, momentum, draws, first_update)
 
     def trained() -> BoltzmannMachine:
-        biases, weights = rbm.parameters(built, shape)
+        biases, weights = contrastive.parameters(built, shape)
         return BoltzmannMachine(biases, (weights,), machine.masks)
 
     return epoch, trained

@@ -10,7 +10,7 @@ Counts of binary products are integers, by bits: exact on every machine (see `wo
 
 import numpy as np
 
-from analysis.kernels import words
+from analysis.kernels import statistics
 from analysis.kernels.draws import exponential
 from analysis.machine import graph
 from analysis.machine.arguments import check_binary, check_memory, check_numbers
@@ -25,7 +25,7 @@ def coincidences(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
     or differ in their number of samples.
     """
     pair = _pair(pre, post)
-    return words.coincidences(pair.words_of(0), pair.words_of(1)).astype(np.float64)
+    return statistics.coincidences(pair.words_of(0), pair.words_of(1)).astype(np.float64)
 
 
 def variance_estimate(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
@@ -39,7 +39,7 @@ def variance_estimate(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
 def variances(samples: Samples) -> list[np.ndarray]:
     """The variance estimate of every synapse of a machine: one (n_l, n_l+1) a layer of synapses."""
     layers = [samples.words_of(layer) for layer in range(len(samples))]
-    means = [words.coincidences(*pair) / samples.n for pair in zip(layers, layers[1:])]
+    means = [statistics.coincidences(*pair) / samples.n for pair in zip(layers, layers[1:])]
     return [p * (1.0 - p) for p in means]
 
 
@@ -83,7 +83,7 @@ def matrix(samples: Samples) -> np.ndarray:
     n = (v.shape[1] + 1) * (h.shape[1] + 1) - 1
     check_memory("information matrix", f"{n:,} parameters", 32 * n**2)
     s = np.concatenate([v, h, (v[:, :, None] & h[:, None, :]).reshape(len(v), -1)], axis=1)
-    counts = words.coincidences(s, s)
+    counts = statistics.coincidences(s, s)
     mean = np.diag(counts) / samples.n  # s^2 = s for binary s
     return counts / samples.n - mean[:, None] * mean[None, :]
 
@@ -95,7 +95,7 @@ def first_eigenvector(matrix: np.ndarray) -> np.ndarray:
     """
     matrix = _check_square(matrix)
     start = 0.5 + uniform(0, 0, len(matrix))  # no special direction, so orthogonal to none that matters
-    return np.abs(words.power_iteration(matrix, start, 2000, 1e-10)[1])
+    return np.abs(statistics.power_iteration(matrix, start, 2000, 1e-10)[1])
 
 
 def stiff_importance(matrix: np.ndarray, share: float = 0.9) -> np.ndarray:

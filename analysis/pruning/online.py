@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.kernels import binary
+from analysis.kernels import statistics
 from analysis.machine import graph
 from analysis.machine.arguments import check_count
 from analysis.machine.model import BoltzmannMachine
@@ -69,7 +69,7 @@ def dream(
     upwards = built.neighbour > unit  # each synapse once, in the order of the masks: rows ascend through the layers
     rate, joint = np.concatenate(averages.rates), np.zeros(len(upwards), dtype=np.float32)
     joint[upwards] = np.concatenate([x[mask] for x, mask in zip(averages.joint, machine.masks)])
-    binary.dream(words, built, key(derive(seed, "dream")), n_done, n_sweeps, memory, rate, joint)
+    statistics.dream(words, built, key(derive(seed, "dream")), n_done, n_sweeps, memory, rate, joint)
     matrices = tuple(np.zeros(mask.shape, dtype=np.float32) for mask in machine.masks)
     for matrix, mask, x in zip(matrices, machine.masks, np.split(joint[upwards], np.cumsum(machine.n_synapses))):
         matrix[mask] = x

@@ -5,7 +5,7 @@
 For protocol A, single patterns on an RBM of 13-70, and for pretraining. An update waits for the one before it, so there
 is nothing to share among threads; units lie side by side instead. Upwards the rows of active units are added, strip by
 strip: what the nearest cache holds serves all patterns of the batch. Downwards each row is multiplied with the states,
-of two patterns at a time. There is one copy of the weights. Draws are those of kernels.contrastive_divergence.
+of two patterns at a time. There is one copy of the weights. Draws are those of binary.contrastive_divergence.
 """
 
 from typing import NamedTuple
@@ -14,10 +14,9 @@ import numpy as np
 
 from analysis.kernels.draws import draw_lanes, odds_lanes, random_bits
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.lanes import at, largest, load, steps, store, sums
-from analysis.kernels.layouts import BLOCK, GROUP, PANEL, STRIP, TWO, WIDTH, zeros
+from analysis.kernels.layouts import BLOCK, GROUP, PANEL, STRIP, TWO, WIDTH, at, load, steps, store, zeros
 from analysis.kernels.learning import DIVERGED_BITS, SIZE
-from analysis.kernels.vectors import fma, splat, view
+from analysis.kernels.vectors import fma, largest, splat, sums, view
 
 _f32, _i32, _VECTORS = np.float32, np.int32, WIDTH // PANEL
 _NEVER = np.float32(-100.0)  # bias of the hidden units that fill up: P(h = 1) < 1e-34
@@ -58,18 +57,18 @@ def _filled_up(array, *multiples):
 
 
 @kernel
-def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, rate, momentum, key, first_update):
+def epoch(rbm, shape, patterns, order, size, n_steps, factors, rate, momentum, key, first_update):
     """CD-k over patterns[order] in batches of `size`, in place; returns the update at which it diverged, or -1.
 
     shape (n_visible, n_hidden); factors (2,) float32: of the input upwards and downwards.
     """
     (n_visible, n_hidden), size = shape, min(size, order.size)
     a, b, w, mask, da, db, dw = rbm
-    v, v_model = zeros((size, a.size), np.float32), zeros((size, a.size), np.float32)
-    p, p_model = zeros((size, b.size), np.float32), zeros((size, b.size), np.float32)
-    h, rows = zeros((size, b.size), np.float32), np.empty((size, STRIP), np.int32)
+    v, v_model = np.zeros((size, a.size), np.float32), np.zeros((size, a.size), np.float32)
+    p, p_model = np.zeros((size, b.size), np.float32), np.zeros((size, b.size), np.float32)
+    h, rows = np.zeros((size, b.size), np.float32), np.empty((size, STRIP), np.int32)
     data, model = np.empty(size, np.int32), np.empty(size, np.int32)
-    bits = zeros((BLOCK + b.size + max(a.size, b.size),), np.uint32)
+    bits = np.zeros((BLOCK + b.size + max(a.size, b.size),), np.uint32)
     for first in range(0, order.size, size):
         n, update = min(size, order.size - first), first_update + first // size
         for c in range(n):
@@ -90,7 +89,10 @@ def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, 
         for i in range(n_visible):
             n_data, n_model = active(data, v[:, i], 0, n), active(model, v_model[:, i], 0, n)
             for j in range(0, b.size, WIDTH):
-                found = learn_lanes(w, dw, i, j, p, data, n_data, p_model, model, n_model, scale, momentum, rate)
+                here, columns = steps(i * b.size + j, PANEL, _VECTORS), steps(j, PANEL, _VECTORS)
+                found = learn_lanes(
+                    w, dw, here, p, columns, data, n_data, p_model, model, n_model, scale, momentum, rate
+                )
                 worst = max(worst, found)
         if mask.size:
             for i in range(n_visible):
@@ -100,9 +102,9 @@ def contrastive_divergence(rbm, shape, patterns, order, size, n_steps, factors, 
         for c in range(n):
             data[c] = c
         for i in range(0, a.size, PANEL):
-            worst = max(worst, learn_panel(a, da, 0, i, v, data, n, v_model, data, n, scale, momentum, rate))
+            worst = max(worst, learn_lanes(a, da, i, v, i, data, n, v_model, data, n, scale, momentum, rate))
         for j in range(0, b.size, PANEL):
-            worst = max(worst, learn_panel(b, db, 0, j, p, data, n, p_model, data, n, scale, momentum, rate))
+            worst = max(worst, learn_lanes(b, db, j, p, j, data, n, p_model, data, n, scale, momentum, rate))
         if worst >= DIVERGED_BITS:
             return update
     return -1
@@ -176,8 +178,9 @@ def row_dot(total, row, i, matrix, vectors, vector):
     In the order j = lane, lane + PANEL, ..., then a binary tree over lanes. total (n_rows, n), matrix (n, m),
     vectors (n_vectors, m) float32, C-contiguous, n a multiple of GROUP, m of PANEL.
     """
-    m, x = matrix.shape[1], splat(_f32(0.0), PANEL, GROUP)
+    m = matrix.shape[1]
     rows = steps(i * m, m, GROUP)
+    x = splat(_f32(0.0), PANEL, rows)
     for block in range(m // PANEL):
         j = block * PANEL
         x = fma(load(matrix, rows, j, PANEL), load(vectors, vector * m, j, PANEL), x)
@@ -187,8 +190,9 @@ def row_dot(total, row, i, matrix, vectors, vector):
 @formula
 def row_dots(total, row, i, matrix, vectors, vector):
     """The same of TWO vectors and rows of the total, which share a read of the matrix."""
-    m, x, y = matrix.shape[1], splat(_f32(0.0), PANEL, GROUP), splat(_f32(0.0), PANEL, GROUP)
+    m = matrix.shape[1]
     rows = steps(i * m, m, GROUP)
+    x, y = splat(_f32(0.0), PANEL, rows), splat(_f32(0.0), PANEL, rows)
     for block in range(m // PANEL):
         j = block * PANEL
         w = load(matrix, rows, j, PANEL)
@@ -211,32 +215,26 @@ def add_rows(total, row, j, matrix, rows, first, last):
     store(total, columns, row * m + j, x)
 
 
-def _learn_lanes(n_vectors):
-    @formula
-    def total_of(p, j, rows, n):
-        """sum_k p[rows[k], j + c], k < n."""
-        columns, x = steps(0, PANEL, n_vectors), splat(_f32(0.0), PANEL, n_vectors)
-        for k in range(n):
-            x = x + load(p, columns, at(rows, 0, k) * p.shape[1] + j, PANEL)
-        return x
+@formula
+def learn_lanes(w, dw, places, p, columns, rows, n, p_model, rows_model, n_model, scale, momentum, rate):
+    """dw <- momentum dw + rate scale (sum_k p[rows[k]] - sum_k p_model[rows_model[k]]), w <- w + dw.
 
-    @formula
-    def learn_lanes(w, dw, i, j, p, rows, n, p_model, rows_model, n_model, scale, momentum, rate):
-        """dw <- momentum dw + rate scale (sum_k p[rows[k]] - sum_k p_model[rows_model[k]]), w <- w + dw in row i.
-
-        From column j on; k ascends to n - 1, to n_model - 1. w, dw (n_rows, m), p, p_model (n_patterns, m) float32,
-        rows (n,) int32, C-contiguous. Returns the largest |w| as the bits of its float32, int32: in the order of
-        numbers, what is not finite above all.
-        """
-        gradient = (total_of(p, j, rows, n) - total_of(p_model, j, rows_model, n_model)) * scale
-        here = steps(i * w.shape[1] + j, PANEL, n_vectors)
-        velocity = momentum * load(dw, here, 0, PANEL) + rate * gradient
-        weight = load(w, here, 0, PANEL) + velocity
-        store(dw, here, 0, velocity)
-        store(w, here, 0, weight)
-        return largest(view(weight, _i32) & SIZE)
-
-    return learn_lanes
+    For PANEL columns from each of `columns` on, whose w and dw stand at `places`; k ascends to n - 1, to n_model - 1.
+    w, dw, p, p_model (n_patterns, m) float32, rows (n,) int32, C-contiguous. Returns the largest |w| as the bits of its
+    float32, int32: in the order of numbers, what is not finite above all.
+    """
+    gradient = (total_of(p, columns, rows, n) - total_of(p_model, columns, rows_model, n_model)) * scale
+    velocity = momentum * load(dw, places, 0, PANEL) + rate * gradient
+    weight = load(w, places, 0, PANEL) + velocity
+    store(dw, places, 0, velocity)
+    store(w, places, 0, weight)
+    return largest(view(weight, _i32) & SIZE)
 
 
-learn_lanes, learn_panel = _learn_lanes(_VECTORS), _learn_lanes(1)
+@formula
+def total_of(p, columns, rows, n):
+    """sum_k p[rows[k], j + c], k < n, for PANEL columns from each of `columns` on."""
+    x = splat(_f32(0.0), PANEL, columns)
+    for k in range(n):
+        x = x + load(p, columns, at(rows, 0, k) * p.shape[1], PANEL)
+    return x

@@ -1,0 +1,153 @@
+"""What is measured of binary states: coincidences, the averages of a dream, annealed importance weights.
+
+    n_ij = sum_c x_ci y_cj = sum_t popcount(x_word[t, i] & y_word[t, j])
+    x <- F x / |F x|                                             power iteration, of matrices of such counts
+
+Counts are integers: exact, in any order, on any machine. LAPACK's eigenvectors differ in the last bits between
+processors, and a criterion that ranks synapses by them would then prune different ones: here every sum has an order.
+"""
+
+import numpy as np
+
+from analysis.kernels.binary import add_inputs, list_neighbours, sample_layer, word_sum, workspace
+from analysis.kernels.draws import exp
+from analysis.kernels.jit import formula, kernel
+from analysis.kernels.layouts import CHAINS, GROUP, PANEL, load, steps, store, zeros
+from analysis.kernels.threads import share
+from analysis.kernels.vectors import popcount, splat, sums
+
+_f32, _i64 = np.float32, np.int64
+_WORDS = 512  # words at a time: those of GROUP units are 32 kB, which stay in the nearest cache
+_VECTOR = 8  # words side by side
+
+
+def coincidences(x, y):
+    """n_ij = sum_c x_ci y_cj of two arrays of words: (n_x, n_y) int64 counts."""
+    rows = _rows_of_units(x, GROUP), _rows_of_units(y, 1)
+    counts = np.zeros((len(rows[0]), len(rows[1])), dtype=np.int64)
+    share(len(counts) // GROUP, _coincidences, counts, *rows)
+    return counts[: x.shape[1]]
+
+
+def _rows_of_units(words, multiple):
+    """Words (n_tiles, n_units) transposed, filled up with 0 to whole vectors and to a multiple of so many units."""
+    n_tiles, n_units = words.shape
+    rows = zeros((-(-n_units // multiple) * multiple, -(-n_tiles // _VECTOR) * _VECTOR), np.uint64)
+    rows[:n_units, :n_tiles] = words.T
+    return rows
+
+
+@kernel
+def _coincidences(begin, end, counts, x, y):
+    found = np.zeros(GROUP, np.uint64)
+    for i in range(begin * GROUP, end * GROUP, GROUP):
+        for t in range(0, x.shape[1], _WORDS):
+            n_vectors = min(_WORDS, x.shape[1] - t) // _VECTOR
+            for j in range(len(y)):
+                count_common(found, i, j, x, y, t, n_vectors)
+                for g in range(GROUP):
+                    counts[i + g, j] += np.int64(found[g])
+
+
+@formula
+def count_common(found, i, j, x, y, first, n_vectors):
+    """found[g] = sum_k popcount(x[i + g, k] & y[j, k]), k = first ... first + _VECTOR n_vectors - 1, g < GROUP.
+
+    found (GROUP,), x (n_x, n_words), y (n_y, n_words) uint64; all C-contiguous.
+    """
+    n_words = x.shape[1]
+    rows, other = steps(i * n_words + first, n_words, GROUP), j * n_words + first
+    total = splat(np.uint64(0), _VECTOR, rows)
+    for k in range(0, n_vectors * _VECTOR, _VECTOR):
+        total = total + popcount(load(x, rows, k, _VECTOR) & load(y, other, k, _VECTOR))
+    store(found, 0, 0, sums(total))
+
+
+@kernel
+def power_iteration(matrix, start, n_iterations, tolerance):
+    """(eigenvalue, eigenvector) of the largest |eigenvalue|; ends when no entry moves by `tolerance` or more.
+
+    matrix (n, n), symmetric, and start (n,), float64. The sign is arbitrary.
+    """
+    n = matrix.shape[0]
+    x, y = start.copy(), np.empty(n)
+    norm = 1.0
+    for _ in range(n_iterations):
+        y[:] = 0.0
+        for i in range(n):
+            scale, row = x[i], matrix[i]
+            for j in range(n):
+                y[j] += scale * row[j]
+        norm = 0.0
+        for j in range(n):
+            norm += y[j] * y[j]
+        norm = np.sqrt(norm)
+        if norm == 0.0:
+            x[:] = 0.0
+            break
+        change = 0.0
+        for j in range(n):
+            y[j] /= norm
+            change = max(change, abs(y[j] - x[j]))
+            x[j] = y[j]
+        if change < tolerance:
+            break
+    return norm, x
+
+
+@kernel
+def dream(words, graph, key, first_step, n_steps, memory, rate, joint):
+    """n_steps sweeps of one network in place, and the averages r <- r + (x - r) / min(t, memory) after sweep t.
+
+    words (1, n_units): the network is bit 0. rate (n_units,) float32, x = x_u; joint (2 S,) float32, in the rows of the
+    graph, x = x_u x_k for the neighbours k above u alone. Sweeps are counted from 1, first_step of them are done.
+    """
+    space, start, middle, neighbour = workspace(graph), graph.start, graph.above, graph.neighbour
+    no_p = np.empty((0, 0, 0), np.float32)
+    for step in range(first_step, first_step + n_steps):
+        for parity in (1, 0):
+            for layer in range(parity, graph.layer.size - 1, 2):
+                sample_layer(_i64(0), _i64(1), words, no_p, graph, layer, _f32(1.0), key, step, _i64(1), space)
+        share = _f32(1.0) / _f32(min(step + 1, memory))
+        for u in range(rate.size):
+            on = words[0, u] != 0
+            rate[u] += (_f32(on) - rate[u]) * share
+            if on:
+                for k in range(middle[u], start[u + 1]):
+                    joint[k] += (_f32(words[0, neighbour[k]]) - joint[k]) * share
+            else:
+                for k in range(middle[u], start[u + 1]):
+                    joint[k] -= joint[k] * share
+
+
+@kernel
+def anneal(begin, end, log_w, words, graph, even, biases, betas, n_chains):
+    """log_w[c] += log f_1(x) - log f_0(x), the step of annealed importance sampling at the even layers x.
+
+    f_k(x) = exp(sum_u b_ku x_u) prod_j (1 + exp(b_kj + beta_k sum_u w_uj x_u)), u in even and j in odd layers; b_k =
+    biases[k]. As log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), no z is too large, and a block takes one logarithm.
+    log_w (n_chains,) float64; even (n,) int32: units of even layers; biases (2, n_units), betas (2,) float32.
+    """
+    space, layers = workspace(graph), graph.layer
+    change, of_biases = biases[1, even] - biases[0, even], np.empty((1, CHAINS), np.float32)
+    total, product = np.empty(CHAINS), np.empty(CHAINS)
+    for t in range(begin, end):
+        word_sum(of_biases, 0, words, t * words.shape[1], 0, even.size, even, change)
+        for c in range(CHAINS):
+            total[c] = of_biases[0, c]
+        for layer in range(1, layers.size - 1, 2):
+            list_neighbours(t, t + 1, words, graph, layer, space)
+            for first in range(layers[layer], layers[layer + 1], PANEL):
+                last = min(first + PANEL, layers[layer + 1])
+                add_inputs(t, t + 1, words, graph, layer, first, last, space)
+                product[:] = 1.0
+                for u in range(first, last):
+                    for c in range(CHAINS):
+                        z = space.below[u - first, c] + space.above[u - first, c]
+                        z, following = biases[0, u] + betas[0] * z, biases[1, u] + betas[1] * z
+                        total[c] += np.float64(max(following, _f32(0.0))) - np.float64(max(z, _f32(0.0)))
+                        product[c] *= (1.0 + np.float64(exp(-abs(following)))) / (1.0 + np.float64(exp(-abs(z))))
+                for c in range(CHAINS):
+                    total[c] += np.log(product[c])
+        for c in range(min(CHAINS, n_chains - t * CHAINS)):
+            log_w[t * CHAINS + c] += total[c]
