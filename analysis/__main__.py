@@ -117,9 +117,9 @@ def verify(options: argparse.Namespace) -> None:
 
 def times(options: argparse.Namespace) -> None:
     """Where the time of the last workflow went."""
-    from analysis.workflow import times
+    from analysis.workflow import logs
 
-    print(times.text(times.table(options.logs)))
+    print(logs.text(logs.times(options.logs)))
 
 
 def _settings(options: argparse.Namespace) -> dict:

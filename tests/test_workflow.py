@@ -18,7 +18,7 @@ from test_same_bits import copy_checkout
 
 from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
-from analysis.workflow import guard, progress
+from analysis.workflow import guard
 
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 NOTEBOOKS = [*CLAIMS, "05_model_quality"]
@@ -262,12 +262,6 @@ def test_several_config_files_are_laid_over_one_another(copied, tmp_path):
     text = start(copied, "-n", *files, "--config", "out=several")
     assert re.search(r"seeds_of_patches +1\n", text)
     assert "seeds_of_digits" not in text
-
-
-def test_progress_is_that_of_snakemakes_log():
-    log = "Finished jobid: 7\n2 of 12 steps (17%) done\nFinished jobid: 3\n3 of 12 steps (25%) done\n"
-    assert progress.text("", 60) == "no job done in 1 min"
-    assert progress.text(log, 120) == "3 of 12 jobs done in 2 min, about 6 min left"
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EWOULDBLOCK])

@@ -5,9 +5,9 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
 
 import psutil
 from snakemake.exceptions import WorkflowError
@@ -22,15 +22,6 @@ def one_line() -> Iterator[None]:
         raise WorkflowError(" ".join(str(error).split())) from None
     except OSError as error:
         raise WorkflowError(f"{error.filename}: found {error.strerror}, expected a file to read or write") from None
-
-
-def refuse_at_once(check: Callable[[], None]) -> None:
-    """For functions that Snakemake calls while it plans: it would show an error of theirs with a traceback."""
-    try:
-        check()
-    except ValueError as error:
-        print(f"WorkflowError:\n{error}", file=sys.stderr, flush=True)
-        os._exit(1)
 
 
 def enter(checkout: str) -> None:
@@ -69,20 +60,15 @@ def stop_at_once() -> None:
     signal.signal(signal.SIGINT, _stop)
 
 
-def _stop(*_: object) -> NoReturn:
-    jobs = [process for process in psutil.Process().children(recursive=True) if _is_ours(process)]
-    if not jobs:  # on a cluster Snakemake itself cancels what it has submitted
+def _stop(*_: object) -> None:
+    stopped = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            command = " ".join(process.cmdline())
+            if "-m analysis " in command or "papermill " in command:
+                process.terminate()
+                stopped.append(process)
+    if not stopped:  # on a cluster Snakemake itself cancels what it has submitted
         raise KeyboardInterrupt
-    for job in jobs:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            job.terminate()
     print("\nInterrupted. What is done is kept: the same command goes on from here.", file=sys.stderr, flush=True)
     os._exit(130)
-
-
-def _is_ours(process: psutil.Process) -> bool:
-    try:
-        command = " ".join(process.cmdline())
-    except psutil.Error:
-        return False
-    return "-m analysis " in command or "papermill " in command
