@@ -10,6 +10,7 @@ import sys
 from functools import partial
 
 import browser
+import nbformat
 import pytest
 import xarray as xr
 import yaml
@@ -237,6 +238,20 @@ def test_somebody_elses_package_of_the_same_name_is_not_ours(copied, tmp_path):
     (tmp_path / "analysis").mkdir()
     (tmp_path / "analysis/__init__.py").write_text("raise RuntimeError")
     assert "Job stats" in start(copied, "-n", PYTHONPATH=str(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_notebook_has_the_package_of_the_checkout_that_it_lies_in(copied, tmp_path):
+    (tmp_path / "analysis").mkdir()
+    (tmp_path / "analysis/__init__.py").write_text("raise RuntimeError")
+    shutil.copytree(ROOT / "profiles/ipython", tmp_path / "ipython/profile_default")  # as make env does for .venv
+    cell = nbformat.v4.new_code_cell("import analysis; print(analysis.__file__)")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), copied / "notebooks/where.ipynb")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "IPYTHONDIR": str(tmp_path / "ipython")}
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--stdout", "where.ipynb"]
+    done = subprocess.run(command, cwd=copied / "notebooks", env=environment, capture_output=True, text=True)
+    (copied / "notebooks/where.ipynb").unlink()
+    assert str(copied / "analysis") in done.stdout, done.stderr[-3000:]
 
 
 @pytest.mark.slow

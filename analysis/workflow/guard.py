@@ -25,7 +25,7 @@ def one_line() -> Iterator[None]:
 
 
 def enter(checkout: str) -> None:
-    """Refuse another working folder than the checkout; its python, package and kernels come before any other."""
+    """Refuse another working folder than the checkout; its python, package and Jupyter come before any other."""
     here = Path.cwd()
     if here.resolve() != Path(checkout).resolve():
         raise WorkflowError(f"checkout: found the working folder {here}, expected {checkout}; start Snakemake there")
@@ -33,7 +33,8 @@ def enter(checkout: str) -> None:
         raise WorkflowError(
             f"checkout: found no permission to write in {here}, expected a folder of one's own; copy it"
         )
-    for name, first in (("PATH", str(Path(sys.executable).parent)), ("PYTHONPATH", checkout)):
+    python, jupyter = os.path.dirname(sys.executable), os.path.join(sys.prefix, "share", "jupyter")
+    for name, first in (("PATH", python), ("PYTHONPATH", checkout), ("JUPYTER_PATH", jupyter)):
         os.environ[name] = os.pathsep.join([first, *filter(None, [os.environ.get(name)])])
 
 
