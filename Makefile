@@ -4,7 +4,7 @@
 PYTHON = python3.11 python3.12 python3.13 python3 python3.14
 CHECK = import ensurepip, sys, venv; v = sys.version_info[:2]; (3, 11) <= v <= (3, 14) or sys.exit("Python %d.%d" % v)
 # What Snakemake, matplotlib and Jupyter remember stays in the checkout: the home folder may be to read only.
-IN_VENV = XDG_CACHE_HOME="$(CURDIR)/.cache" JUPYTER_RUNTIME_DIR="$(CURDIR)/.cache/jupyter" \
+IN_VENV = XDG_CACHE_HOME="$(CURDIR)/.cache" JUPYTER_PATH= JUPYTER_RUNTIME_DIR="$(CURDIR)/.cache/jupyter" \
     IPYTHONDIR="$(CURDIR)/.cache/ipython" PATH="$(CURDIR)/.venv/bin:$$PATH"
 # Settings that would send an install somewhere else than into .venv. Those that name a mirror stay.
 HERE_ALONE = env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT -u PIP_REQUIRE_VIRTUALENV PIP_USER=0
@@ -93,7 +93,8 @@ endif
 	@echo "$(CURDIR)" >.venv/folder
 	@touch $@
 
-.venv/project: .venv/locked pyproject.toml
+.venv/project: .venv/locked pyproject.toml profiles/ipython/ipython_kernel_config.py
 	$(PIP) --no-deps --no-build-isolation --editable .
+	@mkdir -p .venv/etc/ipython && cp profiles/ipython/ipython_kernel_config.py .venv/etc/ipython/
 	@touch $@
 	@echo "The environment is ready. make help lists what there is; commands other than make: source .venv/bin/activate first"

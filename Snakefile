@@ -8,8 +8,8 @@ Its Python is analysis/workflow. `snakemake --lint` finds no conda environment i
 env`, which runs Snakemake too.
 """
 
-import math
 import sys
+from functools import partial
 from shlex import quote
 
 from snakemake.utils import min_version
@@ -23,19 +23,20 @@ from analysis.experiment.protocol import check_feasible
 from analysis.files import yamlfile
 from analysis.files.provenance import ROOMS, fingerprint
 from analysis.workflow.logs import ends_of_logs
-from analysis.workflow import guard, progress, rules as asked
+from analysis.workflow import guard, rules as asked
 
 guard.enter(workflow.basedir)
-if not workflow.configfiles:
+FILES = workflow.config_settings.configfiles or ["config/default.yaml"]
+if FILES == ["config/default.yaml"]:
 
-    configfile: "config/default.yaml"
+    configfile: FILES[0]
 
 
-with guard.one_line():
-    CHANGES = asked.overrides(config, workflow.configfiles)
+with guard.one_line():  # by our own reader: in Snakemake's `config`, of YAML 1.1, 1e-2 is text
+    CHANGES = asked.typed(dict(workflow.config_settings.config))
     OUT = CHANGES.pop("out", "")
-    CONFIG = protocol.merged(workflow.configfiles, CHANGES)
-    protocol.check(CONFIG, " and ".join(map(str, [*workflow.configfiles, *["--config"] * bool(CHANGES)])))
+    CONFIG = protocol.merged(FILES, CHANGES)
+    protocol.check(CONFIG, " and ".join(map(str, [*FILES, *["--config"] * bool(CHANGES)])))
     EXPERIMENTS = CONFIG["experiments"]
     OBEYED = {name: asked.obeyed(settings) for name, settings in EXPERIMENTS.items()}
 PLACES = asked.places(OUT, CONFIG.get("folder", ""))
@@ -55,7 +56,6 @@ onstart:
             check_feasible(settings, f"experiments/{name}")
         yamlfile.write(CONFIG, PLACES.config)  # what every job and notebook reads
     guard.stop_at_once()
-    progress.tell(log)
 
 
 onerror:
@@ -138,7 +138,7 @@ rule claim:
         "Notebook {wildcards.claim}"
     input:
         runs=asked.runs(RUNS, EXPERIMENTS),
-        beside=asked.shown_beside(DATA),
+        beside=partial(asked.shown_beside, DATA),
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
         dataset=f"{DATA}/{{claim}}.nc",
@@ -147,13 +147,13 @@ rule claim:
             patterns=["{name}.svg"],
             caption="report/figure.rst",
             category=asked.chapter,
-            labels=asked.figure_labels(LOGS),
+            labels=asked.figure_labels,
         ),
         notebook=f"{PLACES.notebooks}/{{claim}}.ipynb",
     params:
         code=CODE,
         source=asked.notebook_source,  # its code alone: stored outputs make nothing stale
-        asked=asked.asked_of(CONFIG),
+        asked=partial(asked.asked_of, CONFIG),
         places=" ".join(f"-p {name} {quote(place)}" for name, place in asked.parameters(PLACES).items()),
     log:
         text=f"{LOGS}/{{claim}}.log",
@@ -163,7 +163,7 @@ rule claim:
     threads: 1
     resources:
         mem_mb=1000,
-        runtime=math.ceil(6 * max(1, sum(settings["n_seeds"] for settings in EXPERIMENTS.values()) / 15)),
+        runtime=-(-6 * max(15, sum(settings["n_seeds"] for settings in EXPERIMENTS.values())) // 15),
     shell:
         "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q} -k python3 --cwd . --no-progress-bar"
         " {params.places} >{log.text:q} 2>&1 && cp {log.notebook:q} {output.notebook:q}"

@@ -19,19 +19,20 @@ from analysis.files import yamlfile
 from analysis.files.provenance import fingerprint
 from analysis.verdicts.maps import read_of
 from analysis.workflow.logs import ends_of_logs
-from analysis.workflow import guard, progress, rules as asked
+from analysis.workflow import guard, rules as asked
 
 guard.enter(workflow.basedir)
-if not workflow.configfiles:
+FILES = workflow.config_settings.configfiles or ["config/maps.yaml"]
+if FILES == ["config/maps.yaml"]:
 
-    configfile: "config/maps.yaml"
+    configfile: FILES[0]
 
 
-with guard.one_line():
-    CHANGES = asked.overrides(config, workflow.configfiles)
+with guard.one_line():  # by our own reader: in Snakemake's `config`, of YAML 1.1, 1e-2 is text
+    CHANGES = asked.typed(dict(workflow.config_settings.config))
     OUT = CHANGES.pop("out", "")
-    CONFIG = protocol.merged(workflow.configfiles, CHANGES)
-    PROTOCOL = protocol.check_maps(CONFIG, " and ".join(map(str, workflow.configfiles)))
+    CONFIG = protocol.merged(FILES, CHANGES)
+    PROTOCOL = protocol.check_maps(CONFIG, " and ".join(map(str, FILES)))
 PLACES = asked.places(OUT, name="maps.yaml")
 RUNS, LOGS = f"{PLACES.data}/runs/maps", f"{PLACES.logs}/maps"
 
@@ -40,7 +41,6 @@ onstart:
     guard.take_over()
     yamlfile.write(CONFIG, PLACES.config)  # what every job reads
     guard.stop_at_once()
-    progress.tell(log)
 
 
 onerror:

@@ -11,27 +11,21 @@ machine, kernels, files.
 
 from importlib import import_module
 
-_PLACES = {
+_OBJECTS = {
     "BoltzmannMachine": "machine.model",
     "sample": "machine.sampling",
     "train": "machine.training",
     "prune": "pruning",
-    "sampling": "machine",
-    "training": "machine",
-    "exact": "machine",
-    "likelihood": "machine",
-    "fisher": "pruning",
-    "claims": "verdicts",
 }
-__all__ = [*_PLACES, "data", "pruning"]
+_MODULES = {"data": "data", "pruning": "pruning", "fisher": "pruning.fisher", "claims": "verdicts.claims"}
+_MODULES |= {name: f"machine.{name}" for name in ("sampling", "training", "exact", "likelihood")}
+__all__ = [*_OBJECTS, *_MODULES]
 
 
 def __getattr__(name):
     """A public name, imported when it is first asked for: importing all would take a second."""
-    if name in _PLACES:
-        return getattr(import_module(f"analysis.{_PLACES[name]}"), name, None) or import_module(
-            f"analysis.{_PLACES[name]}.{name}"
-        )
-    if name in ("data", "pruning"):
-        return import_module(f"analysis.{name}")
+    if name in _OBJECTS:
+        return getattr(import_module(f"analysis.{_OBJECTS[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"analysis.{_MODULES[name]}")
     raise AttributeError(f"module 'analysis' has no attribute {name!r}")

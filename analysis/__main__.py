@@ -12,33 +12,28 @@ from analysis.files import whole
 
 _LOG = logging.getLogger("analysis")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_ABOUT = "Boltzmann machines over-produced, pruned and retrained: what a rule of the workflow does, by hand."
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors of the user's are one line, without a traceback."""
-    parsed = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
-        if hasattr(parsed, "output"):
-            _check_output(Path(parsed.output))
-        parsed.command(parsed)
+        if hasattr(options, "output"):
+            _check_output(Path(options.output))
+        options.command(options)
     except (ValueError, ArithmeticError, OSError, MemoryError) as error:
-        print(f"python -m analysis {parsed.name}: {_text(error, parsed)}", file=sys.stderr)
+        text = " ".join(str(error).split()) or "found no memory left, expected some; close other programs"
+        if isinstance(error, OSError) and error.errno in _FULL:
+            where = getattr(options, "output", None) or getattr(options, "runs", ".")
+            wanted = "room for it; make some, then the same command goes on from here"
+            text = f"output: found no room for {where} ({error.strerror}), expected {wanted}"
+        print(f"python -m analysis {options.name}: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"python -m analysis {parsed.name}: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"python -m analysis {options.name}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     return 0
-
-
-def _text(error: Exception, options: argparse.Namespace) -> str:
-    """An error as one line."""
-    if isinstance(error, OSError) and error.errno in _FULL:
-        where = getattr(options, "output", None) or getattr(options, "runs", ".")
-        wanted = "room for it; make some, then the same command goes on from here"
-        return f"output: found no room for {where} ({error.strerror}), expected {wanted}"
-    return " ".join(str(error).split()) or "found no memory left, expected some; close other programs"
 
 
 def seed(options: argparse.Namespace) -> None:
@@ -111,9 +106,9 @@ def verify(options: argparse.Namespace) -> None:
 
 def times(options: argparse.Namespace) -> None:
     """Where the time of the last workflow went."""
-    from analysis.workflow import times
+    from analysis.workflow import logs
 
-    print(times.text(times.table(options.logs)))
+    print(logs.text(logs.times(options.logs)))
 
 
 def _settings(options: argparse.Namespace) -> dict:
@@ -142,24 +137,27 @@ def _check_output(path: Path) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)  # examples keep their lines
-
     def error(self, message: str) -> NoReturn:
         """One line, as for every other error."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    epilog = f"All runs of a seed:\n\n{_EXAMPLES['seed']}\n\nThe whole paper: make figures"
-    parser = _Parser(prog="python -m analysis", description=_ABOUT, epilog=epilog)
+    about = "Boltzmann machines over-produced, pruned and retrained: what a rule of the workflow does, by hand."
+    example = "All runs of a seed: python -m analysis seed --experiment patches --seed 0. The whole paper: make figures"
+    parser = _Parser(prog="python -m analysis", description=about, epilog=example)
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
     for name, (function, text, options) in _COMMANDS.items():
-        example = f"example:\n{_EXAMPLES[name]}" if name in _EXAMPLES else None
-        command = commands.add_parser(name, help=text, description=text, epilog=example)
+        command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(command=function)
         for option in options.split():
-            command.add_argument(f"--{option}", **({"required": True} | _OPTIONS[option]))
+            kind, default, what = _OPTIONS[option]
+            default_told = " (default: %(default)s)" if default is not None else ""
+            command.add_argument(
+                f"--{option}", type=kind, default=default, required=default is None, help=what + default_told
+            )
+        if name == "seed":
+            command.add_argument("--only", nargs="+", metavar="CONDITION", help="these, and what they start from")
         if name.startswith("map"):
             command.set_defaults(config="config/maps.yaml", runs="data/runs/maps")
     return parser
@@ -177,13 +175,9 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
-def _default(value: Any, text: str) -> dict:
-    return {"required": False, "default": value, "help": f"{text} (default: %(default)s)"}
-
-
 _RUN = "config experiment seed"
 _COMMANDS = {  # name: (function, what it does, options)
-    "seed": (seed, "Make the runs of a seed that are absent or of other code.", f"{_RUN} runs only save-every"),
+    "seed": (seed, "Make the runs of a seed that are absent or of other code.", f"{_RUN} runs save-every"),
     "overproduce": (one, "Train the over-produced machine of a seed.", f"{_RUN} output"),
     "run": (one, "Prune a machine by a criterion.", f"{_RUN} condition machine output save-every"),
     "control": (one, "Train machines of a run's sizes.", f"{_RUN} condition reference output save-every"),
@@ -196,39 +190,22 @@ _COMMANDS = {  # name: (function, what it does, options)
     "verify": (verify, "Compare datasets and figures with what is committed: bytes, or else values.", ""),
     "times": (times, "Print where the time of the last workflow went, rule by rule.", "logs"),
 }
-_OPTIONS: dict[str, dict] = {
-    "config": _default("config/default.yaml", "the config"),
-    "experiment": {"help": "name of an experiment in the config"},
-    "seed": {"type": _seed, "help": "0, 1, ...: governs every random number"},
-    "runs": _default("data/runs", "folder of the runs"),
-    "only": {"required": False, "nargs": "+", "metavar": "CONDITION", "help": "these, and what they start from"},
-    "condition": {"help": "a criterion (run) or a control (control)"},
-    "machine": {"help": "dataset of the over-produced machine"},
-    "reference": {"help": "dataset of the reference criterion's run with the same seed"},
-    "map": {"help": "name of a map in the config"},
-    "job": {"help": "all, or a start size where the map has one job a start size"},
-    "output": {"help": "the file to write"},
-    "save-every": _default(30.0, "seconds after which the sessions so far are kept, for the same command to go on from")
-    | {"type": _seconds, "metavar": "SECONDS"},
-    "data": _default("data", "folder of the claim datasets"),
-    "figures": _default("figures", "folder for the table"),
-    "results": _default("results", "folder for it as a page"),
-    "logs": _default("logs", "folder of the workflow's logs"),
-}
-_SMALL = "--config config/smoke.yaml --experiment patches --seed 0"
-_EXAMPLES = {
-    name: f"  python -m analysis {name} {options}"
-    for name, options in {
-        "seed": f"{_SMALL} --runs results/runs",
-        "overproduce": f"{_SMALL} --output results/machine.nc",
-        "run": f"{_SMALL} --condition weight --machine results/machine.nc --output results/weight.nc",
-        "control": f"{_SMALL} --condition random_sparse --reference results/weight.nc --output results/sparse.nc",
-        "proxy": f"{_SMALL} --reference results/weight.nc --output results/fisher.nc",
-        "quality": f"{_SMALL} --reference results/weight.nc --output results/quality.nc",
-        "map": "--config config/maps_smoke.yaml --map patches --job all --seed 0 --output results/map.nc",
-        "maps": "--runs data/runs/maps --output results/maps.nc",
-        "compile": "--output results/kernels.txt",
-    }.items()
+_OPTIONS: dict[str, tuple[Any, Any, str]] = {  # name: (type, default or None where it must be given, what it is)
+    "config": (str, "config/default.yaml", "the config"),
+    "experiment": (str, None, "name of an experiment in the config"),
+    "seed": (_seed, None, "0, 1, ...: governs every random number"),
+    "runs": (str, "data/runs", "folder of the runs"),
+    "condition": (str, None, "a criterion (run), such as weight, or a control (control), such as random_sparse"),
+    "machine": (str, None, "dataset of the over-produced machine"),
+    "reference": (str, None, "dataset of the reference criterion's run with the same seed"),
+    "map": (str, None, "name of a map in the config"),
+    "job": (str, None, "all, or a start size where the map has one job a start size"),
+    "output": (str, None, "the file to write"),
+    "save-every": (_seconds, 30.0, "seconds after which the sessions so far are kept, for the same command to go on"),
+    "data": (str, "data", "folder of the claim datasets"),
+    "figures": (str, "figures", "folder for the table"),
+    "results": (str, "results", "folder for it as a page"),
+    "logs": (str, "logs", "folder of the workflow's logs"),
 }
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from analysis import data
 from analysis.experiment import config, protocol
@@ -227,15 +226,9 @@ def test_an_experiment_that_is_taken_away_leaves_the_claims():
 def test_the_command_line_changes_what_it_names_and_numbers_are_numbers(tmp_path):
     (tmp_path / "mine.yaml").write_text("extends: smoke.yaml\ntitle: '7'\nexperiments: {patches: {n_seeds: 1e0}}\n")
     files = [FOLDER / "smoke.yaml", tmp_path / "mine.yaml"]
-    plain = {}
-    for file in files:
-        rules.update_config(plain, yaml.safe_load(file.read_text()))
-    assert rules.overrides(plain, files) == {}
-    rules.update_config(
-        plain, {"out": "o", "experiments": {"digits": None, "patches": {"n_seeds": "3", "proxy": "false"}}}
-    )
-    changes = rules.overrides(plain, files)
-    assert changes == {"out": "o", "experiments": {"digits": None, "patches": {"n_seeds": 3, "proxy": False}}}
+    asked = {"out": "o", "experiments": {"digits": None, "patches": {"n_seeds": "3", "proxy": "false", "title": "["}}}
+    changes = rules.typed(asked)
+    assert changes["experiments"]["patches"] == {"n_seeds": 3, "proxy": False, "title": "["}
     found = config.merged(files, changes)
     assert (found["title"], found["experiments"]["patches"]["n_seeds"]) == ("7", 3)
 

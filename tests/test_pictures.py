@@ -54,6 +54,7 @@ KINDS = {
     "palette": lambda path: Image.fromarray(HALF.astype(np.uint8) * 255).convert("P").save(path),
     "white is 0": white_is_zero,
     "16 with a hole": lambda path: Image.fromarray(HALF.astype(np.uint16) * 65535).save(path, transparency=0),
+    "damaged EXIF": lambda path: Image.new("L", (8, 8)).save(path, exif=b"Exif\0\0no tags"),
     "2 frames": lambda path: Image.new("L", (8, 8)).save(
         path, save_all=True, append_images=[Image.new("L", (8, 8), 9)]
     ),
@@ -105,6 +106,10 @@ def test_levels_of_no_stated_white_are_read_where_all_have_them(tmp_path, kind):
         (("RGB", "CMYK", "palette", "16"), "3.png: found 16-bit grey, expected 8-bit colours"),
         (("16", "16 with a hole"), r"1.png: found a file that can't be read \(a transparent level of 16 bits\)"),
         (("16", "white is 0"), r"1.tif: found a file that can't be read \(a TIFF of 16 bits in which 0 is white\)"),
+        (
+            ("8", "damaged EXIF"),
+            r"1.png: found a file that can't be read \(a damaged EXIF block, which may say what is up",
+        ),
         (
             ("8", "2 frames"),
             r"1.png: found a file that can't be read \(it has 2 frames\), expected a whole picture of one",

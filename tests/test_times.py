@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.workflow import times
+from analysis.workflow import logs
 
 
 def test_jobs_are_added_up_by_experiment_and_other_rule(tmp_path):
@@ -10,17 +10,17 @@ def test_jobs_are_added_up_by_experiment_and_other_rule(tmp_path):
     rows = [("digits/0", 30.0, 400), ("digits/1", 50.0, 401), ("summary", 5.0, "NA"), ("01_overproduction", 15.0, 200)]
     for name, seconds, memory in rows:
         (tmp_path / f"{name}.tsv").write_text(f"s\th:m:s\tmax_rss\tcpu_time\n{seconds}\t0:00:01\t{memory}\tNA\n")
-    found = times.table(tmp_path)
+    found = logs.times(tmp_path)
     assert found.index.tolist() == ["digits", "01_overproduction", "summary"]
     assert found["jobs"].tolist() == [2, 1, 1]
     assert found["seconds"].tolist() == [80.0, 15.0, 5.0]
     assert found["longest"].tolist() == [50.0, 15.0, 5.0]
     assert found["share"].tolist() == [0.8, 0.15, 0.05]
-    lines = times.text(found).splitlines()
+    lines = logs.text(found).splitlines()
     assert lines[2] == "| digits | 2 | 80 | 80% | 50 | 401 |"
     assert lines[-1] == "| all | 4 | 100 | 100% | | 401 |"
 
 
 def test_a_folder_without_times_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^logs: found no benchmark files \(\*\.tsv\) in .*, expected those"):
-        times.table(tmp_path)
+        logs.times(tmp_path)

@@ -22,9 +22,11 @@ def notebook(text="error 0.07", picture="AAAA", count=1, injected=False):
     data = {"image/png": picture, "text/plain": ["a ", "figure"]}
     shown = [{"output_type": "stream", "name": "stdout", "text": [text]}, {"output_type": "display_data", "data": data}]
     cells = [{"cell_type": "markdown", "metadata": {}, "source": []}]
-    cells += [{"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "outputs": []}] * injected
+    cells += [
+        {"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "source": "", "outputs": []}
+    ] * injected
     cells.append({"cell_type": "code", "execution_count": count, "metadata": {}, "source": [], "outputs": shown})
-    return json.dumps({"cells": cells})
+    return json.dumps({"cells": cells, "metadata": {}})
 
 
 def dataset(values, **attrs):
@@ -83,7 +85,7 @@ def test_outputs_of_the_papers_size_count_where_they_were_made_again(checkout):
         ("figures/claims.md", "another", "other bytes"),
         ("results/notebooks/01_x.ipynb", notebook("error 0.08"), "other outputs of cells of code 1"),
         ("results/notebooks/01_x.ipynb", notebook(picture="BBBB"), "other outputs of cells of code 1"),
-        ("results/notebooks/01_x.ipynb", json.dumps({"cells": []}), "0 cells of code, committed 1"),
+        ("results/notebooks/01_x.ipynb", json.dumps({"cells": [], "metadata": {}}), "0 cells of code, committed 1"),
     ],
 )
 def test_another_picture_table_or_output_is_named(checkout, name, content, expected):
@@ -140,7 +142,7 @@ def test_other_versions_of_libraries_are_compared_by_value_and_pictures_not_at_a
     (checkout / "results/notebooks/01_x.ipynb").write_text(notebook(picture="BBBB"))
     assert moved(checkout) == {}
     text = {path: what for path, _, what in verify.compare(checkout)}
-    assert text["data/claim.nc"].startswith("same values, other attributes: numpy 9.9")
+    assert text["data/claim.nc"].startswith("same values, other attributes: numpy")
     (checkout / "results/notebooks/01_x.ipynb").write_text(notebook("error 0.08"))
     assert list(moved(checkout)) == ["notebooks/01_x.ipynb"]
 

@@ -10,6 +10,7 @@ import sys
 from functools import partial
 
 import browser
+import nbformat
 import pytest
 import xarray as xr
 import yaml
@@ -18,7 +19,7 @@ from test_same_bits import copy_checkout
 
 from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
-from analysis.workflow import guard, progress
+from analysis.workflow import guard
 
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 NOTEBOOKS = [*CLAIMS, "05_model_quality"]
@@ -240,6 +241,20 @@ def test_somebody_elses_package_of_the_same_name_is_not_ours(copied, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_notebook_has_the_package_of_the_checkout_that_it_lies_in(copied, tmp_path):
+    (tmp_path / "analysis").mkdir()
+    (tmp_path / "analysis/__init__.py").write_text("raise RuntimeError")
+    shutil.copytree(ROOT / "profiles/ipython", tmp_path / "ipython/profile_default")  # as make env does for .venv
+    cell = nbformat.v4.new_code_cell("import analysis; print(analysis.__file__)")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), copied / "notebooks/where.ipynb")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "IPYTHONDIR": str(tmp_path / "ipython")}
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--stdout", "where.ipynb"]
+    done = subprocess.run(command, cwd=copied / "notebooks", env=environment, capture_output=True, text=True)
+    (copied / "notebooks/where.ipynb").unlink()
+    assert str(copied / "analysis") in done.stdout, done.stderr[-3000:]
+
+
+@pytest.mark.slow
 def test_what_the_command_line_says_is_what_runs_or_is_refused(copied):
     smoke = ["--configfile", "config/smoke.yaml", "--config", "out=asked"]
     text = start(copied, "-n", *smoke, 'experiments={"patches": {"n_seeds": 3}}')
@@ -262,12 +277,6 @@ def test_several_config_files_are_laid_over_one_another(copied, tmp_path):
     text = start(copied, "-n", *files, "--config", "out=several")
     assert re.search(r"seeds_of_patches +1\n", text)
     assert "seeds_of_digits" not in text
-
-
-def test_progress_is_that_of_snakemakes_log():
-    log = "Finished jobid: 7\n2 of 12 steps (17%) done\nFinished jobid: 3\n3 of 12 steps (25%) done\n"
-    assert progress.text("", 60) == "no job done in 1 min"
-    assert progress.text(log, 120) == "3 of 12 jobs done in 2 min, about 6 min left"
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EWOULDBLOCK])

@@ -115,6 +115,11 @@ def _picture(file):
 
 def _as_seen(picture):
     """The picture upright, on white, in a mode for grey levels or in RGB."""
+    picture.load()
+    try:
+        picture.getexif()
+    except Exception as error:  # of any kind, as above
+        raise ValueError("a damaged EXIF block, which may say what is up") from error
     picture = ImageOps.exif_transpose(picture)
     if picture.has_transparency_data:
         if picture.mode.startswith("I"):

@@ -5,9 +5,9 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
 
 import psutil
 from snakemake.exceptions import WorkflowError
@@ -24,17 +24,8 @@ def one_line() -> Iterator[None]:
         raise WorkflowError(f"{error.filename}: found {error.strerror}, expected a file to read or write") from None
 
 
-def refuse_at_once(check: Callable[[], None]) -> None:
-    """For functions that Snakemake calls while it plans: it would show an error of theirs with a traceback."""
-    try:
-        check()
-    except ValueError as error:
-        print(f"WorkflowError:\n{error}", file=sys.stderr, flush=True)
-        os._exit(1)
-
-
 def enter(checkout: str) -> None:
-    """Refuse another working folder than the checkout; its python, package and kernels come before any other."""
+    """Refuse another working folder than the checkout; its python, package and Jupyter come before any other."""
     here = Path.cwd()
     if here.resolve() != Path(checkout).resolve():
         raise WorkflowError(f"checkout: found the working folder {here}, expected {checkout}; start Snakemake there")
@@ -42,7 +33,8 @@ def enter(checkout: str) -> None:
         raise WorkflowError(
             f"checkout: found no permission to write in {here}, expected a folder of one's own; copy it"
         )
-    for name, first in (("PATH", str(Path(sys.executable).parent)), ("PYTHONPATH", checkout)):
+    python, jupyter = os.path.dirname(sys.executable), os.path.join(sys.prefix, "share", "jupyter")
+    for name, first in (("PATH", python), ("PYTHONPATH", checkout), ("JUPYTER_PATH", jupyter)):
         os.environ[name] = os.pathsep.join([first, *filter(None, [os.environ.get(name)])])
 
 
@@ -69,20 +61,15 @@ def stop_at_once() -> None:
     signal.signal(signal.SIGINT, _stop)
 
 
-def _stop(*_: object) -> NoReturn:
-    jobs = [process for process in psutil.Process().children(recursive=True) if _is_ours(process)]
-    if not jobs:  # on a cluster Snakemake itself cancels what it has submitted
+def _stop(*_: object) -> None:
+    stopped = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            command = " ".join(process.cmdline())
+            if "-m analysis " in command or "papermill " in command:
+                process.terminate()
+                stopped.append(process)
+    if not stopped:  # on a cluster Snakemake itself cancels what it has submitted
         raise KeyboardInterrupt
-    for job in jobs:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            job.terminate()
     print("\nInterrupted. What is done is kept: the same command goes on from here.", file=sys.stderr, flush=True)
     os._exit(130)
-
-
-def _is_ours(process: psutil.Process) -> bool:
-    try:
-        command = " ".join(process.cmdline())
-    except psutil.Error:
-        return False
-    return "-m analysis " in command or "papermill " in command

@@ -1,16 +1,10 @@
-"""What the workflow says of its jobs from their logs."""
+"""What the logs of a workflow say: how failed jobs ended, and where the time went."""
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-
-
-def run_time(log: str) -> str:
-    """How long a job took, from Snakemake's benchmark file beside its log: "12 s"; "unknown" where there is none."""
-    path = Path(log).with_suffix(".tsv")
-    return f"{pd.read_table(path)['s'].iloc[0]:.0f} s" if path.is_file() else "unknown"
 
 
 def ends_of_logs(snakemake_logs: Iterable[str], n_lines: int = 30) -> str:
@@ -22,3 +16,31 @@ def ends_of_logs(snakemake_logs: Iterable[str], n_lines: int = 30) -> str:
     logs = dict.fromkeys(re.findall(r"^ +log: (.+?\.log)\b", said, re.MULTILINE))
     ends = {log: Path(log).read_text(errors="replace").splitlines()[-n_lines:] for log in logs if Path(log).is_file()}
     return "\n".join("\n".join(["", f"{log} ends with:", *lines]) for log, lines in ends.items())
+
+
+def times(folder: Path | str) -> pd.DataFrame:
+    """Jobs, seconds (sum, longest), share of all seconds, largest memory by experiment and other rule, costliest first.
+
+    From Snakemake's benchmark files, <experiment>/<seed>.tsv and <rule>.tsv: seconds of the clock, since it looks at a
+    job's CPU time every half a minute alone. Raises ValueError where there are none.
+    """
+    paths = sorted(Path(folder).rglob("*.tsv"))
+    if not paths:
+        raise ValueError(f"logs: found no benchmark files (*.tsv) in {folder}, expected those of a workflow that ran")
+    rules = [", ".join(path.relative_to(folder).parts[:-1]) or path.stem for path in paths]
+    jobs = pd.concat([pd.read_table(path, na_values="-").assign(rule=rule) for path, rule in zip(paths, rules)])
+    found = jobs.groupby("rule").agg(
+        jobs=("s", "size"), seconds=("s", "sum"), longest=("s", "max"), megabytes=("max_rss", "max")
+    )
+    found.insert(2, "share", found["seconds"] / found["seconds"].sum())
+    return found.sort_values("seconds", ascending=False)
+
+
+def text(found: pd.DataFrame) -> str:
+    """The table of times as Markdown, with its sums."""
+    lines = ["| rule | jobs | seconds, sum | share | longest job, s | memory, MB |", "|---|---|---|---|---|---|"]
+    for rule, row in found.iterrows():
+        numbers = f"{row.jobs:.0f} | {row.seconds:.0f} | {row.share:.0%} | {row.longest:.0f} | {row.megabytes:.0f}"
+        lines.append(f"| {rule} | {numbers} |")
+    lines.append(f"| all | {found.jobs.sum()} | {found.seconds.sum():.0f} | 100% | | {found.megabytes.max():.0f} |")
+    return "\n".join(lines)

@@ -3,12 +3,12 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+import os
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-from snakemake.utils import update_config
+from ruamel.yaml import YAMLError
 
 from analysis.data import own
 from analysis.experiment.conditions import conditions
@@ -17,8 +17,6 @@ from analysis.experiment.settings import RunsOfASeed, read_by
 from analysis.files import provenance, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.pruning import source_file, source_text_hash
-from analysis.workflow import guard
-from analysis.workflow.logs import run_time
 
 
 class Places(NamedTuple):
@@ -34,11 +32,8 @@ class Places(NamedTuple):
 
 def places(out: str, folder: str = "", name: str = "config.yaml") -> Places:
     """Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ..."""
-    results = Path(out, "results", folder)
-    data, figures, logs, notebooks = (
-        str(Path(out, at, folder)) for at in ("data", "figures", "logs", "results/notebooks")
-    )
-    return Places(data, figures, logs, notebooks, str(results), str(results / name))
+    folders = [Path(out, at, folder) for at in ("data", "figures", "logs", "results/notebooks", "results")]
+    return Places(*map(str, (*folders, Path(out, "results", folder, name))))
 
 
 def parameters(found: Places) -> dict[str, str]:
@@ -46,33 +41,16 @@ def parameters(found: Places) -> dict[str, str]:
     return {"config": found.config, "runs": f"{found.data}/runs", "data": found.data, "figures": found.figures}
 
 
-def overrides(config: dict, files: Sequence[Path | str]) -> dict:
-    """What `--config` changed of what Snakemake, with its own reader of YAML, found in the config files."""
-    plain: dict = {}
-    for path in files:
-        yamlfile.read(path)  # refuses what is not YAML 1.2, in one line
-        update_config(plain, yaml.safe_load(Path(path).read_text(encoding="utf-8-sig")))
-    return _changed(config, plain)
-
-
-def _changed(config: dict, plain: dict) -> dict:
-    found = {}
-    for key, value in config.items():
-        if isinstance(value, dict) and isinstance(plain.get(key), dict):
-            if inner := _changed(value, plain[key]):
-                found[key] = inner
-        elif key not in plain or value != plain[key]:
-            found[key] = _typed(value)
-    return found
-
-
-def _typed(value: Any) -> Any:
-    """Snakemake leaves as text what stands within mappings and lists on the command line."""
+def typed(value: Any) -> Any:
+    """A value of `--config` with the numbers, truth values and nulls in it that Snakemake leaves as text."""
     if isinstance(value, dict):
-        return {key: _typed(inner) for key, inner in value.items()}
+        return {key: typed(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_typed(inner) for inner in value]
-    parsed = yamlfile.parse(value) if isinstance(value, str) and " " not in value else value
+        return [typed(inner) for inner in value]
+    try:
+        parsed = yamlfile.parse(str(value))
+    except YAMLError:
+        return value
     return parsed if isinstance(parsed, int | float | None) else value
 
 
@@ -112,14 +90,14 @@ def minutes(settings: dict) -> int:
     return math.ceil(10 * seconds / 60 * max(1, n["n_chains"] * n["n_steps"] / usual))
 
 
-def asked_of(config: dict) -> Callable[[Any], str]:
-    """For `params`: the config of a claim, as text, refused where its experiments can't answer what it asks."""
-
-    def text(wildcards: Any) -> str:
-        guard.refuse_at_once(lambda: check_answerable(config))
-        return json.dumps(config, sort_keys=True)
-
-    return text
+def asked_of(config: dict, wildcards: Any) -> str:
+    """The config of a claim as text; ends the process where its experiments can't answer what it asks."""
+    try:
+        check_answerable(config)
+    except ValueError as error:
+        print(f"WorkflowError:\n{error}", file=sys.stderr, flush=True)
+        os._exit(1)  # Snakemake would show an error of a function that it calls while it plans with a traceback
+    return json.dumps(config, sort_keys=True)
 
 
 def notebook_source(wildcards: Any) -> str:
@@ -129,14 +107,10 @@ def notebook_source(wildcards: Any) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def shown_beside(folder: str) -> Callable[[Any], list[str]]:
-    """For `input`: what a notebook shows where it is there, the claim at the paper's size; in the first the maps."""
-
-    def found(wildcards: Any) -> list[str]:
-        known = [f"{folder}/paper/{wildcards.claim}.nc", *[f"{folder}/maps.nc"] * wildcards.claim.startswith("01")]
-        return [path for path in known if Path(path).is_file()]
-
-    return found
+def shown_beside(folder: str, wildcards: Any) -> list[str]:
+    """What a notebook shows where it is there: the claim at the paper's size; in the first the maps."""
+    known = [f"{folder}/paper/{wildcards.claim}.nc", *[f"{folder}/maps.nc"] * wildcards.claim.startswith("01")]
+    return [path for path in known if Path(path).is_file()]
 
 
 def chapter(wildcards: Any) -> str:
@@ -144,11 +118,6 @@ def chapter(wildcards: Any) -> str:
     return f"{int(wildcards.claim[:2])}. {wildcards.claim[3:].replace('_', ' ')}"
 
 
-def figure_labels(logs: str) -> Callable[[Any], dict[str, str]]:
-    """For the report: the figure in words, and what its notebook took."""
-
-    def labels(wildcards: Any) -> dict[str, str]:
-        name, took = wildcards.name.replace("_", " "), run_time(f"{logs}/{wildcards.claim}.log")
-        return {"figure": name, "run time of the notebook": took}
-
-    return labels
+def figure_labels(wildcards: Any) -> dict[str, str]:
+    """For the report: the figure in words."""
+    return {"figure": wildcards.name.replace("_", " ")}

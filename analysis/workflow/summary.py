@@ -32,16 +32,21 @@ def write(data: Path, figures: Path, results: Path) -> pd.DataFrame:
     judged = {claim: claims.evaluate(dataset) for claim, dataset in found.items()}
     pages = {"": tables.of_claims(list(judged.values()))}
     pages |= {f"{int(claim[:2])}. {claims.CLAIMS[claim]}": tables.predictions(t) for claim, t in judged.items()}
-    _write(figures / "claims.md", (f"## {title}\n\n" * bool(title) + tables.markdown(t) for title, t in pages.items()))
-    shown = [f"<h3>{title}</h3>\n" * bool(title) + _html(t) for title, t in pages.items()]
-    _write(results / "claims.html", ["<!doctype html><meta charset='utf-8'><title>Claims</title>", *shown])
+    lines = [f"## {title}\n\n" * bool(title) + tables.markdown(page) for title, page in pages.items()]
+    with pd.option_context("display.max_colwidth", None):
+        html = [page.to_html(index=False, classes="claims", border=0, justify="left") for page in pages.values()]
+    shown = [f"<h3>{title}</h3>\n" * bool(title) + page for title, page in zip(pages, html)]
+    title = "<!doctype html><meta charset='utf-8'><title>Claims</title>"
+    for path, parts in ((figures / "claims.md", lines), (results / "claims.html", [title, *shown])):
+        with whole.whole(path) as temporary:
+            temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     table = pd.concat(judged.values(), ignore_index=True)
     style.save(forest.claims_figure(table), figures / "claims")
-    claims.save(as_dataset(table, next(iter(found.values())).attrs), data / "claims.nc")
+    claims.save(_as_dataset(table, next(iter(found.values())).attrs), data / "claims.nc")
     return table
 
 
-def as_dataset(table: pd.DataFrame, made_by: dict) -> xr.Dataset:
+def _as_dataset(table, made_by):
     """The table as a Dataset (row), with the provenance of a claim dataset, its attributes."""
     variables = {}
     for name, (text, units) in _COLUMNS.items():
@@ -50,13 +55,3 @@ def as_dataset(table: pd.DataFrame, made_by: dict) -> xr.Dataset:
         variables[name] = ("row", values, {"long_name": text, "units": units})
     kept = {key: value for key, value in made_by.items() if key not in ("claim", "title")}
     return xr.Dataset(variables, attrs={"title": "Verdicts of the four claims"} | kept)
-
-
-def _html(table):
-    with pd.option_context("display.max_colwidth", None):
-        return table.to_html(index=False, classes="claims", border=0, justify="left")
-
-
-def _write(path, parts):
-    with whole.whole(path) as temporary:
-        temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
