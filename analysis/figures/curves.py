@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from analysis.figures.style import against_synapses, look, shrinking, tidy, titled
 from analysis.verdicts.comparisons import at_equal_function, hidden_units
 from analysis.verdicts.intervals import interval
-from analysis.verdicts.names import words
+from analysis.verdicts.names import STAGES, words
 
 QUANTITIES = {
     "kl": "KL(data || model) (nats)",
@@ -21,7 +21,6 @@ QUANTITIES = {
     "sparseness": "lifetime sparseness",
     "pixel_tuning": "largest |corr.| with a pixel",
 }
-STAGES = {"pruned": "before retraining", "retrained": "retrained"}
 _REFERENCES = {
     "encoding_error": [("raw_pixel_error", "raw pixels", "--")],
     "digit_quality": [("digit_quality_test", "test digits", "--"), ("digit_quality_random", "random patterns", ":")],

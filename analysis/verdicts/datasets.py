@@ -4,6 +4,7 @@ part(dataset, "patches")["kl"]  is  dataset["patches_kl"]
 """
 
 import json
+from collections.abc import Container
 from pathlib import Path
 
 import xarray as xr
@@ -85,6 +86,12 @@ def part(dataset: xr.Dataset, name: str) -> xr.Dataset:
     of = made["experiments" if "experiments" in made else "maps"][name]
     attrs = {"dataset": of["dataset"]} | ({"reference": label(of["reference"])} if "reference" in of else {})
     return one.rename({v: str(v).removeprefix(start) for v in own}).assign_attrs(experiment=name, **attrs)
+
+
+def prefixed(part: xr.Dataset, name: str, shared: Container[str] = ()) -> xr.Dataset:
+    """The reverse of `part`: the name in front of all variables and dimensions but the shared ones."""
+    own = {*part.variables, *part.dims}
+    return part.rename({variable: f"{name}_{variable}" for variable in own if variable not in shared})
 
 
 def parts(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
