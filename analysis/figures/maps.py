@@ -9,8 +9,15 @@ from matplotlib.colors import TwoSlopeNorm
 from analysis.experiment.maps import BUDGETS, PRUNED
 from analysis.figures.style import line, tidy
 from analysis.verdicts.intervals import interval
-from analysis.verdicts.maps import AXES, AXIS_NAMES, gain
+from analysis.verdicts.maps import AXES, gain
 from analysis.verdicts.names import words
+
+_LABELS = {
+    "final": "final size (dense units)",
+    "growth": "start size / final size",
+    "sessions": "sessions",
+    "epochs": "epochs, multiple",
+}
 
 
 def gain_map(part: xr.Dataset, control: str, budget: str, ax: Axes, rows: str = "final") -> Axes:
@@ -37,7 +44,7 @@ def gain_map(part: xr.Dataset, control: str, budget: str, ax: Axes, rows: str = 
             ax.text(column, row, text, ha="center", va="center", color="white" if abs(value) > 0.6 * limit else "black")
     ax.set_xticks(range(len(xs)), [f"{x:g}×" for x in xs])
     ax.set_yticks(range(len(ys)), [f"{y:g}" for y in ys])
-    ax.set(xlabel=AXIS_NAMES["growth"], ylabel=AXIS_NAMES[rows])
+    ax.set(xlabel=_LABELS["growth"], ylabel=_LABELS[rows])
     ax.set_title(f"{part.attrs['experiment']}, {words(budget)}")
     return ax
 
@@ -68,7 +75,7 @@ def gain_along(part: xr.Dataset, axis: str, control: str, ax: Axes) -> Axes:
         if gains.sizes["cell"] > 1:
             line(gains[axis].values, gains.values.T, budget, ax)
     ax.axhline(0, color="black", lw=0.5)
-    ax.set(xlabel=AXIS_NAMES[axis], ylabel=f"gain ({part['loss'].attrs['units']})")
+    ax.set(xlabel=_LABELS[axis], ylabel=f"gain ({part['loss'].attrs['units']})")
     ax.set_title(f"{part.attrs['experiment']}: {words(control)}")
     return tidy(ax)
 

@@ -8,7 +8,9 @@ Looked at in the over-produced machines, from which every criterion starts.
 
 import numpy as np
 import xarray as xr
+from scipy.stats import rankdata
 
+from analysis.experiment.measures import variable
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import CRITERIA, Activity, Criterion
 
@@ -31,12 +33,10 @@ def compare(
     for criterion in against.values():
         scores = zip(machine.masks, weight, criterion(machine, activity, 0), activity.asleep[1:])
         parts.append(xr.merge([_of_layer(k, *layer, fraction) for k, layer in enumerate(scores, start=1)]))
-    rates = {
-        f"unit_rate_{k}": (f"unit_{k}", x.mean(axis=0), _TEXTS["unit_rate"])
-        for k, x in enumerate(activity.asleep[1:], start=1)
-    }
-    whole = xr.concat(parts, xr.Variable("against", list(against)), data_vars="all")
-    return whole.assign(rates).assign_coords(only=ONLY)
+    whole = xr.concat(parts, xr.Variable("against", list(against)), data_vars="all").assign_coords(only=ONLY)
+    for k, states in enumerate(activity.asleep[1:], start=1):
+        whole[f"unit_rate_{k}"] = variable(f"unit_{k}", states.mean(axis=0), "mean spontaneous activity", "probability")
+    return whole
 
 
 def _of_layer(k, mask, by_weight, by_fisher, post, fraction):
@@ -51,14 +51,12 @@ def _of_layer(k, mask, by_weight, by_fisher, post, fraction):
         "rate_of_only": ("only", [rate[u].mean() if len(u) else np.nan for u in units]),
         "unit_only": (("only", f"unit_{k}"), counts / np.maximum(mask.sum(axis=0), 1)),
     }
-    return xr.Dataset({f"{name}_{k}": (*variable, _TEXTS[name]) for name, variable in found.items()})
+    return xr.Dataset({f"{name}_{k}": variable(*values, *_TEXTS[name]) for name, values in found.items()})
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks in (0, 1), the least important first; ties by position, as in pruning."""
-    order = np.empty(len(values))
-    order[np.argsort(values, kind="stable")] = (np.arange(len(values)) + 0.5) / len(values)
-    return order
+    return (rankdata(values, method="ordinal") - 0.5) / len(values)
 
 
 def histogram(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -68,12 +66,8 @@ def histogram(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 _TEXTS = {
-    "rank_histogram": {
-        "long_name": "share of synapses by ranks, |w| and Fisher information",
-        "units": "fraction",
-    },
-    "share_of_only": {"long_name": "share of synapses that |w| alone would prune", "units": "fraction"},
-    "rate_of_only": {"long_name": "activity above synapses that one alone would prune", "units": "probability"},
-    "unit_only": {"long_name": "share of the unit's inputs that one alone would prune", "units": "fraction"},
-    "unit_rate": {"long_name": "mean spontaneous activity", "units": "probability"},
+    "rank_histogram": ("share of synapses by ranks, |w| and Fisher information", "fraction"),
+    "share_of_only": ("share of synapses that |w| alone would prune", "fraction"),
+    "rate_of_only": ("activity above synapses that one alone would prune", "probability"),
+    "unit_only": ("share of the unit's inputs that one alone would prune", "fraction"),
 }
