@@ -27,6 +27,9 @@ MAPS = "maps"  # no notebook of its own: the first one shows it
 PAPERS_CONFIGS = ("paper_digits", "paper")  # both write to data/paper; the first is a part of the second
 
 
+save = whole.write
+
+
 def root() -> Path:
     """The project's folder: the nearest one upwards from here that holds pyproject.toml and analysis/.
 
@@ -36,11 +39,6 @@ def root() -> Path:
         if (folder / "pyproject.toml").is_file() and (folder / "analysis").is_dir():
             return folder
     raise ValueError(f"root: found no project above {Path.cwd()}, expected to run inside a checkout")
-
-
-def save(dataset: xr.Dataset, path: Path | str) -> None:
-    """Write NetCDF, whole or not at all: under a temporary name in the same folder, then renamed."""
-    whole.write(dataset, path)
 
 
 def load(claim: str, folder: Path | str = "data") -> xr.Dataset:

@@ -17,16 +17,8 @@ import xarray as xr
 
 from analysis.experiment.measures import share_in_common, spearman
 from analysis.pruning import label
-from analysis.verdicts.comparisons import (
-    at_equal_function,
-    at_equal_synapses,
-    at_session,
-    by_seed,
-    coefficients,
-    hidden_units,
-    odds_of_survival,
-    of_synapses,
-)
+from analysis.verdicts import comparisons
+from analysis.verdicts.comparisons import at_equal_synapses, hidden_units, of_synapses
 from analysis.verdicts.names import STAGES, words
 from analysis.verdicts.survival import probability_above, rise
 
@@ -51,25 +43,18 @@ def effects(name: str, parts: dict[str, xr.Dataset], entry: dict) -> Iterator[tu
         for chosen in product(*lists.values()):
             asked = own | dict(zip(lists, chosen))
             found = effect(part, asked)
-            if found is None or _is_last(asked, found):
+            if found is None:
                 continue
-            values = at_session(found, asked["session"]) if "session" in asked else np.asarray(found)
+            values = comparisons.at_session(found, asked["session"]) if "session" in asked else np.asarray(found)
             unit = units or part[asked["measure"]].attrs.get("units", "1")
             yield f"{experiment}: {text.format(**_in_words(asked, part))}", unit, values
 
 
-def _is_last(asked: dict, values: Any) -> bool:
-    """Whether a mean is of one session, the last, which is asked for too."""
-    if asked.get("session") != "mean" or "last" not in asked["sessions"]:
-        return False
-    return values.dropna("session", how="all").sizes["session"] == 1
-
-
 def _in_words(asked: dict, part: xr.Dataset) -> dict[str, Any]:
-    told = {key: words(label(value)) for key, value in asked.items() if isinstance(value, str)}
+    named = asked | {"reference": part.attrs["reference"]}
+    told = named | {key: words(label(value)) for key, value in named.items() if isinstance(value, str)}
     units = "hidden units" if asked.get("layer") == "all" else f"units in layer {asked.get('layer')}"
-    stage = STAGES.get(asked.get("stage", ""))
-    return asked | told | {"reference": words(part.attrs["reference"]), "units": units, "stage": stage}
+    return told | {"units": units, "stage": STAGES.get(asked.get("stage"))}
 
 
 def predicts(text: str, units: str = "") -> Callable:
@@ -88,8 +73,12 @@ def predicts(text: str, units: str = "") -> Callable:
 def control_minus_pruned(part: xr.Dataset, asked: dict) -> Found:
     """loss(control) - loss(pruned from large), both after (re)training, at the same session."""
     loss = part[asked["measure"]]
-    known = asked["control"] in loss["condition"]
-    return loss.sel(condition=asked["control"]) - loss.sel(condition="pruned") if known else None
+    if asked["control"] not in loss["condition"]:
+        return None
+    difference = loss.sel(condition=asked["control"]) - loss.sel(condition="pruned")
+    n_sessions = difference.dropna("session", how="all").sizes["session"]
+    again = asked["session"] == "mean" and n_sessions == 1 and "last" in asked["sessions"]  # the same number
+    return None if again else difference
 
 
 @predicts("|w| leaves more {units} than {reference}, {session}", "units")
@@ -101,7 +90,7 @@ def weight_minus_reference(part: xr.Dataset, asked: dict) -> Found:
 @predicts("|w| needs more hidden units than {reference} for equal {measure}", "units")
 def units_at_equal_function(part: xr.Dataset, asked: dict) -> Found:
     """n_units(|w|) - n_units(reference), each at the last session whose retrained loss is within the margin."""
-    units = at_equal_function(part, hidden_units(part, "all"), asked["measure"], asked["margin"])
+    units = comparisons.at_equal_function(part, hidden_units(part, "all"), asked["measure"], asked["margin"])
     return units.sel(criterion="weight") - units.sel(criterion=part.attrs["reference"], drop=True)
 
 
@@ -143,19 +132,19 @@ def reference_minus_quality(part: xr.Dataset, asked: dict) -> Found:
 @predicts("survivors in layer {layer} had more {measure} than lost units, P − ½", "probability")
 def survivors_above_lost(part: xr.Dataset, asked: dict) -> Found:
     """P(survivor > lost unit of the same session) - 1/2, by what was measured before the loss; reference criterion."""
-    return odds_of_survival(part, asked["measure"], asked["layer"]) - 0.5
+    return comparisons.odds_of_survival(part, asked["measure"], asked["layer"]) - 0.5
 
 
 @predicts("{measure} by itself raises the odds of survival in layer {layer}", "log odds a s.d.")
 def survival_coefficient(part: xr.Dataset, asked: dict) -> Found:
     """b of a measure in logit P(survives) = a_s + sum_m b_m z_m, see survival.logistic; reference criterion."""
-    return coefficients(part, asked, asked["layer"]).sel(regressor=asked["measure"])
+    return comparisons.coefficients(part, asked, asked["layer"]).sel(regressor=asked["measure"])
 
 
 @predicts("{units} rise where more of their competitors are lost", "rho")
 def neighbours_rise(part: xr.Dataset, asked: dict) -> Found:
     """Partial rank correlation of a survivor's rise in activity with the share of competitors lost; reference."""
-    return by_seed(rise, part, asked["layer"])
+    return comparisons.by_seed(rise, part, asked["layer"])
 
 
 @predicts("{units} are lost because their outputs went", "share of losses")
