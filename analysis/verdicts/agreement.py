@@ -45,13 +45,16 @@ def _of_layer(k, mask, by_weight, by_fisher, post, fraction):
     only = [(weight < fraction) & (fisher >= fraction), (weight >= fraction) & (fisher < fraction)]
     units = [synapses[1][one] for one in only]
     counts = np.array([np.bincount(u, minlength=mask.shape[1]) for u in units])
-    found = {
-        "rank_histogram": (("rank_weight", "rank_fisher"), histogram(weight, fisher)),
-        "share_of_only": ((), only[0].mean()),
-        "rate_of_only": ("only", [rate[u].mean() if len(u) else np.nan for u in units]),
-        "unit_only": (("only", f"unit_{k}"), counts / np.maximum(mask.sum(axis=0), 1)),
-    }
-    return xr.Dataset({f"{name}_{k}": variable(*values, *_TEXTS[name]) for name, values in found.items()})
+    rates, of_inputs = [rate[u].mean() if len(u) else np.nan for u in units], counts / np.maximum(mask.sum(axis=0), 1)
+    dims, text = ("rank_weight", "rank_fisher"), "share of synapses by ranks, |w| and Fisher information"
+    found = {"rank_histogram": variable(dims, histogram(weight, fisher), text, "fraction")}
+    text = "share of synapses that |w| alone would prune"
+    found["share_of_only"] = variable((), only[0].mean(), text, "fraction")
+    text = "activity above synapses that one alone would prune"
+    found["rate_of_only"] = variable("only", rates, text, "probability")
+    text = "share of the unit's inputs that one alone would prune"
+    found["unit_only"] = variable(("only", f"unit_{k}"), of_inputs, text, "fraction")
+    return xr.Dataset({f"{name}_{k}": values for name, values in found.items()})
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
@@ -63,11 +66,3 @@ def histogram(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Shares of the pairs of ranks in N_BINS x N_BINS bins, x slow."""
     cells = (x * N_BINS).astype(int) * N_BINS + (y * N_BINS).astype(int)
     return np.bincount(cells, minlength=N_BINS**2).reshape(N_BINS, N_BINS) / len(x)
-
-
-_TEXTS = {
-    "rank_histogram": ("share of synapses by ranks, |w| and Fisher information", "fraction"),
-    "share_of_only": ("share of synapses that |w| alone would prune", "fraction"),
-    "rate_of_only": ("activity above synapses that one alone would prune", "probability"),
-    "unit_only": ("share of the unit's inputs that one alone would prune", "fraction"),
-}

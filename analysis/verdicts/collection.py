@@ -214,7 +214,7 @@ def _first_and_last(dataset):
 
 
 def _concat(datasets, dim, values):
-    options = {"join": "outer", "combine_attrs": "override", "coords": "minimal", "compat": "override"}
+    options: dict = {"join": "outer", "combine_attrs": "override", "coords": "minimal", "compat": "override"}
     return xr.concat(datasets, xr.Variable(dim, list(values)), data_vars="all", **options)
 
 

@@ -40,11 +40,11 @@ def at_equal_synapses(part: xr.Dataset, values: xr.DataArray, criterion: str) ->
         at = np.maximum(x, y)  # sizes fall from session to session
         return np.interp(at, x[::-1], u[::-1]) - np.interp(at, y[::-1], v[::-1])
 
-    sizes = np.log(part["n_synapses"].sum("synapse_layer"))
+    sizes = xr.ufuncs.log(part["n_synapses"].sum("synapse_layer"))
     pairs = [
         of.sel(criterion=name, drop=True) for of in (sizes, values) for name in (criterion, part.attrs["reference"])
     ]
-    dims = {"input_core_dims": [["session"]] * 4, "output_core_dims": [["session"]]}
+    dims: dict = {"input_core_dims": [["session"]] * 4, "output_core_dims": [["session"]]}
     return xr.apply_ufunc(difference, *pairs, vectorize=True, **dims).drop_attrs()
 
 
@@ -74,13 +74,19 @@ def within_margin(part: xr.Dataset, measure: str, margin: float) -> xr.DataArray
 
 def odds_of_survival(part: xr.Dataset, measure: str, layer: int) -> xr.DataArray:
     """P(survivor > lost unit of the same session), (seed,), by what was measured before the loss; reference."""
-    return xr.DataArray(by_seed(survival, part, measure, layer), dims="seed")
+    return by_seed(survival, part, measure, layer)
 
 
 def coefficients(part: xr.Dataset, spec: dict, layer: int) -> xr.DataArray:
     """Those of the logistic model of survival of an entry `survival_coefficient`: (seed, regressor); reference."""
     b = by_seed(logistic, part, spec["regressors"], layer, spec["ridge"])
-    return xr.DataArray(b, {"regressor": spec["regressors"]}, ("seed", "regressor"))
+    return b.assign_coords(regressor=spec["regressors"])
+
+
+def by_seed(function: Callable, part: xr.Dataset, *arguments: Any) -> xr.DataArray:
+    """function(the part of one seed, ...) of every seed: (seed,), or (seed, regressor)."""
+    values = np.array([function(part.isel(seed=k), *arguments) for k in range(part.sizes["seed"])])
+    return xr.DataArray(values, dims=("seed", "regressor")[: values.ndim])
 
 
 def of_synapses(statistic: Callable, part: xr.Dataset, proxy: str, target: str) -> xr.DataArray:
@@ -90,11 +96,5 @@ def of_synapses(statistic: Callable, part: xr.Dataset, proxy: str, target: str) 
         exists = np.isfinite(x) & np.isfinite(y)
         return statistic(x[exists], y[exists])
 
-    dims = [["unit_0", "unit_1"], ["unit_0", "unit_1"]]
-    found = xr.apply_ufunc(over_existing, part[proxy], part[target], input_core_dims=dims, vectorize=True)
-    return found.drop_attrs()
-
-
-def by_seed(function: Callable, part: xr.Dataset, *arguments: Any) -> np.ndarray:
-    """function(the part of one seed, ...) of every seed."""
-    return np.array([function(part.isel(seed=k), *arguments) for k in range(part.sizes["seed"])])
+    dims = [["unit_0", "unit_1"]] * 2
+    return xr.apply_ufunc(over_existing, part[proxy], part[target], input_core_dims=dims, vectorize=True).drop_attrs()

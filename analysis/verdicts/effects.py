@@ -22,8 +22,7 @@ from analysis.verdicts.comparisons import at_equal_synapses, hidden_units, of_sy
 from analysis.verdicts.names import STAGES, words
 from analysis.verdicts.survival import probability_above, rise
 
-Found = xr.DataArray | np.ndarray | None
-PREDICTIONS: dict[str, tuple[str, str, Callable[[xr.Dataset, dict], Found]]] = {}
+PREDICTIONS: dict[str, tuple[str, str, Callable[[xr.Dataset, dict], Any]]] = {}
 _LISTS = {"controls": "control", "layers": "layer", "measures": "measure", "proxies": "proxy", "targets": "target"}
 _LISTS |= {"stages": "stage", "criteria": "criterion", "sessions": "session"}
 
@@ -54,7 +53,7 @@ def _in_words(asked: dict, part: xr.Dataset) -> dict[str, Any]:
     named = asked | {"reference": part.attrs["reference"]}
     told = named | {key: words(label(value)) for key, value in named.items() if isinstance(value, str)}
     units = "hidden units" if asked.get("layer") == "all" else f"units in layer {asked.get('layer')}"
-    return told | {"units": units, "stage": STAGES.get(asked.get("stage"))}
+    return told | {"units": units, "stage": STAGES.get(asked.get("stage", ""))}
 
 
 def predicts(text: str, units: str = "") -> Callable:
@@ -70,7 +69,7 @@ def predicts(text: str, units: str = "") -> Callable:
 
 
 @predicts("{control} has the larger {measure}, {session}")
-def control_minus_pruned(part: xr.Dataset, asked: dict) -> Found:
+def control_minus_pruned(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """loss(control) - loss(pruned from large), both after (re)training, at the same session."""
     loss = part[asked["measure"]]
     if asked["control"] not in loss["condition"]:
@@ -82,26 +81,26 @@ def control_minus_pruned(part: xr.Dataset, asked: dict) -> Found:
 
 
 @predicts("|w| leaves more {units} than {reference}, {session}", "units")
-def weight_minus_reference(part: xr.Dataset, asked: dict) -> Found:
+def weight_minus_reference(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """n_units(|w|) - n_units(reference) at equal synapses; layer: a number, or all for the hidden units' sum."""
     return at_equal_synapses(part, hidden_units(part, asked["layer"]), "weight")
 
 
 @predicts("|w| needs more hidden units than {reference} for equal {measure}", "units")
-def units_at_equal_function(part: xr.Dataset, asked: dict) -> Found:
+def units_at_equal_function(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """n_units(|w|) - n_units(reference), each at the last session whose retrained loss is within the margin."""
     units = comparisons.at_equal_function(part, hidden_units(part, "all"), asked["measure"], asked["margin"])
     return units.sel(criterion="weight") - units.sel(criterion=part.attrs["reference"], drop=True)
 
 
 @predicts("{proxy} ranks synapses like the {target}, {session}", "rho")
-def rank_correlation(part: xr.Dataset, asked: dict) -> Found:
+def rank_correlation(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """Spearman's rho of a local estimate with the exact matrix, over the synapses that exist."""
     return of_synapses(spearman, part, asked["proxy"], asked["target"]) if "exact_diagonal" in part else None
 
 
 @predicts("{proxy} prunes the synapses that the {target} prunes, {session}", "share")
-def pruned_in_common(part: xr.Dataset, asked: dict) -> Found:
+def pruned_in_common(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """Share of the half that a local estimate would prune which the exact matrix would prune too; 1/2 by chance."""
     return of_synapses(share_in_common, part, asked["proxy"], asked["target"]) if "exact_diagonal" in part else None
 
@@ -111,44 +110,44 @@ for _name in ("rank_correlation", "pruned_in_common"):  # of estimates times w^2
 
 
 @predicts("{criterion} has the larger {measure} than {reference}, {stage}, {session}")
-def loss_minus_reference(part: xr.Dataset, asked: dict) -> Found:
+def loss_minus_reference(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """loss(criterion) - loss(reference) at equal synapses."""
     return at_equal_synapses(part, part[asked["measure"]].sel(stage=asked["stage"]), label(asked["criterion"]))
 
 
 @predicts(f"{{criterion}} has the larger {{measure}} than {words('online_fi')}, {{stage}}, {{session}}")
-def loss_minus_online(part: xr.Dataset, asked: dict) -> Found:
+def loss_minus_online(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """loss(criterion) - loss(online FI) at equal synapses; of the experiments that prune by online FI."""
     pruned = "online_fi" in part["criterion"]
     return loss_minus_reference(part.assign_attrs(reference="online_fi"), asked) if pruned else None
 
 
 @predicts("{criterion} has the lower {measure} than {reference}, {stage}, {session}")
-def reference_minus_quality(part: xr.Dataset, asked: dict) -> Found:
+def reference_minus_quality(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """quality(reference) - quality(criterion) at equal synapses."""
     return -loss_minus_reference(part, asked)
 
 
 @predicts("survivors in layer {layer} had more {measure} than lost units, P − ½", "probability")
-def survivors_above_lost(part: xr.Dataset, asked: dict) -> Found:
+def survivors_above_lost(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """P(survivor > lost unit of the same session) - 1/2, by what was measured before the loss; reference criterion."""
     return comparisons.odds_of_survival(part, asked["measure"], asked["layer"]) - 0.5
 
 
 @predicts("{measure} by itself raises the odds of survival in layer {layer}", "log odds a s.d.")
-def survival_coefficient(part: xr.Dataset, asked: dict) -> Found:
+def survival_coefficient(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """b of a measure in logit P(survives) = a_s + sum_m b_m z_m, see survival.logistic; reference criterion."""
     return comparisons.coefficients(part, asked, asked["layer"]).sel(regressor=asked["measure"])
 
 
 @predicts("{units} rise where more of their competitors are lost", "rho")
-def neighbours_rise(part: xr.Dataset, asked: dict) -> Found:
+def neighbours_rise(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """Partial rank correlation of a survivor's rise in activity with the share of competitors lost; reference."""
     return comparisons.by_seed(rise, part, asked["layer"])
 
 
 @predicts("{units} are lost because their outputs went", "share of losses")
-def axonal_share(part: xr.Dataset, asked: dict) -> Found:
+def axonal_share(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """n(lost their outputs alone) / n(lost), all sessions; reference criterion."""
     cause = part[f"loss_cause_{asked['layer']}"]
     dims = [dim for dim in cause.dims if dim != "seed"]
@@ -157,7 +156,7 @@ def axonal_share(part: xr.Dataset, asked: dict) -> Found:
 
 
 @predicts("disconnected pixels tell less than connected ones, {session}", "probability")
-def connected_above_disconnected(part: xr.Dataset, asked: dict) -> Found:
+def connected_above_disconnected(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """P(entropy of a connected pixel > that of a disconnected one) - 1/2; reference criterion."""
 
     def above_rest(values, chosen):
