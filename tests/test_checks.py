@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 
 from analysis import claims
 from analysis.figures import quality as panels
-from analysis.verdicts import quality
+from analysis.verdicts import quality, tables
 
 mpl.use("Agg")
 
@@ -52,7 +52,7 @@ def test_one_bad_moment_of_one_seed_fails_the_check_of_its_machine_alone(dataset
     assert not found["passed"]
     assert found["worst"] == pytest.approx(bad, rel=1e-5) or check == "log_z_bias"
     assert quality.checks(dataset)["passed"].sum() == len(quality.checks(dataset)) - 1
-    assert quality.in_words(quality.checks(dataset))[""].tolist().count("**failed**") == 1
+    assert tables.checks(quality.checks(dataset))[""].tolist().count("**failed**") == 1
 
 
 def test_worst_and_mean_are_over_seeds(dataset):

@@ -5,10 +5,10 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.axes import Axes
 
-from analysis.figures.style import against_synapses, look, shrinking, tidy, titled
+from analysis.figures.style import against_synapses, band, look, shrinking, tidy, titled
 from analysis.verdicts.comparisons import at_equal_function, hidden_units
 from analysis.verdicts.intervals import interval
-from analysis.verdicts.names import words
+from analysis.verdicts.names import STAGES, words
 
 QUANTITIES = {
     "kl": "KL(data || model) (nats)",
@@ -21,7 +21,6 @@ QUANTITIES = {
     "sparseness": "lifetime sparseness",
     "pixel_tuning": "largest |corr.| with a pixel",
 }
-STAGES = {"pruned": "before retraining", "retrained": "retrained"}
 _REFERENCES = {
     "encoding_error": [("raw_pixel_error", "raw pixels", "--")],
     "digit_quality": [("digit_quality_test", "test digits", "--"), ("digit_quality_random", "random patterns", ":")],
@@ -119,8 +118,7 @@ def rank_frequency(part: xr.Dataset, stage: str, ax: Axes) -> Axes:
     last = part["rank_probability"].sel(shown="last", stage=stage).transpose("criterion", "seed", "rank")
     for name, values in zip(part["criterion"].values, last.values):
         colour, _, dashes = look(name)
-        ax.plot(rank, values.mean(axis=0), color=colour, linestyle=dashes, label=words(name))
-        ax.fill_between(rank, *interval(values), color=colour, alpha=0.18, lw=0)
+        band(rank, values, ax, color=colour, linestyle=dashes, label=words(name))
     ax.plot(rank[data > 0], data[data > 0], color="black", lw=2.4, alpha=0.45, label="data", zorder=0)
     ax.set(xscale="log", yscale="log", xlabel="rank of the pattern", ylabel="probability")
     ax.set_ylim(max(data[data > 0].min() / 10, 1e-8), 1.5)

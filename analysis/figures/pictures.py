@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 
 from analysis import data
+from analysis.verdicts.agreement import ranks
 from analysis.verdicts.names import words
 
 
@@ -38,7 +39,7 @@ def importance_map(part: xr.Dataset, criterion: str, session: int, ax: Axes) -> 
     score = part["importance_1"].sel(compared=criterion, session=session).values
     exists = part["mask_1"].sel(compared=criterion, session=session).values.astype(bool)
     rank = np.full(score.shape, np.nan)
-    rank[exists] = (np.argsort(np.argsort(score[exists], kind="stable"), kind="stable") + 0.5) / exists.sum()
+    rank[exists] = ranks(score[exists])
     ax.imshow(rank, cmap="viridis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     ax.set(xlabel="hidden unit", ylabel="visible unit")
     ax.set_title(f"{words(criterion)}, session {session}: {exists.sum():,} synapses", loc="left")

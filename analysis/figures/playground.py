@@ -1,19 +1,16 @@
 """A small patch machine to prune by hand: what is left of it, what it dreams, how far it is from the data.
 
-    look(machine, criterion, fraction, ...)   score, prune, perhaps retrain, dream
-    draw(look)                                receptive fields, dreams, exact KL divergence
-    play(machine)                             both under sliders, in JupyterLab
-
 For looking only: one session of pruning, one seed, short training. The claims rest on the runs.
 """
 
-import io
 from functools import cache
-from typing import NamedTuple
+from io import BytesIO
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from analysis import data
 from analysis.figures import style
@@ -31,30 +28,31 @@ FRACTIONS = tuple(float(f) for f in np.round(np.linspace(0.05, 0.9, 18), 2))
 
 
 class Look(NamedTuple):
-    """The machine that is left, the fraction it lost, its dreams (n_chains, n_0), its exact KL divergence in nats, and
-    the KL divergences (len(FRACTIONS),) that this criterion gives before retraining, whatever the fraction."""
+    """What is left of a machine."""
 
     machine: BoltzmannMachine
     criterion: str
-    fraction: float
-    dreams: np.ndarray
-    kl: float
-    curve: np.ndarray
+    fraction: float  # of its synapses that it lost
+    dreams: np.ndarray  # (n_chains, n_0)
+    kl: float  # exact, nats
+    curve: np.ndarray  # (len(FRACTIONS),), what this criterion gives before retraining
 
 
-def patterns():
+def patterns() -> np.ndarray:
     """Patches (N_PATTERNS, 13), values in {0, 1}."""
     return data.load("patches")["train"].values[:N_PATTERNS]
 
 
 @cache
-def over_produce(n_hidden=20, seed=0):
+def over_produce(n_hidden: int = 20, seed: int = 0) -> BoltzmannMachine:
     """A patch machine of n_hidden units, trained for two epochs: seconds. Raises ValueError for no count of units."""
     machine = BoltzmannMachine.random((patterns().shape[1], n_hidden), seed)
     return train(machine, patterns(), Schedule("cd", 2, (0.05, 0.01)), seed)
 
 
-def look(machine, criterion="variance_fi", fraction=0.5, n_epochs=0, seed=0):
+def look(
+    machine: BoltzmannMachine, criterion: str = "variance_fi", fraction: float = 0.5, n_epochs: int = 0, seed: int = 0
+) -> Look:
     """Prune the machine by a criterion and train it again for n_epochs (0: not at all); what is left, as a Look.
 
     fraction : of the synapses, in [0, 1); 0 leaves the machine as it is. seed governs scores, training and dreams.
@@ -68,62 +66,58 @@ def look(machine, criterion="variance_fi", fraction=0.5, n_epochs=0, seed=0):
     return Look(left, criterion, fraction, dreams, _kl(left), _curve(machine, criterion, seed))
 
 
-def draw(look):
+def draw(look: Look) -> Figure:
     """Receptive fields of the units left, dreams, and the KL divergence against the fraction pruned: a Figure."""
     style.theme()
-    figure, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.5), width_ratios=(1, 1, 1.1))
-    machine, patches = look.machine, xr.Dataset(attrs={"dataset": "patches"})
-    (mask,), (weight,) = machine.masks, machine.weights
-    largest = float(np.abs(weight).max()) or 1.0
-    for ax, images, options in (
-        (axes[0], np.where(mask, weight, np.nan).T, {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}),
-        (axes[1], look.dreams[:N_SHOWN], {"cmap": "gray_r", "vmin": 0, "vmax": 1}),
-    ):
-        n_columns = 5 if ax is axes[0] else 10
-        ax.set_facecolor("0.85")  # where there is no synapse, and between patches
-        ax.imshow(tiled([layout(image, patches) for image in images], n_columns), interpolation="nearest", **options)
-        ax.set(xticks=[], yticks=[])
-    axes[0].set_title(f"{machine.n_units[1]} units, {machine.n_synapses[0]} synapses left")
-    axes[1].set_title("dreams")
+    figure, (fields, dreams, curve) = plt.subplots(1, 3, figsize=(style.PAGE, 2.5), width_ratios=(1, 1, 1.1))
+    machine, (mask,), (weight,) = look.machine, look.machine.masks, look.machine.weights
+    limit = float(np.abs(weight).max()) or 1.0
+    _show(np.where(mask, weight, np.nan).T, 5, fields, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    fields.set_title(f"{machine.n_units[1]} units, {machine.n_synapses[0]} synapses left")
+    _show(look.dreams[:N_SHOWN], 10, dreams, cmap="gray_r", vmin=0, vmax=1)
+    dreams.set_title("dreams")
     colour, marker, dashes = style.look(look.criterion)
-    axes[2].plot(FRACTIONS, look.curve, color=colour, linestyle=dashes, label="not retrained")
-    axes[2].plot(look.fraction, look.kl, color="black", marker=marker, linestyle="", label="this machine")
-    axes[2].set(xlabel="fraction pruned", ylabel="KL(data || model) (nats)", xlim=(0, 1), ylim=(0, None))
-    axes[2].set_title(f"{words(look.criterion)}: {look.kl:.2f} nats")
-    axes[2].legend()
-    style.tidy(axes[2])
+    curve.plot(FRACTIONS, look.curve, color=colour, linestyle=dashes, label="not retrained")
+    curve.plot(look.fraction, look.kl, color="black", marker=marker, linestyle="", label="this machine")
+    curve.set(xlabel="fraction pruned", ylabel="KL(data || model) (nats)", xlim=(0, 1), ylim=(0, None))
+    curve.set_title(f"{words(look.criterion)}: {look.kl:.2f} nats")
+    curve.legend()
+    style.tidy(curve)
     return figure
 
 
-def png(figure):
-    """The figure as the bytes of a PNG; it is closed."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    plt.close(figure)
-    return buffer.getvalue()
-
-
-def play(machine):
+def play(machine: BoltzmannMachine) -> Any:
     """Sliders for criterion, fraction, retraining and seed, and the picture that follows them: an ipywidgets box."""
     import ipywidgets as widgets  # of the extra `workflow`: all else here does without
 
+    names = [(record.words, name) for name, record in CRITERIA.items()]
+    late = {"continuous_update": False}
     sliders = {
-        "criterion": widgets.Dropdown(
-            options=[(record.words, name) for name, record in CRITERIA.items()], description="criterion"
-        ),
-        "fraction": widgets.FloatSlider(0.5, min=0, max=0.9, step=0.05, description="pruned", continuous_update=False),
-        "n_epochs": widgets.IntSlider(0, min=0, max=3, description="retraining", continuous_update=False),
-        "seed": widgets.IntSlider(0, min=0, max=9, description="seed", continuous_update=False),
+        "criterion": widgets.Dropdown(options=names, description="criterion"),
+        "fraction": widgets.FloatSlider(0.5, min=0, max=0.9, step=0.05, description="pruned", **late),
+        "n_epochs": widgets.IntSlider(0, min=0, max=3, description="retraining", **late),
+        "seed": widgets.IntSlider(0, min=0, max=9, description="seed", **late),
     }
     picture = widgets.Image(format="png")
 
     def follow(*_):
-        picture.value = png(draw(look(machine, **{name: slider.value for name, slider in sliders.items()})))
+        figure, content = draw(look(machine, **{name: slider.value for name, slider in sliders.items()})), BytesIO()
+        figure.savefig(content, format="png", dpi=110)
+        plt.close(figure)
+        picture.value = content.getvalue()
 
     for slider in sliders.values():
         slider.observe(follow, names="value")
     follow()
     return widgets.VBox([*sliders.values(), picture])
+
+
+def _show(images, n_columns, ax, **options):
+    """Values of the pixels of patches side by side; grey between them and where there is none."""
+    ax.set_facecolor("0.85")
+    patches = xr.Dataset(attrs={"dataset": "patches"})
+    ax.imshow(tiled([layout(image, patches) for image in images], n_columns), interpolation="nearest", **options)
+    ax.set(xticks=[], yticks=[])
 
 
 @cache

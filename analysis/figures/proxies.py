@@ -6,10 +6,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from analysis.experiment.measures import spearman
-from analysis.figures.style import line, look, tidy, titled
+from analysis.figures.style import band, line, look, tidy, titled
 from analysis.files.palette import ORANGE
 from analysis.verdicts.comparisons import of_synapses
-from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
 
 
@@ -46,9 +45,7 @@ def spectrum(part: xr.Dataset, shown: str, ax: Axes) -> Axes:
         values = part[f"spectrum_{name}"].sel(shown=shown).transpose("seed", "parameter").values
         n_known = int(np.isfinite(values).all(axis=0).sum())
         order = np.unique(np.geomspace(1, n_known, 120).astype(int))
-        values = values[:, order - 1]
-        ax.plot(order, values.mean(axis=0), color=colour, linestyle=dashes, label=name)
-        ax.fill_between(order, *interval(values), color=colour, alpha=0.18, lw=0)
+        band(order, values[:, order - 1], ax, color=colour, linestyle=dashes, label=name)
     ax.set(xscale="log", yscale="log", xlabel="order", ylabel="eigenvalue", ylim=(1e-6, None), title=words(shown))
     return tidy(ax)
 

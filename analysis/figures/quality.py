@@ -4,9 +4,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from analysis.figures.style import tidy, titled
+from analysis.figures.style import band, tidy, titled
 from analysis.files.palette import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION
-from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
 from analysis.verdicts.quality import CHECKED
 
@@ -62,12 +61,10 @@ def sample_agreement(part: xr.Dataset, layer: int, limit: float, ax: Axes) -> Ax
     return tidy(ax)
 
 
-def _with_interval(found, ax, color, marker, label):
+def _with_interval(found, ax, **options):
     """Mean over seeds by session, and its interval."""
-    x, y = found["session"].values, found.transpose("seed", "session").values
-    ax.plot(x, y.mean(axis=0), color=color, marker=marker, label=label)
-    ax.fill_between(x, *interval(y), color=color, alpha=0.18, lw=0)
-    ax.set_xticks(x)
+    band(found["session"].values, found.transpose("seed", "session").values, ax, **options)
+    ax.set_xticks(found["session"].values)
 
 
 def _moment(part, session):

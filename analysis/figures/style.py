@@ -6,6 +6,7 @@ readers tell apart, markers and lines for print in grey. Lines are means over se
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -98,12 +99,16 @@ def against_synapses(values: xr.DataArray, part: xr.Dataset, ax: Axes, sizes: xr
 def line(x: ArrayLike, values: np.ndarray, name: str, ax: Axes, label: str | None = None) -> Axes:
     """Mean of values (seed, x) with its interval over seeds, in the look of `name`."""
     colour, marker, dashes = look(name)
-    low, high = interval(values)
-    ax.plot(x, values.mean(axis=0), color=colour, marker=marker, linestyle=dashes, label=label or words(name), mew=0)
+    return band(x, values, ax, color=colour, marker=marker, linestyle=dashes, label=label or words(name), mew=0)
+
+
+def band(x: ArrayLike, values: np.ndarray, ax: Axes, **options: Any) -> Axes:
+    """Mean of values (seed, x), a line with the options of Axes.plot, and its interval over seeds."""
+    ax.plot(x, values.mean(axis=0), **options)
     if np.size(x) > 1:
-        ax.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+        ax.fill_between(x, *interval(values), color=options["color"], alpha=0.18, lw=0)
     else:
-        ax.vlines(x, low, high, color=colour, lw=1.2)
+        ax.vlines(x, *interval(values), color=options["color"], lw=1.2)
     return ax
 
 

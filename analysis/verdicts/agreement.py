@@ -8,7 +8,9 @@ Looked at in the over-produced machines, from which every criterion starts.
 
 import numpy as np
 import xarray as xr
+from scipy.stats import rankdata
 
+from analysis.experiment.measures import variable
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import CRITERIA, Activity, Criterion
 
@@ -31,12 +33,10 @@ def compare(
     for criterion in against.values():
         scores = zip(machine.masks, weight, criterion(machine, activity, 0), activity.asleep[1:])
         parts.append(xr.merge([_of_layer(k, *layer, fraction) for k, layer in enumerate(scores, start=1)]))
-    rates = {
-        f"unit_rate_{k}": (f"unit_{k}", x.mean(axis=0), _TEXTS["unit_rate"])
-        for k, x in enumerate(activity.asleep[1:], start=1)
-    }
-    whole = xr.concat(parts, xr.Variable("against", list(against)), data_vars="all")
-    return whole.assign(rates).assign_coords(only=ONLY)
+    whole = xr.concat(parts, xr.Variable("against", list(against)), data_vars="all").assign_coords(only=ONLY)
+    for k, states in enumerate(activity.asleep[1:], start=1):
+        whole[f"unit_rate_{k}"] = variable(f"unit_{k}", states.mean(axis=0), "mean spontaneous activity", "probability")
+    return whole
 
 
 def _of_layer(k, mask, by_weight, by_fisher, post, fraction):
@@ -45,35 +45,24 @@ def _of_layer(k, mask, by_weight, by_fisher, post, fraction):
     only = [(weight < fraction) & (fisher >= fraction), (weight >= fraction) & (fisher < fraction)]
     units = [synapses[1][one] for one in only]
     counts = np.array([np.bincount(u, minlength=mask.shape[1]) for u in units])
-    found = {
-        "rank_histogram": (("rank_weight", "rank_fisher"), histogram(weight, fisher)),
-        "share_of_only": ((), only[0].mean()),
-        "rate_of_only": ("only", [rate[u].mean() if len(u) else np.nan for u in units]),
-        "unit_only": (("only", f"unit_{k}"), counts / np.maximum(mask.sum(axis=0), 1)),
-    }
-    return xr.Dataset({f"{name}_{k}": (*variable, _TEXTS[name]) for name, variable in found.items()})
+    rates, of_inputs = [rate[u].mean() if len(u) else np.nan for u in units], counts / np.maximum(mask.sum(axis=0), 1)
+    dims, text = ("rank_weight", "rank_fisher"), "share of synapses by ranks, |w| and Fisher information"
+    found = {"rank_histogram": variable(dims, histogram(weight, fisher), text, "fraction")}
+    text = "share of synapses that |w| alone would prune"
+    found["share_of_only"] = variable((), only[0].mean(), text, "fraction")
+    text = "activity above synapses that one alone would prune"
+    found["rate_of_only"] = variable("only", rates, text, "probability")
+    text = "share of the unit's inputs that one alone would prune"
+    found["unit_only"] = variable(("only", f"unit_{k}"), of_inputs, text, "fraction")
+    return xr.Dataset({f"{name}_{k}": values for name, values in found.items()})
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks in (0, 1), the least important first; ties by position, as in pruning."""
-    order = np.empty(len(values))
-    order[np.argsort(values, kind="stable")] = (np.arange(len(values)) + 0.5) / len(values)
-    return order
+    return (rankdata(values, method="ordinal") - 0.5) / len(values)
 
 
 def histogram(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Shares of the pairs of ranks in N_BINS x N_BINS bins, x slow."""
     cells = (x * N_BINS).astype(int) * N_BINS + (y * N_BINS).astype(int)
     return np.bincount(cells, minlength=N_BINS**2).reshape(N_BINS, N_BINS) / len(x)
-
-
-_TEXTS = {
-    "rank_histogram": {
-        "long_name": "share of synapses by ranks, |w| and Fisher information",
-        "units": "fraction",
-    },
-    "share_of_only": {"long_name": "share of synapses that |w| alone would prune", "units": "fraction"},
-    "rate_of_only": {"long_name": "activity above synapses that one alone would prune", "units": "probability"},
-    "unit_only": {"long_name": "share of the unit's inputs that one alone would prune", "units": "fraction"},
-    "unit_rate": {"long_name": "mean spontaneous activity", "units": "probability"},
-}

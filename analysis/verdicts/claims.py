@@ -50,11 +50,14 @@ def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
     far apart as these, show with 80 % power (intervals.detectable); the verdict looks at none of them.
     """
     claim, judged = dataset.attrs["claim"], settings(dataset)["claims"]
-    rows, machines = [], parts(dataset)
-    for name, spec in effects.in_order(judged[claim[3:]]):
-        for found in effects.PREDICTIONS[name](machines, spec):
-            row = {"claim": claim, "prediction": found.prediction, "units": found.units}
-            rows.append(row | outcome(found.by_seed, spec["threshold"], judged["interval"]))
+    asked, machines = judged[claim[3:]], parts(dataset)
+    rows = [
+        {"claim": claim, "prediction": text, "units": units}
+        | outcome(by_seed, asked[name]["threshold"], judged["interval"])
+        for name in effects.PREDICTIONS
+        if name in asked
+        for text, units, by_seed in effects.effects(name, machines, asked[name])
+    ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.assign(p_holm=holm(table["p"]))
 
@@ -67,9 +70,13 @@ def outcome(by_seed: np.ndarray, threshold: float, intervals: dict, power: dict 
     known = by_seed[np.isfinite(by_seed)]
     low, high = interval(known, **intervals)
     sd = known.std(ddof=1) if len(known) > 1 else np.nan
-    found = {"effect": known.mean() if len(known) else np.nan, "low": low, "high": high, "threshold": threshold}
-    found |= {"n_seeds": len(known), "p": p_value(known, threshold)}
-    return found | {
+    return {
+        "effect": known.mean() if len(known) else np.nan,
+        "low": low,
+        "high": high,
+        "threshold": threshold,
+        "n_seeds": len(known),
+        "p": p_value(known, threshold),
         "detectable": detectable(sd, len(known), **(power or {})),
         "verdict": row_verdict(low, high, threshold),
     }

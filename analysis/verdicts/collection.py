@@ -1,26 +1,28 @@
-"""From the files of runs to the one small dataset that a notebook draws and judges.
+"""From the files of runs, <runs>/<experiment>/<condition>/<seed>.nc, to the one small dataset that a notebook draws.
 
-collect(claim, runs, config)   <runs>/<experiment>/<condition>/<seed>.nc -> claim dataset
+Runs are concatenated over criterion (or condition) and seed; a file is open only while what is needed is read.
 """
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import xarray as xr
 
 from analysis import data
 from analysis.experiment import config as configuration
-from analysis.experiment import record
+from analysis.experiment import protocol, record
 from analysis.files import provenance
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import Activity, criteria_of, label
 from analysis.verdicts import agreement
-from analysis.verdicts.datasets import NOTEBOOKS
-from analysis.verdicts.runfiles import compact, constants, first_and_last, gather, join, read, round_mantissa
+from analysis.verdicts.datasets import NOTEBOOKS, prefixed
 from analysis.verdicts.survival import competition
 
 N_FISHER_UNITS = 16  # hidden units whose block of the Fisher information matrix goes into the claim dataset
+MANTISSA_BITS = 11  # kept of the measures of single units and synapses: relative error below 1/2000, half the file
 
 
 def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
@@ -35,92 +37,114 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
     made_by = configuration.load(config)
     parts, sources, codes = [], {}, set[str]()
     for experiment, settings in made_by["experiments"].items():
-        folder, entries = Path(runs) / experiment, {label(entry): entry for entry in settings["criteria"]}
-        part = _COLLECT[claim](folder, settings | {"criteria": entries, "reference": label(settings["reference"])})
-        made = [read(folder / name / f"{seed}.nc", []).attrs for name, seed in runs_of(settings)]
-        sources[experiment] = made[0].get("data", "")
-        codes |= {attrs.get("code_fingerprint", "") for attrs in made}
-        parts.append(part.rename({name: f"{experiment}_{name}" for name in {*part.variables, *part.dims}}))
+        part = _Runs(Path(runs) / experiment, settings)
+        parts.append(prefixed(_COLLECT[claim](part), experiment))
+        attrs = [part.read(name, [], seed).attrs for name in part.conditions() for seed in range(settings["n_seeds"])]
+        sources[experiment] = attrs[0].get("data", "")
+        codes |= {of.get("code_fingerprint", "") for of in attrs}
     attrs = provenance.attributes(made_by, claim=claim, title=NOTEBOOKS[claim], data=sources, runs_code=sorted(codes))
-    dataset = compact(join(*parts))
+    dataset = _join(*parts)
+    wide = [name for name, variable in dataset.data_vars.items() if variable.dtype == np.float64]
+    dataset = dataset.assign({name: dataset[name].astype(np.float32) for name in wide}).drop_encoding()
     dataset.attrs = attrs
     return dataset
 
 
-def runs_of(settings: dict) -> list[tuple[str, int]]:
-    """[(condition, seed)] of every run that an experiment's settings ask for, over-produced machines apart."""
-    names = [*map(label, settings["criteria"]), *settings["controls"], *["fisher"] * settings["proxy"]]
-    names += ["quality"] * (settings["quality"] is not None)
-    return [(name, seed) for name in names for seed in range(settings["n_seeds"])]
+class _Runs:
+    """The runs that an experiment's settings ask for."""
+
+    def __init__(self, folder: Path, settings: dict) -> None:
+        self.folder, self.settings = folder, settings
+        self.criteria, self.reference = [label(entry) for entry in settings["criteria"]], label(settings["reference"])
+        self.layers = range(1, len(settings["machine"]["hidden"]) + 1)
+
+    def conditions(self) -> list[str]:
+        """Names of all of them, over-produced machines apart."""
+        checks = [*["fisher"] * self.settings["proxy"], *["quality"] * (self.settings["quality"] is not None)]
+        return [*self.criteria, *self.settings["controls"], *checks]
+
+    def read(self, name: str, wanted: Iterable[str], seed: int = 0) -> xr.Dataset:
+        """Those of the wanted variables that a run has. Raises ValueError where there is no file."""
+        path = self.folder / name / f"{seed}.nc"
+        if not path.is_file():
+            raise ValueError(f"run: found no file {path}, expected one written by python -m analysis")
+        # xarray would open every variable: ten times slower for a few of many
+        with h5netcdf.File(path, "r", locking=False) as run:
+            found = {name: _variable(run[name]) for name in wanted if name in run.variables}
+            dims = {dim for variable in found.values() for dim in variable.dims}
+            coords = {dim: _variable(run[dim]) for dim in sorted(dims) if dim in run.variables}
+            return xr.Dataset(found, coords, dict(run.attrs))
+
+    def over_seeds(self, name: str, wanted: list[str]) -> xr.Dataset:
+        """Wanted variables of the runs of one condition."""
+        seeds = range(self.settings["n_seeds"])
+        return _concat([self.read(name, wanted, seed) for seed in seeds], "seed", seeds)
+
+    def over(self, dim: str, names: list[str], wanted: list[str]) -> xr.Dataset:
+        """Wanted variables of the runs of some conditions."""
+        return _concat([self.over_seeds(name, wanted) for name in names], dim, names)
+
+    def of_first_seed(self, dim: str, names: list[str], wanted: list[str]) -> xr.Dataset:
+        """Wanted variables of one run of each of some conditions."""
+        return _concat([self.read(name, wanted) for name in names], dim, names)
 
 
-def _overproduction(folder, settings):
+def _overproduction(runs):
     """Reference run and controls: sizes and loss after (re)training."""
-    names, wanted = [settings["reference"], *settings["controls"]], ["n_units", "n_synapses", *_LOSSES]
-    runs = gather(folder, settings, "condition", names, wanted).sel(stage="retrained", drop=True)
-    runs = runs.assign_coords(condition=["pruned", *settings["controls"]])
-    return join(runs, constants(folder, settings, ["raw_pixel_error"]))
+    names = [runs.reference, *runs.settings["controls"]]
+    found = runs.over("condition", names, ["n_units", "n_synapses", *_LOSSES]).sel(stage="retrained", drop=True)
+    found = found.assign_coords(condition=["pruned", *runs.settings["controls"]])
+    return _join(found, runs.read(runs.reference, ["raw_pixel_error"]))
 
 
-def _weight_pruning(folder, settings):
+def _weight_pruning(runs):
     """Sizes and loss by every criterion; by |w| and the reference the synapses of each unit, importance and weights;
     where both disagree in the over-produced machines."""
-    pair, layers = [settings["reference"], "weight"], range(1, len(settings["machine"]["hidden"]) + 1)
-    found = [gather(folder, settings, "criterion", settings["criteria"], ["n_units", "n_synapses", *_LOSSES])]
-    found.append(_agreement(folder, settings))
-    degrees = gather(folder, settings, "compared", pair, [f"unit_degree_{k}" for k in layers])
+    pair = [runs.reference, "weight"]
+    found = [runs.over("criterion", runs.criteria, ["n_units", "n_synapses", *_LOSSES]), _agreement(runs)]
+    degrees = runs.over("compared", pair, [f"unit_degree_{k}" for k in runs.layers])
     found.append(degrees.isel(session=-1, drop=True))
-    if "importance" in settings["measures"]:
-        maps = ["importance_1", "weight_1", "mask_1"]
-        found.append(gather(folder, settings, "compared", pair, maps, n_seeds=1).isel(seed=0, drop=True))
-    return join(*found)
+    if "importance" in runs.settings["measures"]:
+        found.append(runs.of_first_seed("compared", pair, ["importance_1", "weight_1", "mask_1"]))
+    return _join(*found)
 
 
-def _fisher_proxy(folder, settings):
+def _fisher_proxy(runs):
     """Function by every criterion; examples of one seed; local estimates beside the exact matrix."""
-    criteria = settings["criteria"]
     wanted = ["n_units", "n_synapses", *_LOSSES, "digit_quality", "class_share"]
-    found = [gather(folder, settings, "criterion", criteria, wanted)]
-    found.append(first_and_last(gather(folder, settings, "criterion", criteria, ["rank_probability"])))
-    examples = gather(folder, settings, "criterion", criteria, ["example"], n_seeds=1)
-    found.append(first_and_last(examples.isel(seed=0, drop=True)))
-    found.append(constants(folder, settings, _REFERENCES))
-    if settings["proxy"]:
-        proxies = gather(folder, settings, "file", ["fisher"], [*_PROXIES, *_SPECTRA]).isel(file=0, drop=True)
-        found += [round_mantissa(proxies[_PROXIES]), first_and_last(proxies[_SPECTRA]), _information_matrix(folder)]
-        found.append(gather(folder, settings, "file", ["fisher"], _SAMPLES_NEEDED).isel(file=0, drop=True))
-        machines = gather(folder, settings, "file", [settings["reference"]], _MACHINE, n_seeds=1)
-        found.append(first_and_last(machines.isel(file=0, seed=0, drop=True)))
-    return join(*found)
+    found = [runs.over("criterion", runs.criteria, wanted)]
+    found.append(_first_and_last(runs.over("criterion", runs.criteria, ["rank_probability"])))
+    found.append(_first_and_last(runs.of_first_seed("criterion", runs.criteria, ["example"])))
+    found.append(runs.read(runs.reference, _REFERENCES))
+    if runs.settings["proxy"]:
+        proxies = runs.over_seeds("fisher", [*_PROXIES, *_SPECTRA])
+        found += [_round_mantissa(proxies[_PROXIES]), _first_and_last(proxies[_SPECTRA]), _information_matrix(runs)]
+        found.append(runs.over_seeds("fisher", ["relative_error", "diagonal_correlation"]))
+        found.append(_first_and_last(runs.read(runs.reference, ["bias_0", "bias_1", "weight_1", "mask_1"])))
+    return _join(*found)
 
 
-def _neuron_loss(folder, settings):
+def _neuron_loss(runs):
     """Each unit of the reference runs before each pruning, its fate in it and its activity right after; by every
     criterion activity, sizes, and the fate of each unit in the first pruning, which is of the same machine."""
-    layers, reference = range(1, len(settings["machine"]["hidden"]) + 1), [settings["reference"]]
-    measured = [f"unit_{measure}_{k}" for k in layers for measure in _MEASURES]
-    fates = [f"loss_cause_{k}" for k in layers]
-    pruned = [f"unit_activity_pruned_{k}" for k in layers]
-    wanted = [*measured, *fates, *pruned, "unit_degree_0"]
-    runs = gather(folder, settings, "file", reference, wanted).isel(file=0, drop=True)
-    after = runs.isel(session=slice(1, None))
-    measured = [name for name in measured if name in runs]
-    before = round_mantissa(runs[measured].isel(session=slice(0, -1))).assign_coords(session=after["session"])
+    measured = [f"unit_{measure}_{k}" for k in runs.layers for measure in _MEASURES]
+    fates, pruned = ([f"{name}_{k}" for k in runs.layers] for name in ("loss_cause", "unit_activity_pruned"))
+    reference = runs.over_seeds(runs.reference, [*measured, *fates, *pruned, "unit_degree_0"])
+    after = reference.isel(session=slice(1, None))
+    before = reference[[name for name in measured if name in reference]].isel(session=slice(0, -1))
+    before = _round_mantissa(before).assign_coords(session=after["session"])
     connected = (after["unit_degree_0"] > 0).astype(np.uint8)
     connected.attrs = {"long_name": "pixel has a synapse after the pruning", "units": "1"}
-    right_after = round_mantissa(after[pruned].merge(_competition(folder, settings, after["session"])))
+    right_after = _round_mantissa(after[pruned].merge(_competition(runs, after["session"])))
     units = before.merge(after[fates]).merge(right_after).assign(connected_0=connected).rename(session="pruning")
-    wanted = ["activity", "n_synapses", "n_units", *fates]
-    by_criterion = gather(folder, settings, "criterion", settings["criteria"], wanted)
+    by_criterion = runs.over("criterion", runs.criteria, ["activity", "n_synapses", "n_units", *fates])
     first = by_criterion[fates].isel(session=1, drop=True).rename({name: f"first_{name}" for name in fates})
-    return join(by_criterion.drop_vars(fates), first, units, constants(folder, settings, ["unit_entropy_0"]))
+    return _join(by_criterion.drop_vars(fates), first, units, runs.read(runs.reference, ["unit_entropy_0"]))
 
 
-def _model_quality(folder, settings):
+def _model_quality(runs):
     """Likelihood, convergence, and agreement of samples, along the reference runs."""
-    if settings["quality"] is None:
-        return xr.Dataset()
-    return gather(folder, settings, "file", ["quality"], _QUALITY).isel(file=0, drop=True)
+    return xr.Dataset() if runs.settings["quality"] is None else runs.over_seeds("quality", _QUALITY)
 
 
 _COLLECT = dict(zip(NOTEBOOKS, (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _model_quality)))
@@ -131,16 +155,14 @@ _REFERENCES += ["data_rank_probability"]
 _PROXIES = ["exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage"]
 _PROXIES += ["variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi"]
 _PROXIES += ["sampled_first_eigenvector", "first_order_damage", "second_order_damage"]
-_SAMPLES_NEEDED = ["relative_error", "diagonal_correlation"]
+_SPECTRA = ["spectrum_exact", "spectrum_sampled"]
 _QUALITY = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kind", "r_hat", "two_start_r_hat"]
 _QUALITY += ["autocorrelation_time", "rank_correlation", "in_common", "activity", "activity_exact"]
-_MACHINE = ["bias_0", "bias_1", "weight_1", "mask_1"]
-_SPECTRA = ["spectrum_exact", "spectrum_sampled"]
 
 
-def _information_matrix(folder):
+def _information_matrix(runs):
     """The block of the exact matrix that belongs to the visible units and the most informative hidden ones."""
-    whole = read(folder / "fisher" / "0.nc", ["information_matrix_exact", "exact_diagonal"])
+    whole = runs.read("fisher", ["information_matrix_exact", "exact_diagonal"])
     n, m = whole.sizes["unit_0"], whole.sizes["unit_1"]
     information = whole["exact_diagonal"].isel(session=0).sum("unit_0").values
     units = np.sort(np.argsort(-information, kind="stable")[:N_FISHER_UNITS])
@@ -156,31 +178,63 @@ def _information_matrix(folder):
     return xr.Dataset({"information_matrix": (("parameter_row", "parameter_column"), matrix, attrs)})
 
 
-def _agreement(folder, settings):
+def _agreement(runs):
     """|w| beside the Fisher information of synapses in the over-produced machines, over seed."""
-    entries = {"variance_fi": "variance_fi", settings["reference"]: settings["criteria"][settings["reference"]]}
-    against, seeds = criteria_of(list(entries.values())), range(settings["n_seeds"])
-    found = []
-    for seed in seeds:
-        stored = xr.load_dataset(folder / "overproduced" / f"{seed}.nc", engine="h5netcdf")
+    settings, found = runs.settings, []
+    against = criteria_of(list(dict.fromkeys(["variance_fi", protocol.reference_entry(settings)])))
+    for seed in range(settings["n_seeds"]):
+        stored = xr.load_dataset(runs.folder / "overproduced" / f"{seed}.nc", engine="h5netcdf")
         machine = BoltzmannMachine.from_dataset(stored)
         states = [stored[f"state_{k}"].values for k in range(len(machine.n_units))]
-        activity = Activity(states, partial(_awake, settings, machine))
+        activity = Activity(states, partial(_views, settings, machine))
         found.append(agreement.compare(machine, activity, against, settings["pruning"]["fraction"]))
-    return xr.concat(found, xr.Variable("seed", list(seeds)))
+    return xr.concat(found, xr.Variable("seed", range(settings["n_seeds"])))
 
 
-def _awake(settings, machine):
+def _views(settings, machine):
     return record.views(settings, machine, data.load(settings["dataset"])["train"].values)
 
 
-def _competition(folder, settings, sessions):
+def _competition(runs, sessions):
     """Of each hidden unit, the share of its competitors that a session removes, and what its own lost synapses do."""
-    layers, found = [0, *range(1, len(settings["machine"]["hidden"]) + 1)], []
-    names = [f"unit_activity_{k}" for k in layers] + [f"loss_cause_{k}" for k in layers]
-    names += [f"{name}_{k}" for name in ("weight", "mask") for k in layers[1:]]
-    for seed in range(settings["n_seeds"]):
-        run = read(folder / settings["reference"] / f"{seed}.nc", names)
+    layers, found = [0, *runs.layers], []
+    wanted = [f"{name}_{k}" for name in ("unit_activity", "loss_cause", "weight", "mask") for k in layers]
+    for seed in range(runs.settings["n_seeds"]):
+        run = runs.read(runs.reference, wanted, seed)
         pairs = [(run.sel(session=s - 1), run.sel(session=s)) for s in sessions.values]
         found.append(xr.concat([competition(*pair, layers) for pair in pairs], sessions))
-    return xr.concat(found, xr.Variable("seed", np.arange(settings["n_seeds"])))
+    return xr.concat(found, xr.Variable("seed", np.arange(len(found))))
+
+
+def _first_and_last(dataset):
+    """The first and the last session alone, over a dimension of their own."""
+    if not dataset.data_vars:
+        return xr.Dataset()
+    return dataset.isel(session=[0, -1]).assign_coords(session=["first", "last"]).rename(session="shown")
+
+
+def _concat(datasets, dim, values):
+    options: dict = {"join": "outer", "combine_attrs": "override", "coords": "minimal", "compat": "override"}
+    return xr.concat(datasets, xr.Variable(dim, list(values)), data_vars="all", **options)
+
+
+def _join(*datasets):
+    """The variables of all of them in one dataset."""
+    return xr.merge(datasets, join="outer", compat="no_conflicts", combine_attrs="override")
+
+
+def _round_mantissa(dataset):
+    """Numbers rounded to MANTISSA_BITS bits, so that files compress; NaN stays."""
+    step = np.float32(2.0**MANTISSA_BITS)
+
+    def rounded(x):
+        mantissa, exponent = np.frexp(x.astype(np.float32))
+        return np.ldexp(np.round(mantissa * step) / step, exponent)
+
+    return xr.apply_ufunc(rounded, dataset, keep_attrs=True)
+
+
+def _variable(stored):
+    values = np.asarray(stored[...])
+    attrs = {name: value for name, value in stored.attrs.items() if name not in ("_FillValue", "coordinates")}
+    return xr.Variable(stored.dimensions, values.astype(str) if values.dtype.kind in "OS" else values, attrs)

@@ -5,6 +5,7 @@ at equal function    n at the last session with  loss(retrained) <= loss(over-pr
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -34,12 +35,17 @@ def at_equal_synapses(part: xr.Dataset, values: xr.DataArray, criterion: str) ->
     Criteria strand different units, so after a session they may differ in synapses. The run that has fewer is read
     between its sessions, linearly in the logarithm of its synapses: nothing is extrapolated.
     """
-    both = xr.Dataset({"x": np.log(part["n_synapses"].sum("synapse_layer")), "y": values})
-    both = both.sel(criterion=[criterion, part.attrs["reference"]]).transpose("criterion", "seed", "session")
-    (x, y), (u, v) = both["x"].values, both["y"].values
-    common = np.maximum(x, y)
-    first, second = ([_interpolate(*row) for row in zip(common, *run)] for run in ((x, u), (y, v)))
-    return xr.DataArray(np.subtract(first, second), {"session": part["session"]}, ("seed", "session"))
+
+    def difference(x, y, u, v):
+        at = np.maximum(x, y)  # sizes fall from session to session
+        return np.interp(at, x[::-1], u[::-1]) - np.interp(at, y[::-1], v[::-1])
+
+    sizes = xr.ufuncs.log(part["n_synapses"].sum("synapse_layer"))
+    pairs = [
+        of.sel(criterion=name, drop=True) for of in (sizes, values) for name in (criterion, part.attrs["reference"])
+    ]
+    dims: dict = {"input_core_dims": [["session"]] * 4, "output_core_dims": [["session"]]}
+    return xr.apply_ufunc(difference, *pairs, vectorize=True, **dims).drop_attrs()
 
 
 def excess_loss(part: xr.Dataset, measure: str, stage: str, criterion: str) -> xr.DataArray:
@@ -67,19 +73,20 @@ def within_margin(part: xr.Dataset, measure: str, margin: float) -> xr.DataArray
 
 
 def odds_of_survival(part: xr.Dataset, measure: str, layer: int) -> xr.DataArray:
-    """P(survivor > lost unit of the same session), (seed,), by what was measured before the loss."""
-    return part["seed"].copy(data=by_seed(survival, part, measure, layer)).drop_attrs()
+    """P(survivor > lost unit of the same session), (seed,), by what was measured before the loss; reference."""
+    return by_seed(survival, part, measure, layer)
 
 
 def coefficients(part: xr.Dataset, spec: dict, layer: int) -> xr.DataArray:
-    """Those of the logistic model of survival of an entry `survival_coefficient`: (seed, regressor)."""
+    """Those of the logistic model of survival of an entry `survival_coefficient`: (seed, regressor); reference."""
     b = by_seed(logistic, part, spec["regressors"], layer, spec["ridge"])
-    return xr.DataArray(b, {"seed": part["seed"].values, "regressor": spec["regressors"]}, ("seed", "regressor"))
+    return b.assign_coords(regressor=spec["regressors"])
 
 
-def by_seed(function: Callable, part: xr.Dataset, *arguments) -> np.ndarray:
-    """function(the part of one seed, ...) of every seed."""
-    return np.array([function(part.isel(seed=k), *arguments) for k in range(part.sizes["seed"])])
+def by_seed(function: Callable, part: xr.Dataset, *arguments: Any) -> xr.DataArray:
+    """function(the part of one seed, ...) of every seed: (seed,), or (seed, regressor)."""
+    values = np.array([function(part.isel(seed=k), *arguments) for k in range(part.sizes["seed"])])
+    return xr.DataArray(values, dims=("seed", "regressor")[: values.ndim])
 
 
 def of_synapses(statistic: Callable, part: xr.Dataset, proxy: str, target: str) -> xr.DataArray:
@@ -89,11 +96,5 @@ def of_synapses(statistic: Callable, part: xr.Dataset, proxy: str, target: str) 
         exists = np.isfinite(x) & np.isfinite(y)
         return statistic(x[exists], y[exists])
 
-    dims = [["unit_0", "unit_1"], ["unit_0", "unit_1"]]
-    found = xr.apply_ufunc(over_existing, part[proxy], part[target], input_core_dims=dims, vectorize=True)
-    return found.drop_attrs()
-
-
-def _interpolate(at, x, y):
-    """y at `at`, where x falls from session to session."""
-    return np.interp(at, x[::-1], y[::-1])
+    dims = [["unit_0", "unit_1"]] * 2
+    return xr.apply_ufunc(over_existing, part[proxy], part[target], input_core_dims=dims, vectorize=True).drop_attrs()

@@ -4,6 +4,7 @@ part(dataset, "patches")["kl"]  is  dataset["patches_kl"]
 """
 
 import json
+from collections.abc import Container
 from pathlib import Path
 
 import xarray as xr
@@ -26,6 +27,9 @@ MAPS = "maps"  # no notebook of its own: the first one shows it
 PAPERS_CONFIGS = ("paper_digits", "paper")  # both write to data/paper; the first is a part of the second
 
 
+save = whole.write
+
+
 def root() -> Path:
     """The project's folder: the nearest one upwards from here that holds pyproject.toml and analysis/.
 
@@ -35,11 +39,6 @@ def root() -> Path:
         if (folder / "pyproject.toml").is_file() and (folder / "analysis").is_dir():
             return folder
     raise ValueError(f"root: found no project above {Path.cwd()}, expected to run inside a checkout")
-
-
-def save(dataset: xr.Dataset, path: Path | str) -> None:
-    """Write NetCDF, whole or not at all: under a temporary name in the same folder, then renamed."""
-    whole.write(dataset, path)
 
 
 def load(claim: str, folder: Path | str = "data") -> xr.Dataset:
@@ -85,6 +84,12 @@ def part(dataset: xr.Dataset, name: str) -> xr.Dataset:
     of = made["experiments" if "experiments" in made else "maps"][name]
     attrs = {"dataset": of["dataset"]} | ({"reference": label(of["reference"])} if "reference" in of else {})
     return one.rename({v: str(v).removeprefix(start) for v in own}).assign_attrs(experiment=name, **attrs)
+
+
+def prefixed(part: xr.Dataset, name: str, shared: Container[str] = ()) -> xr.Dataset:
+    """The reverse of `part`: the name in front of all variables and dimensions but the shared ones."""
+    own = {*part.variables, *part.dims}
+    return part.rename({variable: f"{name}_{variable}" for variable in own if variable not in shared})
 
 
 def parts(dataset: xr.Dataset) -> dict[str, xr.Dataset]:

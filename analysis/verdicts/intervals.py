@@ -4,9 +4,7 @@
     p = P(|T| >= |mean - null| / (sd / sqrt(n))),   T ~ Student's t with n - 1 degrees of freedom
 
 The percentile bootstrap; source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. With few
-seeds it is coarse: for three its ends are the smallest and the largest seed. The resampled mean of n normal seeds has
-the standard deviation s sqrt(n - 1) / n, s that of the seeds, where Student's interval takes s / sqrt(n) and t for z:
-so it holds the mean 85 % of the time with five seeds, 90 % with ten, and not 95 %.
+seeds it is coarse: it holds the mean of normal seeds 85 % of the time with five of them, 90 % with ten, and not 95 %.
 """
 
 import numpy as np
@@ -35,9 +33,8 @@ def interval(values: ArrayLike, confidence: float = 0.95, n_resamples: int = 999
 def p_value(values: ArrayLike, null: float = 0.0) -> float:
     """p of the two-sided one-sample t test that the mean over seeds is `null`; NaN for fewer than two seeds.
 
-    values : (n_seeds,). Why not the exact sign-flip test: its smallest p is 2^(1 - n_seeds), 0.06 for five seeds, so
-    it can never speak. The t test can, at the price of taking differences between seeds as normal; effects are means
-    over thousands of synapses or over units, and seeds are independent. Seeds that all agree give 0, or 1 at `null`.
+    values : (n_seeds,), independent, and near normal: means over many units or synapses. The smallest p of the exact
+    sign-flip test is 2^(1 - n_seeds), 0.06 for five seeds: it can never speak. Seeds that agree give 0, or 1 at `null`.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
@@ -50,9 +47,8 @@ def p_value(values: ArrayLike, null: float = 0.0) -> float:
 def holm(p: ArrayLike) -> np.ndarray:
     """max over j <= i of min(1, (m - j + 1) p_(j)), p_(1) <= ... <= p_(m): p values for m tests judged together.
 
-    p : (n_tests,). Whatever the dependence between tests, the chance of one false finding or more among them is at
-    most alpha where those with an adjusted p below alpha are called findings. NaN is no test and stays NaN. Source:
-    Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Statist. 6:65-70; scipy has none.
+    p : (n_tests,), NaN where there is no test. Of all adjusted p below alpha one or more are false findings with a
+    chance of at most alpha, however tests depend. Source: Holm (1979), Scand. J. Statist. 6:65-70; scipy has none.
     """
     p = np.asarray(p, dtype=np.float64)
     adjusted, order = np.full(p.shape, np.nan), np.argsort(p)
@@ -66,14 +62,10 @@ def detectable(sd: float, n_seeds: int, alpha: float = 0.05, power: float = 0.8)
     """The smallest mean difference that a two-sided paired t-test of so many seeds sees with this power.
 
     sd : standard deviation over seeds of the paired differences, in whose unit the answer is. NaN below two seeds, and
-    for seeds that all agree, which do not say how far they would differ.
-
-    Notes
-    -----
-    Given the ratio s of the sample's to the true standard deviation, (n - 1) s^2 ~ chi^2(n - 1), the test finds a shift
-    d = difference sqrt(n) / sd with probability Phi(d - c s) + Phi(-d - c s), c the critical t. This is averaged over
-    2,000 quantiles of s (scipy's noncentral t, the same function of d, fails far out). Source: Cohen (1988),
-    Statistical Power Analysis for the Behavioral Sciences, chapter 2.
+    for seeds that all agree. Given the ratio s of the sample's to the true standard deviation, (n - 1) s^2 ~
+    chi^2(n - 1), the test finds a shift d = difference sqrt(n) / sd with probability Phi(d - c s) + Phi(-d - c s), c
+    the critical t; averaged over 2,000 quantiles of s (scipy's noncentral t, the same function of d, fails far out).
+    Source: Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, chapter 2.
     """
     if n_seeds < 2 or sd == 0:
         return np.nan

@@ -4,6 +4,7 @@ gain in a cell = loss(born small) - loss(pruned from large), paired by seed
 """
 
 import json
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,6 @@ from analysis.verdicts.intervals import holm
 from analysis.verdicts.names import words
 
 AXES = ["final", "growth", "sessions", "epochs"]
-AXIS_NAMES = {
-    "final": "final size (dense units)",
-    "growth": "start size / final size",
-    "sessions": "sessions",
-    "epochs": "epochs, multiple",
-}
 _COLUMNS = {
     "final": ("dense units of the last layer with as many synapses as pruning leaves", "counts"),
     "growth": ("start size over final size", "1"),
@@ -31,7 +26,6 @@ _COLUMNS = {
     "epochs": ("multiple of the protocol's epochs", "1"),
     "start": ("units of the last layer of the over-produced machine", "counts"),
 }
-_READ = ("machine", "pretraining", "training", "retraining", "reference", "measures")
 
 
 def collect_maps(folder: Path | str, config: Path | str) -> xr.Dataset:
@@ -42,41 +36,32 @@ def collect_maps(folder: Path | str, config: Path | str) -> xr.Dataset:
     described, protocol = configuration.load_maps(config)
     parts, sources, codes = [], {}, set()
     for name, of in described["maps"].items():
-        seeds = [_seed(Path(folder) / name, of, seed) for seed in range(of["n_seeds"])]
-        part = xr.concat(seeds, xr.Variable("seed", np.arange(of["n_seeds"]), {"long_name": "seed"}))
-        sources[name] = seeds[0].attrs["data"]
-        codes |= {code for one in seeds for code in one.attrs["codes"]}
-        columns = {
-            axis: ("cell", [getattr(c, axis) for c in maps.cells(of)], {"long_name": text, "units": units})
-            for axis, (text, units) in _COLUMNS.items()
-        }
-        part = part.assign_coords(columns).astype(np.float32)
-        own = {*part.variables, *part.dims} - {"budget", "condition"}
-        parts.append(part.rename({variable: f"{name}_{variable}" for variable in own}))
+        runs = [[_job(Path(folder, name, job, f"{k}.nc")) for job in maps.jobs(of)] for k in range(of["n_seeds"])]
+        sources[name] = runs[0][0].attrs["data"]
+        codes |= {job.attrs["code_fingerprint"] for jobs in runs for job in jobs}
+        seeds = xr.Variable("seed", np.arange(of["n_seeds"]), {"long_name": "seed"})
+        part = xr.concat([xr.concat(jobs, "cell").sortby("cell") for jobs in runs], seeds)
+        for axis, (text, units) in _COLUMNS.items():
+            attrs = {"long_name": text, "units": units}
+            part = part.assign_coords({axis: ("cell", [getattr(c, axis) for c in maps.cells(of)], attrs)})
+        parts.append(datasets.prefixed(part.astype(np.float32), name, ("budget", "condition")))
     dataset = xr.merge(parts, join="exact", compat="identical", combine_attrs="override")
     experiments = {m["experiment"]: read_of(protocol, m["experiment"]) for m in described["maps"].values()}
     more = {"title": described["title"], "protocol": experiments, "data": sources, "runs_code": sorted(codes)}
-    more["order"] = list(described["maps"])
-    dataset.attrs = provenance.attributes(described, **more)
+    dataset.attrs = provenance.attributes(described, **more, order=list(described["maps"]))
     return dataset.drop_encoding()
+
+
+def _job(path: Path) -> xr.Dataset:
+    if not path.is_file():
+        raise ValueError(f"map: found no file {path}, expected one that python -m analysis map wrote")
+    return xr.load_dataset(path, engine="h5netcdf")
 
 
 def read_of(protocol: dict, experiment: str) -> dict:
     """What a map reads of an experiment of the protocol; sizes, lengths and samples are its own."""
-    return {key: protocol["experiments"][experiment][key] for key in _READ}
-
-
-def _seed(folder, described, seed):
-    found = []
-    for job in maps.jobs(described):
-        path = folder / job / f"{seed}.nc"
-        if not path.is_file():
-            raise ValueError(f"map: found no file {path}, expected one that python -m analysis map wrote")
-        with xr.open_dataset(path, engine="h5netcdf") as dataset:
-            found.append(dataset.load())
-    codes = [one.attrs["code_fingerprint"] for one in found]
-    data = found[0].attrs["data"]
-    return xr.concat(found, "cell").sortby("cell").assign_attrs(codes=codes, data=data)
+    read = ("machine", "pretraining", "training", "retraining", "reference", "measures")
+    return {key: protocol["experiments"][experiment][key] for key in read}
 
 
 def with_likelihood(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
@@ -118,15 +103,15 @@ def evaluate_cells(dataset: xr.Dataset) -> pd.DataFrame:
     t-test), p_holm (corrected within map, prediction and budget), detectable (the smallest effect that so many seeds
     see with the power that the config names).
     """
-    of, found = datasets.settings(dataset)["predictions"], []
-    for name, one in with_likelihood(dataset).items():
-        for budget in maps.BUDGETS:
-            for spec, places in _effects(one, of, budget):
-                judged = [_place(at) | claims.outcome(x, 0.0, of["interval"], of["power"]) for at, x in places]
-                if judged:
-                    table = pd.DataFrame(judged).assign(map=name, prediction=spec["text"], budget=budget)
-                    table = table.assign(units=one["loss"].attrs["units"], n_comparisons=len(table))
-                    found.append(table.assign(p_holm=holm(table["p"])))
+    asked, found = datasets.settings(dataset)["predictions"], []
+    for (name, part), budget in product(with_likelihood(dataset).items(), maps.BUDGETS):
+        for spec in [*asked["differences"], *asked["trends"]]:
+            places = _places(part, gain(part, spec["worse"], spec["better"], budget), spec.get("axis"))
+            rows = [place | claims.outcome(x, 0.0, asked["interval"], asked["power"]) for place, x in places]
+            if rows:
+                table = pd.DataFrame(rows).assign(map=name, prediction=spec["text"], budget=budget)
+                table = table.assign(units=part["loss"].attrs["units"], n_comparisons=len(table))
+                found.append(table.assign(p_holm=holm(table["p"])))
     return pd.concat(found, ignore_index=True)
 
 
@@ -147,34 +132,16 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _effects(part, predictions, budget):
-    """(prediction, [(place, (n_seeds,))]) of every prediction."""
-    for spec in predictions["differences"]:
-        yield spec, list(_places(part, gain(part, spec["worse"], spec["better"], budget)))
-    for spec in predictions["trends"]:
-        yield spec, list(_ends(_places(part, gain(part, spec["worse"], spec["better"], budget)), spec["axis"]))
-
-
-def _places(part, difference):
-    """[(place, (n_seeds,))] of the cells where the difference is known."""
-    for k in range(difference.sizes["cell"]):
-        values = difference.isel(cell=k).values
+def _places(part, difference, axis=None):
+    """(place, (n_seeds,)) of the cells where the difference is known; along an axis its largest minus its smallest."""
+    lines: dict[tuple, dict] = {}
+    for k, values in enumerate(difference.transpose("cell", "seed").values):
         if np.isfinite(values).any():
-            yield {axis: float(part[axis][k]) for axis in AXES}, values
-
-
-def _ends(places, axis):
-    """[(place without the axis, value at its largest minus value at its smallest)], where there are two or more."""
-    lines = {}
-    for place, values in places:
-        rest = tuple((name, x) for name, x in place.items() if name != axis)
-        lines.setdefault(rest, {})[place[axis]] = values
+            place = {name: float(part[name][k]) for name in AXES}
+            at = place.pop(axis, 0.0)
+            lines.setdefault(tuple(place.items()), {})[at] = values
     for rest, line in lines.items():
-        if len(line) > 1:
-            yield dict(rest) | {axis: np.nan}, line[max(line)] - line[min(line)]
-
-
-def _place(place):
-    """The place as columns, and in words."""
-    cell = ", ".join(f"{axis} {x:g}" if np.isfinite(x) else f"{axis} largest - smallest" for axis, x in place.items())
-    return {"cell": cell, **place}
+        if len(line) > 1 or not axis:
+            place = dict(rest) | ({axis: np.nan} if axis else {})
+            text = (f"{name} {x:g}" if np.isfinite(x) else f"{name} largest - smallest" for name, x in place.items())
+            yield {"cell": ", ".join(text), **place}, line[max(line)] - line[min(line)] if axis else line[0.0]

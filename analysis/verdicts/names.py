@@ -9,19 +9,11 @@ NAMES |= {
     "pruned": "pruned from large",
     "heuristic_fi_w2": "heuristic FI × w²",
     "equilibrium": "variance FI, exact draws",
-    "exact_diagonal": "exact diagonal",
-    "exact_first_eigenvector": "exact first eigenvector",
-    "sampled_first_eigenvector": "sampled first eigenvector",
-    "stiff_eigenvectors": "stiff eigenvectors",
     "deletion_damage": "damage by deletion",
     "first_order_damage": "damage to first order",
     "second_order_damage": "first and second order together",
-    "relative_error": "relative error",
     "diagonal_correlation": "rank correlation",
     "kl": "KL divergence",
-    "encoding_error": "encoding error",
-    "digit_quality": "digit quality",
-    "activity": "activity",
     "fisher": "Fisher information",
     "input_information": "information on the input",
     "digit_information": "information on the digit",
@@ -34,8 +26,9 @@ NAMES |= {
     "updates": "as many updates",
     "synapse_updates": "as many synapse-updates",
 }
+STAGES = {"pruned": "before retraining", "retrained": "retrained"}
 
 
 def words(name: str) -> str:
-    """The name in words; a criterion of the user's own, of which a dataset holds the label alone, by that."""
+    """The name in words; what has none, such as a criterion of the user's own, by its name."""
     return NAMES.get(name, name.replace("_", " "))

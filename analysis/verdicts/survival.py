@@ -13,6 +13,8 @@ import xarray as xr
 from scipy.special import expit
 from scipy.stats import rankdata
 
+from analysis.experiment.measures import variable
+
 DIGITS_OF_SHARE = 6  # sums over inputs differ in their last bits, which must not become ranks
 
 
@@ -83,18 +85,21 @@ def competition(before, after, layers):
     rates = [np.nan_to_num(before[f"unit_activity_{k}"].values.astype(np.float64)) for k in layers]
     found = {}
     for k in layers[1:]:
-        kept = after[f"loss_cause_{k}"].values == 0
-        share = competitors_lost(before[f"mask_{k}"].values, after[f"loss_cause_{k}"].values > 0)
-        below, above = (weights[k], removed[k], rates[k - 1]), []
+        cause = after[f"loss_cause_{k}"].values
+        share = competitors_lost(before[f"mask_{k}"].values, cause > 0)
+        neighbours = [(weights[k], removed[k], rates[k - 1])]
         if k < layers[-1]:
-            above = [(weights[k + 1].T, removed[k + 1].T, rates[k + 1])]
-        drive = own_drive(*zip(below, *above))
-        for name, values, text, units in (
+            neighbours.append((weights[k + 1].T, removed[k + 1].T, rates[k + 1]))
+        for name, values, *text in (
             ("competitors_lost", share, "share of the unit's competitors that the session removes", "fraction"),
-            ("own_drive", drive, "change of the unit's mean input by its own lost synapses", "nats"),
+            (
+                "own_drive",
+                own_drive(*zip(*neighbours)),
+                "change of the unit's mean input by its own lost synapses",
+                "nats",
+            ),
         ):
-            attrs = {"long_name": text, "units": units}
-            found[f"unit_{name}_{k}"] = (f"unit_{k}", np.where(kept, values, np.nan), attrs)
+            found[f"unit_{name}_{k}"] = variable(f"unit_{k}", np.where(cause == 0, values, np.nan), *text)
     return xr.Dataset(found)
 
 

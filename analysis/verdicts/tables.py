@@ -69,11 +69,9 @@ def origin(dataset: xr.Dataset | None, config: Path, stale: Callable = datasets.
 def runs(dataset: xr.Dataset) -> pd.DataFrame:
     """What was run, by experiment, from the config that the dataset carries."""
     rows = []
-    for name in datasets.parts(dataset):
-        of = datasets.settings(dataset)["experiments"][name]
+    for name, of in _experiments(dataset).items():
         n_sessions, share = of["pruning"]["n_sessions"], of["pruning"]["fraction"]
-        hidden = " and ".join(str(n) for n in of["machine"]["hidden"])
-        left = f"{(1 - share) ** n_sessions:.1%}"
+        hidden, left = " and ".join(map(str, of["machine"]["hidden"])), f"{(1 - share) ** n_sessions:.1%}"
         rows.append([name, hidden, n_sessions, f"{share:.0%}", left, of["n_seeds"], words(of["reference"])])
     columns = ["experiment", "hidden units at the start", "sessions", "of the synapses each removes", "left at the end"]
     return pd.DataFrame(rows, columns=[*columns, "seeds", "reference criterion"])
@@ -81,8 +79,7 @@ def runs(dataset: xr.Dataset) -> pd.DataFrame:
 
 def departures(dataset: xr.Dataset) -> pd.DataFrame:
     """Where the protocol departs from the paper's, as the config says."""
-    found = {name: datasets.settings(dataset)["experiments"][name]["departures"] for name in datasets.parts(dataset)}
-    rows = [(name, text) for name, texts in found.items() for text in texts]
+    rows = [(name, text) for name, of in _experiments(dataset).items() for text in of["departures"]]
     return pd.DataFrame(rows, columns=["experiment", "departure from the paper"])
 
 
@@ -91,15 +88,28 @@ def predictions(table: pd.DataFrame) -> pd.DataFrame:
 
     visible: the smallest distance from the threshold that these seeds show with 80 % power.
     """
-    effect = [quote(*row) for row in table[["effect", "low", "high", "units"]].itertuples(index=False)]
-    found = {"prediction": table["prediction"], "effect [95 % interval]": effect}
-    found |= {"holds above": table["threshold"].map("{:g}".format), "seeds": table["n_seeds"]}
-    found |= {"p (Holm)": table["p_holm"].map(_p), "visible": table["detectable"].map(_two_digits)}
-    return pd.DataFrame(found | {"verdict": table["verdict"]})
+    columns = {
+        "prediction": table["prediction"],
+        "effect [95 % interval]": _effects(table),
+        "holds above": table["threshold"].map("{:g}".format),
+        "seeds": table["n_seeds"],
+        "p (Holm)": table["p_holm"].map(lambda p: "?" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"),
+        "visible": table["detectable"].map(lambda x: "?" if np.isnan(x) else f"{x:.2g}"),
+        "verdict": table["verdict"],
+    }
+    return pd.DataFrame(columns)
 
 
-def counts(table: pd.DataFrame, by: str | list[str] | pd.Series) -> pd.DataFrame:
-    """How many of the rows came out which way, by a column, some columns, or a Series."""
+def checks(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of quality.checks."""
+    numbers = {title: table[name].map("{:.3g}".format) for title, name in (("mean", "mean"), ("worst seed", "worst"))}
+    passed = table["passed"].map({True: "passed", False: "**failed**"})
+    found = table[["check", "experiment", "session"]].assign(**numbers)
+    return found.assign(limit=table["limit"], seeds=table["n_seeds"], **{"": passed})
+
+
+def counts(table: pd.DataFrame, by: str | pd.Series) -> pd.DataFrame:
+    """How many of the rows came out which way, by a column or a Series."""
     found = table.groupby(by, sort=False)["verdict"].value_counts().unstack(fill_value=0)
     order = table.groupby(by, sort=False).size().index
     return found.reindex(index=order, columns=list(claims.VERDICTS), fill_value=0).reset_index()
@@ -121,8 +131,7 @@ def sizes(part: xr.Dataset) -> pd.DataFrame:
     """What machines cost and how well they work after the last session that all of them have."""
     dim, measure = "condition" if "condition" in part.dims else "criterion", datasets.loss(part)
     last = part[["n_synapses", "n_units", measure]].dropna("session").isel(session=-1)
-    last = last.sel(stage="retrained") if "stage" in last.dims else last
-    rows = []
+    last, rows = last.sel(stage="retrained") if "stage" in last.dims else last, []
     for name in last[dim].values:
         one = last.sel({dim: name})
         cost = one["n_synapses"].sum("synapse_layer"), hidden_units(one, "all")
@@ -137,12 +146,15 @@ def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """
     both = table.merge(paper, on="prediction", suffixes=("", "_paper")).dropna(subset=["effect", "effect_paper"])
     same = (both["effect"] > both["threshold"]) == (both["effect_paper"] > both["threshold_paper"])
-    sides = [both[[f"{name}{size}" for name in ("effect", "low", "high", "units")]] for size in ("", "_paper")]
-    here, there = ([quote(*row) for row in side.itertuples(index=False)] for side in sides)
-    found = {"prediction": both["prediction"], "effect here": here, "verdict here": both["verdict"]}
-    found |= {"at the paper's size": there}
-    found |= {"verdict there": both["verdict_paper"].where(both["n_seeds_paper"] > 1, "one seed")}
-    return pd.DataFrame(found | {"same side": same.map({True: "yes", False: "no"})})
+    columns = {
+        "prediction": both["prediction"],
+        "effect here": _effects(both),
+        "verdict here": both["verdict"],
+        "at the paper's size": _effects(both, "_paper"),
+        "verdict there": both["verdict_paper"].where(both["n_seeds_paper"] > 1, "one seed"),
+        "same side": same.map({True: "yes", False: "no"}),
+    }
+    return pd.DataFrame(columns)
 
 
 def first_session(part: xr.Dataset, layer: int) -> pd.DataFrame:
@@ -163,9 +175,11 @@ def first_session(part: xr.Dataset, layer: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "lost in each later one"])
 
 
-def _p(p):
-    return "?" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+def _experiments(dataset):
+    """{experiment: its settings}, in the order of the parts."""
+    return {name: datasets.settings(dataset)["experiments"][name] for name in datasets.parts(dataset)}
 
 
-def _two_digits(value):
-    return "?" if np.isnan(value) else f"{value:.2g}"
+def _effects(table, size=""):
+    columns = [f"{name}{size}" for name in ("effect", "low", "high", "units")]
+    return [quote(*row) for row in table[columns].itertuples(index=False)]
