@@ -42,7 +42,10 @@ class Workspace(NamedTuple):
 @kernel
 def workspace(graph):
     """A Workspace for the widest layer."""
-    room, n_rows = (AT_ONCE * PANEL, CHAINS), (AT_ONCE * CHAINS, np.diff(graph.layer).max() + 1)
+    widest = 0
+    for layer in range(graph.layer.size - 1):
+        widest = max(widest, graph.layer[layer + 1] - graph.layer[layer])
+    room, n_rows = (AT_ONCE * PANEL, CHAINS), (AT_ONCE * CHAINS, widest + 1)
     below, above = np.zeros(room, np.float32), np.zeros(room, np.float32)
     by_chain, bits = np.zeros((CHAINS, PANEL), np.float32), np.zeros((PANEL + 8, CHAINS), np.uint32)
     return Workspace(below, above, by_chain, bits, np.empty(n_rows, np.uint16), np.empty(n_rows, np.uint16))
@@ -71,19 +74,6 @@ def sample_layer(begin, end, words, p, graph, layer, factor, key, step, n_chains
                     offset = k * PATTERNS - t * CHAINS
                     for c in range(min(PATTERNS, n - offset)):
                         p[k, u, c] = _f32(1.0) / (_f32(1.0) + below[row, offset + c])
-
-
-@kernel
-def start(begin, end, words, bias, key, n_chains):
-    """Independent units: 1 with probability sigmoid(b_u)."""
-    bits, inputs = np.zeros((4, CHAINS), np.uint32), np.zeros((2, CHAINS), np.float32)
-    for t in range(begin, end):
-        on = ~_u64(0) >> _u64(CHAINS - min(CHAINS, n_chains - t * CHAINS))
-        for u in range(bias.size):
-            if u % 4 == 0:
-                random_chains(bits, u, u + 1, key, _i64(0), t * CHAINS)
-            inputs[0] = _f32(0.0)
-            words[t, u] = draw_word(inputs, inputs[1:], 0, bits, u % 4, _f32(1.0), bias[u]) & on
 
 
 @kernel

@@ -33,10 +33,7 @@ def learn(begin, end, graph, velocity, present, positive, negative, words, count
     bias, start, middle, neighbour, weight, twin, layers = graph[:7]
     panels_below = graph.panels_below
     row_velocity, panel_velocity, bias_velocity = velocity
-    widest = 0
-    for i in range(begin, end):
-        widest = max(widest, start[i + 1] - middle[i])
-    data, model = np.empty(widest + GROUP, np.float32), np.empty(widest + GROUP, np.float32)
+    data, model = np.empty(bias.size + GROUP, np.float32), np.empty(bias.size + GROUP, np.float32)
     others = np.empty(GROUP, np.int64)
     scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
     n_diverged = 0
@@ -113,8 +110,8 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
     place_below, place_above = graph.panels_below[layer], graph.panels_above[layer - 1]
     first_below, first, last = layers[layer - 1], layers[layer], layers[layer + 1]
     n_below, n = first - first_below, last - first
-    by_pattern, by_pattern_model = states_by_pattern(positive, first, last), states_by_pattern(negative, first, last)
-    by_tile = words_by_tile(words, first, last)
+    by_pattern, by_pattern_model = by_span(positive, first, last), by_span(negative, first, last)
+    by_tile = by_span(words.reshape((*words.shape, 1)), first, last)
     data, model = np.zeros(SPAN, np.float32), np.zeros(SPAN, np.float32)
     scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
     n_diverged = 0
@@ -126,7 +123,8 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
             if len(negative):
                 span_dots(model, negative, i, by_pattern_model, span, counts[1])
             else:
-                span_counts(model, words, i, by_tile, span)
+                on = span_counts(words, i, by_tile, span, 0, len(words))
+                store(model, steps(0, PANEL, GROUP), 0, convert(convert(on, _i32), _f32))
             mirror = place_above + row // PANEL * ((n + 1) * PANEL) + row % PANEL
             for p in range(first_panel, last_panel):
                 place, at = place_below + (p * (n_below + 1) + row) * PANEL, (p - first_panel) * PANEL
@@ -154,16 +152,16 @@ def span_dots(total, tiles, i, others, span, n):
 
 
 @formula
-def span_counts(total, words, i, others, span):
-    """total[c] = sum_t popcount(words[t, i] & others[span, t, c]), c < SPAN, as float32.
+def span_counts(words, i, others, span, first, last):
+    """n_c = sum_t popcount(words[t, i] & others[span, t, c]), t = first ... last - 1, c < SPAN: GROUP vectors of PANEL.
 
-    total (SPAN,) float32, words (n_tiles, n_units), others (n_spans, n_tiles, SPAN) uint64, C-contiguous.
+    words (n_tiles, n_units), others (n_spans, n_tiles, SPAN) uint64, C-contiguous.
     """
     (n_tiles, n_units), columns = words.shape, steps(0, PANEL, GROUP)
     x = splat(_u64(0), PANEL, columns)
-    for t in range(n_tiles):
+    for t in range(first, last):
         x = x + popcount(load(others, columns, (span * n_tiles + t) * SPAN, PANEL) & at(words, i, t * n_units))
-    store(total, steps(0, PANEL, GROUP), 0, convert(convert(x, _i32), _f32))
+    return x
 
 
 @formula
@@ -183,24 +181,14 @@ def learn_row(panel, velocity, present, place, data, model, j, scale, scale_mode
 
 
 @kernel
-def states_by_pattern(tiles, first, last):
-    """x[s, k, c] = state of unit first + SPAN s + c in pattern k, 0 from unit `last` on: (n_spans, n, SPAN) float32."""
-    n = len(tiles) * PATTERNS
-    out = np.zeros((-(-(last - first) // SPAN), n, SPAN), np.float32)
-    for t in range(len(tiles)):
+def by_span(tiles, first, last):
+    """x[s, m t + c, k] = tiles[t, first + SPAN s + k, c], c < m, 0 from unit `last` on: (n_spans, m n_tiles, SPAN)."""
+    n_tiles, _, m = tiles.shape
+    out = np.zeros((-(-(last - first) // SPAN), n_tiles * m, SPAN), tiles.dtype)
+    for t in range(n_tiles):
         for u in range(last - first):
-            for c in range(PATTERNS):
-                out[u // SPAN, t * PATTERNS + c, u % SPAN] = tiles[t, first + u, c]
-    return out
-
-
-@kernel
-def words_by_tile(words, first, last):
-    """x[s, t, c] = word of unit first + SPAN s + c in tile t, 0 from unit `last` on: (n_spans, n, SPAN) uint64."""
-    out = np.zeros((-(-(last - first) // SPAN), len(words), SPAN), np.uint64)
-    for t in range(len(words)):
-        for u in range(last - first):
-            out[u // SPAN, t, u % SPAN] = words[t, first + u]
+            for c in range(m):
+                out[u // SPAN, t * m + c, u % SPAN] = tiles[t, first + u, c]
     return out
 
 
