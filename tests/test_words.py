@@ -8,7 +8,7 @@ from analysis.kernels.layouts import CHAINS
 
 # Around one word, several words, and the block of words that is counted at a time.
 COUNTS = [1, CHAINS - 1, CHAINS, CHAINS + 1, 2 * CHAINS + 5]
-BLOCK = statistics._TILES * CHAINS
+BLOCK = statistics._WORDS * CHAINS
 
 
 def states_of(n, n_units, seed=0):

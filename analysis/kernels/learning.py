@@ -18,7 +18,6 @@ from analysis.kernels.vectors import convert, fma, largest, popcount, select, sp
 _f32, _i32, _u64 = np.float32, np.int32, np.uint64
 DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats
 DIVERGED_BITS = DIVERGED.view(np.int32)
-SIZE = 0x7FFFFFFF  # bits of a float32 without its sign: in the order of |x|, and what is not finite above all
 
 
 @kernel
@@ -77,8 +76,7 @@ def learn(begin, end, graph, velocity, present, positive, negative, words, count
 def lane_dots(total, place, tiles, i, others):
     """total[place + g] = sum_t sum_c tiles[t, i, c] tiles[t, others[g], c] for g < GROUP.
 
-    Tiles in ascending t lane by lane, then a binary tree over lanes. total (n,) and tiles (n_tiles, n_units, PATTERNS),
-    float32; others (GROUP,) int64: units.
+    Tiles in ascending t lane by lane, then a binary tree over lanes. others (GROUP,) int64: units.
     """
     size, units = tiles.shape[1] * PATTERNS, load(others, steps(0, 1, GROUP), 0, 1) * PATTERNS
     x = splat(_f32(0.0), PATTERNS, units)
@@ -89,10 +87,7 @@ def lane_dots(total, place, tiles, i, others):
 
 @formula
 def both_on(total, place, words, i, others):
-    """total[place + g] = sum_t popcount(words[t, i] & words[t, others[g]]) for g < GROUP, as float32.
-
-    total (n,) float32, words (n_tiles, n_units) uint64; others as in lane_dots.
-    """
+    """total[place + g] = sum_t popcount(words[t, i] & words[t, others[g]]) for g < GROUP, as float32."""
     n_units, units = words.shape[1], load(others, steps(0, 1, GROUP), 0, 1)
     x = splat(_u64(0), 1, units)
     for t in range(words.shape[0]):
@@ -123,8 +118,7 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
             if len(negative):
                 span_dots(model, negative, i, by_pattern_model, span, counts[1])
             else:
-                on = span_counts(words, i, by_tile, span, 0, len(words))
-                store(model, steps(0, PANEL, GROUP), 0, convert(convert(on, _i32), _f32))
+                span_counts(model, words, i, by_tile, span)
             mirror = place_above + row // PANEL * ((n + 1) * PANEL) + row % PANEL
             for p in range(first_panel, last_panel):
                 place, at = place_below + (p * (n_below + 1) + row) * PANEL, (p - first_panel) * PANEL
@@ -139,10 +133,7 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
 
 @formula
 def span_dots(total, tiles, i, others, span, n):
-    """total[c] = sum_k tiles[k // PATTERNS, i, k % PATTERNS] others[span, k, c], k = 0 ... n - 1, c < SPAN.
-
-    total (SPAN,), tiles (n_tiles, n_units, PATTERNS), others (n_spans, n_patterns, SPAN) float32, C-contiguous.
-    """
+    """total[c] = sum_k tiles[k // PATTERNS, i, k % PATTERNS] others[span, k, c], k = 0 ... n - 1, c < SPAN."""
     size, n_rows, columns = tiles.shape[1] * PATTERNS, others.shape[1], steps(0, PANEL, GROUP)
     x = splat(_f32(0.0), PANEL, columns)
     for k in range(n):
@@ -152,32 +143,36 @@ def span_dots(total, tiles, i, others, span, n):
 
 
 @formula
-def span_counts(words, i, others, span, first, last):
-    """n_c = sum_t popcount(words[t, i] & others[span, t, c]), t = first ... last - 1, c < SPAN: GROUP vectors of PANEL.
-
-    words (n_tiles, n_units), others (n_spans, n_tiles, SPAN) uint64, C-contiguous.
-    """
+def span_counts(total, words, i, others, span):
+    """total[c] = sum_t popcount(words[t, i] & others[span, t, c]), c < SPAN, as float32."""
     (n_tiles, n_units), columns = words.shape, steps(0, PANEL, GROUP)
     x = splat(_u64(0), PANEL, columns)
-    for t in range(first, last):
+    for t in range(n_tiles):
         x = x + popcount(load(others, columns, (span * n_tiles + t) * SPAN, PANEL) & at(words, i, t * n_units))
-    return x
+    store(total, columns, 0, convert(convert(x, _i32), _f32))
 
 
 @formula
 def learn_row(panel, velocity, present, place, data, model, j, scale, scale_model, momentum, rate):
     """dw <- momentum dw + rate (scale data - scale_model model), w <- w + dw for a row of a panel, where present.
 
-    w, dw and present from `place` on in panel, velocity (n,) float32 and present (n,) uint8; data, model from j on
-    in (SPAN,) float32. Returns the largest |w| as the bits of its float32, int32, as `learn_lanes` does.
+    w, dw and present from `place` on, data and model from j on. Returns what `move` does.
     """
     gradient = load(data, j, 0, PANEL) * scale - load(model, j, 0, PANEL) * scale_model
     dw = momentum * load(velocity, place, 0, PANEL) + rate * gradient
-    dw = select(load(present, place, 0, PANEL) != 0, dw, _f32(0.0))
-    w = load(panel, place, 0, PANEL) + dw
-    store(velocity, place, 0, dw)
-    store(panel, place, 0, w)
-    return largest(view(w, _i32) & SIZE)
+    return move(panel, velocity, place, select(load(present, place, 0, PANEL) != 0, dw, _f32(0.0)))
+
+
+@formula
+def move(w, dw, places, velocity):
+    """dw <- velocity, w <- w + dw; returns the largest |w| as the bits of its float32, int32.
+
+    These are in the order of |w|, what is not finite above all.
+    """
+    weight = load(w, places, 0, PANEL) + velocity
+    store(dw, places, 0, velocity)
+    store(w, places, 0, weight)
+    return largest(view(weight, _i32) & 0x7FFFFFFF)
 
 
 @kernel

@@ -103,8 +103,7 @@ def sum_synapses(total, states, tile, n_tiles, first, last, start, stop, neighbo
 def lane_sum(total, rows, states, tiles, first, last, neighbour, weight):
     """total[row, c] = sum_k weight[k] states[tile, neighbour[k], c] for k = first ... last - 1; a row a tile.
 
-    total (n, PATTERNS), states (n_tiles, n_units, PATTERNS), weight float32, neighbour int32; all C-contiguous. rows
-    and tiles are the places where they begin.
+    rows and tiles are the places where they begin in total (n, PATTERNS) float32 and states.
     """
     x = splat(_f32(0.0), PATTERNS, tiles)
     for k in range(first, last):
@@ -116,9 +115,8 @@ def lane_sum(total, rows, states, tiles, first, last, neighbour, weight):
 def panel_sum(total, row, states, place, n, panel, weights, size, step):
     """total[row + u, c] = sum_k panel[weights_u + size (k // PANEL) + step (k % PANEL)] x_kc, k < n, u < GROUP.
 
-    x_kc = states[place + PATTERNS k + c], an array (n_tiles, n_units, PATTERNS) read as one row; total (n, PATTERNS),
-    panel (n,); all float32. `weights` are the places of the first neighbour's: units that are columns of a panel stand
-    side by side, those that are rows of all panels, each of this size, stand PANEL apart.
+    x_kc = states[place + PATTERNS k + c], read as one row. `weights` are the places of the first neighbour's: units
+    that are columns of a panel stand side by side, those that are rows of all panels, of this size, PANEL apart.
     """
     x = splat(_f32(0.0), PATTERNS, weights)
     for k in range(n):
@@ -131,8 +129,7 @@ def panel_sum(total, row, states, place, n, panel, weights, size, step):
 def relax(tiles, tile, first, last, below, above, row, factor, bias, n):
     """tiles[tile, u, c] = sigmoid(bias[u] + factor (below + above)[row + u - first, c]) for c < n, else 0, u < last.
 
-    Returns the largest change. tiles (n_tiles, n_units, PATTERNS), below, above (n_rows, PATTERNS), bias (n_units,)
-    float32.
+    Returns the largest change. below, above (n_rows, PATTERNS) float32.
     """
     states, rows, change = tile * tiles.shape[1] * PATTERNS, (row - first) * PATTERNS, splat(_i32(0), PATTERNS, 0)
     there = load(_ASCENDING, 0, 0, PATTERNS) < n

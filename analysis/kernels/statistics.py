@@ -12,33 +12,37 @@ import numpy as np
 from analysis.kernels.binary import add_inputs, list_neighbours, sample_layer, word_sum, workspace
 from analysis.kernels.draws import exp
 from analysis.kernels.jit import kernel
-from analysis.kernels.layouts import CHAINS, GROUP, PANEL, SPAN, load, steps, store
-from analysis.kernels.learning import by_span, span_counts
+from analysis.kernels.layouts import CHAINS, GROUP, PANEL, filled_up, load, steps, store
 from analysis.kernels.threads import share
-from analysis.kernels.vectors import view
+from analysis.kernels.vectors import popcount, splat, sums
 
 _f32, _i64 = np.float32, np.int64
-_TILES = 32  # at a time: those of SPAN units are 32 kB, which stay in the nearest cache
+_WORDS = 512  # words at a time: those of GROUP units are 32 kB, which stay in the nearest cache
+_SIDE_BY_SIDE = 8  # words in a vector
 
 
 def coincidences(x, y):
     """n_ij = sum_c x_ci y_cj of two arrays of words: (n_x, n_y) int64 counts."""
-    n_x, n_y = x.shape[1], y.shape[1]
-    spans = by_span(y[:, :, None], 0, n_y)
-    counts = np.zeros((n_x, len(spans) * SPAN), np.int64)
-    share(n_x, _coincidences, counts, np.ascontiguousarray(x), spans)
-    return counts[:, :n_y]
+    rows = filled_up(y.T, (1, _SIDE_BY_SIDE), np.uint64), filled_up(x.T, (GROUP, _SIDE_BY_SIDE), np.uint64)
+    counts = np.zeros((len(rows[0]), len(rows[1])), np.uint64)
+    share(counts.shape[1] // GROUP, _coincidences, counts, *rows)
+    return np.ascontiguousarray(counts.T[: x.shape[1]].view(np.int64))
 
 
 @kernel
-def _coincidences(begin, end, counts, x, spans):
-    for span in range(len(spans)):
-        for first in range(0, len(x), _TILES):
-            last = min(first + _TILES, len(x))
-            for i in range(begin, end):
-                here = steps(i * counts.shape[1] + span * SPAN, PANEL, GROUP)
-                both_on = view(span_counts(x, i, spans, span, first, last), _i64)
-                store(counts, here, 0, load(counts, here, 0, PANEL) + both_on)
+def _coincidences(begin, end, counts, x, y):
+    """counts[i, j] = sum_t popcount(x[i, t] & y[j, t]) for units j of y in these groups."""
+    n_words = x.shape[1]
+    for j in range(begin * GROUP, end * GROUP, GROUP):
+        for first in range(0, n_words, _WORDS):
+            rows = steps(j * n_words + first, n_words, GROUP)
+            for i in range(len(x)):
+                total = splat(np.uint64(0), _SIDE_BY_SIDE, rows)
+                for t in range(0, min(_WORDS, n_words - first), _SIDE_BY_SIDE):
+                    both_on = load(y, rows, t, _SIDE_BY_SIDE) & load(x, i * n_words + first, t, _SIDE_BY_SIDE)
+                    total = total + popcount(both_on)
+                here = i * counts.shape[1] + j
+                store(counts, here, 0, load(counts, here, 0, GROUP) + sums(total))
 
 
 @kernel
@@ -47,27 +51,21 @@ def power_iteration(matrix, start, n_iterations, tolerance):
 
     matrix (n, n), symmetric, and start (n,), float64. The sign is arbitrary.
     """
-    n = matrix.shape[0]
-    x, y = start.copy(), np.empty(n)
-    norm = 1.0
+    n, x, norm = matrix.shape[0], start.copy(), 1.0
     for _ in range(n_iterations):
-        y[:] = 0.0
+        y, norm, change = np.zeros(n), 0.0, 0.0
         for i in range(n):
-            scale, row = x[i], matrix[i]
             for j in range(n):
-                y[j] += scale * row[j]
-        norm = 0.0
+                y[j] += x[i] * matrix[i, j]
         for j in range(n):
             norm += y[j] * y[j]
         norm = np.sqrt(norm)
         if norm == 0.0:
-            x[:] = 0.0
-            break
-        change = 0.0
+            return norm, y
         for j in range(n):
             y[j] /= norm
             change = max(change, abs(y[j] - x[j]))
-            x[j] = y[j]
+        x = y
         if change < tolerance:
             break
     return norm, x
