@@ -16,7 +16,7 @@ import naive
 import numpy as np
 import pytest
 
-from analysis import training
+from analysis import sampling, training
 from analysis.kernels import binary, draws, gibbs, layouts, learning, meanfield, threads, vectors
 from analysis.kernels.binary import row_sum
 from analysis.kernels.contrastive import add_rows, learn_lanes, row_dot, row_dots
@@ -27,7 +27,7 @@ from analysis.kernels.meanfield import relax
 from analysis.kernels.statistics import power_iteration
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.randomness import key
+from analysis.machine.randomness import derive, key
 
 # Layers that start off multiples of 4 and fill no panel, more layers than two, words and tiles with spare chains; in
 # the last shape several panels, in the last count more words than share a read of the weights.
@@ -377,9 +377,8 @@ def test_draw_layer_has_the_bits_of_its_twin(layer, factor, form, n_threads):
 def test_start_has_the_bits_of_its_twin(n, n_threads):
     machine = sparse_machine((3, 6, 5))
     built = graph.build(machine)
-    words = np.full((-(-n // CHAINS), len(built.bias)), 7, np.uint64)
-    threads.share(len(words), binary.start, words, built.bias, key(SEED), n)
-    assert_same_bits(graph.from_words(words, built.layer, n), naive.start(machine, n, SEED))
+    words = sampling.start_words(built, n, SEED)
+    assert_same_bits(graph.from_words(words, built.layer, n), naive.start(machine, n, derive(SEED, "start")))
     assert not (words[-1] >> np.uint64((n - 1) % CHAINS) >> np.uint64(1)).any()
 
 

@@ -6,10 +6,9 @@
     many synapses   total[c, u] = sum_k weight[row[c, k], u]     over the active units of chain c
 
 `factor` is 1 except in greedy pretraining. A machine arrives as a `graph.Graph`, states as words (see `layouts`). Every
-sum over k starts at 0 and ascends, lane by lane: adding a row is adding weight x 1, leaving it out is adding weight x
-0, so that both forms give the same bits, on vectors of any width. A draw depends on its position alone; threads share
-nothing but whole tiles: the first two arguments of a kernel name those it works on. Source of block Gibbs:
-Salakhutdinov & Hinton (2009) AISTATS; of contrastive divergence: Hinton (2002), doi:10.1162/089976602760128018.
+sum over k starts at 0 and ascends: leaving a row out is adding weight x 0, so that both forms give the same bits. A
+draw depends on its position alone; threads share nothing but whole tiles, which the first two arguments name. Sources:
+Salakhutdinov & Hinton (2009) AISTATS; Hinton (2002), doi:10.1162/089976602760128018 (contrastive divergence).
 """
 
 from typing import NamedTuple
@@ -42,7 +41,10 @@ class Workspace(NamedTuple):
 @kernel
 def workspace(graph):
     """A Workspace for the widest layer."""
-    room, n_rows = (AT_ONCE * PANEL, CHAINS), (AT_ONCE * CHAINS, np.diff(graph.layer).max() + 1)
+    widest = 0
+    for layer in range(graph.layer.size - 1):
+        widest = max(widest, graph.layer[layer + 1] - graph.layer[layer])
+    room, n_rows = (AT_ONCE * PANEL, CHAINS), (AT_ONCE * CHAINS, widest + 1)
     below, above = np.zeros(room, np.float32), np.zeros(room, np.float32)
     by_chain, bits = np.zeros((CHAINS, PANEL), np.float32), np.zeros((PANEL + 8, CHAINS), np.uint32)
     return Workspace(below, above, by_chain, bits, np.empty(n_rows, np.uint16), np.empty(n_rows, np.uint16))
@@ -74,19 +76,6 @@ def sample_layer(begin, end, words, p, graph, layer, factor, key, step, n_chains
 
 
 @kernel
-def start(begin, end, words, bias, key, n_chains):
-    """Independent units: 1 with probability sigmoid(b_u)."""
-    bits, inputs = np.zeros((4, CHAINS), np.uint32), np.zeros((2, CHAINS), np.float32)
-    for t in range(begin, end):
-        on = ~_u64(0) >> _u64(CHAINS - min(CHAINS, n_chains - t * CHAINS))
-        for u in range(bias.size):
-            if u % 4 == 0:
-                random_chains(bits, u, u + 1, key, _i64(0), t * CHAINS)
-            inputs[0] = _f32(0.0)
-            words[t, u] = draw_word(inputs, inputs[1:], 0, bits, u % 4, _f32(1.0), bias[u]) & on
-
-
-@kernel
 def draw_layer(begin, end, words, graph, layer, factor, key, n_chains):
     """One draw of a layer given its neighbours, in place."""
     space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
@@ -98,9 +87,8 @@ def draw_layer(begin, end, words, graph, layer, factor, key, n_chains):
 def contrastive_divergence(begin, end, words, positive, negative, graph, factors, key, first_step, n_steps, n):
     """CD-k of an RBM: positive takes P(h | v), negative (v', P(h | v')) after n_steps reconstructions v'.
 
-    words (n_tiles, n_units) hold the n patterns v; both layers are sampled, the gradient takes the hidden
-    probabilities. positive and negative (n_tiles, n_units, PATTERNS) float32; factors (2,) float32: of the input
-    upwards and downwards.
+    words hold the n patterns v; both layers are sampled, the gradient takes the hidden probabilities, in tiles.
+    factors (2,) float32: of the input upwards and downwards.
     """
     space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
     for t in range(begin, end, AT_ONCE):
@@ -141,8 +129,7 @@ def add_inputs(begin, end, words, graph, layer, first, last, space):
 def word_sum(total, rows, words, tiles, first, last, neighbour, weight):
     """total[row, c] = sum_k weight[k] [bit c of words[tile, neighbour[k]]], k = first ... last - 1; a row a tile.
 
-    total (n, CHAINS) and weight float32, words (n_tiles, n_units) uint64, neighbour int32, C-contiguous; rows and tiles
-    are the places where they begin.
+    rows and tiles are the places where they begin in total (n, CHAINS) float32 and words.
     """
     x = splat(_f32(0.0), CHAINS, tiles)
     for k in range(first, last):
@@ -182,7 +169,7 @@ def list_neighbours(begin, end, words, graph, layer, space):
 def list_active(rows, words, begin, end, first, last):
     """rows[CHAINS t + c, k] = where the panel rows of the units begin that are on in chain c of tile begin + t.
 
-    Ascending from k = 1 on, filled up with the empty row to the longest list of a GROUP of chains, whose length is at 0.
+    Ascending from k = 1 on, filled up with the empty row to the longest list of a GROUP of chains, its length at 0.
     """
     length = np.zeros((end - begin) * CHAINS, np.int64)
     for t in range(end - begin):
@@ -216,8 +203,7 @@ def sum_active(sums, by_chain, panel, place, rows, n_tiles):
 def row_sum(total, first_chain, pairs, offset, rows, first_list, n_rows):
     """total[first_chain + g, u] = sum_k panel[offset + 2 rows[first_list + g, 1 + k] + u], k < n_rows, g < GROUP.
 
-    total (CHAINS, PANEL) float32; pairs (n,) int64: the panel, two float32 in one, offset even; rows (n_lists, n)
-    uint16: where the active units' rows begin, in pairs (x86 scales an index by 8 bytes at most).
+    pairs (n,) int64: the panel, two float32 in one, and rows counted in them: x86 scales an index by 8 bytes at most.
     """
     lists = steps(first_list * rows.shape[1], rows.shape[1], GROUP)
     x = splat(_f32(0.0), PANEL, lists)

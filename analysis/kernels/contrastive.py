@@ -14,11 +14,11 @@ import numpy as np
 
 from analysis.kernels.draws import draw_lanes, odds_lanes, random_bits
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.layouts import BLOCK, GROUP, PANEL, STRIP, TWO, WIDTH, at, load, steps, store, zeros
-from analysis.kernels.learning import DIVERGED_BITS, SIZE
-from analysis.kernels.vectors import fma, largest, splat, sums, view
+from analysis.kernels.layouts import BLOCK, GROUP, PANEL, STRIP, TWO, WIDTH, at, filled_up, load, steps, store, zeros
+from analysis.kernels.learning import DIVERGED_BITS, move
+from analysis.kernels.vectors import fma, splat, sums
 
-_f32, _i32, _VECTORS = np.float32, np.int32, WIDTH // PANEL
+_f32, _VECTORS = np.float32, WIDTH // PANEL
 _NEVER = np.float32(-100.0)  # bias of the hidden units that fill up: P(h = 1) < 1e-34
 
 
@@ -37,10 +37,10 @@ class DenseRBM(NamedTuple):
 def build(machine):
     """The DenseRBM of a BoltzmannMachine with one hidden layer; a copy."""
     (a, b), (w,), (mask,) = machine.biases, machine.weights, machine.masks
-    n_hidden, a, b = len(b), _filled_up(a[None], 1, PANEL), _filled_up(b[None], 1, WIDTH)
+    n_hidden, a, b = len(b), filled_up(a[None], (1, PANEL)), filled_up(b[None], (1, WIDTH))
     b[:, n_hidden:] = _NEVER
-    w = _filled_up(w, PANEL, WIDTH)
-    mask = _filled_up(mask, PANEL, WIDTH) if not mask.all() else np.zeros((0, 0), np.float32)
+    w = filled_up(w, (PANEL, WIDTH))
+    mask = filled_up(mask, (PANEL, WIDTH)) if not mask.all() else np.zeros((0, 0), np.float32)
     return DenseRBM(a, b, w, mask, *(zeros(x.shape, np.float32) for x in (a, b, w)))
 
 
@@ -48,12 +48,6 @@ def parameters(rbm, shape):
     """(visible biases, hidden biases), weights without what was filled up; shape (n_visible, n_hidden)."""
     n, m = shape
     return (rbm.a[0, :n].copy(), rbm.b[0, :m].copy()), rbm.w[:n, :m].copy()
-
-
-def _filled_up(array, *multiples):
-    filled = zeros(tuple(n + -n % multiple for n, multiple in zip(array.shape, multiples)), np.float32)
-    filled[tuple(slice(n) for n in array.shape)] = array
-    return filled
 
 
 @kernel
@@ -90,10 +84,8 @@ def epoch(rbm, shape, patterns, order, size, n_steps, factors, rate, momentum, k
             n_data, n_model = active(data, v[:, i], 0, n), active(model, v_model[:, i], 0, n)
             for j in range(0, b.size, WIDTH):
                 here, columns = steps(i * b.size + j, PANEL, _VECTORS), steps(j, PANEL, _VECTORS)
-                found = learn_lanes(
-                    w, dw, here, p, columns, data, n_data, p_model, model, n_model, scale, momentum, rate
-                )
-                worst = max(worst, found)
+                lists = data, n_data, p_model, model, n_model
+                worst = max(worst, learn_lanes(w, dw, here, p, columns, *lists, scale, momentum, rate))
         if mask.size:
             for i in range(n_visible):
                 for j in range(b.size):
@@ -175,8 +167,7 @@ def active(places, states, first, last):
 def row_dot(total, row, i, matrix, vectors, vector):
     """total[row, i + g] = sum_j matrix[i + g, j] vectors[vector, j], g < GROUP.
 
-    In the order j = lane, lane + PANEL, ..., then a binary tree over lanes. total (n_rows, n), matrix (n, m),
-    vectors (n_vectors, m) float32, C-contiguous, n a multiple of GROUP, m of PANEL.
+    In the order j = lane, lane + PANEL, ..., then a binary tree over lanes.
     """
     m = matrix.shape[1]
     rows = steps(i * m, m, GROUP)
@@ -204,10 +195,7 @@ def row_dots(total, row, i, matrix, vectors, vector):
 
 @formula
 def add_rows(total, row, j, matrix, rows, first, last):
-    """total[row, j + c] += sum_k matrix[rows[k], j + c] for k = first ... last - 1, one after the other, c < WIDTH.
-
-    total (n_totals, m), matrix (n, m) float32, rows (n_rows,) int32, C-contiguous.
-    """
+    """total[row, j + c] += sum_k matrix[rows[k], j + c] for k = first ... last - 1, one after the other, c < WIDTH."""
     m, columns = matrix.shape[1], steps(0, PANEL, _VECTORS)
     x = load(total, columns, row * m + j, PANEL)
     for k in range(first, last):
@@ -220,15 +208,10 @@ def learn_lanes(w, dw, places, p, columns, rows, n, p_model, rows_model, n_model
     """dw <- momentum dw + rate scale (sum_k p[rows[k]] - sum_k p_model[rows_model[k]]), w <- w + dw.
 
     For PANEL columns from each of `columns` on, whose w and dw stand at `places`; k ascends to n - 1, to n_model - 1.
-    w, dw, p, p_model (n_patterns, m) float32, rows (n,) int32, C-contiguous. Returns the largest |w| as the bits of its
-    float32, int32: in the order of numbers, what is not finite above all.
+    Returns what `move` does.
     """
     gradient = (total_of(p, columns, rows, n) - total_of(p_model, columns, rows_model, n_model)) * scale
-    velocity = momentum * load(dw, places, 0, PANEL) + rate * gradient
-    weight = load(w, places, 0, PANEL) + velocity
-    store(dw, places, 0, velocity)
-    store(w, places, 0, weight)
-    return largest(view(weight, _i32) & SIZE)
+    return move(w, dw, places, momentum * load(dw, places, 0, PANEL) + rate * gradient)
 
 
 @formula

@@ -21,7 +21,6 @@ from numba.core.cpu import CPUContext
 from numba.extending import intrinsic
 
 from analysis.kernels.jit import kernel
-from analysis.kernels.threads import share
 from analysis.kernels.vectors import INT32, Vector, across, lanes_type, one, packed, shuffled, unpacked
 
 PATTERNS = 32  # graded states side by side
@@ -45,32 +44,32 @@ def zeros(shape, dtype):
     return memory[first:][:n_bytes].view(dtype).reshape(shape)
 
 
+def filled_up(array, multiples, dtype=np.float32):
+    """The array with zeros behind it, to multiples of these sizes."""
+    filled = zeros(tuple(n + -n % multiple for n, multiple in zip(array.shape, multiples)), dtype)
+    filled[tuple(slice(n) for n in array.shape)] = array
+    return filled
+
+
+@kernel
 def pack(states):
     """(n, n_units) uint8 in {0, 1} -> words (ceil(n / CHAINS), n_units) uint64; spare bits are 0."""
-    words = np.zeros((-(-len(states) // CHAINS), states.shape[1]), np.uint64)
-    share(len(words), _pack, words, states)
+    n, n_units = states.shape
+    words = np.zeros((-(-n // CHAINS), n_units), np.uint64)
+    for c in range(n):
+        for u in range(n_units):
+            words[c // CHAINS, u] |= np.uint64(states[c, u]) << np.uint64(c % CHAINS)
     return words
 
 
+@kernel
 def unpack(words, n):
     """Words -> (n, n_units) uint8 in {0, 1}, inverse of `pack`."""
     states = np.empty((n, words.shape[1]), np.uint8)
-    share(len(words), _unpack, states, words)
+    for c in range(n):
+        for u in range(words.shape[1]):
+            states[c, u] = (words[c // CHAINS, u] >> np.uint64(c % CHAINS)) & np.uint64(1)
     return states
-
-
-@kernel
-def _pack(begin, end, words, states):
-    for c in range(begin * CHAINS, min(end * CHAINS, len(states))):
-        for u in range(words.shape[1]):
-            words[c // CHAINS, u] |= np.uint64(states[c, u]) << np.uint64(c % CHAINS)
-
-
-@kernel
-def _unpack(begin, end, states, words):
-    for c in range(begin * CHAINS, min(end * CHAINS, len(states))):
-        for u in range(words.shape[1]):
-            states[c, u] = np.uint8((words[c // CHAINS, u] >> np.uint64(c % CHAINS)) & np.uint64(1))
 
 
 @intrinsic(prefer_literal=True)

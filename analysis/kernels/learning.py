@@ -18,7 +18,6 @@ from analysis.kernels.vectors import convert, fma, largest, popcount, select, sp
 _f32, _i32, _u64 = np.float32, np.int32, np.uint64
 DIVERGED = _f32(1000.0)  # no Boltzmann machine of use has a weight of a thousand nats
 DIVERGED_BITS = DIVERGED.view(np.int32)
-SIZE = 0x7FFFFFFF  # bits of a float32 without its sign: in the order of |x|, and what is not finite above all
 
 
 @kernel
@@ -33,10 +32,7 @@ def learn(begin, end, graph, velocity, present, positive, negative, words, count
     bias, start, middle, neighbour, weight, twin, layers = graph[:7]
     panels_below = graph.panels_below
     row_velocity, panel_velocity, bias_velocity = velocity
-    widest = 0
-    for i in range(begin, end):
-        widest = max(widest, start[i + 1] - middle[i])
-    data, model = np.empty(widest + GROUP, np.float32), np.empty(widest + GROUP, np.float32)
+    data, model = np.empty(bias.size + GROUP, np.float32), np.empty(bias.size + GROUP, np.float32)
     others = np.empty(GROUP, np.int64)
     scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
     n_diverged = 0
@@ -80,8 +76,7 @@ def learn(begin, end, graph, velocity, present, positive, negative, words, count
 def lane_dots(total, place, tiles, i, others):
     """total[place + g] = sum_t sum_c tiles[t, i, c] tiles[t, others[g], c] for g < GROUP.
 
-    Tiles in ascending t lane by lane, then a binary tree over lanes. total (n,) and tiles (n_tiles, n_units, PATTERNS),
-    float32; others (GROUP,) int64: units.
+    Tiles in ascending t lane by lane, then a binary tree over lanes. others (GROUP,) int64: units.
     """
     size, units = tiles.shape[1] * PATTERNS, load(others, steps(0, 1, GROUP), 0, 1) * PATTERNS
     x = splat(_f32(0.0), PATTERNS, units)
@@ -92,10 +87,7 @@ def lane_dots(total, place, tiles, i, others):
 
 @formula
 def both_on(total, place, words, i, others):
-    """total[place + g] = sum_t popcount(words[t, i] & words[t, others[g]]) for g < GROUP, as float32.
-
-    total (n,) float32, words (n_tiles, n_units) uint64; others as in lane_dots.
-    """
+    """total[place + g] = sum_t popcount(words[t, i] & words[t, others[g]]) for g < GROUP, as float32."""
     n_units, units = words.shape[1], load(others, steps(0, 1, GROUP), 0, 1)
     x = splat(_u64(0), 1, units)
     for t in range(words.shape[0]):
@@ -113,8 +105,8 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
     place_below, place_above = graph.panels_below[layer], graph.panels_above[layer - 1]
     first_below, first, last = layers[layer - 1], layers[layer], layers[layer + 1]
     n_below, n = first - first_below, last - first
-    by_pattern, by_pattern_model = states_by_pattern(positive, first, last), states_by_pattern(negative, first, last)
-    by_tile = words_by_tile(words, first, last)
+    by_pattern, by_pattern_model = by_span(positive, first, last), by_span(negative, first, last)
+    by_tile = by_span(words.reshape((*words.shape, 1)), first, last)
     data, model = np.zeros(SPAN, np.float32), np.zeros(SPAN, np.float32)
     scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
     n_diverged = 0
@@ -141,10 +133,7 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
 
 @formula
 def span_dots(total, tiles, i, others, span, n):
-    """total[c] = sum_k tiles[k // PATTERNS, i, k % PATTERNS] others[span, k, c], k = 0 ... n - 1, c < SPAN.
-
-    total (SPAN,), tiles (n_tiles, n_units, PATTERNS), others (n_spans, n_patterns, SPAN) float32, C-contiguous.
-    """
+    """total[c] = sum_k tiles[k // PATTERNS, i, k % PATTERNS] others[span, k, c], k = 0 ... n - 1, c < SPAN."""
     size, n_rows, columns = tiles.shape[1] * PATTERNS, others.shape[1], steps(0, PANEL, GROUP)
     x = splat(_f32(0.0), PANEL, columns)
     for k in range(n):
@@ -155,52 +144,46 @@ def span_dots(total, tiles, i, others, span, n):
 
 @formula
 def span_counts(total, words, i, others, span):
-    """total[c] = sum_t popcount(words[t, i] & others[span, t, c]), c < SPAN, as float32.
-
-    total (SPAN,) float32, words (n_tiles, n_units), others (n_spans, n_tiles, SPAN) uint64, C-contiguous.
-    """
+    """total[c] = sum_t popcount(words[t, i] & others[span, t, c]), c < SPAN, as float32."""
     (n_tiles, n_units), columns = words.shape, steps(0, PANEL, GROUP)
     x = splat(_u64(0), PANEL, columns)
     for t in range(n_tiles):
         x = x + popcount(load(others, columns, (span * n_tiles + t) * SPAN, PANEL) & at(words, i, t * n_units))
-    store(total, steps(0, PANEL, GROUP), 0, convert(convert(x, _i32), _f32))
+    store(total, columns, 0, convert(convert(x, _i32), _f32))
 
 
 @formula
 def learn_row(panel, velocity, present, place, data, model, j, scale, scale_model, momentum, rate):
     """dw <- momentum dw + rate (scale data - scale_model model), w <- w + dw for a row of a panel, where present.
 
-    w, dw and present from `place` on in panel, velocity (n,) float32 and present (n,) uint8; data, model from j on
-    in (SPAN,) float32. Returns the largest |w| as the bits of its float32, int32, as `learn_lanes` does.
+    w, dw and present from `place` on, data and model from j on. Returns what `move` does.
     """
     gradient = load(data, j, 0, PANEL) * scale - load(model, j, 0, PANEL) * scale_model
     dw = momentum * load(velocity, place, 0, PANEL) + rate * gradient
-    dw = select(load(present, place, 0, PANEL) != 0, dw, _f32(0.0))
-    w = load(panel, place, 0, PANEL) + dw
-    store(velocity, place, 0, dw)
-    store(panel, place, 0, w)
-    return largest(view(w, _i32) & SIZE)
+    return move(panel, velocity, place, select(load(present, place, 0, PANEL) != 0, dw, _f32(0.0)))
+
+
+@formula
+def move(w, dw, places, velocity):
+    """dw <- velocity, w <- w + dw; returns the largest |w| as the bits of its float32, int32.
+
+    These are in the order of |w|, what is not finite above all.
+    """
+    weight = load(w, places, 0, PANEL) + velocity
+    store(dw, places, 0, velocity)
+    store(w, places, 0, weight)
+    return largest(view(weight, _i32) & 0x7FFFFFFF)
 
 
 @kernel
-def states_by_pattern(tiles, first, last):
-    """x[s, k, c] = state of unit first + SPAN s + c in pattern k, 0 from unit `last` on: (n_spans, n, SPAN) float32."""
-    n = len(tiles) * PATTERNS
-    out = np.zeros((-(-(last - first) // SPAN), n, SPAN), np.float32)
-    for t in range(len(tiles)):
+def by_span(tiles, first, last):
+    """x[s, m t + c, k] = tiles[t, first + SPAN s + k, c], c < m, 0 from unit `last` on: (n_spans, m n_tiles, SPAN)."""
+    n_tiles, _, m = tiles.shape
+    out = np.zeros((-(-(last - first) // SPAN), n_tiles * m, SPAN), tiles.dtype)
+    for t in range(n_tiles):
         for u in range(last - first):
-            for c in range(PATTERNS):
-                out[u // SPAN, t * PATTERNS + c, u % SPAN] = tiles[t, first + u, c]
-    return out
-
-
-@kernel
-def words_by_tile(words, first, last):
-    """x[s, t, c] = word of unit first + SPAN s + c in tile t, 0 from unit `last` on: (n_spans, n, SPAN) uint64."""
-    out = np.zeros((-(-(last - first) // SPAN), len(words), SPAN), np.uint64)
-    for t in range(len(words)):
-        for u in range(last - first):
-            out[u // SPAN, t, u % SPAN] = words[t, first + u]
+            for c in range(m):
+                out[u // SPAN, t * m + c, u % SPAN] = tiles[t, first + u, c]
     return out
 
 

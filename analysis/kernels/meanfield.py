@@ -51,7 +51,7 @@ def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below,
     """
     layers, panel, panels_below, panels_above = graph.layer, graph.panel, graph.panels_below, graph.panels_above
     bias, start, middle, neighbour, weight = graph.bias, graph.start, graph.above, graph.neighbour, graph.weight
-    first_unit, last_unit, stop = layers[layer], layers[layer + 1], start[1:]
+    first_unit, last_unit, stop, size = layers[layer], layers[layer + 1], start[1:], states.shape[1] * PATTERNS
     factor = _f32(2.0) if below_alone and layer < layers.size - 2 else _f32(1.0)
     for first in range(first_unit, last_unit, PANEL):
         last, t = min(first + PANEL, last_unit), begin
@@ -60,20 +60,23 @@ def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below,
             while n_tiles < TWO and t + n_tiles < end and change[t + n_tiles] >= 0:
                 n_tiles += 1
             if panels_below[layer] >= 0:
-                first_row = layers[layer - 1]
-                place = panels_below[layer] + (first - first_unit) * (first_unit - first_row + 1)
+                n_below = first_unit - layers[layer - 1]
+                place = panels_below[layer] + (first - first_unit) * (n_below + 1)
                 for k in range(n_tiles):
+                    x = (t + k) * size + layers[layer - 1] * PATTERNS
                     for u in range(0, PANEL, GROUP):
-                        panel_sum(below, PANEL * k + u, states, t + k, first_row, first_unit, panel, place + u)
+                        rows = steps(place + u, 1, GROUP)
+                        panel_sum(below, PANEL * k + u, states, x, n_below, panel, rows, PANEL * PANEL, PANEL)
             else:
                 sum_synapses(below, states, t, n_tiles, first, last, start, middle, neighbour, weight)
             if not below_alone and panels_above[layer] >= 0:
-                size, end_above = (last_unit - first_unit + 1) * PANEL, layers[layer + 2]
+                n_above, panel_size = layers[layer + 2] - last_unit, (last_unit - first_unit + 1) * PANEL
                 place = panels_below[layer + 1] + (first - first_unit) * PANEL
                 for k in range(n_tiles):
+                    x = (t + k) * size + last_unit * PATTERNS
                     for u in range(0, last - first, GROUP):
-                        row = place + u * PANEL
-                        panel_sum_across(above, PANEL * k + u, states, t + k, last_unit, end_above, panel, row, size)
+                        rows = steps(place + u * PANEL, PANEL, GROUP)
+                        panel_sum(above, PANEL * k + u, states, x, n_above, panel, rows, panel_size, 1)
             elif not below_alone:
                 sum_synapses(above, states, t, n_tiles, first, last, middle, stop, neighbour, weight)
             for k in range(n_tiles):
@@ -100,8 +103,7 @@ def sum_synapses(total, states, tile, n_tiles, first, last, start, stop, neighbo
 def lane_sum(total, rows, states, tiles, first, last, neighbour, weight):
     """total[row, c] = sum_k weight[k] states[tile, neighbour[k], c] for k = first ... last - 1; a row a tile.
 
-    total (n, PATTERNS), states (n_tiles, n_units, PATTERNS), weight float32, neighbour int32; all C-contiguous. rows
-    and tiles are the places where they begin.
+    rows and tiles are the places where they begin in total (n, PATTERNS) float32 and states.
     """
     x = splat(_f32(0.0), PATTERNS, tiles)
     for k in range(first, last):
@@ -110,28 +112,15 @@ def lane_sum(total, rows, states, tiles, first, last, neighbour, weight):
 
 
 @formula
-def panel_sum(total, row, states, tile, first, last, panel, offset):
-    """total[row + u, c] = sum_k panel[offset + PANEL k + u] states[tile, first + k, c], u < GROUP, first + k < last.
+def panel_sum(total, row, states, place, n, panel, weights, size, step):
+    """total[row + u, c] = sum_k panel[weights_u + size (k // PANEL) + step (k % PANEL)] x_kc, k < n, u < GROUP.
 
-    For units of one panel, from its rows. total (n, PATTERNS), states (n_tiles, n_units, PATTERNS), panel (n,) float32.
+    x_kc = states[place + PATTERNS k + c], read as one row. `weights` are the places of the first neighbour's: units
+    that are columns of a panel stand side by side, those that are rows of all panels, of this size, PANEL apart.
     """
-    place, weights = (tile * states.shape[1] + first) * PATTERNS, steps(0, 1, GROUP)
     x = splat(_f32(0.0), PATTERNS, weights)
-    for k in range(last - first):
-        x = fma(load(panel, weights, offset + PANEL * k, 1), load(states, place, PATTERNS * k, PATTERNS), x)
-    store(total, steps(row * PATTERNS, PATTERNS, GROUP), 0, x)
-
-
-@formula
-def panel_sum_across(total, row, states, tile, first, last, panel, offset, size):
-    """total[row + u, c] = sum_k panel[offset + size (k // PANEL) + k % PANEL + PANEL u] states[tile, first + k, c].
-
-    For units that are rows, from the same row of all panels; `size` is that of a panel. Else as `panel_sum`.
-    """
-    place, weights = (tile * states.shape[1] + first) * PATTERNS, steps(0, PANEL, GROUP)
-    x = splat(_f32(0.0), PATTERNS, weights)
-    for k in range(last - first):
-        w = load(panel, weights, offset + size * (k // PANEL) + k % PANEL, 1)
+    for k in range(n):
+        w = load(panel, weights, size * (k // PANEL) + step * (k % PANEL), 1)
         x = fma(w, load(states, place, PATTERNS * k, PATTERNS), x)
     store(total, steps(row * PATTERNS, PATTERNS, GROUP), 0, x)
 
@@ -140,8 +129,7 @@ def panel_sum_across(total, row, states, tile, first, last, panel, offset, size)
 def relax(tiles, tile, first, last, below, above, row, factor, bias, n):
     """tiles[tile, u, c] = sigmoid(bias[u] + factor (below + above)[row + u - first, c]) for c < n, else 0, u < last.
 
-    Returns the largest change. tiles (n_tiles, n_units, PATTERNS), below, above (n_rows, PATTERNS), bias (n_units,)
-    float32.
+    Returns the largest change. below, above (n_rows, PATTERNS) float32.
     """
     states, rows, change = tile * tiles.shape[1] * PATTERNS, (row - first) * PATTERNS, splat(_i32(0), PATTERNS, 0)
     there = load(_ASCENDING, 0, 0, PATTERNS) < n

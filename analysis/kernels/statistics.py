@@ -11,56 +11,38 @@ import numpy as np
 
 from analysis.kernels.binary import add_inputs, list_neighbours, sample_layer, word_sum, workspace
 from analysis.kernels.draws import exp
-from analysis.kernels.jit import formula, kernel
-from analysis.kernels.layouts import CHAINS, GROUP, PANEL, load, steps, store, zeros
+from analysis.kernels.jit import kernel
+from analysis.kernels.layouts import CHAINS, GROUP, PANEL, filled_up, load, steps, store
 from analysis.kernels.threads import share
 from analysis.kernels.vectors import popcount, splat, sums
 
 _f32, _i64 = np.float32, np.int64
 _WORDS = 512  # words at a time: those of GROUP units are 32 kB, which stay in the nearest cache
-_VECTOR = 8  # words side by side
+_SIDE_BY_SIDE = 8  # words in a vector
 
 
 def coincidences(x, y):
     """n_ij = sum_c x_ci y_cj of two arrays of words: (n_x, n_y) int64 counts."""
-    rows = _rows_of_units(x, GROUP), _rows_of_units(y, 1)
-    counts = np.zeros((len(rows[0]), len(rows[1])), dtype=np.int64)
-    share(len(counts) // GROUP, _coincidences, counts, *rows)
-    return counts[: x.shape[1]]
-
-
-def _rows_of_units(words, multiple):
-    """Words (n_tiles, n_units) transposed, filled up with 0 to whole vectors and to a multiple of so many units."""
-    n_tiles, n_units = words.shape
-    rows = zeros((-(-n_units // multiple) * multiple, -(-n_tiles // _VECTOR) * _VECTOR), np.uint64)
-    rows[:n_units, :n_tiles] = words.T
-    return rows
+    rows = filled_up(y.T, (1, _SIDE_BY_SIDE), np.uint64), filled_up(x.T, (GROUP, _SIDE_BY_SIDE), np.uint64)
+    counts = np.zeros((len(rows[0]), len(rows[1])), np.uint64)
+    share(counts.shape[1] // GROUP, _coincidences, counts, *rows)
+    return np.ascontiguousarray(counts.T[: x.shape[1]].view(np.int64))
 
 
 @kernel
 def _coincidences(begin, end, counts, x, y):
-    found = np.zeros(GROUP, np.uint64)
-    for i in range(begin * GROUP, end * GROUP, GROUP):
-        for t in range(0, x.shape[1], _WORDS):
-            n_vectors = min(_WORDS, x.shape[1] - t) // _VECTOR
-            for j in range(len(y)):
-                count_common(found, i, j, x, y, t, n_vectors)
-                for g in range(GROUP):
-                    counts[i + g, j] += np.int64(found[g])
-
-
-@formula
-def count_common(found, i, j, x, y, first, n_vectors):
-    """found[g] = sum_k popcount(x[i + g, k] & y[j, k]), k = first ... first + _VECTOR n_vectors - 1, g < GROUP.
-
-    found (GROUP,), x (n_x, n_words), y (n_y, n_words) uint64; all C-contiguous.
-    """
+    """counts[i, j] = sum_t popcount(x[i, t] & y[j, t]) for units j of y in these groups."""
     n_words = x.shape[1]
-    rows, other = steps(i * n_words + first, n_words, GROUP), j * n_words + first
-    total = splat(np.uint64(0), _VECTOR, rows)
-    for k in range(0, n_vectors * _VECTOR, _VECTOR):
-        total = total + popcount(load(x, rows, k, _VECTOR) & load(y, other, k, _VECTOR))
-    store(found, 0, 0, sums(total))
+    for j in range(begin * GROUP, end * GROUP, GROUP):
+        for first in range(0, n_words, _WORDS):
+            rows = steps(j * n_words + first, n_words, GROUP)
+            for i in range(len(x)):
+                total = splat(np.uint64(0), _SIDE_BY_SIDE, rows)
+                for t in range(0, min(_WORDS, n_words - first), _SIDE_BY_SIDE):
+                    both_on = load(y, rows, t, _SIDE_BY_SIDE) & load(x, i * n_words + first, t, _SIDE_BY_SIDE)
+                    total = total + popcount(both_on)
+                here = i * counts.shape[1] + j
+                store(counts, here, 0, load(counts, here, 0, GROUP) + sums(total))
 
 
 @kernel
@@ -69,27 +51,21 @@ def power_iteration(matrix, start, n_iterations, tolerance):
 
     matrix (n, n), symmetric, and start (n,), float64. The sign is arbitrary.
     """
-    n = matrix.shape[0]
-    x, y = start.copy(), np.empty(n)
-    norm = 1.0
+    n, x, norm = matrix.shape[0], start.copy(), 1.0
     for _ in range(n_iterations):
-        y[:] = 0.0
+        y, norm, change = np.zeros(n), 0.0, 0.0
         for i in range(n):
-            scale, row = x[i], matrix[i]
             for j in range(n):
-                y[j] += scale * row[j]
-        norm = 0.0
+                y[j] += x[i] * matrix[i, j]
         for j in range(n):
             norm += y[j] * y[j]
         norm = np.sqrt(norm)
         if norm == 0.0:
-            x[:] = 0.0
-            break
-        change = 0.0
+            return norm, y
         for j in range(n):
             y[j] /= norm
             change = max(change, abs(y[j] - x[j]))
-            x[j] = y[j]
+        x = y
         if change < tolerance:
             break
     return norm, x
@@ -129,7 +105,9 @@ def anneal(begin, end, log_w, words, graph, even, biases, betas, n_chains):
     log_w (n_chains,) float64; even (n,) int32: units of even layers; biases (2, n_units), betas (2,) float32.
     """
     space, layers = workspace(graph), graph.layer
-    change, of_biases = biases[1, even] - biases[0, even], np.empty((1, CHAINS), np.float32)
+    change, of_biases = np.empty(even.size, np.float32), np.empty((1, CHAINS), np.float32)
+    for k in range(even.size):
+        change[k] = biases[1, even[k]] - biases[0, even[k]]
     total, product = np.empty(CHAINS), np.empty(CHAINS)
     for t in range(begin, end):
         word_sum(of_biases, 0, words, t * words.shape[1], 0, even.size, even, change)

@@ -130,7 +130,10 @@ def awake(machine: BoltzmannMachine, patterns: ArrayLike, n_chains: int, seed: i
 def start_words(built: graph.Graph, n_chains: int, seed: int) -> np.ndarray:
     """Words of independent units, P(x_u = 1) = sigmoid(b_u)."""
     words = np.zeros((-(-n_chains // CHAINS), len(built.bias)), dtype=np.uint64)
-    share(len(words), binary.start, words, built.bias, key(derive(seed, "start")), n_chains)
+    nothing, none, draws = np.zeros_like(built.start), np.full_like(built.layer[1:], -1), key(derive(seed, "start"))
+    alone = built._replace(start=nothing, above=nothing[1:], panels_below=none, panels_above=none)
+    for layer in range(len(built.layer) - 1):
+        share(len(words), binary.draw_layer, words, alone, layer, np.float32(1), draws, n_chains)
     return words
 
 
