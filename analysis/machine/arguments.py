@@ -33,14 +33,16 @@ def check_memory(name: str, found: Any, n_bytes: float) -> None:
         )
 
 
-def check_numbers(name: str, values: ArrayLike) -> np.ndarray:
-    """`values` as an array; ValueError for rows of different lengths, text, objects and complex numbers."""
+def check_numbers(name: str, values: ArrayLike, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """`values` as an array; ValueError for rows of different lengths, text, objects, complex numbers, another shape."""
     try:
         array = np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{name}: found rows of different lengths, expected an array of numbers") from error
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name}: found values of type {array.dtype}, expected numbers; convert them first")
+    if shape not in (None, array.shape):
+        raise ValueError(f"{name}: found shape {array.shape}, expected {shape}")
     return array
 
 

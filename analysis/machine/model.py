@@ -40,11 +40,20 @@ class BoltzmannMachine:
     masks: tuple[np.ndarray, ...]
 
     def __init__(self, biases: _Arrays, weights: _Arrays, masks: _Arrays | None = None) -> None:
-        b, w = _as_float32("biases", biases), _as_float32("weights", weights)
-        given = [np.ones(x.shape, dtype=bool) for x in w] if masks is None else masks
-        m = tuple(check_numbers(f"masks[{layer}]", x) for layer, x in enumerate(given))
-        _check_layers(b, w, m)
-        m = tuple(np.array(x, dtype=bool) for x in m)
+        n, n_masks = len(biases), len(weights if masks is None else masks)
+        if n < 2 or len(weights) != n - 1 or n_masks != n - 1:
+            raise ValueError(
+                f"machine: found {n} biases, {len(weights)} weights, {n_masks} masks, "
+                "expected L + 1 biases, L weights and L masks with L >= 1"
+            )
+        b = tuple(_as_float32(f"biases[{layer}]", x) for layer, x in enumerate(biases))
+        for layer, x in enumerate(b):
+            if x.ndim != 1 or x.size == 0:
+                raise ValueError(f"biases[{layer}]: found shape {x.shape}, expected (n_units,) with n_units >= 1")
+        shapes = list(zip(map(len, b), map(len, b[1:])))
+        w = tuple(_as_float32(f"weights[{layer}]", *pair) for layer, pair in enumerate(zip(weights, shapes)))
+        given = [np.ones(shape, dtype=bool) for shape in shapes] if masks is None else masks
+        m = tuple(_as_bool(f"masks[{layer}]", *pair) for layer, pair in enumerate(zip(given, shapes)))
         w = tuple(np.where(present, x, np.float32(0)) for x, present in zip(w, m))
         for name, arrays in (("biases", b), ("weights", w), ("masks", m)):
             for array in arrays:
@@ -163,30 +172,19 @@ def entropy(p: ArrayLike) -> np.ndarray:
     return -p * np.log(inner[0]) - (1 - p) * np.log(inner[1])
 
 
-def _as_float32(name: str, arrays: _Arrays) -> tuple[np.ndarray, ...]:
+def _as_float32(name: str, values: ArrayLike, shape: tuple[int, ...] | None = None) -> np.ndarray:
     with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused as such
-        found = tuple(check_numbers(f"{name}[{layer}]", a).astype(np.float32) for layer, a in enumerate(arrays))
-    for layer, array in enumerate(found):
-        if bad := int(array.size - np.isfinite(array).sum()):
-            raise ValueError(f"{name}[{layer}]: found {bad} values that are not finite, expected finite numbers")
-    return found
+        array = check_numbers(name, values, shape).astype(np.float32)
+    if bad := int(array.size - np.isfinite(array).sum()):
+        raise ValueError(f"{name}: found {bad} values that are not finite, expected finite numbers")
+    return array
 
 
-def _check_layers(biases: Sequence[np.ndarray], weights: Sequence[np.ndarray], masks: Sequence[np.ndarray]) -> None:
-    if len(biases) < 2 or len(weights) != len(biases) - 1 or len(masks) != len(weights):
-        raise ValueError(
-            f"machine: found {len(biases)} biases, {len(weights)} weights, {len(masks)} masks, "
-            "expected L + 1 biases, L weights and L masks with L >= 1"
-        )
-    for layer, bias in enumerate(biases):
-        if bias.ndim != 1 or bias.size == 0:
-            raise ValueError(f"biases[{layer}]: found shape {bias.shape}, expected (n_units,) with n_units >= 1")
-    for layer, expected in enumerate(zip(map(len, biases), map(len, biases[1:]))):
-        for name, array in (("weights", weights[layer]), ("masks", masks[layer])):
-            if array.shape != expected:
-                raise ValueError(f"{name}[{layer}]: found shape {array.shape}, expected {expected}")
-        if not np.isin(masks[layer], (0, 1)).all():
-            raise ValueError(f"masks[{layer}]: found values other than 0 and 1, expected a binary mask")
+def _as_bool(name: str, values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    array = check_numbers(name, values, shape)
+    if not np.isin(array, (0, 1)).all():
+        raise ValueError(f"{name}: found values other than 0 and 1, expected a binary mask")
+    return np.array(array, dtype=bool)
 
 
 def _check_initial(

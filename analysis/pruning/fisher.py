@@ -49,9 +49,8 @@ def heuristic_estimate(pre: np.ndarray, post: np.ndarray, weights: np.ndarray) -
     Needs mean rates and the weight alone. Raises ValueError as `coincidences`, or for weights that do not fit or that
     float32 can't hold.
     """
-    (pre, post), weights = _pair(pre, post).rates(), check_numbers("weights", weights)
-    if weights.shape != (len(pre), len(post)):
-        raise ValueError(f"weights: found shape {weights.shape}, expected {(len(pre), len(post))}")
+    pre, post = _pair(pre, post).rates()
+    weights = check_numbers("weights", weights, (len(pre), len(post)))
     if not (np.abs(weights) <= np.finfo(np.float32).max).all():
         raise ValueError("weights: found values that are not finite in float32, expected finite numbers")
     return heuristic_of_rates(pre, post, weights)

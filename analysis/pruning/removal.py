@@ -143,8 +143,4 @@ def _check_layers(name: str, arrays: Any, machine: BoltzmannMachine) -> list[np.
         found = "None" if arrays is None else f"a {type(arrays).__name__}" if n is None else f"{n} arrays"
         expected = f"a list of arrays, one a layer of synapses, of shapes {', '.join(map(str, shapes))}"
         raise ValueError(f"{name}: found {found}, expected {expected}")
-    arrays = [check_numbers(f"{name}[{layer}]", x) for layer, x in enumerate(arrays)]
-    for layer, (array, shape) in enumerate(zip(arrays, shapes)):
-        if array.shape != shape:
-            raise ValueError(f"{name}[{layer}]: found shape {array.shape}, expected {shape}")
-    return arrays
+    return [check_numbers(f"{name}[{layer}]", *pair) for layer, pair in enumerate(zip(arrays, shapes))]
