@@ -6,9 +6,7 @@ Orientation tags are obeyed. Palettes and other spaces of colour become R, G and
 colours that nobody sees are no data. Hidden files are passed over, any other file that is no picture is refused.
 """
 
-import hashlib
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,17 +46,6 @@ def files(path: Path, in_folders: bool) -> list[Path]:
         if not path.is_dir():
             return [path]
         return [p for k in _visible(path) if k.is_dir() for p in _visible(k)] if in_folders else _visible(path)
-
-
-def signature(path: Path, in_folders: bool) -> str:
-    """SHA-256 of the file, or of the names and contents of a folder's pictures, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    for file in files(path, in_folders):
-        if path.is_dir():
-            digest.update(os.fsencode(file.relative_to(path).as_posix()) + b"\0")
-        with reading(file, "pictures alone; move it away"):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def pictures(path: Path, in_folders: bool) -> np.ndarray:

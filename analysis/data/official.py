@@ -31,8 +31,7 @@ def mnist() -> xr.Dataset:
     """x_i = [pixel_i > mean over all pixels of the training digits]: MNIST, 20 x 20 pixels, 60,000 digits to train.
 
     Protocol B of the paper: rows and columns 4..23. Its scaling to [0, 1] moves pixels and mean alike, so it is left
-    out. Where the paper says "the set", the mean is that of the cropped training images, for the test images too. Split
-    and order are the official ones.
+    out. Where the paper says "the set", the mean is that of the cropped training images, for the test images too.
     """
     parts = [_idx_set(name) for name in ("train", "test")]
     (images, labels), (test_images, test_labels) = parts

@@ -5,9 +5,11 @@
 An example stands in docs/data.md.
 """
 
+import hashlib
 import math
+import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -66,13 +68,11 @@ class OwnImages(Model):
 def load(rule: dict) -> xr.Dataset:
     """The Dataset that `data.load` describes, of the images at rule["path"].
 
-    Images are cropped (rows y0 to y1 - 1, columns x0 to x1 - 1), made grey and binary by one threshold for all images,
-    or by each image's own median. They train, but for a random share of test_fraction; or else, with `patch`, positions
-    of circular patches are drawn from all images without replacement, and the first n_train train: neighbours share
-    pixels, so those to test are new positions, not new images. Every order is a function of split's seed.
-
-    Raises ValueError for a rule against `OwnImages`, or that the images don't fit, and for a damaged file; OSError for
-    files that this user may not read, or can't at present.
+    Images are cropped, made grey and binary by one threshold for all images, or by each image's own median. They train,
+    but for a random share of test_fraction; or else, with `patch`, positions of circular patches are drawn from all
+    images without replacement, and the first n_train train: neighbours share pixels, so those to test are new
+    positions, not new images. Every order is a function of split's seed. Raises ValueError for a rule that the images
+    don't fit, and for a damaged file; OSError for files that this user can't read.
     """
     check(OwnImages, rule, "dataset")
     levels, labels, how_read = _read(rule)
@@ -107,9 +107,15 @@ def files(rule: dict | str) -> list[Path]:
     return images.files(ROOT / rule["path"], "labels" in rule) if isinstance(rule, dict) and "path" in rule else []
 
 
-def signature(rule: dict | str) -> str:
+def signature(rule: Any) -> str:
     """SHA-256 of the names and contents of `files(rule)`: another where one changed, came or went; of none, ""."""
-    return images.signature(ROOT / rule["path"], "labels" in rule) if isinstance(rule, dict) and "path" in rule else ""
+    digest, names = hashlib.sha256(), files(rule)
+    for file in names:
+        if (folder := ROOT / rule["path"]).is_dir():
+            digest.update(os.fsencode(file.relative_to(folder).as_posix()) + b"\0")
+        with images.reading(file, "pictures alone; move it away"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest() if names else ""
 
 
 def _read(rule):

