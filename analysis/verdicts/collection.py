@@ -39,9 +39,9 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
     for experiment, settings in made_by["experiments"].items():
         part = _Runs(Path(runs) / experiment, settings)
         parts.append(prefixed(_COLLECT[claim](part), experiment))
-        attrs = [part.read(name, [], seed).attrs for name in part.conditions() for seed in range(settings["n_seeds"])]
-        sources[experiment] = attrs[0].get("data", "")
-        codes |= {of.get("code_fingerprint", "") for of in attrs}
+        found = [part.read(name, [], seed).attrs for name in part.conditions() for seed in range(settings["n_seeds"])]
+        sources[experiment] = found[0].get("data", "")
+        codes |= {of.get("code_fingerprint", "") for of in found}
     attrs = provenance.attributes(made_by, claim=claim, title=NOTEBOOKS[claim], data=sources, runs_code=sorted(codes))
     dataset = _join(*parts)
     wide = [name for name, variable in dataset.data_vars.items() if variable.dtype == np.float64]
