@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import rankdata
 
 from analysis.figures.curves import QUANTITIES
-from analysis.figures.style import CAUSES, FATES, line, tidy, titled
+from analysis.figures.style import CAUSES, FATES, band, line, tidy, titled
 from analysis.verdicts.comparisons import coefficients
 from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
@@ -33,8 +33,7 @@ def trajectories(part: xr.Dataset, measure: str, layer: int, ax: Axes) -> Axes:
         of_fate = np.where(chosen[..., None], value, np.nan)
         known = np.isfinite(of_fate).any(axis=1).all(axis=0)
         means = np.nanmean(of_fate[..., known], axis=1)
-        ax.plot(x[known], means.mean(axis=0), color=colour, linestyle=dashes, lw=1.8, label=fate)
-        ax.fill_between(x[known], *interval(means), color=colour, alpha=0.3, lw=0)
+        band(x[known], means, ax, alpha=0.3, color=colour, linestyle=dashes, lw=1.8, label=fate)
     ax.set(xlabel="after session", ylabel=QUANTITIES[measure], xticks=x, ylim=(0, np.nanquantile(value, 0.995)))
     return titled(ax, part, layer)
 

@@ -104,11 +104,11 @@ def line(x: ArrayLike, values: np.ndarray, name: str, ax: Axes, label: str | Non
     return band(x, values, ax, color=colour, marker=marker, linestyle=dashes, label=label or words(name), mew=0)
 
 
-def band(x: ArrayLike, values: np.ndarray, ax: Axes, **options: Any) -> Axes:
+def band(x: ArrayLike, values: np.ndarray, ax: Axes, alpha: float = 0.18, **options: Any) -> Axes:
     """Mean of values (seed, x), a line with the options of Axes.plot, and its interval over seeds."""
     ax.plot(x, values.mean(axis=0), **options)
     if np.size(x) > 1:
-        ax.fill_between(x, *interval(values), color=options["color"], alpha=0.18, lw=0)
+        ax.fill_between(x, *interval(values), color=options["color"], alpha=alpha, lw=0)
     else:
         ax.vlines(x, *interval(values), color=options["color"], lw=1.2)
     return ax
