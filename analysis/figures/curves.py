@@ -5,7 +5,7 @@ import seaborn as sns
 import xarray as xr
 from matplotlib.axes import Axes
 
-from analysis.figures.style import against_synapses, band, look, shrinking, tidy, titled
+from analysis.figures.style import against_size, band, look, shrinking, tidy, titled
 from analysis.verdicts.comparisons import at_equal_function, hidden_units
 from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import STAGES, words
@@ -29,46 +29,39 @@ _REFERENCES = {
 
 def loss_of_criteria(part: xr.Dataset, measure: str, stage: str, ax: Axes) -> Axes:
     """KL, encoding error or digit quality against synapses left, by criterion, before or after retraining."""
-    against_synapses(part[measure].sel(stage=stage), part, ax)
-    _reference_lines(part, measure, ax)
+    title = f"{part.attrs['experiment']}, {STAGES[stage]}"
+    against_size(part[measure].sel(stage=stage), part, ax, title=title, ylabel=QUANTITIES[measure])
     if measure == "kl":
         ax.set_yscale("log")
-    ax.set(title=f"{part.attrs['experiment']}, {STAGES[stage]}", ylabel=QUANTITIES[measure])
-    return shrinking(ax)
+    return _reference_lines(part, measure, ax)
 
 
 def loss_of_controls(part: xr.Dataset, measure: str, size: str, ax: Axes) -> Axes:
     """KL or encoding error of the pruned machines and the controls against their own size: synapses or hidden units."""
-    sizes = {"synapses": None, "hidden units": hidden_units(part, "all")}
-    against_synapses(part[measure], part, ax, sizes[size])
-    _reference_lines(part, measure, ax)
-    ax.set(title=part.attrs["experiment"], ylabel=QUANTITIES[measure])
-    return shrinking(ax, size)
+    against_size(part[measure], part, ax, size, title=part.attrs["experiment"], ylabel=QUANTITIES[measure])
+    return _reference_lines(part, measure, ax)
 
 
 def units_left(part: xr.Dataset, layer: int | str, ax: Axes) -> Axes:
     """Units left in a layer against synapses left, by criterion."""
-    against_synapses(hidden_units(part, layer), part, ax)
-    ax.set(title=f"{part.attrs['experiment']}, layer {layer}", ylabel="units left", ylim=(0, None))
-    return shrinking(ax)
+    title = f"{part.attrs['experiment']}, layer {layer}"
+    return against_size(hidden_units(part, layer), part, ax, title=title, ylabel="units left", ylim=(0, None))
 
 
 def activity(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
     """Mean spontaneous activity of a layer against synapses left, retrained, by criterion."""
-    against_synapses(part["activity"].sel(stage="retrained", layer=layer), part, ax)
-    ax.set(ylabel=QUANTITIES["activity"])
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}{' (visible)' if layer == 0 else ''}")
-    return shrinking(ax)
+    title = f"{part.attrs['experiment']}, layer {layer}{' (visible)' if layer == 0 else ''}"
+    rate = part["activity"].sel(stage="retrained", layer=layer)
+    return against_size(rate, part, ax, title=title, ylabel=QUANTITIES["activity"])
 
 
 def diversity(part: xr.Dataset, stage: str, ax: Axes) -> Axes:
     """Entropy of the classes among generated images, as an effective number of digits, exp H, by criterion."""
     share = part["class_share"].sel(stage=stage)
-    entropy = -(share * np.log(share.where(share > 0))).sum("digit")
-    against_synapses(xr.ufuncs.exp(entropy), part, ax)
-    ax.axhline(share.sizes["digit"], color="black", lw=0.8, linestyle="--")
-    ax.set(ylabel="effective number of digits", ylim=(0, 1.05 * share.sizes["digit"]), title=STAGES[stage])
-    return shrinking(ax)
+    number, most = xr.ufuncs.exp(-(share * np.log(share.where(share > 0))).sum("digit")), share.sizes["digit"]
+    against_size(number, part, ax, title=STAGES[stage], ylabel="effective number of digits", ylim=(0, 1.05 * most))
+    ax.axhline(most, color="black", lw=0.8, linestyle="--")
+    return ax
 
 
 def class_shares(part: xr.Dataset, criterion: str, stage: str, ax: Axes) -> Axes:
@@ -97,8 +90,7 @@ def cost_at_equal_function(part: xr.Dataset, measure: str, margin: float, ax: Ax
     start = [float(n.isel(session=0).mean()) for n in sizes]
     ax.plot(*start, color="black", marker="*", mfc="white", ms=9, ls="none", label="over-produced", zorder=0)
     ax.set(ylabel="hidden units needed", ylim=(0, 1.05 * start[1]), title=part.attrs["experiment"])
-    shrinking(ax).set_xlabel("synapses needed")
-    return ax
+    return shrinking(ax, "synapses needed")
 
 
 def synapses_a_unit(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
@@ -129,3 +121,4 @@ def rank_frequency(part: xr.Dataset, stage: str, ax: Axes) -> Axes:
 def _reference_lines(part, measure, ax):
     for name, label, dashes in _REFERENCES.get(measure, []):
         ax.axhline(float(part[name]), color="black", lw=0.8, linestyle=dashes, label=label)
+    return ax

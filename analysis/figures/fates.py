@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import rankdata
 
 from analysis.figures.curves import QUANTITIES
-from analysis.figures.style import CAUSES, FATES, line, tidy, titled
+from analysis.figures.style import CAUSES, FATES, band, line, tidy, titled
 from analysis.verdicts.comparisons import coefficients
 from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
@@ -33,8 +33,7 @@ def trajectories(part: xr.Dataset, measure: str, layer: int, ax: Axes) -> Axes:
         of_fate = np.where(chosen[..., None], value, np.nan)
         known = np.isfinite(of_fate).any(axis=1).all(axis=0)
         means = np.nanmean(of_fate[..., known], axis=1)
-        ax.plot(x[known], means.mean(axis=0), color=colour, linestyle=dashes, lw=1.8, label=fate)
-        ax.fill_between(x[known], *interval(means), color=colour, alpha=0.3, lw=0)
+        band(x[known], means, ax, alpha=0.3, color=colour, linestyle=dashes, lw=1.8, label=fate)
     ax.set(xlabel="after session", ylabel=QUANTITIES[measure], xticks=x, ylim=(0, np.nanquantile(value, 0.995)))
     return titled(ax, part, layer)
 
@@ -93,16 +92,15 @@ def neighbours(part: xr.Dataset, layer: int, ax: Axes, n_bins: int = 5) -> Axes:
 
     Equal parts of the survivors of each session; what a unit's own lost synapses explain, a line, is taken out.
     """
-    means = []
-    for seed in range(part.sizes["seed"]):
-        found = [(residual(y, drive), lost) for y, lost, drive in survivors(part.isel(seed=seed), layer)]
-        found = [(y, (rankdata(lost) - 0.5) / len(lost)) for y, lost in found if np.ptp(lost) > 0]
-        y, rank = (np.concatenate(x) for x in zip(*found)) if found else (np.zeros(0), np.zeros(0))
-        bins = [y[np.asarray(rank * n_bins).astype(int) == k] for k in range(n_bins)]
-        means.append([values.mean() if len(values) else np.nan for values in bins])
-    averages, middle = np.array(means), (np.arange(n_bins) + 0.5) / n_bins
-    known = np.isfinite(averages).all(axis=0)
-    line(middle[known], averages[:, known], part.attrs["reference"], ax)
+    means = np.full((part.sizes["seed"], n_bins), np.nan)
+    for of_seed, seed in zip(means, range(part.sizes["seed"])):
+        found = [(y, lost, drive) for y, lost, drive in survivors(part.isel(seed=seed), layer) if np.ptp(lost) > 0]
+        changes = [residual(y, drive) for y, _, drive in found]
+        bins = [((rankdata(lost) - 0.5) / len(lost) * n_bins).astype(int) for _, lost, _ in found]
+        for k in np.unique(np.concatenate(bins)) if found else []:
+            of_seed[k] = np.concatenate(changes)[np.concatenate(bins) == k].mean()
+    known, middle = np.isfinite(means).all(axis=0), (np.arange(n_bins) + 0.5) / n_bins
+    line(middle[known], means[:, known], part.attrs["reference"], ax)
     ax.axhline(0, color="black", lw=0.5)
     ax.set(xlabel="rank by share of competitors lost", ylabel="change of activity", xlim=(0, 1))
     return titled(ax, part, layer)

@@ -4,12 +4,14 @@ Datasets are the parts of a claim dataset (claims.part), of its first seed; posi
 (data.load), which holds pixel_x and pixel_y.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
+from matplotlib.image import AxesImage
 
 from analysis import data
 from analysis.verdicts.agreement import ranks
@@ -53,10 +55,8 @@ def receptive_fields(part: xr.Dataset, criterion: str, session: int, ax: Axes, n
     units = np.flatnonzero(exists.any(axis=0))
     fields = [np.where(exists[:, u], weight[:, u], np.nan) for u in units]
     largest = float(np.abs(weight).max()) or 1.0
-    disc = tiled([layout(np.full(len(weight), 0.15), part)] * len(units), n_columns)
-    ax.imshow(disc, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
-    canvas = tiled([layout(field, part) for field in fields], n_columns)
-    ax.imshow(canvas, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+    show([np.full(len(weight), 0.15)] * len(units), part, n_columns, ax, cmap="gray_r", vmin=0, vmax=1)
+    show(fields, part, n_columns, ax, cmap="RdBu_r", vmin=-largest, vmax=largest)
     ax.set_axis_off()
     ax.set_title(f"{words(criterion)}: {len(units)} units, |w| ≤ {largest:.1f}", loc="left")
     return ax
@@ -67,8 +67,7 @@ def examples(
 ) -> Axes:
     """Images that a machine generated, side by side, with a label on the left."""
     images = part["example"].sel(criterion=criterion, shown=shown, stage=stage).values[:n_images]
-    canvas = tiled([layout(image, part) for image in images], n_images)
-    ax.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+    show(images, part, n_images, ax, cmap="gray_r", vmin=0, vmax=1)
     ax.set(xticks=[], yticks=[], frame_on=False)
     ax.set_ylabel(label, rotation=0, ha="right", va="center")
     return ax
@@ -86,10 +85,16 @@ def pixel_entropy(part: xr.Dataset, ax: Axes) -> Axes:
 
 
 def _pixels(values, part, ax, title, label, vmax=None):
-    image = ax.imshow(layout(values, part), cmap="cividis", vmin=0, vmax=vmax, interpolation="nearest")
+    image = show([values], part, 1, ax, cmap="cividis", vmin=0, vmax=vmax)
     ax.figure.colorbar(image, ax=ax, label=label)
     ax.set(xticks=[], yticks=[], title=title)
     return ax
+
+
+def show(images: Iterable[np.ndarray], part: xr.Dataset, n_columns: int, ax: Axes, **options: Any) -> AxesImage:
+    """Values of the pixels (n_pixels,) of each image, side by side; options as of Axes.imshow."""
+    canvas = tiled([layout(image, part) for image in images], n_columns)
+    return ax.imshow(canvas, interpolation="nearest", **options)
 
 
 def layout(values: np.ndarray, part: xr.Dataset) -> np.ndarray:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis import data
 from analysis.figures import style
-from analysis.figures.pictures import layout, tiled
+from analysis.figures.pictures import show
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
@@ -71,10 +71,12 @@ def draw(look: Look) -> Figure:
     style.theme()
     figure, (fields, dreams, curve) = plt.subplots(1, 3, figsize=(style.PAGE, 2.5), width_ratios=(1, 1, 1.1))
     machine, (mask,), (weight,) = look.machine, look.machine.masks, look.machine.weights
-    limit = float(np.abs(weight).max()) or 1.0
-    _show(np.where(mask, weight, np.nan).T, 5, fields, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    limit, patches = float(np.abs(weight).max()) or 1.0, xr.Dataset(attrs={"dataset": "patches"})
+    for ax in (fields, dreams):
+        ax.set(facecolor="0.85", xticks=[], yticks=[])  # grey between patches and where there is no synapse
+    show(np.where(mask, weight, np.nan).T, patches, 5, fields, cmap="RdBu_r", vmin=-limit, vmax=limit)
     fields.set_title(f"{machine.n_units[1]} units, {machine.n_synapses[0]} synapses left")
-    _show(look.dreams[:N_SHOWN], 10, dreams, cmap="gray_r", vmin=0, vmax=1)
+    show(look.dreams[:N_SHOWN], patches, 10, dreams, cmap="gray_r", vmin=0, vmax=1)
     dreams.set_title("dreams")
     colour, marker, dashes = style.look(look.criterion)
     curve.plot(FRACTIONS, look.curve, color=colour, linestyle=dashes, label="not retrained")
@@ -110,14 +112,6 @@ def play(machine: BoltzmannMachine) -> Any:
         slider.observe(follow, names="value")
     follow()
     return widgets.VBox([*sliders.values(), picture])
-
-
-def _show(images, n_columns, ax, **options):
-    """Values of the pixels of patches side by side; grey between them and where there is none."""
-    ax.set_facecolor("0.85")
-    patches = xr.Dataset(attrs={"dataset": "patches"})
-    ax.imshow(tiled([layout(image, patches) for image in images], n_columns), interpolation="nearest", **options)
-    ax.set(xticks=[], yticks=[])
 
 
 @cache

@@ -20,6 +20,7 @@ from analysis.experiment.controls import CONTROLS
 from analysis.files import whole
 from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, YELLOW, Line, spare_look
 from analysis.pruning import CRITERIA
+from analysis.verdicts.comparisons import hidden_units
 from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
 
@@ -82,18 +83,19 @@ def keeper(folder: Path | None) -> Callable[[Figure, str], None]:
     return keep
 
 
-def against_synapses(values: xr.DataArray, part: xr.Dataset, ax: Axes, sizes: xr.DataArray | None = None) -> Axes:
-    """values (criterion or condition, seed, session) against synapses left: a line each, sizes fall to the right.
+def against_size(values: xr.DataArray, part: xr.Dataset, ax: Axes, size: str = "synapses", **labels: Any) -> Axes:
+    """values (criterion or condition, seed, session) against synapses or hidden units left: a line each.
 
-    sizes : what stands for the synapses, of the same dims
+    Sizes fall from left to right, on a logarithmic axis; labels as of Axes.set.
     """
     dim = "condition" if "condition" in values.dims else "criterion"
-    sizes = part["n_synapses"].sum("synapse_layer") if sizes is None else sizes
+    sizes = part["n_synapses"].sum("synapse_layer") if size == "synapses" else hidden_units(part, "all")
     for name in values[dim].values:
         y, x = (v.sel({dim: name}).transpose("seed", "session").values for v in (values, sizes))
         known = np.isfinite(y).all(axis=0)
         line(x[:, known].mean(axis=0), y[:, known], name, ax)
-    return ax
+    ax.set(**labels)
+    return shrinking(ax, f"{size} left")
 
 
 def line(x: ArrayLike, values: np.ndarray, name: str, ax: Axes, label: str | None = None) -> Axes:
@@ -102,11 +104,11 @@ def line(x: ArrayLike, values: np.ndarray, name: str, ax: Axes, label: str | Non
     return band(x, values, ax, color=colour, marker=marker, linestyle=dashes, label=label or words(name), mew=0)
 
 
-def band(x: ArrayLike, values: np.ndarray, ax: Axes, **options: Any) -> Axes:
+def band(x: ArrayLike, values: np.ndarray, ax: Axes, alpha: float = 0.18, **options: Any) -> Axes:
     """Mean of values (seed, x), a line with the options of Axes.plot, and its interval over seeds."""
     ax.plot(x, values.mean(axis=0), **options)
     if np.size(x) > 1:
-        ax.fill_between(x, *interval(values), color=options["color"], alpha=0.18, lw=0)
+        ax.fill_between(x, *interval(values), color=options["color"], alpha=alpha, lw=0)
     else:
         ax.vlines(x, *interval(values), color=options["color"], lw=1.2)
     return ax
@@ -128,9 +130,9 @@ def legend(figure: Figure, ncols: int = 4) -> Figure:
     return figure
 
 
-def shrinking(ax: Axes, size: str = "synapses") -> Axes:
+def shrinking(ax: Axes, label: str) -> Axes:
     """A logarithmic axis of sizes that fall from left to right."""
-    ax.set(xscale="log", xlabel=f"{size} left")
+    ax.set(xscale="log", xlabel=label)
     low, high = sorted(ax.get_xlim())
     widest = {5: (1, 2, 3, 5, 7), 20: (1, 2, 5), np.inf: (1, 3)}
     subs = next(subs for ratio, subs in widest.items() if high < ratio * low)

@@ -14,7 +14,6 @@ import xarray as xr
 from analysis.verdicts import effects
 from analysis.verdicts.collection import collect
 from analysis.verdicts.datasets import (
-    CHECKS,
     CLAIMS,
     NOTEBOOKS,
     at_both_sizes,
@@ -31,8 +30,8 @@ from analysis.verdicts.datasets import (
 )
 from analysis.verdicts.intervals import detectable, holm, interval, p_value
 
-__all__ = ["CHECKS", "CLAIMS", "NOTEBOOKS", "at_both_sizes", "at_papers_size", "collect", "evaluate", "load", "loss"]
-__all__ += ["part", "parts", "root", "same_config", "save", "settings", "stale", "verdict"]
+__all__ = ["CLAIMS", "NOTEBOOKS", "at_both_sizes", "at_papers_size", "collect", "evaluate", "load", "loss", "part"]
+__all__ += ["parts", "root", "same_config", "save", "settings", "stale", "verdict"]
 
 REPRODUCED, MIXED, NOT_REPRODUCED = VERDICTS = ("reproduced", "mixed", "not reproduced")
 COLUMNS = ["claim", "prediction", "effect", "low", "high", "units", "threshold", "n_seeds", "p", "p_holm"]
@@ -40,8 +39,7 @@ COLUMNS += ["detectable", "verdict"]
 
 
 def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
-    """One row a prediction: claim, prediction, effect, low, high, units, threshold, n_seeds, p, p_holm, detectable,
-    verdict.
+    """One row a prediction, columns COLUMNS.
 
     effect is the mean over seeds, [low, high] its bootstrap interval (see intervals). Row rule: reproduced
     if the whole interval lies above the threshold, not reproduced if the whole interval lies at or below it, else
@@ -96,6 +94,6 @@ def verdict(table: pd.DataFrame) -> str:
     reproduced); mixed in every other case.
     """
     found = set(table["verdict"])
-    if found == {REPRODUCED}:
-        return REPRODUCED
-    return NOT_REPRODUCED if REPRODUCED not in found and NOT_REPRODUCED in found else MIXED
+    if REPRODUCED in found:
+        return REPRODUCED if len(found) == 1 else MIXED
+    return NOT_REPRODUCED if NOT_REPRODUCED in found else MIXED

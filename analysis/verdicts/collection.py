@@ -14,6 +14,7 @@ import xarray as xr
 from analysis import data
 from analysis.experiment import config as configuration
 from analysis.experiment import protocol, record
+from analysis.experiment.conditions import OVERPRODUCED, conditions
 from analysis.files import provenance
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import Activity, criteria_of, label
@@ -39,9 +40,10 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
     for experiment, settings in made_by["experiments"].items():
         part = _Runs(Path(runs) / experiment, settings)
         parts.append(prefixed(_COLLECT[claim](part), experiment))
-        attrs = [part.read(name, [], seed).attrs for name in part.conditions() for seed in range(settings["n_seeds"])]
-        sources[experiment] = attrs[0].get("data", "")
-        codes |= {of.get("code_fingerprint", "") for of in attrs}
+        names = [name for name in conditions(settings) if name != OVERPRODUCED]
+        found = [part.read(name, [], seed).attrs for name in names for seed in range(settings["n_seeds"])]
+        sources[experiment] = found[0].get("data", "")
+        codes |= {of.get("code_fingerprint", "") for of in found}
     attrs = provenance.attributes(made_by, claim=claim, title=NOTEBOOKS[claim], data=sources, runs_code=sorted(codes))
     dataset = _join(*parts)
     wide = [name for name, variable in dataset.data_vars.items() if variable.dtype == np.float64]
@@ -57,11 +59,6 @@ class _Runs:
         self.folder, self.settings = folder, settings
         self.criteria, self.reference = [label(entry) for entry in settings["criteria"]], label(settings["reference"])
         self.layers = range(1, len(settings["machine"]["hidden"]) + 1)
-
-    def conditions(self) -> list[str]:
-        """Names of all of them, over-produced machines apart."""
-        checks = [*["fisher"] * self.settings["proxy"], *["quality"] * (self.settings["quality"] is not None)]
-        return [*self.criteria, *self.settings["controls"], *checks]
 
     def read(self, name: str, wanted: Iterable[str], seed: int = 0) -> xr.Dataset:
         """Those of the wanted variables that a run has. Raises ValueError where there is no file."""
@@ -115,7 +112,7 @@ def _fisher_proxy(runs):
     found = [runs.over("criterion", runs.criteria, wanted)]
     found.append(_first_and_last(runs.over("criterion", runs.criteria, ["rank_probability"])))
     found.append(_first_and_last(runs.of_first_seed("criterion", runs.criteria, ["example"])))
-    found.append(runs.read(runs.reference, _REFERENCES))
+    found.append(runs.read(runs.reference, [*_OF_DIGITS, "data_rank_probability"]))
     if runs.settings["proxy"]:
         proxies = runs.over_seeds("fisher", [*_PROXIES, *_SPECTRA])
         found += [_round_mantissa(proxies[_PROXIES]), _first_and_last(proxies[_SPECTRA]), _information_matrix(runs)]
@@ -150,8 +147,7 @@ def _model_quality(runs):
 _COLLECT = dict(zip(NOTEBOOKS, (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _model_quality)))
 _LOSSES = ["kl", "encoding_error"]
 _MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning", "degree"]
-_REFERENCES = ["raw_pixel_error", "digit_quality_test", "digit_quality_random", "test_class_share"]
-_REFERENCES += ["data_rank_probability"]
+_OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random", "test_class_share"]
 _PROXIES = ["exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage"]
 _PROXIES += ["variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi"]
 _PROXIES += ["sampled_first_eigenvector", "first_order_damage", "second_order_damage"]
@@ -183,7 +179,7 @@ def _agreement(runs):
     settings, found = runs.settings, []
     against = criteria_of(list(dict.fromkeys(["variance_fi", protocol.reference_entry(settings)])))
     for seed in range(settings["n_seeds"]):
-        stored = xr.load_dataset(runs.folder / "overproduced" / f"{seed}.nc", engine="h5netcdf")
+        stored = xr.load_dataset(runs.folder / OVERPRODUCED / f"{seed}.nc", engine="h5netcdf")
         machine = BoltzmannMachine.from_dataset(stored)
         states = [stored[f"state_{k}"].values for k in range(len(machine.n_units))]
         activity = Activity(states, partial(_views, settings, machine))

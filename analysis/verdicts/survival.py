@@ -54,10 +54,9 @@ def logistic(part, regressors, layer, ridge):
 
 
 def competitors_lost(mask, lost):
-    """e_j = <L_i / (D_i - 1)> over the inputs i of unit j: (n,), 0 for a unit without inputs.
+    """e_j = <L_i / (D_i - 1)> over the inputs i of unit j: (n,), 0 for a unit without inputs, of no use for lost units.
 
-    mask : (n_inputs, n), synapses before the session. lost : (n,), units that it removes; e of these themselves counts
-    their own loss and is of no use.
+    mask : (n_inputs, n), synapses before the session. lost : (n,), units that it removes.
     """
     mask = np.asarray(mask, dtype=np.float64)
     others, gone = mask.sum(axis=1) - 1, mask @ np.asarray(lost, dtype=np.float64)
@@ -75,10 +74,9 @@ def own_drive(weights, removed, rates):
 
 
 def competition(before, after, layers):
-    """`competitors_lost` and `own_drive` of every unit that survives a session, NaN for others: a Dataset.
+    """`competitors_lost` and `own_drive` of every unit that survives a session, NaN for others: a Dataset of (unit_k).
 
-    before, after : two sessions of a run dataset, with weights, masks and activity, in the same units.
-    layers : 0, 1, ..., L. Variables unit_competitors_lost_k (fraction) and unit_own_drive_k (nats), of (unit_k).
+    before, after : two sessions of a run dataset, with weights, masks and activity. layers : 0, 1, ..., L.
     """
     weights = {k: before[f"weight_{k}"].values.astype(np.float64) for k in layers[1:]}
     removed = {k: before[f"mask_{k}"].values > after[f"mask_{k}"].values for k in layers[1:]}
@@ -106,9 +104,8 @@ def competition(before, after, layers):
 def rise(part, layer):
     """Partial rank correlation of the survivors' change of activity with the share of competitors lost; one seed.
 
-    The change is that from before the pruning to right after it, before retraining; what the unit's own lost synapses
-    explain is taken out: ranks of both are replaced by their residuals from a line on the ranks of `own_drive`. Mean
-    over sessions, weighted by survivors; sessions in which all survivors lost the same share can't tell.
+    Ranks of both are replaced by their residuals from a line on the ranks of `own_drive`. Mean over sessions, weighted
+    by survivors; sessions in which all survivors lost the same share can't tell.
     """
     found = []
     for change, lost, drive in survivors(part, layer):
@@ -120,7 +117,10 @@ def rise(part, layer):
 
 
 def survivors(part, layer):
-    """(change of activity, share of competitors lost, own drive) of the survivors of each session that lost a unit."""
+    """(change of activity, share of competitors lost, own drive) of the survivors of each session that lost a unit.
+
+    The change is that from before the pruning to right after it, before retraining.
+    """
     names = ["activity", "activity_pruned", "competitors_lost", "own_drive"]
     columns = [part[f"unit_{name}_{layer}"].values for name in names]
     for cause, before, after, lost, drive in zip(part[f"loss_cause_{layer}"].values, *columns):

@@ -88,24 +88,19 @@ def predictions(table: pd.DataFrame) -> pd.DataFrame:
 
     visible: the smallest distance from the threshold that these seeds show with 80 % power.
     """
-    columns = {
-        "prediction": table["prediction"],
-        "effect [95 % interval]": _effects(table),
-        "holds above": table["threshold"].map("{:g}".format),
-        "seeds": table["n_seeds"],
-        "p (Holm)": table["p_holm"].map(lambda p: "?" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"),
-        "visible": table["detectable"].map(lambda x: "?" if np.isnan(x) else f"{x:.2g}"),
-        "verdict": table["verdict"],
-    }
-    return pd.DataFrame(columns)
+    found = table[["prediction"]].assign(**{"effect [95 % interval]": _effects(table)})
+    found["holds above"], found["seeds"] = table["threshold"].map("{:g}".format), table["n_seeds"]
+    found["p (Holm)"] = table["p_holm"].map(lambda p: "?" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}")
+    found["visible"] = table["detectable"].map(lambda x: "?" if np.isnan(x) else f"{x:.2g}")
+    return found.assign(verdict=table["verdict"])
 
 
 def checks(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of quality.checks."""
-    numbers = {title: table[name].map("{:.3g}".format) for title, name in (("mean", "mean"), ("worst seed", "worst"))}
-    passed = table["passed"].map({True: "passed", False: "**failed**"})
-    found = table[["check", "experiment", "session"]].assign(**numbers)
-    return found.assign(limit=table["limit"], seeds=table["n_seeds"], **{"": passed})
+    found = table[["check", "experiment", "session"]].assign(mean=table["mean"].map("{:.3g}".format))
+    found["worst seed"] = table["worst"].map("{:.3g}".format)
+    found["limit"], found["seeds"] = table["limit"], table["n_seeds"]
+    return found.assign(**{"": table["passed"].map({True: "passed", False: "**failed**"})})
 
 
 def counts(table: pd.DataFrame, by: str | pd.Series) -> pd.DataFrame:
@@ -146,15 +141,10 @@ def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """
     both = table.merge(paper, on="prediction", suffixes=("", "_paper")).dropna(subset=["effect", "effect_paper"])
     same = (both["effect"] > both["threshold"]) == (both["effect_paper"] > both["threshold_paper"])
-    columns = {
-        "prediction": both["prediction"],
-        "effect here": _effects(both),
-        "verdict here": both["verdict"],
-        "at the paper's size": _effects(both, "_paper"),
-        "verdict there": both["verdict_paper"].where(both["n_seeds_paper"] > 1, "one seed"),
-        "same side": same.map({True: "yes", False: "no"}),
-    }
-    return pd.DataFrame(columns)
+    found = both[["prediction"]].assign(**{"effect here": _effects(both), "verdict here": both["verdict"]})
+    found["at the paper's size"] = _effects(both, "_paper")
+    found["verdict there"] = both["verdict_paper"].where(both["n_seeds_paper"] > 1, "one seed")
+    return found.assign(**{"same side": same.map({True: "yes", False: "no"})})
 
 
 def first_session(part: xr.Dataset, layer: int) -> pd.DataFrame:
