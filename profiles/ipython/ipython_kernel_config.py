@@ -1,4 +1,4 @@
-"""For notebooks, in .venv/etc/ipython: the checkout that they lie in comes first, whatever PYTHONPATH has of that name."""
+"""For notebooks, in .venv/etc/ipython: the checkout that they lie in comes first, whatever PYTHONPATH has."""
 
 import sys
 from pathlib import Path
