@@ -212,7 +212,7 @@ def contrastive_divergence(machine, patterns, seed, first_step, n_steps, factors
 
 
 def dense_field(machine, states, layer, factor=1):
-    """As `field`, in the order of kernels.rbm: downwards in PANEL running sums, added up by halves."""
+    """As `field`, in the order of kernels.contrastive: downwards in PANEL running sums, added up by halves."""
     if layer == 1:
         return field(machine, states, layer, factor)
     total = lane_dot(machine.weights[0].T[:, None, :], states[1].T[:, :, None], PANEL)
@@ -254,7 +254,7 @@ def _states(layer, states):
 
 
 def learn_dense(machine, positive, negative, rate, momentum):
-    """The same of one pair of layers in the order of kernels.rbm: the difference of two plain sums, divided then."""
+    """The same of one pair of layers in the order of kernels.contrastive: the difference of two plain sums, divided then."""
     (v, p), (v_model, p_model) = positive, negative
     scale = f32(1) / f32(len(v))
     data, model = (lane_sum(x[:, :, None], y[:, None, :]) for x, y in ((v, p), (v_model, p_model)))
@@ -288,7 +288,7 @@ class Diverged(ArithmeticError):
 
 
 def is_dense(machine, schedule):
-    """Whether training takes the order of kernels.rbm."""
+    """Whether training takes the order of kernels.contrastive."""
     single_pair = len(machine.masks) == 1 and schedule.algorithm == "cd" and schedule.max_norm is None
     return single_pair and (schedule.batch_size == 1 or machine.masks[0].mean() >= graph.DENSE)
 
