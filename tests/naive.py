@@ -254,7 +254,7 @@ def _states(layer, states):
 
 
 def learn_dense(machine, positive, negative, rate, momentum):
-    """The same of one pair of layers in the order of kernels.contrastive: two plain sums apart, divided then."""
+    """The same of one pair of layers in the order of kernels.contrastive: the difference of two sums, then divided."""
     (v, p), (v_model, p_model) = positive, negative
     scale = f32(1) / f32(len(v))
     data, model = (lane_sum(x[:, :, None], y[:, None, :]) for x, y in ((v, p), (v_model, p_model)))

@@ -16,10 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from analysis.kernels.draws import draw_word, random_chains
-from analysis.kernels.jit import formula, kernel
+from analysis.kernels.jit import formula, intrinsic, kernel
 from analysis.kernels.layouts import AT_ONCE, CHAINS, GROUP, PANEL, PATTERNS, at, load, steps, store, transposed
 from analysis.kernels.vectors import select, splat, view
 
@@ -184,7 +183,8 @@ def list_active(rows, words, begin, end, first, last):
         longest = length[group : group + GROUP].max()
         for c in range(group, group + GROUP):
             rows[c, 0] = longest
-            rows[c, length[c] + 1 : longest + 1] = _PAIRS * (last - first)
+            for k in range(length[c] + 1, longest + 1):
+                rows[c, k] = _PAIRS * (last - first)
 
 
 @kernel

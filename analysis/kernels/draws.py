@@ -10,9 +10,8 @@ SC'11, doi:10.1145/2063384.2063405.
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from analysis.kernels.jit import formula, kernel
+from analysis.kernels.jit import formula, intrinsic, kernel
 from analysis.kernels.layouts import BLOCK, CHAINS, PANEL, load, store
 from analysis.kernels.vectors import Vector, convert, each, fma, packed, select, shuffled, unpacked, view
 
@@ -41,7 +40,7 @@ def philox(block, step, chain, key):
 def random_chains(out, first, last, key, step, chain):
     """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1; c < CHAINS.
 
-    out (n, CHAINS) uint32, C-contiguous; key (3,) uint64: seed (two words), stream.
+    out (n, CHAINS) uint32; key (3,) uint64: seed (two words), stream.
     """
     ascending = load(_ASCENDING, 0, 0, CHAINS)
     for k in range((last + 3) // 4 - first // 4):
@@ -108,7 +107,7 @@ def draw(bits, odds):
 def draw_word(below, above, row, bits, bits_row, factor, bias):
     """Word with bit c on with probability 1 / (1 + odds), odds = exp(-(bias + factor (below + above)[row, c])).
 
-    below, above (n, CHAINS) float32, bits (n, CHAINS) uint32. below[row] takes the odds.
+    below[row] takes the odds.
     """
     total = load(below, row * CHAINS, 0, CHAINS) + load(above, row * CHAINS, 0, CHAINS)
     odds = exp(-fma(factor, total, bias))
@@ -118,10 +117,9 @@ def draw_word(below, above, row, bits, bits_row, factor, bias):
 
 @formula
 def draw_whole(total, row, bits, bits_row, grain, bias, margin):
-    """(surely, perhaps): words of the chains with r (1 + 2^x) < 1 - margin, < 1 + margin, where
-    x = (bias + grain total[row, c]) / 2^23 - 127, between -126 and 127.
+    """(surely, perhaps): words of the chains with r (1 + 2^x) < 1 - margin, < 1 + margin, the power rough.
 
-    The power is rough, to 9e-5. total (n, CHAINS) int16, bits (n, CHAINS) uint32; grain, bias int32, margin float32.
+    x = (bias + grain total[row, c]) / 2^23 - 127, between -126 and 127; total (n, CHAINS) int16, grain, bias int32.
     """
     odds = rough_power(convert(load(total, row * CHAINS, 0, CHAINS), _i32) * grain + bias)
     r, one = convert(load(bits, bits_row * CHAINS, 0, CHAINS) >> 8, _f32), _f32(2.0**24)
@@ -131,10 +129,7 @@ def draw_whole(total, row, bits, bits_row, grain, bias, margin):
 
 @formula
 def draw_lanes(states, row, j, odds, odds_row, bits, place):
-    """states[row, j + c] = 1 with probability 1 / (1 + odds[odds_row, j + c]), else 0, c < PANEL.
-
-    states, odds (n, m) float32, bits (n_bits,) uint32: those of lane c stand at place + c.
-    """
+    """states[row, j + c] = 1 with probability 1 / (1 + odds[odds_row, j + c]), else 0, by bits[place + c]."""
     value = draw(load(bits, place, 0, PANEL), load(odds, odds_row * odds.shape[1], j, PANEL))
     store(states, row * states.shape[1], j, select(value < 1.0, _f32(1.0), _f32(0.0)))
 
@@ -169,7 +164,7 @@ def in_turn(typing, a, b, c, d):
 
     def operation(builder, *parts):
         n = a.n
-        pairs = [shuffled(builder, *pair, range(2 * n)) for pair in (parts[:2], parts[2:])]
-        return shuffled(builder, *pairs, [j * n + k for k in range(n) for j in range(4)])
+        left, right = (shuffled(builder, x, y, range(2 * n)) for x, y in (parts[:2], parts[2:]))
+        return shuffled(builder, left, right, [j * n + k for k in range(n) for j in range(4)])
 
     return Vector(a.number, 4 * a.n)(a, b, c, d), each(operation)

@@ -17,11 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from analysis.kernels.binary import sample_layer, word_sum, workspace
 from analysis.kernels.draws import draw_whole, draw_word, random_chains
-from analysis.kernels.jit import formula, kernel
+from analysis.kernels.jit import formula, intrinsic, kernel
 from analysis.kernels.layouts import AT_ONCE, CHAINS, PANEL, TWO, at, load, steps, store
 from analysis.kernels.vectors import select, splat, view
 

@@ -16,7 +16,9 @@ from typing import Any
 
 import numba
 from llvmlite import binding
+from numba import extending
 from numba.core.caching import IndexDataCacheFile
+from numba.core.cpu import CPUContext
 from numba.core.event import Listener, register, unregister
 
 from analysis.files.checkout import ROOT
@@ -34,14 +36,18 @@ def _cache_folder():
     return folder if os.access(folder, os.W_OK) else None
 
 
+LINE = 64  # bytes of the cache, where arrays that kernels make begin (see `layouts`)
+config: Any = numba.config
+context: Any = CPUContext
+context.get_preferred_array_alignment = lambda context, number: LINE
 CACHE_FOLDER = _cache_folder()
 if CACHE_FOLDER is not None:
-    numba.config.CACHE_DIR = str(CACHE_FOLDER)
+    config.CACHE_DIR = str(CACHE_FOLDER)
 
 # LLVM keeps to 256 bits on processors that have 512, for the sake of code that mixes both; kernels are all vectors.
 _features = binding.get_host_cpu_features()
-if numba.config.CPU_NAME is None and numba.config.CPU_FEATURES is None and "avx512f" in _features:
-    numba.config.CPU_FEATURES = _features.flatten() + ",-prefer-256-bit"
+if config.CPU_NAME is None and config.CPU_FEATURES is None and "avx512f" in _features:
+    config.CPU_FEATURES = _features.flatten() + ",-prefer-256-bit"
 
 
 class _Notice(Listener):
@@ -96,3 +102,4 @@ def kernel(function):
 
 
 formula = numba.njit(forceinline=True, **_OPTIONS)  # a part of kernels, which is compiled into them
+intrinsic: Any = extending.intrinsic  # a part of formulas, as instructions

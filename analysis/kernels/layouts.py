@@ -17,10 +17,8 @@ import math
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core.cpu import CPUContext
-from numba.extending import intrinsic
 
-from analysis.kernels.jit import kernel
+from analysis.kernels.jit import LINE, intrinsic, kernel
 from analysis.kernels.vectors import INT32, Vector, across, lanes_type, one, packed, shuffled, unpacked
 
 PATTERNS = 32  # graded states side by side
@@ -32,8 +30,6 @@ AT_ONCE, TWO = 4, 2  # binary tiles, and graded ones or patterns, that share a r
 SPAN = GROUP * PANEL  # units side by side whose synapses with one unit are learnt in turn
 WIDTH = 5 * PANEL  # units side by side where whole rows are added: 70 units fill 80 lanes, 676 fill 720
 STRIP = 4 * PANEL  # rows whose stretches of WIDTH, 20 KB, stay in the nearest cache while all patterns add theirs
-LINE = 64  # bytes of the cache
-CPUContext.get_preferred_array_alignment = lambda context, number: LINE  # of the arrays that kernels make
 
 
 def zeros(shape, dtype):

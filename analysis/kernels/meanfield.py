@@ -119,9 +119,10 @@ def panel_sum(total, row, states, place, n, panel, weights, size, step):
     that are columns of a panel stand side by side, those that are rows of all panels, of this size, PANEL apart.
     """
     x = splat(_f32(0.0), PATTERNS, weights)
-    for k in range(n):
-        w = load(panel, weights, size * (k // PANEL) + step * (k % PANEL), 1)
-        x = fma(w, load(states, place, PATTERNS * k, PATTERNS), x)
+    for first in range(0, n, PANEL):
+        offset, neighbour = size * (first // PANEL), place + PATTERNS * first
+        for k in range(min(PANEL, n - first)):
+            x = fma(load(panel, weights, offset + step * k, 1), load(states, neighbour, PATTERNS * k, PATTERNS), x)
     store(total, steps(row * PATTERNS, PATTERNS, GROUP), 0, x)
 
 

@@ -14,7 +14,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import lower_builtin, models, register_model
+
+from analysis.kernels.jit import intrinsic
 
 INT32, _REGISTER = ir.IntType(32), 16  # float32 in the widest vector register
 
