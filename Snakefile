@@ -34,7 +34,7 @@ if FILES == ["config/default.yaml"]:
 
 with guard.one_line():  # by our own reader: in Snakemake's `config`, of YAML 1.1, 1e-2 is text
     CHANGES = asked.typed(dict(workflow.config_settings.config))
-    OUT = CHANGES.pop("out", "")
+    OUT = asked.taken_out(CHANGES)
     CONFIG = protocol.merged(FILES, CHANGES)
     protocol.check(CONFIG, " and ".join(map(str, [*FILES, *["--config"] * bool(CHANGES)])))
     EXPERIMENTS = CONFIG["experiments"]

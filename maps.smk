@@ -30,7 +30,7 @@ if FILES == ["config/maps.yaml"]:
 
 with guard.one_line():  # by our own reader: in Snakemake's `config`, of YAML 1.1, 1e-2 is text
     CHANGES = asked.typed(dict(workflow.config_settings.config))
-    OUT = CHANGES.pop("out", "")
+    OUT = asked.taken_out(CHANGES)
     CONFIG = protocol.merged(FILES, CHANGES)
     PROTOCOL = protocol.check_maps(CONFIG, " and ".join(map(str, FILES)))
 PLACES = asked.places(OUT, name="maps.yaml")

@@ -4,7 +4,6 @@ import argparse
 import errno
 import logging
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
         if hasattr(options, "output"):
-            _check_output(Path(options.output))
+            whole.check_output(options.output)
         options.command(options)
     except (ValueError, ArithmeticError, OSError, MemoryError) as error:
         text = " ".join(str(error).split()) or "found no memory left, expected some; close other programs"
@@ -120,20 +119,6 @@ def _settings(options: argparse.Namespace) -> dict:
     settings = config.experiment(options.loaded, options.experiment)
     check_feasible(settings, f"experiments/{options.experiment}")
     return settings
-
-
-def _check_output(path: Path) -> None:
-    """Refuse a file that can't be written before it is computed."""
-    if path.is_dir():
-        raise ValueError(f"output: found a directory {path}, expected the name of a file to write")
-    folder = next(folder for folder in path.absolute().parents if folder.exists())
-    if not folder.is_dir():
-        raise ValueError(f"output: found a file {folder}, expected a folder for {path.name}; name another")
-    try:
-        tempfile.TemporaryFile(dir=folder).close()  # os.access says yes to root, whatever the file system
-    except OSError as error:
-        why = f"found that nothing can be written in {folder} ({error.strerror})"
-        raise ValueError(f"output: {why}, expected a folder of yours; name another, or chmod it") from error
 
 
 class _Parser(argparse.ArgumentParser):

@@ -308,3 +308,24 @@ def test_maps_name_experiments_of_their_protocol(name):
         ("maps/patches/sizes", 1, "maps/patches: found the unknown key 'sizes'"),
     ):
         assert message in refused(typed.check, Maps, changed(place, value, maps), "maps.yaml")
+
+
+# ---- where a workflow writes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, ""), ({"out": 3}, "3"), ({"out": None}, ""), ({"out": "o"}, "o")])
+def test_any_word_names_the_folder_of_results(given, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    changes = {"title": "x"} | given
+    assert rules.taken_out(changes) == expected
+    assert changes == {"title": "x"}
+
+
+@pytest.mark.parametrize(
+    ("out", "found"), [("a file", "found a file"), ("/proc/x", "found that nothing can be written")]
+)
+def test_a_folder_of_results_that_can_be_none_is_refused(out, found, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a file").touch()
+    with pytest.raises(ValueError, match=f"^output: {found}.*, expected a folder"):
+        rules.taken_out({"out": out})

@@ -92,6 +92,14 @@ def beside(made_up_runs, tmp_path):
     return tmp_path
 
 
+def test_a_claim_dataset_that_is_cut_short_is_named(collected, tmp_path):
+    path = tmp_path / "01_overproduction.nc"
+    claims.save(collected("01_overproduction"), path)
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(ValueError, match=f"^dataset: found {path} damaged"):
+        claims.load("01_overproduction", tmp_path)
+
+
 def test_parts_stand_side_by_side_where_both_sizes_have_the_experiment(beside, collected):
     paper, obeyed = claims.at_papers_size("01_overproduction", beside)
     here = collected("01_overproduction")

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,21 @@ def write(dataset: xr.Dataset, path: Path | str, level: int = 4) -> None:
     content = dataset.to_netcdf(engine="h5netcdf", encoding=encoding)  # in memory: HDF5 crashes where a disk is full
     with whole(path) as temporary:
         temporary.write_bytes(content)
+
+
+def check_output(path: Path | str) -> None:
+    """Refuse a file that can't be written before it is computed. Raises ValueError."""
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"output: found a directory {path}, expected the name of a file to write")
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not folder.is_dir():
+        raise ValueError(f"output: found a file {folder}, expected a folder for {path.name}; name another")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()  # os.access says yes to root, whatever the file system
+    except OSError as error:
+        why = f"found that nothing can be written in {folder} ({error.strerror})"
+        raise ValueError(f"output: {why}, expected a folder of yours; name another, or chmod it") from error
 
 
 @contextmanager

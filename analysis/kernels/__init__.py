@@ -6,8 +6,8 @@ import warnings
 try:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Environment variable", RuntimeWarning)  # of a value that numba can't read
-        from numba import config
-    if config.DISABLE_JIT:
+        import numba
+    if vars(numba.config)["DISABLE_JIT"]:
         raise ValueError("NUMBA_DISABLE_JIT leaves kernels without compiled code")
 except (RuntimeWarning, ValueError) as error:
     _set = ", ".join(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NUMBA_"))

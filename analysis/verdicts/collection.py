@@ -14,7 +14,7 @@ import xarray as xr
 from analysis import data
 from analysis.experiment import config as configuration
 from analysis.experiment import protocol, record
-from analysis.experiment.conditions import OVERPRODUCED, conditions
+from analysis.experiment.conditions import conditions
 from analysis.files import provenance
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import Activity, criteria_of, label
@@ -40,7 +40,7 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
     for experiment, settings in made_by["experiments"].items():
         part = _Runs(Path(runs) / experiment, settings)
         parts.append(prefixed(_COLLECT[claim](part), experiment))
-        names = [name for name in conditions(settings) if name != OVERPRODUCED]
+        names = [name for name in conditions(settings) if name != "overproduced"]
         found = [part.read(name, [], seed).attrs for name in names for seed in range(settings["n_seeds"])]
         sources[experiment] = found[0].get("data", "")
         codes |= {of.get("code_fingerprint", "") for of in found}
@@ -179,7 +179,7 @@ def _agreement(runs):
     settings, found = runs.settings, []
     against = criteria_of(list(dict.fromkeys(["variance_fi", protocol.reference_entry(settings)])))
     for seed in range(settings["n_seeds"]):
-        stored = xr.load_dataset(runs.folder / OVERPRODUCED / f"{seed}.nc", engine="h5netcdf")
+        stored = xr.load_dataset(runs.folder / "overproduced" / f"{seed}.nc", engine="h5netcdf")
         machine = BoltzmannMachine.from_dataset(stored)
         states = [stored[f"state_{k}"].values for k in range(len(machine.n_units))]
         activity = Activity(states, partial(_views, settings, machine))

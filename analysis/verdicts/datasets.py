@@ -10,7 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from analysis.experiment import config as configuration
-from analysis.files import provenance, whole
+from analysis.files import netcdf, provenance, whole
 from analysis.files.checkout import ROOT
 from analysis.pruning import label
 
@@ -48,7 +48,7 @@ def load(claim: str, folder: Path | str = "data") -> xr.Dataset:
         raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(known)}")
     if not path.is_file():
         raise ValueError(f"claim dataset: found no file {path}, expected one that claims.save wrote")
-    return xr.load_dataset(path, engine="h5netcdf")
+    return netcdf.read(path)
 
 
 def settings(dataset: xr.Dataset) -> dict:

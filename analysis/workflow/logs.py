@@ -24,7 +24,7 @@ def times(folder: Path | str) -> pd.DataFrame:
     From Snakemake's benchmark files, <experiment>/<seed>.tsv and <rule>.tsv: seconds of the clock, since it looks at a
     job's CPU time every half a minute alone. Raises ValueError where there are none.
     """
-    paths = sorted(Path(folder).rglob("*.tsv"))
+    paths = sorted(path for path in Path(folder).rglob("*.tsv") if path.stat().st_size)  # a full disk leaves none
     if not paths:
         raise ValueError(f"logs: found no benchmark files (*.tsv) in {folder}, expected those of a workflow that ran")
     rules = [", ".join(path.relative_to(folder).parts[:-1]) or path.stem for path in paths]

@@ -14,9 +14,16 @@ from analysis.data import own
 from analysis.experiment.conditions import conditions
 from analysis.experiment.predictions import check_answerable
 from analysis.experiment.settings import RunsOfASeed, read_by
-from analysis.files import provenance, yamlfile
+from analysis.files import provenance, whole, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.pruning import source_file, source_text_hash
+
+
+def taken_out(changes: dict) -> str:
+    """The folder that `--config out=...` names, "" for none, taken out of the changes. Raises ValueError."""
+    out = str(changes.pop("out", None) or "")
+    whole.check_output(Path(out, "results/config.yaml"))
+    return out
 
 
 class Places(NamedTuple):
