@@ -25,12 +25,6 @@ def test_an_array_of_zeros_has_its_shape_and_type_and_begins_with_a_line(shape, 
         assert not array.any()
 
 
-def test_writing_to_one_array_leaves_others_alone():
-    first, second = layouts.zeros((9,), np.float32), layouts.zeros((9,), np.float32)
-    first[:] = 1
-    assert not second.any()
-
-
 def test_panels_tiles_and_dense_weights_begin_with_a_line():
     for n_units in ((5, 4, 3), (70, 90, 80)):
         built = graph.build(naive.machine_of(n_units))

@@ -64,10 +64,7 @@ CONFIGS = {
     "config not YAML": ("title: [", "which is not YAML (while parsing a flow node"),
     "unknown data set": (smoke(dataset="digit"), "data set: found 'digit', expected one of digits"),
     "a wrong entry": (smoke(n_seeds=0), "at experiments/patches/n_seeds: found 0, expected greater than"),
-    "samples beyond memory": (
-        beyond_memory("samples", n_chains=4 * 10**9),
-        "samples/n_chains: found 4000000000, which needs",
-    ),
+    "samples beyond memory": (beyond_memory("samples", n_chains=4 * 10**9), "samples/n_chains: found 4000000000, whic"),
     "a machine beyond memory": (beyond_memory("machine", hidden=[4 * 10**9] * 2), "which needs 74,505,813,"),
 }
 GOOD = over_produced()
@@ -77,29 +74,14 @@ MACHINES = {
     "machine is text": (b"a machine\n", "dataset: found no NetCDF in machine.nc, expected one written by"),
     "machine empty": (b"", "dataset: found no NetCDF in machine.nc, expected one written by"),
     "machine truncated": (content(GOOD)[:8000], "dataset: found machine.nc damaged (Unable to synchronously open file"),
-    "machine overwritten": (
-        content(GOOD)[:3000] + 9000 * b"x" + content(GOOD)[12000:],
-        "expected one written by python -m analysis; remove it and make it again",
-    ),
+    "machine overwritten": (content(GOOD)[:3000] + 9000 * b"x" + content(GOOD)[12000:], "expected one written by pyth"),
     "other HDF5": (plain_hdf5, "dataset: found no bias_0, state_0 in machine.nc, expected one written by"),
     "other NetCDF": (content(xr.Dataset({"x": 1})), "dataset: found no bias_0, state_0 in machine.nc, expected one"),
     "no samples": (content(GOOD.drop_vars("state_0")), "dataset: found no state_0 in machine.nc, expected one written"),
-    "no weights": (
-        content(GOOD.drop_vars("weight_1")),
-        "dataset: found no weight_1, expected what BoltzmannMachine.to",
-    ),
-    "machine of another experiment": (
-        content(over_produced(experiment="digits")),
-        "dataset: found experiment digits in machine.nc, expected patches; is it the right file?",
-    ),
-    "machine of another seed": (
-        content(over_produced(seed=1)),
-        "dataset: found seed 1 in machine.nc, expected 0; is it the right file?",
-    ),
-    "NaN weights": (
-        content(GOOD.assign(weight_1=GOOD["weight_1"] * np.nan)),
-        "weights[0]: found 156 values that are not",
-    ),
+    "no weights": (content(GOOD.drop_vars("weight_1")), "dataset: found no weight_1, expected what BoltzmannMachine.t"),
+    "machine of another experiment": (content(over_produced(experiment="digits")), "dataset: found experiment digits"),
+    "machine of another seed": (content(over_produced(seed=1)), "dataset: found seed 1 in machine.nc, expected 0; is"),
+    "NaN weights": (content(GOOD.assign(weight_1=GOOD["weight_1"] * np.nan)), "weights[0]: found 156 values that are"),
     "samples of halves": (content(GOOD.assign(state_0=GOOD["state_0"] * 0.5)), "states[0]: found values other than 0"),
     "samples of other units": (
         content(GOOD.assign(state_1=(("chain", "other"), GOOD["state_0"].values))),
@@ -109,18 +91,12 @@ MACHINES = {
 OPTIONS = {
     "seed -1": ({"seed": "-1"}, "run: argument --seed: found -1, expected an integer from 0 to 2^64 - 1; see"),
     "seed 2^64": ({"seed": str(2**64)}, "argument --seed: found 18446744073709551616, expected"),
-    "save every -1 s": (
-        {"save-every": "-1"},
-        "run: argument --save-every: found -1, expected a number of seconds, 0 or",
-    ),
+    "save every -1 s": ({"save-every": "-1"}, "run: argument --save-every: found -1, expected a number of seconds, 0"),
     "seed 1.5": ({"seed": "1.5"}, "run: argument --seed: found 1.5, expected an integer"),
     "unknown experiment": ({"experiment": "patch"}, "experiment: found 'patch', expected one of patches, digits"),
     "unknown condition": ({"condition": "w"}, "criterion: found 'w', expected one of variance_fi,"),
     "no condition": ({"condition": ABSENT}, "run: the following arguments are required: --condition; see"),
-    "unknown option": (
-        {"threads": "2"},
-        "analysis: unrecognized arguments: --threads 2; see python -m analysis --help",
-    ),
+    "unknown option": ({"threads": "2"}, "analysis: unrecognized arguments: --threads 2; see python -m analysis --hel"),
     "output where nothing can be": ({"output": "/proc/made.nc"}, "output: found that nothing can be written in /proc"),
     "output is a folder": ({"output": "."}, "output: found a directory ., expected the name of a file to write"),
     "output in a file": ({"output": "config.yaml/run.nc"}, "config.yaml, expected a folder for run.nc; name another"),
@@ -131,19 +107,10 @@ COMMANDS = {
         ["control", "condition=born", "reference=short.nc", "config=short.yaml"],
         "control: found 'born', expected one of born_small_units",
     ),
-    "control of a machine": (
-        ["control", "reference=machine.nc"],
-        "dataset: found no loss_cause_0, session in machine.nc",
-    ),
-    "control of a short run": (
-        ["control", "reference=short.nc"],
-        "reference: found no sessions [1, 2], expected",
-    ),
+    "control of a machine": (["control", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine"),
+    "control of a short run": (["control", "reference=short.nc"], "reference: found no sessions [1, 2], expected"),
     "proxy of a machine": (["proxy", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine.nc"),
-    "overproduce with seed x": (
-        ["overproduce", "seed=x"],
-        "overproduce: argument --seed: found x, expected an integer from 0 to 2^64 - 1",
-    ),
+    "overproduce with seed x": (["overproduce", "seed=x"], "overproduce: argument --seed: found x, expected an intege"),
     "kernels into a folder": (["compile", "output=."], "output: found a directory ., expected the name of a file"),
     "summary of nothing": (["summary"], "claim dataset: found no file data/01_overproduction.nc, expected one that"),
     "times of nothing": (["times"], "logs: found no benchmark files (*.tsv) in logs, expected"),
@@ -344,10 +311,7 @@ CALLS = {
     "masks of halves": (lambda: machine(masks=([[0.5, 1], [1, 1]],)), "masks[0]: found values other than 0 and 1, exp"),
     "a standard deviation below 0": (lambda: BoltzmannMachine.random((2, 2), 0, -1.0), "weight_std: found -1.0, expec"),
     "visible biases of three units": (lambda: BoltzmannMachine.random((2, 2), 0, 0.1, [0, 1, 2]), "visible_bias: foun"),
-    "a hidden bias of text": (
-        lambda: BoltzmannMachine.random((2, 2), 0, 0.1, 0, "low"),
-        "hidden_bias: found values of",
-    ),
+    "a hidden bias of text": (lambda: BoltzmannMachine.random((2, 2), 0, 0.1, 0, "low"), "hidden_bias: found values o"),
 }
 
 

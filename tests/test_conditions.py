@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis.experiment import conditions, config, controls, protocol, proxy, quality, sessions
+from analysis.experiment import conditions, config, controls, protocol, proxy, quality
 from analysis.files import netcdf, provenance, whole
 from analysis.machine.model import BoltzmannMachine
 
@@ -61,11 +61,6 @@ def test_all_conditions_are_made_in_their_order_and_nothing_is_made_twice(made, 
     made.clear()
     make(tmp_path)
     assert made == []
-
-
-def test_without_proxy_and_quality_there_is_neither(made, tmp_path):
-    make(tmp_path, with_settings(proxy=False, quality=None))
-    assert not {"fisher", "quality"} & set(names(made))
 
 
 @pytest.mark.parametrize(
@@ -168,13 +163,6 @@ def test_kept_sessions_that_can_not_be_used_are_made_again(made, tmp_path, what)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_sessions_are_joined_and_what_has_no_session_is_the_same_in_all():
-    parts = [xr.Dataset({"x": ("session", [k]), "constant": 7}, {"session": [k]}) for k in range(3)]
-    found = sessions.join(parts)
-    assert found["x"].values.tolist() == [0, 1, 2]
-    assert found["constant"].dims == ()
-
-
 # ---- damage and access ---------------------------------------------------------------------------------------------
 
 
@@ -207,11 +195,3 @@ def test_a_file_out_of_reach_is_not_called_damaged(file, monkeypatch, number):
         netcdf.read(file)
     assert not isinstance(error.value, netcdf.Damaged)
     assert "remove" not in str(error.value)
-
-
-def test_a_file_that_another_process_has_locked_is_read(file):
-    import fcntl
-
-    with open(file, "rb+") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert netcdf.read(file).sizes["y"] == 3000

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from analysis import data
-from analysis.experiment import config, protocol
+from analysis.experiment import config
 from analysis.experiment.map_settings import Maps
-from analysis.experiment.predictions import Predictions, check_answerable
+from analysis.experiment.predictions import check_answerable
 from analysis.files import typed, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.verdicts import effects
@@ -57,10 +57,6 @@ def test_every_config_is_valid_and_its_claims_are_about_what_its_experiments_hav
         assert (dataset if isinstance(dataset, str) else dataset.get("name")) in (None, *data.DATASETS)
 
 
-def test_predictions_of_the_model_are_those_that_are_measured():
-    assert set(Predictions.model_fields) == set(effects.PREDICTIONS)
-
-
 P, D, C = "experiments/patches", "experiments/digits", "claims"
 LOST, SIZE = f"{C}/neuron_loss/survivors_above_lost", f"{C}/weight_pruning/units_at_equal_function"
 WRONG = {
@@ -87,10 +83,7 @@ WRONG = {
     f"{D}/training/algorithm": ("adam", "training/algorithm: found 'adam', expected 'cd' or 'pcd'"),
     f"{D}/training/max_norm": (0, "training/max_norm: found 0, expected greater than 0"),
     f"{D}/retraining/algorithm": ("cd", f"at {D}/retraining/algorithm: found 'cd', expected pcd, for more than one"),
-    f"{D}/pretraining": (
-        [SMOKE["experiments"]["digits"]["training"]],
-        "expected no schedules or 2, one a hidden",
-    ),
+    f"{D}/pretraining": ([SMOKE["experiments"]["digits"]["training"]], "expected no schedules or 2, one a hidden"),
     f"{D}/proxy": (True, f"at {D}/proxy: found True, expected false with more than one hidden layer"),
     f"{D}/criteria": (["variance_fi_w2", "eigenvector"], "criteria: found 'eigenvector', expected none with more"),
     f"{P}/criteria": (["variance_fi", "weight", "weight"], "criteria: found 'weight' twice, expected each once"),
@@ -98,18 +91,12 @@ WRONG = {
     f"{P}/criteria/1": ("no/mine.py:best", f"at {P}/criteria/1: found no "),
     f"{P}/controls/0": ("born", "controls/0: found 'born', expected one of born_small_units"),
     f"{P}/reference": ("born", "reference: found 'born', expected one of criteria, variance_fi"),
-    f"{P}/control_sessions": (
-        [1, 3],
-        "control_sessions: found [1, 3], expected sessions up to 2, as pruning",
-    ),
+    f"{P}/control_sessions": ([1, 3], "control_sessions: found [1, 3], expected sessions up to 2, as pruning"),
     f"{P}/quality/sessions": ([0, 9], f"at {P}/quality/sessions: found [0, 9], expected sessions up to 2"),
     f"{P}/dataset": ({"path": "x", "binarise": "mean"}, f"at {P}/dataset: found no split, expected all of path"),
     f"{D}/dataset": ({"name": "digits", "n_train": 0}, f"at {D}/dataset/n_train: found 0, expected greater than"),
     f"{C}/interval/confidence": (95, "interval/confidence: found 95, expected less than 1"),
-    f"{C}/model_quality/r_hat": (
-        {"at_most": 1, "at_least": 0},
-        "found ['at_least', 'at_most'], expected at_most",
-    ),
+    f"{C}/model_quality/r_hat": ({"at_most": 1, "at_least": 0}, "found ['at_least', 'at_most'], expected at_most"),
     f"{C}/neuron_loss/chance": ({}, f"at {C}/neuron_loss: found the unknown key 'chance', expected keys among"),
     f"{C}/fisher_proxy/rank_correlation/proxies": (["fi"], "proxies/0: found 'fi', expected 'variance_fi'"),
 }
@@ -135,11 +122,7 @@ def test_own_images_contradict_what_needs_classes_or_a_grid():
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (
-            "experiments",
-            {"mine": SMOKE["experiments"]["patches"]},
-            "found 'patches', expected one of the",
-        ),
+        ("experiments", {"mine": SMOKE["experiments"]["patches"]}, "found 'patches', expected one of the"),
         (f"{D}/measures", [], f"{D}/measures: found [], expected kl or digits"),
         (f"{D}/reference", "weight", f"{D}/criteria: found "),
         (f"{D}/criteria", ["variance_fi_w2", "weight"], "loss_minus_reference: found 'random'"),
@@ -236,54 +219,6 @@ def test_the_command_line_changes_what_it_names_and_numbers_are_numbers(tmp_path
 
 
 # ---- the paper's size, and maps ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("found", [PAPER, ONLINE], ids=["paper", "paper_online"])
-def test_the_papers_sizes_predict_what_the_main_job_predicts(found):
-    patches, digits = found["experiments"]["patches"], found["experiments"]["digits"]
-    assert (patches["dataset"], digits["dataset"]) == ("cifar10", "mnist")
-    assert (patches["samples"]["n_chains"], digits["samples"]["n_chains"]) == (90_000, 60_000)
-    assert digits["pruning"] == {"n_sessions": 10, "fraction": 0.1}
-    epochs = [s["n_epochs"] for s in (*digits["pretraining"], digits["training"], digits["retraining"])]
-    assert epochs == [20, 20, 20, 10]
-    assert found["folder"] in ("paper", "paper_online")
-    assert found["claims"] == DEFAULT["claims"]
-
-
-def test_the_digits_alone_are_those_of_the_whole_config():
-    assert DIGITS["experiments"] == {"digits": PAPER["experiments"]["digits"]}
-    assert DIGITS["folder"] == PAPER["folder"]
-    for claim, predictions in DIGITS["claims"].items():
-        for name, spec in predictions.items():
-            whole = PAPER["claims"][claim][name]
-            if claim not in ("interval", "model_quality"):
-                whole = {k: {"digits": v["digits"]} if isinstance(v, dict) else v for k, v in whole.items()}
-            assert spec == whole
-
-
-def few_digits():
-    """The authors' setting on 40 digits, an epoch a step, a small last layer."""
-    settings = copy.deepcopy(ONLINE["experiments"]["digits"])
-    settings["dataset"] = {"name": "digits", "n_train": 40, "n_test": 20}
-    settings["machine"]["hidden"] = [400, 16]
-    for schedule in (*settings["pretraining"], settings["training"], settings["retraining"]):
-        momentum = schedule["momentum"]
-        schedule |= {"n_epochs": 1, "momentum": momentum if isinstance(momentum, float) else momentum[:1]}
-    settings["samples"] |= {"n_chains": 200, "n_steps": 5, "n_measure_chains": 100}
-    settings["pruning"]["n_sessions"], settings["control_sessions"] = 1, [1]
-    settings["quality"]["sessions"] = [1]
-    return settings
-
-
-def test_the_authors_setting_runs_on_few_digits():
-    settings = few_digits()
-    config.check(ONLINE | {"experiments": {"digits": settings}})
-    machine = protocol.overproduce(settings, 0)
-    run = protocol.prune_run(settings, settings["reference"], 0, machine)
-    sizes = run["n_synapses"].values
-    assert (sizes[1] <= np.ceil(0.9 * sizes[0])).all()  # fewer where more have no importance at all
-    assert np.isfinite(run["encoding_error"]).all()
-    assert (run["weight_1"][0] != run["weight_1"][1]).any()  # it learned
 
 
 @pytest.mark.slow

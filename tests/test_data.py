@@ -58,11 +58,6 @@ def test_every_ten_consecutive_digits_hold_each_class_once(digits):
         np.testing.assert_array_equal(labels, np.tile(np.arange(10), len(labels) // 10))
 
 
-def test_no_digit_both_trains_and_tests(digits):
-    train = {row.tobytes() for row in digits.train.values}
-    assert not any(row.tobytes() in train for row in digits.test.values)
-
-
 def test_patches_are_thresholded_discs_of_the_photographs(patches):
     from sklearn.datasets import load_sample_images
 
@@ -81,13 +76,6 @@ def test_patches_are_thresholded_discs_of_the_photographs(patches):
             np.testing.assert_array_equal(pattern, window[patches.pixel_y, patches.pixel_x])
     assert len(discs) == 538_056
     assert len(set(drawn.tolist())) == 100_000  # train and test share no position
-
-
-def test_patch_layout_is_a_disc_of_radius_2_1(patches):
-    assert patches.attrs["rows"] == patches.attrs["columns"] == 5
-    layout = np.zeros((5, 5), int)
-    layout[patches.pixel_y, patches.pixel_x] = 1
-    assert layout.tolist() == [[0, 0, 1, 0, 0], [0, 1, 1, 1, 0], [1] * 5, [0, 1, 1, 1, 0], [0, 0, 1, 0, 0]]
 
 
 def test_large_patches_hold_the_small_ones_at_the_same_positions(patches):
@@ -118,23 +106,6 @@ def test_the_first_patterns_of_a_set_are_a_set(digits):
 @pytest.mark.parametrize(("name", "variable", "expected"), PATTERNS_SHA256)
 def test_patterns_are_the_same_bits_everywhere(name, variable, expected, request):
     assert sha256(request.getfixturevalue(name)[variable]) == expected
-
-
-@pytest.mark.parametrize("name", ["digits", "patches"])
-def test_a_data_set_says_where_it_comes_from_and_can_be_saved(name, request, tmp_path):
-    dataset = request.getfixturevalue(name)
-    for attribute in ("title", "source", "licence", "sha256", "binarised", "split", "rows", "columns"):
-        assert attribute in dataset.attrs
-    assert len(dataset.attrs["sha256"]) == 64
-    for variable in dataset.variables.values():
-        assert {"long_name", "units"} <= set(variable.attrs)
-    dataset.to_netcdf(tmp_path / "data.nc", engine="h5netcdf")
-
-
-def test_an_unknown_name_is_refused_with_the_known_ones():
-    names = "digits, patches, patches21, mnist, cifar10"
-    with pytest.raises(ValueError, match=f"^data set: found 'digit', expected one of {names}$"):
-        data.load("digit")
 
 
 def test_a_source_of_other_content_is_refused(monkeypatch, source, tmp_path):

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from analysis import fisher
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
@@ -90,61 +89,6 @@ def test_pruned_stays_zero_and_masks_shrink_through_scoring_pruning_and_retraini
 
 
 @few
-@given(machines(), fractions, st.integers(0, 10**6), st.integers(1, 5))
-def test_exactly_the_asked_number_of_synapses_goes_before_stranded_units_do(machine, fraction, seed, n_values):
-    """With ties or without; the masks before units are removed are those of the twin."""
-    rng = np.random.default_rng(seed)
-    importance = [rng.integers(1, 1 + n_values, mask.shape) / 7 for mask in machine.masks]
-    masks, _ = naive.prune(machine, importance, fraction)
-    found = pruned_or_none(machine, importance, fraction)
-    assume(found is not None)
-    asked = [max(1, int(np.floor(fraction * n + 0.5))) for n in machine.n_synapses]
-    if found.machine.n_units == machine.n_units:  # no unit was stranded
-        assert [a - b for a, b in zip(machine.n_synapses, found.machine.n_synapses)] == asked
-    for old, new, pair in zip(masks, found.machine.masks, zip(found.kept, found.kept[1:])):
-        np.testing.assert_array_equal(old[np.ix_(*pair)], new)
-
-
-@pytest.mark.parametrize("fraction", [0.05, 0.3, 0.5, 0.77])
-@pytest.mark.parametrize("value", [0.25, -1.0, 1e-300, 1e300])
-def test_of_equally_important_synapses_the_first_go_row_by_row(fraction, value):
-    machine = naive.machine_of((40, 50), density=1.1)
-    n_pruned = int(fraction * 2000 + 0.5)
-    found = prune(machine, [np.full((40, 50), value)], fraction)
-    assert found.machine.masks[0].ravel().tolist() == [False] * n_pruned + [True] * (2000 - n_pruned)
-
-
-@few
-@given(machines(), fractions, st.integers(0, 10**6))
-def test_ties_are_broken_alike_however_the_importance_is_stored(machine, fraction, seed):
-    rng = np.random.default_rng(seed)
-    importance = [rng.integers(1, 4, mask.shape) / 4 for mask in machine.masks]
-    found = pruned_or_none(machine, importance, fraction)
-    assume(found is not None)
-    for change in (np.asfortranarray, np.ndarray.tolist, np.float32, lambda x: x[::-1][::-1], lambda x: x + 0.0):
-        again = prune(machine, [change(x) for x in importance], fraction)
-        for a, b in zip((*found.machine.masks, *found.kept), (*again.machine.masks, *again.kept)):
-            np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize("fraction", [1e-12, 0.01, 0.049])
-def test_a_fraction_of_less_than_one_synapse_takes_one(fraction):
-    machine = naive.machine_of((5, 4), density=1.1)
-    found = prune(machine, [np.arange(1, 21).reshape(5, 4)], fraction)
-    assert found.machine.n_synapses == (19,)
-    assert not found.machine.masks[0][0, 0]
-
-
-@pytest.mark.parametrize("fraction", [0.975, 0.99, 1 - 1e-12])
-def test_a_fraction_that_leaves_less_than_half_a_synapse_is_refused(fraction):
-    machine = naive.machine_of((5, 4), density=1.1)
-    with pytest.raises(ValueError, match=NOTHING_LEFT):
-        prune(machine, ones(machine), fraction)
-    assert machine.n_synapses == (20,)
-    assert prune(machine, ones(machine), 0.974).machine.n_synapses == (1,)
-
-
-@few
 @given(machines(), fractions, st.data())
 def test_a_layer_that_would_vanish_is_refused(machine, fraction, data):
     """Importance 0 throughout a layer, a layer without synapses, or none that leads anywhere."""
@@ -158,49 +102,6 @@ def test_a_layer_that_would_vanish_is_refused(machine, fraction, data):
         remove_stranded(machine, masks)
     with pytest.raises(ValueError, match=NOTHING_LEFT):
         prune(BoltzmannMachine(machine.biases, machine.weights, masks), ones(machine), fraction)
-
-
-# ---- disconnected parts --------------------------------------------------------------------------------------------
-
-
-def side_by_side(a, b):
-    """Both machines as one, without a synapse between them."""
-    return BoltzmannMachine(
-        tuple(np.concatenate(pair) for pair in zip(a.biases, b.biases)),
-        tuple(_blocks(*pair) for pair in zip(a.weights, b.weights)),
-        tuple(_blocks(*pair) for pair in zip(a.masks, b.masks)),
-    )
-
-
-def _blocks(a, b):
-    return np.block([[a, np.zeros((len(a), b.shape[1]), a.dtype)], [np.zeros((len(b), a.shape[1]), a.dtype), b]])
-
-
-@few
-@given(st.integers(2, 4), st.data())
-def test_parts_of_a_machine_are_pruned_of_stranded_units_as_if_alone(n_layers, data):
-    """A part with nothing left goes whole; its visible units stay."""
-    parts = [data.draw(machines((n_layers, n_layers), (0.3, 0.6, 1.1))) for _ in range(2)]
-    causes = [naive.remove_stranded(part.masks)[1] for part in parts]
-    whole = side_by_side(*parts)
-    expected = [a + b for a, b in zip(*causes)]
-    if not all(KEPT in layer for layer in expected):
-        with pytest.raises(ValueError, match=NOTHING_LEFT):
-            remove_stranded(whole, whole.masks)
-        return
-    found = remove_stranded(whole, whole.masks)
-    assert [cause.tolist() for cause in found.causes] == expected
-    assert found.kept[0].tolist() == list(range(whole.n_units[0]))
-
-
-@few
-@given(st.integers(2, 4), st.data())
-def test_energies_of_parts_without_a_synapse_between_them_add(n_layers, data):
-    a, b = (data.draw(machines((n_layers, n_layers))) for _ in range(2))
-    states = [sample(machine, 20, 3, 0) for machine in (a, b)]
-    joint = [np.concatenate(pair, axis=1) for pair in zip(*states)]
-    expected = a.energy(states[0]) + b.energy(states[1])
-    np.testing.assert_allclose(side_by_side(a, b).energy(joint), expected, atol=1e-9)
 
 
 # ---- units that never or always fire -------------------------------------------------------------------------------
@@ -217,22 +118,6 @@ def test_every_criterion_is_finite_where_units_never_or_always_fire(machine, dat
             assert np.isfinite(x).all(), name
             assert (x >= 0).all(), name
         pruned_or_none(machine, importance, 0.3)
-
-
-@pytest.mark.parametrize("weight", [0.0, 1e-30, 30.0, 1e4, 3e38])
-@pytest.mark.parametrize("sign", [1, -1])
-def test_estimates_at_rates_0_and_1_are_0_or_the_variance_of_the_other_unit(weight, sign):
-    """<v> = 0 or <h> = 0: no coincidence, p = 0. <v> = 1: p = <h>. <h> = 1: p = <v>, as the weight acts no more."""
-    pre = np.array([[0, 1, 0]] * 3 + [[0, 1, 1]])
-    post = np.array([[0, 1, 0]] * 2 + [[0, 1, 1]] * 2)
-    found = fisher.heuristic_estimate(pre, post, np.full((3, 3), sign * weight))
-    np.testing.assert_array_equal(found[0], 0)
-    np.testing.assert_array_equal(found[:, 0], 0)
-    np.testing.assert_allclose(found[1], [0, 0, 1 / 4], atol=1e-7)
-    np.testing.assert_allclose(found[:, 1], [0, 0, 3 / 16], atol=1e-7)
-    assert np.isfinite(found).all()
-    assert found[2, 2] >= 0
-    np.testing.assert_allclose(fisher.variance_estimate(pre, post)[1], [0, 0, 1 / 4])
 
 
 # ---- data and machines that are odd, but right ---------------------------------------------------------------------

@@ -96,12 +96,6 @@ def test_controls_are_drawn_at_their_own_sessions(parts, ax):
     np.testing.assert_allclose(ax.lines[0].get_xdata(), sizes)
 
 
-def test_machines_shrink_to_the_right(parts, ax):
-    curves.units_left(parts(2, "patches"), 1, ax)
-    assert ax.xaxis_inverted()
-    assert ax.get_xscale() == "log"
-
-
 def test_bars_add_up_to_the_units_lost(parts, ax):
     part = parts(4, "digits")
     fates.causes_of_loss(part, 1, ax)
@@ -119,13 +113,6 @@ def test_an_image_puts_every_pixel_at_its_place(parts):
     assert np.isfinite(image).sum() == 13
 
 
-def test_tiles_are_in_order_with_gaps():
-    canvas = pictures.tiled([np.full((2, 2), k) for k in range(3)], n_columns=2)
-    assert canvas.shape == (5, 5)
-    assert (canvas[0, 0], canvas[0, 3], canvas[3, 0]) == (0, 1, 2)
-    assert np.isnan(canvas[:, 2]).all()
-
-
 def test_a_criterion_of_ones_own_has_a_look_and_a_name_without_an_edit(ax):
     colour, marker, _ = style.look("my_own")
     assert (colour, marker) == style.look("my_own")[:2]
@@ -140,17 +127,6 @@ def test_a_matplotlibrc_changes_nothing():
     mpl.rcParams.update({"axes.xmargin": 0.3, "savefig.bbox": "tight", "image.interpolation": "bilinear"})
     style.theme()
     assert dict(mpl.rcParams) == expected
-
-
-def test_one_legend_names_everything_once(parts):
-    style.theme()
-    figure, axes = plt.subplots(2)
-    for ax, experiment in zip(axes, ("patches", "digits")):
-        curves.units_left(parts(2, experiment), 1, ax)
-    style.legend(figure)
-    labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert len(labels) == len(set(labels)) == 8
-    plt.close(figure)
 
 
 def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import likelihood, sampling, training
-from analysis.kernels.layouts import CHAINS, PANEL, PATTERNS
+from analysis.kernels.layouts import PANEL
 from analysis.machine import graph
-from analysis.machine.arguments import check_binary
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import normal
 
@@ -32,15 +31,6 @@ def assert_same_machine(found, expected):
 
 
 # ---- the machine ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n_units", SHAPES, ids=str)
-def test_energy_is_the_sum_over_units_and_synapses(n_units):
-    machine = naive.machine_of(n_units)
-    states = [np.random.default_rng(0).integers(0, 2, (20, n)) for n in n_units]
-    found = machine.energy(states)
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, [naive.energy(machine, x) for x in zip(*states)], atol=1e-12)
 
 
 def test_weights_without_a_synapse_are_forced_to_zero():
@@ -188,81 +178,7 @@ def test_a_layer_too_wide_for_16_bits_has_no_panels():
         assert built.panels_below[1] == place
 
 
-@pytest.mark.parametrize("n", [1, CHAINS - 1, CHAINS, 2 * CHAINS + 5])
-def test_words_hold_one_chain_a_bit(n):
-    rng = np.random.default_rng(0)
-    layers = [rng.integers(0, 2, (n, size)).astype(np.uint8) for size in (3, 1, 4)]
-    words = graph.to_words(layers, 8)
-    assert words.shape == (-(-n // CHAINS), 8)
-    assert words.flags.c_contiguous
-    for t, u in np.ndindex(words.shape):
-        chains = np.concatenate(layers, axis=1)[t * CHAINS : (t + 1) * CHAINS, u]
-        assert int(words[t, u]) == sum(int(x) << c for c, x in enumerate(chains))
-    for found, expected in zip(graph.from_words(words, np.array([0, 3, 4, 8]), n), layers, strict=True):
-        np.testing.assert_array_equal(found, expected, strict=True)
-    few = graph.to_words(layers[:2], 8)  # what is not given is 0
-    assert (few[:, :4] == words[:, :4]).all()
-    assert not few[:, 4:].any()
-
-
-@pytest.mark.parametrize("n", [1, PATTERNS - 1, PATTERNS, 2 * PATTERNS + 5])
-def test_tiles_hold_one_pattern_a_lane_and_hidden_units_at_zero_and_come_back_by_layer(n):
-    patterns = np.random.default_rng(0).integers(0, 2, (n, 3)).astype(np.uint8)
-    tiles = graph.to_tiles(patterns, 8)
-    assert tiles.shape == (-(-n // PATTERNS), 8, PATTERNS)
-    assert tiles.dtype == np.float32
-    assert tiles.flags.c_contiguous
-    for t, u, c in np.ndindex(tiles.shape):
-        k = t * PATTERNS + c
-        assert tiles[t, u, c] == (patterns[k, u] if k < n and u < 3 else 0)
-    graded = np.random.default_rng(0).random(tiles.shape, np.float32)
-    layers = graph.from_tiles(graded, np.array([0, 3, 4, 8]), n)
-    assert [x.shape for x in layers] == [(n, 3), (n, 1), (n, 4)]
-    for k, row in enumerate(np.concatenate(layers, axis=1)):
-        np.testing.assert_array_equal(row, graded[k // PATTERNS, :, k % PATTERNS], strict=True)
-
-
 # ---- bad input -----------------------------------------------------------------------------------------------------
-
-GOOD = (np.zeros(2), np.zeros(3)), (np.zeros((2, 3)),), (np.ones((2, 3)),)
-
-
-def fill(shape, value):
-    array = np.ones(shape)
-    array.flat[1] = value
-    return array
-
-
-BAD_MACHINES = {
-    "one layer": ((np.zeros(2),), (), None, "machine: found 1 biases, 0 weights, 0 masks, expected L + 1 biases"),
-    "no mask": (*GOOD[:2], (), "machine: found 2 biases, 1 weights, 0 masks, expected L + 1 biases, L weights and"),
-    "matrix of biases": ((np.zeros((2, 1)), np.zeros(3)), *GOOD[1:], "biases[0]: found shape (2, 1), expected (n_"),
-    "empty layer": ((np.zeros(2), []), *GOOD[1:], "biases[1]: found shape (0,), expected (n_units,) with n_units >= 1"),
-    "transposed weights": (GOOD[0], (np.zeros((3, 2)),), None, "weights[0]: found shape (3, 2), expected (2, 3)"),
-    "mask with NaN": (*GOOD[:2], (fill((2, 3), np.nan),), "masks[0]: found values other than 0 and 1"),
-    "weight beyond float32": (GOOD[0], (fill((2, 3), 1e39),), None, "weights[0]: found 1 values that are not finite"),
-    "NaN weight": (GOOD[0], (fill((2, 3), np.nan),), None, "weights[0]: found 1 values that are not finite, expected"),
-    "bias beyond float32": ((np.zeros(2), fill(3, 1e39)), *GOOD[1:], "biases[1]: found 1 values that are not finite"),
-}
-
-
-@pytest.mark.parametrize(("biases", "weights", "masks", "message"), BAD_MACHINES.values(), ids=BAD_MACHINES)
-def test_a_machine_that_does_not_fit_is_refused(biases, weights, masks, message):
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        BoltzmannMachine(biases, weights, masks)
-
-
-@pytest.mark.parametrize("n_units", [(3,), (), (3, 0), (3, -1)], ids=str)
-def test_a_random_machine_needs_two_layers_of_one_unit(n_units):
-    message = f"n_units: found {list(n_units)}, expected at least two layers of at least one unit"
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        BoltzmannMachine.random(n_units, 0)
-
-
-def test_energy_of_states_that_do_not_fit_is_refused():
-    machine = naive.machine_of((3, 2))
-    with pytest.raises(ValueError, match=r"^states: found layers of \[3, 4\] units, expected \[3, 2\]$"):
-        machine.energy([np.zeros((5, 3)), np.zeros((5, 4))])
 
 
 @pytest.mark.parametrize("missing", [["mask_1"], ["bias_0", "bias_1"], ["weight_1", "mask_1"]], ids=" ".join)
@@ -271,28 +187,3 @@ def test_a_dataset_that_lacks_a_variable_is_refused(missing):
     message = f"dataset: found no {', '.join(missing)}, expected what BoltzmannMachine.to_dataset writes"
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         BoltzmannMachine.from_dataset(dataset)
-
-
-@pytest.mark.parametrize("array", [[[0, 1]], [[False, True]], [[0.0, 1.0]], np.asfortranarray([[0, 1], [1, 1]])])
-def test_binary_patterns_come_back_as_c_ordered_bytes(array):
-    found = check_binary("patterns", array, 2)
-    assert found.dtype == np.uint8
-    assert found.flags.c_contiguous
-    assert found.tolist() == np.asarray(array).astype(int).tolist()
-
-
-@pytest.mark.parametrize(
-    ("array", "message"),
-    [
-        ([[0, 1, 1]], "x: found shape (1, 3), expected (n, 2) with n >= 1"),
-        ([0, 1], "x: found shape (2,), expected (n, 2) with n >= 1"),
-        (np.zeros((0, 2)), "x: found shape (0, 2), expected (n, 2) with n >= 1"),
-        ([[0, 2]], "x: found values other than 0 and 1, expected binary patterns (binarise them first)"),
-        ([[0.5, 1]], "x: found values other than 0 and 1"),
-        ([[np.nan, 1]], "x: found values other than 0 and 1"),
-        ([[-1, 1]], "x: found values other than 0 and 1"),
-    ],
-)
-def test_patterns_that_are_not_binary_are_refused(array, message):
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        check_binary("x", array, 2)

@@ -1,12 +1,9 @@
 """Images of one's own become the patterns that the rule says, whatever file holds them; or one line says why not."""
 
 import copy
-import fcntl
 import hashlib
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,7 +13,7 @@ from PIL import Image
 
 from analysis import data
 from analysis.__main__ import main
-from analysis.data import arrayfiles, own
+from analysis.data import own
 from analysis.experiment import config
 from analysis.figures import pictures
 
@@ -165,10 +162,7 @@ def refused(wanted, message):
     ("more", "message"),
     [
         ({"path": "absent.npy"}, "dataset/path: found nothing at .*absent.npy"),
-        (
-            {"path": f"{__file__}/a.npy"},
-            "dataset/path: found nothing at .*a.npy, expected a file or folder; correct it",
-        ),
+        ({"path": f"{__file__}/a.npy"}, "dataset/path: found nothing at .*a.npy, expected a file or folder; correct i"),
         ({"path": __file__}, "dataset/path: found a file test_owndata.py, expected .npy"),
         ({"variable": "b"}, "dataset/variable: found 'b', expected one of a.npz's pixels, words"),
         ({"labels": "b"}, "dataset/labels: found 'b'"),
@@ -182,18 +176,9 @@ def refused(wanted, message):
         ({"binarise": "none"}, "dataset/binarise: found values other than 0 and 1"),
         ({"split": {"test_fraction": 0.01, "seed": 0}}, "dataset/split: found 12 images of which 0 test"),
         ({"split": {"seed": 0}}, "dataset: at split: found .* expected test_fraction and seed for whole images"),
-        (
-            {"labels": "words", "patch": {"radius": 1, "n_train": 1, "n_test": 1}},
-            "dataset: at labels: .* a patch has no",
-        ),
-        (
-            {"patch": {"radius": 4, "n_train": 1, "n_test": 1}, "split": {"seed": 0}},
-            "dataset/patch: found 0 positions of 9 x 9 pixels in images",
-        ),
-        (
-            {"patch": {"radius": 1, "n_train": 420, "n_test": 1}, "split": {"seed": 0}},
-            "dataset/patch: found 420 positions",
-        ),
+        ({"labels": "words", "patch": {"radius": 1, "n_train": 1, "n_test": 1}}, "dataset: at labels: .* a patch has"),
+        ({"patch": {"radius": 4, "n_train": 1, "n_test": 1}, "split": {"seed": 0}}, "dataset/patch: found 0 positions"),
+        ({"patch": {"radius": 1, "n_train": 420, "n_test": 1}, "split": {"seed": 0}}, "dataset/patch: found 420 posit"),
     ],
     ids=str,
 )
@@ -296,10 +281,7 @@ def test_labels_of_every_kind_are_the_classes_that_their_author_named(tmp_path, 
         (np.array([1, 2.5, 2, 3] * 3), "found 2.5 in a.npz, expected whole numbers or words"),
         (np.array([1, 2.0**53 + 2] * 6), "found 9.0072e.15 in a.npz, expected whole numbers"),
         (np.array(["ant", "bee", "cat"]), r"found \(3,\) of <U3 in a.npz, expected \(12,\)"),
-        (
-            np.array([f"class {k}" for k in range(12)]),
-            "labels: found no class class [0-9]+ among the 9 patterns to train",
-        ),
+        (np.array([f"class {k}" for k in range(12)]), "labels: found no class class [0-9]+ among the 9 patterns to tr"),
         (np.array(["Küste"] * 12), "labels: found one class alone, Küste"),
     ],
     ids=range(7),
@@ -307,11 +289,6 @@ def test_labels_of_every_kind_are_the_classes_that_their_author_named(tmp_path, 
 def test_labels_that_are_missing_or_make_no_classes_are_refused(tmp_path, labels, message):
     np.savez(tmp_path / "a.npz", pixels=LEVELS, words=labels)
     refused(rule(tmp_path / "a.npz", variable="pixels", labels="words"), message)
-
-
-def test_a_letter_written_in_two_ways_is_one_class(tmp_path):
-    np.savez(tmp_path / "a.npz", pixels=LEVELS, words=np.array(["K\u00fcste", "Ku\u0308ste", "Moor"] * 4))
-    assert set(own.load(rule(tmp_path / "a.npz", variable="pixels", labels="words")).train_label.values) == {0, 1}
 
 
 def test_packed_levels_count_by_their_scale_and_fill_values_are_no_levels(tmp_path):
@@ -324,34 +301,6 @@ def test_packed_levels_count_by_their_scale_and_fill_values_are_no_levels(tmp_pa
     refused(
         wanted, f"a.nc: found {(LEVELS == LEVELS[0, 0, 0]).sum()} values that are NaN, infinite or NetCDF's _FillValue"
     )
-
-
-def test_a_plain_hdf5_file_is_read_too(tmp_path):
-    import h5py
-
-    with h5py.File(tmp_path / "a.nc", "w") as file:
-        file["pixels"], file["words"] = LEVELS[:, :, :7], [k.encode() for k in WORDS]
-    found = own.load(rule(tmp_path / "a.nc", variable="pixels", labels="words"))
-    assert all_patterns(found) == rows(LEVELS[:, :, :7] > LEVELS[:, :, :7].mean())
-
-
-def test_a_file_that_another_program_has_locked_is_read(tmp_path):
-    wanted = as_netcdf(tmp_path)
-    with open(tmp_path / "a.nc", "rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert own.load(wanted).sizes["pattern"] == 9
-
-
-@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(37, "No locks available")])
-def test_no_access_is_no_damage(tmp_path, monkeypatch, error):
-    def denied(*_, **__):  # root may read everything
-        raise error
-
-    wanted = as_npz(tmp_path)
-    monkeypatch.setattr(arrayfiles, "open", denied, raising=False)
-    with pytest.raises(type(error), match=f"found no access to it .{error.strerror}., .* may be whole") as caught:
-        own.load(wanted)
-    assert not re.search("move|write|remove", str(caught.value))
 
 
 def test_a_file_that_changed_is_read_anew_by_the_same_process(tmp_path):
@@ -403,43 +352,3 @@ def test_the_readme_s_images_with_classes_go_through_the_digits_protocol(tmp_pat
     assert source["sha256"] == hashlib.sha256((tmp_path / "digits.npz").read_bytes()).hexdigest()
     part = xr.Dataset(attrs={"dataset": dataset})
     assert pictures.layout(np.arange(64), part).shape == (8, 8)
-
-
-def test_classes_need_not_be_ten(tmp_path):
-    source = as_folders(tmp_path) | {"split": {"test_fraction": 0.25, "seed": 0}}
-    settings = a_config(tmp_path, "digits", source, hidden=[8, 4], receptive_field=None)
-    run, _ = commands(tmp_path, "digits", settings["reference"], "reinitialised")
-    assert run.sizes["digit"] == 3
-
-
-@pytest.mark.slow
-def test_photographs_go_through_the_patches_protocol(tmp_path):
-    from sklearn.datasets import load_sample_images
-
-    dataset = rule(put(tmp_path / "photographs", load_sample_images().images), grey="sum", binarise="image_median")
-    dataset |= {"patch": {"radius": 1.5, "n_train": 3000, "n_test": 500}, "split": {"seed": 0}}
-    settings = a_config(tmp_path, "patches", dataset)
-    run, _ = commands(tmp_path, "patches", settings["reference"], "random_sparse")
-    assert run.sizes["unit_0"] == 9
-    assert np.isfinite(run["kl"]).all()
-
-
-@pytest.mark.slow
-def test_the_example_config_goes_through_the_whole_workflow(tmp_path):
-    from sklearn.datasets import load_digits
-
-    made = config.load(config.ROOT / "config" / "own.yaml")
-    dataset, source = made["experiments"]["mine"]["dataset"], load_digits()
-    dataset["path"] = str(tmp_path / "digits.npz")
-    np.savez(dataset["path"], **{dataset["variable"]: source.images, dataset["labels"]: source.target})
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
-    snakemake(tmp_path)
-    assert "mine: " in (tmp_path / "out" / "figures" / "claims.md").read_text()
-
-
-def snakemake(folder, *arguments):
-    """The workflow under own.yaml of the folder, into its out/, from a shell that has not activated the environment."""
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/default", "--cores", "2"]
-    command += ["--configfile", str(folder / "own.yaml"), "--config", f"out={folder / 'out'}", *arguments]
-    done = subprocess.run(command, cwd=config.ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]

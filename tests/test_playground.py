@@ -1,13 +1,11 @@
 """The playground shows what the package computes, and its sliders move the picture."""
 
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 
 from analysis import exact, pruning
 from analysis.figures import playground
-from analysis.files.checkout import ROOT
 from analysis.machine.sampling import sample
 
 
@@ -60,13 +58,3 @@ def test_every_slider_moves_the_picture(machine):
         slider.value = value
         assert picture.value != before, slider.description
     assert picture.value[:4] == b"\x89PNG"
-
-
-def test_the_notebook_asks_a_question_and_is_stored_with_its_pictures():
-    notebook = nbformat.read(ROOT / "notebooks" / "06_playground.ipynb", as_version=4)
-    nbformat.validate(notebook)
-    assert notebook.cells[0].source.endswith("?")
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
-    assert not any(output.output_type == "error" or output.get("name") == "stderr" for output in outputs)
-    assert "widgets" not in notebook.metadata  # their state has another name every time

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis.figures import style
 from analysis.files import provenance, whole
 from analysis.files.checkout import ROOT
 
@@ -79,15 +78,3 @@ def test_what_a_killed_process_left_goes_and_what_another_one_writes_stays(tmp_p
     assert busy.exists()
     assert other.exists()
     assert xr.load_dataset(path, engine="h5netcdf")["x"].values.tolist() == [0, 1, 2]
-
-
-def test_a_figure_that_fails_leaves_no_half_of_a_picture(tmp_path):
-    class Figure:
-        def savefig(self, path, format, **_):
-            path.write_text("half")
-            if format == "png":
-                raise OSError("no room")
-
-    with pytest.raises(OSError, match="no room"):
-        style.save(Figure(), tmp_path / "figure")
-    assert [path.name for path in tmp_path.iterdir()] == ["figure.svg"]

@@ -1,7 +1,5 @@
 """Criteria against hand-computed cases; pruning removes what was asked, then what is stranded, and says why."""
 
-import re
-
 import naive
 import numpy as np
 import pytest
@@ -115,13 +113,6 @@ def test_synapses_of_importance_exactly_zero_all_go():
     assert causes[1].tolist() == [LOST_INPUTS, KEPT, KEPT]
 
 
-def test_importance_where_there_is_no_synapse_is_ignored():
-    machine = BoltzmannMachine(([0, 0], [0, 0]), ([[1, 2], [3, 4]],), ([[1, 1], [0, 1]],))
-    smaller = prune(machine, [[[9, 1], [np.nan, 5]]], 0.3).machine
-    assert smaller.masks[0].astype(int).tolist() == [[1, 0], [0, 1]]
-    assert smaller.weights[0].tolist() == [[1, 0], [0, 4]]
-
-
 # ---- units ---------------------------------------------------------------------------------------------------------
 
 
@@ -204,49 +195,3 @@ def test_pruning_to_a_size_keeps_as_many_synapses_as_asked_though_units_are_stra
     assert sum(found.n_units) < sum(machine.n_units)
     with pytest.raises(ValueError, match=r"^n_synapses\[1\]: found 121, expected 1 to 120"):
         pruning.prune_to(machine, importance, [5, 121])
-
-
-def test_pruning_leaves_the_larger_machine_and_the_importance_as_they_were():
-    machine, rng = dense(4, 5, 3), np.random.default_rng(0)
-    importance = [rng.random((4, 5)), rng.random((5, 3))]
-    copies = [x.copy() for x in importance]
-    prune(machine, importance, 0.5)
-    assert machine.n_synapses == (20, 15)
-    for a, b in zip(importance, copies):
-        np.testing.assert_array_equal(a, b)
-
-
-# ---- bad input -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf"), 0, 1], ids=str)
-def test_a_fraction_outside_0_to_1_is_refused(fraction):
-    message = f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded"
-    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
-        prune(DEEP, ones(DEEP), fraction)
-
-
-@pytest.mark.parametrize(
-    ("importance", "message"),
-    [
-        ([np.ones((2, 2))], "importance: found 1 arrays, expected 2, one a layer"),
-        ([np.ones((2, 2)), np.ones((1, 2))], "importance[1]: found shape (1, 2), expected (2, 1)"),
-        ([[[1, np.nan], [1, 1]], [[1], [1]]], "importance[0]: found values that are not finite, expected a number"),
-        ([[[1, 1], [1, 1]], [[1], [np.inf]]], "importance[1]: found values that are not finite, expected a number"),
-    ],
-)
-def test_importance_that_does_not_fit_is_refused(importance, message):
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        prune(DEEP, importance, 0.5)
-
-
-@pytest.mark.parametrize("n_units", [(1, 1), (2, 1, 2), (1, 2, 1)], ids=str)
-def test_pruning_to_nothing_is_refused(n_units):
-    machine = dense(*n_units)
-    with pytest.raises(ValueError, match=r"^pruning: found no unit left in layer 1, expected one at least; lower the"):
-        prune(machine, ones(machine), 0.99)
-
-
-def test_the_eigenvector_of_a_deep_machine_is_refused():
-    with pytest.raises(ValueError, match=r"^criterion 'eigenvector': found 2 layers of synapses, expected 1$"):
-        CRITERIA["eigenvector"](DEEP, STATES, 0)

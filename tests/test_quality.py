@@ -54,18 +54,3 @@ def test_independent_pixels_have_the_entropy_of_their_rates():
     patterns = np.array([[0, 1], [1, 1], [1, 1], [1, 1]], dtype=np.uint8)
     expected = 0.75 * np.log(0.75) + 0.25 * np.log(0.25) + np.log(1 - 1e-3)
     assert quality._base_rate(patterns, patterns.mean(axis=0)) == pytest.approx(expected)
-
-
-def test_sessions_beyond_the_run_are_refused():
-    made = config.load(config.ROOT / "config" / "smoke.yaml")
-    made["experiments"]["patches"]["quality"]["sessions"] = [0, 9]
-    with pytest.raises(ValueError, match=r"quality/sessions: found .*, expected sessions up to 2"):
-        config.check(made)
-
-
-def test_patterns_in_cycles_of_classes_are_drawn_from_all_of_them():
-    patterns = np.tile(np.eye(10, dtype=np.uint8), (400, 1))
-    some = quality._some(patterns)
-    assert some.shape == (1000, 10)
-    np.testing.assert_allclose(some.mean(axis=0), 0.1, atol=0.04)
-    assert len(quality._some(patterns[:50])) == 50

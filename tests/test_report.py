@@ -34,21 +34,6 @@ def test_every_figure_of_a_notebook_has_a_caption(name):
     assert "|" not in text  # which begins a substitution in reStructuredText
 
 
-def test_a_figure_of_an_own_experiment_has_a_caption():
-    assert "Units of the machines before each session" in caption("survivors_and_lost_mine")
-
-
-def test_a_figure_without_a_caption_is_noticed():
-    with pytest.raises(jinja2.UndefinedError, match="unheard_of"):
-        caption("unheard_of")
-
-
-def test_run_time_is_that_of_the_benchmark_file(tmp_path):
-    (tmp_path / "a.tsv").write_text("s\th:m:s\n12.3\t0:00:12\n")
-    assert logs.run_time(tmp_path / "a.log") == "12 s"
-    assert logs.run_time(tmp_path / "b.log") == "unknown"
-
-
 def test_the_ends_of_failed_logs_are_told_and_those_of_notebooks_are_not(tmp_path):
     (tmp_path / "a b.log").write_text("\n".join(f"line {k}" for k in range(100)))
     (tmp_path / "a b.ipynb").write_text("{}")

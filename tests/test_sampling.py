@@ -1,7 +1,5 @@
 """Block Gibbs sampling draws from P(x) = exp(-E(x)) / Z, and every draw depends on its position alone."""
 
-import re
-
 import naive
 import numpy as np
 import pytest
@@ -91,13 +89,6 @@ def test_a_chain_moves_with_its_own_draws_from_the_state_it_is_given():
         np.testing.assert_array_equal(a[1], c[1])
 
 
-def test_same_seed_same_bits_other_seed_other_bits():
-    machine = MACHINES["masked DBM"]
-    first, again, other = (np.concatenate(sample(machine, 50, 3, seed), axis=1) for seed in (1, 1, 2))
-    assert (first == again).all()
-    assert 0.2 < (first != other).mean() < 0.8
-
-
 @pytest.mark.parametrize("share", [0, 2], ids=["panels", "rows"])
 @pytest.mark.parametrize("n_chains", [1, 7, 8, 9, CHAINS - 1, CHAINS, CHAINS + 1, 5 * CHAINS + 17])
 def test_spare_bits_stay_zero(n_chains, share, monkeypatch):
@@ -124,20 +115,6 @@ def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):
 
 
 # ---- bad input -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("initial", "message"),
-    [
-        ([np.zeros((2, 4))], "initial: found 1 layers, expected 2"),
-        ([np.zeros((2, 4)), np.zeros((2, 4))], "initial[1]: found shape (2, 4), expected (n, 3) with n >= 1"),
-        ([np.zeros((2, 4)), np.full((2, 3), 2)], "initial[1]: found values other than 0 and 1, expected binary"),
-        ([np.zeros((2, 4)), np.zeros((3, 3))], "initial: found [2, 3] states, expected as many in every layer"),
-    ],
-)
-def test_initial_states_that_do_not_fit_are_refused(initial, message):
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        sample(MACHINES["RBM"], 2, 1, 0, initial)
 
 
 @pytest.mark.parametrize("stride", [1, 3])

@@ -4,11 +4,9 @@ Colour blindness by the matrices of Machado, Oliveira & Fernandes (2009), doi:10
 linear RGB; difference of colours as the Euclidean distance in CIE Lab (1976), in which 2.3 is just noticeable.
 """
 
-import io
 import itertools
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -56,34 +54,3 @@ def test_curves_of_one_figure_differ_in_marker_and_in_line_or_grey(together):
         (colour_a, marker_a, line_a), (colour_b, marker_b, line_b) = style.look(a), style.look(b)
         assert marker_a != marker_b
         assert line_a != line_b or distance(colour_a, colour_b, "grey print") > 20, (a, b)
-
-
-def test_verdicts_fates_and_causes_differ_to_every_eye():
-    verdicts = [colour for colour, _ in style.VERDICTS.values()]
-    causes = [colour for _, colour in style.CAUSES.values()]
-    for colours in (verdicts, list(style.FATES.values()), causes):
-        for a, b in itertools.combinations(colours, 2):
-            assert min(distance(a, b, name) for name in SIGHT if name != "grey print") > 10
-    assert len({marker for _, marker in style.VERDICTS.values()}) == len(style.VERDICTS)
-    grey = [distance(a, b, "grey print") for a, b in itertools.combinations(causes, 2)]
-    assert min(grey) > 15
-
-
-def test_what_a_notebook_shows_does_not_depend_on_whether_it_saves(tmp_path):
-    def shown(folder):
-        """The picture that a notebook shows of a figure whose layout is crowded."""
-        style.theme()
-        figure, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.1))
-        for k, ax in enumerate(axes):
-            ax.plot([0, 1000 * k + 1], [0, 1e-3], label=f"curve {k}")
-            ax.set(title=f"panel {k}\nin two lines", ylabel="loss, nats", xlabel="a long label\nof the synapses left")
-        figure.colorbar(axes[2].imshow([[0, 1], [2, 3]]), ax=axes[2], label="units")
-        style.legend(figure)
-        style.keeper(folder)(figure, "figure")
-        picture = io.BytesIO()
-        figure.savefig(picture, format="png", bbox_inches="tight", dpi=80)
-        plt.close(figure)
-        return picture.getvalue()
-
-    assert shown(None) == shown(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"figure.png", "figure.svg"}

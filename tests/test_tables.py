@@ -8,7 +8,7 @@ import yaml
 
 from analysis import claims
 from analysis.experiment import config
-from analysis.verdicts import datasets, tables
+from analysis.verdicts import tables
 from analysis.workflow import summary
 
 
@@ -102,11 +102,6 @@ def test_parts_stand_side_by_side_where_both_sizes_have_the_experiment(beside, c
     assert "another config than paper_digits.yaml" in tables.markdown(tables.origin(paper, obeyed))
     assert claims.at_papers_size("02_weight_pruning", beside)[0] is None
     assert "not made yet" in tables.origin(None, obeyed)
-
-
-def test_the_configs_at_the_papers_size_write_beside_the_main_job():
-    for name in datasets.PAPERS_CONFIGS:
-        assert config.load(config.ROOT / "config" / f"{name}.yaml")["folder"] == "paper"
 
 
 def test_the_protocol_is_told_as_the_config_has_it(collected):

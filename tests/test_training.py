@@ -10,7 +10,7 @@ import pytest
 from analysis import exact, training
 from analysis.kernels import rbm
 from analysis.kernels.layouts import CHAINS, PATTERNS, STRIP
-from analysis.machine import graph, learners
+from analysis.machine import graph
 from analysis.machine.learners import Task
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, key
@@ -227,24 +227,9 @@ def test_training_has_the_bits_of_its_twin(plan, form, n_threads):
     assert_trained_as_twin(plan, n_units, CHAINS + 13, weight_std=1.0)
 
 
-@pytest.mark.parametrize(
-    ("plan", "n_units"),
-    [
-        ("pcd more chains than patterns", (18, 35, 5)),
-        ("pcd more chains than patterns", (7, 20, 3, 17)),
-        ("pcd capped", (18, 35, 5)),
-        ("pcd capped", (7, 20, 3, 17)),
-        ("cd-3 capped", (18, 35)),
-    ],
-)
-def test_training_of_layers_wider_than_a_panel_has_the_bits_of_its_twin(n_units, plan, form):
-    """Panels of updates ago would show."""
-    assert_trained_as_twin(PLANS[plan], n_units, PATTERNS + 13, density=(0.8, 0.3, 0.8)[: len(n_units) - 1])
-
-
 # Around the vectors that rows are filled up to: 8 visible and 80 hidden units.
-@pytest.mark.parametrize("n_visible", [1, 7, 8, 9])
-@pytest.mark.parametrize("n_hidden", [1, 15, 16, 17, 79, 80, 81])
+@pytest.mark.parametrize("n_visible", [7, 8, 9])
+@pytest.mark.parametrize("n_hidden", [1, 16, 17, 81])
 @pytest.mark.parametrize(("plan", "density"), [("cd online", 1.1), ("cd online", 0.6), ("cd-3", 0.6), ("cd-3", 1.1)])
 def test_units_that_fill_up_vectors_never_matter(n_visible, n_hidden, plan, density):
     assert_trained_as_twin(PLANS[plan], (n_visible, n_hidden), 4 if plan == "cd online" else 11, density)
@@ -253,33 +238,14 @@ def test_units_that_fill_up_vectors_never_matter(n_visible, n_hidden, plan, dens
 @pytest.mark.parametrize(
     ("n_units", "n_patterns", "batch_size", "density"),
     [
-        *(((n, m), 8, 1, density) for n, m in ((13, 70), (70, 13), (33, 161)) for density in (0.1, 0.4, 1.1)),
-        *(((9, 17), 100, size, 1.1) for size in (2, 31, 32, 33, 100, 101, 10**9)),
-        *(((n, 21), 6, size, 1.1) for n in (STRIP, STRIP + 1, 2 * STRIP + 1) for size in (1, 2, 3)),  # several strips
+        *(((n, m), 8, 1, density) for n, m in ((70, 13), (33, 161)) for density in (0.1, 1.1)),
+        *(((9, 17), 100, size, 1.1) for size in (2, 31, 33, 100, 10**9)),
+        *(((n, 21), 6, size, 1.1) for n, size in ((STRIP, 1), (STRIP + 1, 2), (2 * STRIP + 1, 3))),  # several strips
     ],
 )
 def test_batches_of_any_size_learn_with_the_bits_of_their_twin(n_units, n_patterns, batch_size, density):
     plan = schedule(n_epochs=2, rates=(0.5, 0.1), momentum=0.5, batch_size=batch_size)
     assert_trained_as_twin(plan, n_units, n_patterns, density)
-
-
-@pytest.mark.parametrize("factors", [(1, 1), (2, 1), (2, 2), (1, 2)], ids=str)
-@pytest.mark.parametrize("batch_size", [1, 7])
-def test_factors_of_the_input_reach_both_orders_of_learning(factors, batch_size, form):
-    plan = schedule(n_epochs=1, rates=(0.5, 0.1), batch_size=batch_size, n_gibbs_steps=2)
-    assert_trained_as_twin(plan, (5, 18), 10, factors=factors)
-
-
-def test_rows_of_weights_are_learnt_by_cd_of_single_patterns_or_of_a_dense_pair():
-    full, few, deep = (naive.machine_of(n, density=d) for n, d in (((4, 3), 1.1), ((4, 3), 0.1), ((4, 3, 2), 1.1)))
-    single, batches = {"batch_size": 1}, {"batch_size": 10}
-    dense = [(full, batches), (few, single)]
-    sparse = [(few, batches), (deep, single), (full, batches | {"algorithm": "pcd"})]
-    sparse += [(full, size | {"max_norm": 1.0}) for size in (single, batches)]
-    for expected, cases in ((True, dense), (False, sparse)):
-        for machine, options in cases:
-            plan = schedule(**options)
-            assert learners.is_dense(machine, plan) == naive.is_dense(machine, plan) == expected
 
 
 @pytest.mark.parametrize("n_hidden", [9, 80, 81])
@@ -293,25 +259,6 @@ def test_one_parameter_that_left_the_range_is_caught_wherever_it_stands(value, n
         arguments = patterns, np.arange(3), 1, 1, np.ones(2, np.float32), np.float32(0), np.float32(0), key(0), 7
         found = rbm.contrastive_divergence(built, (6, n_hidden), *arguments)
         assert found == (-1 if abs(value) < 1000 else 7), name
-
-
-@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_pruned_synapses_stay_exactly_zero_and_masks_as_they_are(plan):
-    n_units = (5, 4) if plan.algorithm == "cd" else (5, 4, 3)
-    machine, patterns = naive.machine_of(n_units, 1, density=0.5), skewed_patterns(50, 5)
-    trained = train(machine, patterns, plan, 3)
-    for before, after, weights, old in zip(machine.masks, trained.masks, trained.weights, machine.weights):
-        np.testing.assert_array_equal(before, after)
-        assert not weights[~before].any()
-        assert (weights[before] != old[before]).all()
-
-
-@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_same_seed_same_bits_other_seed_other_bits(plan):
-    machine, patterns = naive.machine_of((5, 4), 1), skewed_patterns(50, 5)
-    first, again, other = (train(machine, patterns, plan, seed) for seed in (1, 1, 2))
-    assert_same_parameters(first, again)
-    assert all((a != b).any() for a, b in zip(parameters(first), parameters(other)))
 
 
 # ---- mean field ----------------------------------------------------------------------------------------------------
@@ -343,9 +290,7 @@ def test_mean_field_of_a_deep_machine_is_a_fixed_point():
     ("n_epochs", "rates", "momentum", "expected"),
     [
         (1, (0.1, 0.01), 0.9, [(0.1, 0.9)]),
-        (2, (0.1, 0.01), 0.9, [(0.1, 0.9), (0.01, 0.9)]),
         (3, (0.1, 0.001), (0.5, 0.5, 0.9), [(0.1, 0.5), (0.01, 0.5), (0.001, 0.9)]),
-        (3, (0.2, 0.2), 0.0, [(0.2, 0.0)] * 3),
         (3, (0.01, 0.04), 0.0, [(0.01, 0.0), (0.02, 0.0), (0.04, 0.0)]),
     ],
 )
@@ -383,13 +328,6 @@ def test_a_schedule_that_makes_no_sense_is_refused(name, value, expected):
         Schedule(**good | {name: value})
 
 
-def test_cd_of_a_deep_machine_is_refused():
-    message = "algorithm 'cd': found 2 hidden layers, expected 1 (use 'pcd')"
-    for batch_size in (1, 5):
-        with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
-            train(naive.machine_of((4, 3, 2)), skewed_patterns(5, 4), schedule(batch_size=batch_size), 0)
-
-
 @pytest.mark.parametrize(
     "plan",
     [
@@ -411,11 +349,3 @@ def test_divergence_names_the_epoch_the_update_and_the_learning_rate(plan):
     )
     with pytest.raises(DivergenceError, match="^" + re.escape(message) + "$"):
         train(machine, patterns, plan, 0)
-
-
-@pytest.mark.parametrize("batch_size", [1, 8])
-@pytest.mark.parametrize("rate", [1e4, 1e30, 3e38])
-def test_no_learning_rate_is_too_large_to_be_caught(rate, batch_size):
-    plan = schedule(rates=(rate, rate), batch_size=batch_size)
-    with pytest.raises(DivergenceError, match=rf"at epoch 0, update \d, learning rate {re.escape(f'{rate:g}')}: "):
-        train(naive.machine_of((5, 4), 1), skewed_patterns(50, 5), plan, 0)

@@ -40,11 +40,3 @@ def test_coincidences_are_the_plain_product(shape, n, n_threads):
     found = words.coincidences(words.pack(x), words.pack(y))
     assert found.dtype == np.int64
     np.testing.assert_array_equal(found, x.T.astype(np.int64) @ y.astype(np.int64))
-
-
-def test_coincidences_take_columns_of_other_arrays():
-    """Their columns need not be contiguous."""
-    x = states_of(100, 9)
-    packed = words.pack(x)
-    found = words.coincidences(packed[:, ::2], packed[:, 1:4])
-    np.testing.assert_array_equal(found, x[:, ::2].T.astype(int) @ x[:, 1:4].astype(int))

@@ -1,6 +1,5 @@
 """The smoke workflow with a criterion of one's own, in a copy: complete; stale where it should be; from anywhere."""
 
-import errno
 import json
 import os
 import re
@@ -9,16 +8,13 @@ import subprocess
 import sys
 from functools import partial
 
-import browser
 import pytest
 import xarray as xr
 import yaml
-from snakemake.exceptions import WorkflowError
 from test_same_bits import copy_checkout
 
-from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
-from analysis.workflow import guard, progress
+from analysis.workflow import progress
 
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 NOTEBOOKS = [*CLAIMS, "05_model_quality"]
@@ -120,26 +116,6 @@ def test_a_criterion_of_ones_own_goes_through_the_whole_workflow(built):
     run = xr.load_dataset(built / "smoke/data/runs/patches/correlation/0.nc", engine="h5netcdf")
     assert run["n_synapses"][-1] < run["n_synapses"][0]
     assert run.attrs["criterion_sha256"]
-
-
-@pytest.mark.slow
-def test_the_config_that_jobs_obeyed_lies_beside_the_results(built):
-    obeyed = yamlfile.read(built / "smoke/results/config.yaml")
-    assert obeyed["experiments"]["patches"]["criteria"][-1] == "mine.py:correlation"
-    run = xr.load_dataset(built / "smoke/data/runs/digits/weight/1.nc", engine="h5netcdf")
-    assert json.loads(run.attrs["config"]) == obeyed
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="needs Chromium or Chrome")
-def test_the_report_shows_the_claims_and_every_figure_and_fetches_nothing(built, tmp_path):
-    snakemake(built, "--report", str(tmp_path / "report.html"), "--report-stylesheet", "report/style.css")
-    seen = browser.look_at_report(tmp_path / "report.html", tmp_path)
-    assert seen["refused"] == []
-    assert seen["front"].count("reproduced") > len(CLAIMS)
-    figures = sorted(path.relative_to(built).as_posix() for path in (built / "smoke/figures").rglob("[!.]*.svg"))
-    assert sorted(seen["pictures"]) == figures
-    assert all(picture["width"] > 200 and picture["colours"] > 10 for picture in seen["pictures"].values())
 
 
 def changed(place, value):
@@ -255,44 +231,10 @@ def test_what_the_command_line_says_is_what_runs_or_is_refused(copied):
     start(copied, "runs", "-n", *smoke, 'experiments={"digits": {"criteria": ["random", "variance_fi_w2"]}}')
 
 
-@pytest.mark.slow
-def test_several_config_files_are_laid_over_one_another(copied, tmp_path):
-    (tmp_path / "more.yaml").write_text("experiments: {digits: null, patches: {n_seeds: 1}}\n")
-    files = ["--configfile", "config/smoke.yaml", tmp_path / "more.yaml"]
-    text = start(copied, "-n", *files, "--config", "out=several")
-    assert re.search(r"seeds_of_patches +1\n", text)
-    assert "seeds_of_digits" not in text
-
-
 def test_progress_is_that_of_snakemakes_log():
     log = "Finished jobid: 7\n2 of 12 steps (17%) done\nFinished jobid: 3\n3 of 12 steps (25%) done\n"
     assert progress.text("", 60) == "no job done in 1 min"
     assert progress.text(log, 120) == "3 of 12 jobs done in 2 min, about 6 min left"
-
-
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EWOULDBLOCK])
-def test_only_a_lock_that_another_one_holds_is_a_reason_to_refuse(tmp_path, monkeypatch, number):
-    def flock(*_):
-        raise OSError(number, os.strerror(number))
-
-    (tmp_path / ".snakemake").mkdir()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(guard.fcntl, "flock", flock)
-    if number == errno.EWOULDBLOCK:
-        with pytest.raises(
-            WorkflowError, match=r"^checkout: found another workflow at work in .*, expected none; wait"
-        ):
-            guard.take_over()
-    else:
-        monkeypatch.setattr(guard, "_HELD", [])
-        guard.take_over()
-        guard._HELD.pop().close()
-
-
-def test_the_profiles_lock_nothing_and_keep_what_is_whole():
-    for name in ("default", "slurm"):
-        profile = yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
-        assert all(profile[key] for key in ("nolock", "keep-incomplete", "rerun-incomplete", "keep-going"))
 
 
 def test_a_second_workflow_is_refused_as_long_as_the_first_lives_and_not_after_a_kill(tmp_path):
