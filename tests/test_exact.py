@@ -3,6 +3,7 @@
 import math
 import re
 
+import naive
 import naive_exact
 import numpy as np
 import pytest
@@ -17,14 +18,8 @@ RBMS = [(3, 4), (4, 3), (1, 1)]
 
 
 def machine_of(n_units, seed=0):
-    """Strong weights and biases, a third of the synapses pruned."""
-    rng = np.random.default_rng(seed)
-    pairs = list(zip(n_units, n_units[1:]))
-    return BoltzmannMachine(
-        tuple(rng.normal(0, 1, n) for n in n_units),
-        tuple(rng.normal(0, 1.5, pair) for pair in pairs),
-        tuple(rng.random(pair) < 2 / 3 for pair in pairs),
-    )
+    """Strong weights, a third of the synapses pruned."""
+    return naive.machine_of(n_units, seed, 1.5, 2 / 3)
 
 
 def patterns_of(machine, n=50, seed=1):

@@ -87,15 +87,6 @@ def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
     assert band[:, 1].max() == pytest.approx(high.max())
 
 
-def test_controls_are_drawn_at_their_own_sessions(parts, ax):
-    curves.loss_of_controls(parts(1, "digits"), "encoding_error", "hidden units", ax)
-    points = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
-    assert points[words("pruned")] == 4
-    assert points[words("random_sparse")] == 2  # control sessions 1 and 3
-    sizes = parts(1, "digits")["n_units"].sel(layer=[1, 2], condition="pruned").sum("layer").mean("seed")
-    np.testing.assert_allclose(ax.lines[0].get_xdata(), sizes)
-
-
 def test_bars_add_up_to_the_units_lost(parts, ax):
     part = parts(4, "digits")
     fates.causes_of_loss(part, 1, ax)
@@ -148,12 +139,3 @@ def test_forest_draws_right_of_the_line_what_holds(ax):
     forest(pd.DataFrame(columns | more), ax)
     above, below = (ax.lines[k].get_xdata() for k in (0, 2))
     assert min(above) > 0 > max(below)
-
-
-def test_keeper_without_a_folder_writes_nothing(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    figure = plt.figure()
-    style.keeper(None)(figure, "nothing")
-    style.keeper(tmp_path / "figures")(figure, "name")
-    plt.close(figure)
-    assert [p.name for p in sorted(tmp_path.rglob("*.*"))] == ["name.png", "name.svg"]

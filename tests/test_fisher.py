@@ -143,11 +143,6 @@ def test_stiff_are_the_fewest_eigenvectors_that_hold_the_share_of_the_trace(shar
     np.testing.assert_allclose(fisher.stiff_importance(np.diag([1.0, 6.0, 3.0]), share), expected)
 
 
-def test_stiff_importance_of_correlated_parameters_by_hand():
-    """Eigenvalues 3 and 1 along (1, 1) and (1, -1): the first alone has three quarters of the trace."""
-    np.testing.assert_allclose(fisher.stiff_importance([[2.0, 1.0], [1.0, 2.0]], 0.7), [1.5, 1.5])
-
-
 # ---- bad input -----------------------------------------------------------------------------------------------------
 
 

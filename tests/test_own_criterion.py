@@ -10,8 +10,7 @@ from analysis import pruning, training
 from analysis.experiment import config
 from analysis.experiment.controls import CONTROLS
 from analysis.figures.style import look
-from analysis.files.palette import by_name
-from analysis.pruning import CRITERIA, Activity, criteria_of, criterion, source_text_hash
+from analysis.pruning import CRITERIA, Activity, criterion, source_text_hash
 from analysis.verdicts.names import words
 
 MACHINE = naive.machine_of((4, 3), density=1.1)
@@ -138,23 +137,6 @@ def test_a_file_without_the_function_is_refused_with_its_line(tmp_path, line):
     with pytest.raises(ValueError, match="^" + re.escape(f"criterion {entry}: {FILES[line]}")) as error:
         criterion(entry)
     assert "\n" not in str(error.value)
-
-
-def test_a_missing_file_and_a_name_that_is_taken_are_refused(mine, tmp_path):
-    with pytest.raises(ValueError, match=r"^criterion no.py:f: found no .*/no.py \(.*\), expected a file of Python$"):
-        criterion("no.py:f")
-    with pytest.raises(ValueError, match=r"no.py \(.*\), expected a file"):
-        source_text_hash("no.py:f")
-    (tmp_path / "latin.py").write_bytes(b"# \xe9\n")
-    with pytest.raises(ValueError, match=r"latin.py \('utf-8' codec can't decode"):
-        criterion(f"{tmp_path}/latin.py:f")
-    with pytest.raises(ValueError, match=r"mine.py:weight: found the name of a criterion of the package"):
-        criterion(f"{mine}weight")
-    (tmp_path / "other.py").write_text(FILE)
-    with pytest.raises(ValueError, match=r"^correlation: found two records of this name, expected one; rename one$"):
-        criteria_of([f"{mine}correlation", f"{tmp_path / 'other.py'}:correlation"])
-    with pytest.raises(ValueError, match=r"^weight: found two records"):
-        by_name(CRITERIA["weight"], CRITERIA["random"], CRITERIA["weight"])
 
 
 @pytest.mark.parametrize(

@@ -42,21 +42,6 @@ def test_every_map_is_finite_just_where_there_is_a_synapse(made):
         np.testing.assert_array_equal(np.isfinite(found[name].values), run["mask_1"].values.astype(bool))
 
 
-def test_stiff_directions_hold_ninety_percent_of_what_the_diagonal_holds(made):
-    """Of the whole trace, biases included; no synapse can have more than its diagonal entry."""
-    _, _, found = made
-    stiff, diagonal = (found[name].values for name in ("stiff_eigenvectors", "exact_diagonal"))
-    exists = np.isfinite(stiff)
-    assert (stiff[exists] <= diagonal[exists] * (1 + 1e-5) + 1e-7).all()
-    assert np.nansum(stiff) > 0.7 * np.nansum(diagonal)
-
-
-def test_saliency_is_fisher_information_times_the_squared_weight(made):
-    _, _, found = made
-    for name in ("variance_fi", "heuristic_fi"):
-        np.testing.assert_allclose(found[f"{name}_w2"], found[name] * found["weight"] ** 2, rtol=1e-5, atol=1e-12)
-
-
 def test_damage_is_that_of_the_machine_of_its_session(made):
     settings, run, found = made
     patterns = data.load(settings["dataset"])["train"].values

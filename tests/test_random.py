@@ -64,13 +64,6 @@ def test_bits_of_a_layer_do_not_depend_on_where_the_layer_starts(first, last):
     assert (row[first - block : last - block] == whole[first:last, 0]).all()
 
 
-@pytest.mark.parametrize("draw", [randomness.uniform, randomness.normal, randomness.bits])
-@pytest.mark.parametrize("n", [0, 1, 5, 8])
-def test_more_numbers_begin_with_the_same_ones(draw, n):
-    assert len(draw(7, 1, n)) == n
-    assert (draw(7, 1, 13)[:n] == draw(7, 1, n)).all()
-
-
 def test_uniform_is_the_bits_times_2_to_the_minus_32():
     assert randomness.uniform(3, 2, 9).tolist() == [naive.bits(3, 2, 0, 0, u) / 2**32 for u in range(9)]
 

@@ -89,18 +89,6 @@ def test_a_chain_moves_with_its_own_draws_from_the_state_it_is_given():
         np.testing.assert_array_equal(a[1], c[1])
 
 
-@pytest.mark.parametrize("share", [0, 2], ids=["panels", "rows"])
-@pytest.mark.parametrize("n_chains", [1, 7, 8, 9, CHAINS - 1, CHAINS, CHAINS + 1, 5 * CHAINS + 17])
-def test_spare_bits_stay_zero(n_chains, share, monkeypatch):
-    monkeypatch.setattr(graph, "DENSE", share)
-    built = graph.build(BoltzmannMachine((np.full(3, 20.0), np.full(17, 20.0)), (np.ones((3, 17)),)))
-    words = start_words(built, n_chains, 0)
-    for _ in range(2):  # at the start, and after sweeps
-        for t, tile in enumerate(words):
-            assert tile.tolist() == [2 ** min(CHAINS, n_chains - t * CHAINS) - 1] * 20  # these units are always on
-        gibbs.sweeps(0, len(words), words, built, key(0), 0, 2, n_chains)
-
-
 def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):
     """8,191 units are the widest layer whose rows are counted in 16 bits; wider ones have no panels."""
     rng = np.random.default_rng(0)

@@ -73,13 +73,6 @@ def test_without_losses_there_is_no_coefficient(one_session):
     assert np.isnan(survival.logistic(kept, NAMES, 1, 1.0)).all()
 
 
-def test_share_of_competitors_lost_by_hand():
-    mask = np.array([[1, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 1]])
-    lost = np.array([True, False, False, False])
-    # input 0 drives units 0, 1, 2: half of the competitors of 1 and of 2; inputs 1 and 2 lose nobody
-    np.testing.assert_allclose(survival.competitors_lost(mask, lost)[1:], [(1 / 2 + 0) / 2, 1 / 2, 0])
-
-
 def test_share_of_competitors_lost_is_that_of_a_naive_loop():
     rng = np.random.default_rng(0)
     mask, lost = rng.random((12, 9)) < 0.5, rng.random(9) < 0.4

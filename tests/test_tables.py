@@ -41,11 +41,6 @@ def test_a_mean_over_seeds_stands_with_its_interval_and_unit():
     assert made.to_numpy().tolist() == [["a", 1, "0.367 [0.100, 0.700] nats", "text"]]
 
 
-def test_a_bar_does_not_break_a_table():
-    text = tables.markdown(pd.DataFrame({"|w|": ["a|b"], "x": [1]}))
-    assert text.splitlines() == ["| \\|w\\| | x |", "| --- | --- |", "| a\\|b | 1 |"]
-
-
 def rows(effects, verdicts, n_seeds):
     """Rows as those of `claims.evaluate`, threshold 0, whose intervals reach 0.1 either way."""
     made = pd.DataFrame({"prediction": [f"x: p{k}" for k in range(len(effects))], "effect": effects})
@@ -102,15 +97,6 @@ def test_parts_stand_side_by_side_where_both_sizes_have_the_experiment(beside, c
     assert "another config than paper_digits.yaml" in tables.markdown(tables.origin(paper, obeyed))
     assert claims.at_papers_size("02_weight_pruning", beside)[0] is None
     assert "not made yet" in tables.origin(None, obeyed)
-
-
-def test_the_protocol_is_told_as_the_config_has_it(collected):
-    dataset = collected("01_overproduction")
-    told = tables.runs(dataset).set_index("experiment").loc["digits"]
-    assert told.tolist() == ["16 and 10", 3, "53%", "10.4%", 3, "variance FI × w²"]
-    told = tables.departures(dataset)
-    for name, of in claims.settings(dataset)["experiments"].items():
-        assert told[told["experiment"] == name].iloc[:, 1].tolist() == of["departures"]
 
 
 def test_sizes_are_those_of_the_last_session_that_all_machines_have(collected):

@@ -61,35 +61,6 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def transition(states, field, outcomes):
-    """P(outcome | state) for independent units of probability sigmoid(field(state)): (n_states, n_outcomes)."""
-    p = sigmoid(field(states))
-    return np.prod(np.where(outcomes[None] == 1, p[:, None], 1 - p[:, None]), axis=2)
-
-
-def rbm_transitions(bias_below, bias_above, weights):
-    """P(h | v), P(v | h) and the probabilities sigmoid(b + v W) of every v."""
-    v, h = (exact.states(len(b)).astype(float) for b in (bias_below, bias_above))
-    to_h = transition(v, lambda x: bias_above + x @ weights, h)
-    to_v = transition(h, lambda x: bias_below + x @ weights.T, v)
-    return to_h, to_v, sigmoid(bias_above + v @ weights)
-
-
-def moments(p, v, h, mask):
-    """Mean and standard deviation of (v, h, v h) where v has the distribution p and h is a function of v."""
-    s = np.concatenate([v, h, (v[:, :, None] * h[:, None, :])[:, mask]], axis=1)
-    mean = p @ s
-    return mean, np.sqrt(np.maximum(p @ s**2 - mean**2, 0))
-
-
-def expected_cd(bias_below, bias_above, weights, mask, p_data, n_steps):
-    """Expectation of a CD-k update at rate 1, and the standard deviation of a reconstruction's part in it."""
-    to_h, to_v, p_h = rbm_transitions(bias_below, bias_above, weights)
-    v = exact.states(len(bias_below)).astype(float)
-    model, sd = moments(p_data @ np.linalg.matrix_power(to_h @ to_v, n_steps), v, p_h, mask)
-    return moments(p_data, v, p_h, mask)[0] - model, sd
-
-
 def frequencies(patterns):
     """Share of each pattern, in binary order."""
     numbers = patterns.astype(int) @ (1 << np.arange(patterns.shape[1])[::-1])
@@ -108,15 +79,6 @@ def kl(patterns, machine):
 
 
 # ---- first updates -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n_steps", [1, 2, 5])
-def test_the_expected_cd_update_matches_the_exact_one(n_steps):
-    machine, patterns = naive.machine_of((4, 3), 3), skewed_patterns(N, 4)
-    trained = train(machine, patterns, schedule(batch_size=N, n_gibbs_steps=n_steps), 1)
-    arrays = *machine.biases, *machine.weights, *machine.masks
-    expected, sd = expected_cd(*arrays, frequencies(patterns), n_steps)
-    naive.assert_within_error(update_of(trained, machine), expected, sd / np.sqrt(N))
 
 
 @pytest.mark.parametrize("n_units", [(4, 3), (3, 4, 2), (2, 3, 2, 2)], ids=str)

@@ -149,8 +149,6 @@ PRINTED = [{"name": "stdout", "output_type": "stream", "text": ["another output\
 EDITS = {
     "nothing": ("Makefile", swapped("lint", "linted"), {}),
     "a comment in a kernel": ("analysis/kernels/gibbs.py", swapped("@kernel\n", "@kernel  # quick\n"), {}),
-    "a caption": ("report/figure.rst", swapped("Loss", "A loss"), {}),
-    "the command line": ("analysis/__main__.py", swapped("return 1", "return 2"), {}),
     "stored outputs": ("notebooks/02_weight_pruning.ipynb", lambda text: other_cell(text, "outputs", PRINTED), {}),
     "a notebook": (
         "notebooks/02_weight_pruning.ipynb",
@@ -164,7 +162,6 @@ EDITS = {
         swapped("CHAINS = 64", "CHAINS = 32"),
         {"compile": 1, **SEEDS, **JUDGED},
     ),
-    "a rule of pruning": ("analysis/pruning/criteria.py", swapped("1.0 - f", "2.0 - f"), {**SEEDS, **JUDGED}),
     "one experiment": (
         "config/mine.yaml",
         changed("experiments/digits/retraining/n_epochs", 2),
@@ -206,13 +203,6 @@ def test_another_folder_is_refused_in_a_line_and_the_checkout_named_works(copied
         text = start(tmp_path, "-n", "-s", copied / file, *options, check=False)
         assert f"checkout: found the working folder {tmp_path}, expected {copied}; start Snakemake there" in text
     assert "Job stats" in start(tmp_path, "-n", "-s", copied / file, "--directory", copied)
-
-
-@pytest.mark.slow
-def test_somebody_elses_package_of_the_same_name_is_not_ours(copied, tmp_path):
-    (tmp_path / "analysis").mkdir()
-    (tmp_path / "analysis/__init__.py").write_text("raise RuntimeError")
-    assert "Job stats" in start(copied, "-n", PYTHONPATH=str(tmp_path))
 
 
 @pytest.mark.slow
