@@ -27,9 +27,6 @@ def machine():
     return BoltzmannMachine.random((9, 7, 6), 0, 0.8, -0.7, -0.5, masks)
 
 
-# ---- the same work -------------------------------------------------------------------------------------------------
-
-
 def assert_marginals(machine, states):
     """Every unit is as active as enumeration says, within 5 standard errors."""
     means, _ = exact.moments(machine)
@@ -70,9 +67,6 @@ def test_peers_learn_in_the_same_direction(machine, arrays):
         assert np.corrcoef(change.ravel(), ours_change.ravel())[0, 1] > 0.95
     for found, expected in zip(biases, (np.concatenate(learned.biases[::2]), learned.biases[1])):
         np.testing.assert_allclose(found, expected, rtol=0, atol=error)
-
-
-# ---- dataset and table ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow

@@ -120,9 +120,6 @@ def test_other_code_and_other_data_make_all_again(made, tmp_path, monkeypatch):
         assert len(names(made)) == 1 + len(LATER)
 
 
-# ---- killed at any moment ------------------------------------------------------------------------------------------
-
-
 class Killed(BaseException):
     """As a signal would end it."""
 
@@ -161,9 +158,6 @@ def test_kept_sessions_that_can_not_be_used_are_made_again(made, tmp_path, what)
     make(tmp_path, only=["weight"])
     assert netcdf.read(path)["x"].values.tolist() == [0, 1, 2]
     assert list(path.parent.iterdir()) == [path]
-
-
-# ---- damage and access ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
-from analysis.pruning import CRITERIA, KEPT, prune, remove_stranded
+from analysis.pruning import CRITERIA, KEPT, prune
 
 few = settings(max_examples=25)
 fractions = st.floats(0.01, 0.99)
@@ -58,9 +58,6 @@ def pruned_or_none(*arguments):
             raise
 
 
-# ---- the life of a machine -----------------------------------------------------------------------------------------
-
-
 @few
 @given(machines(), fractions, st.sampled_from(list(CRITERIA)), st.integers(0, 10**6))
 def test_pruned_stays_zero_and_masks_shrink_through_scoring_pruning_and_retraining(machine, fraction, name, seed):
@@ -85,28 +82,6 @@ def test_pruned_stays_zero_and_masks_shrink_through_scoring_pruning_and_retraini
             assert (weights[~mask] == 0).all()
 
 
-# ---- how many synapses go, and which -------------------------------------------------------------------------------
-
-
-@few
-@given(machines(), fractions, st.data())
-def test_a_layer_that_would_vanish_is_refused(machine, fraction, data):
-    """Importance 0 throughout a layer, a layer without synapses, or none that leads anywhere."""
-    layer = data.draw(st.integers(0, len(machine.masks) - 1))
-    importance = ones(machine)
-    importance[layer] *= data.draw(st.sampled_from([0.0, -0.0]))
-    with pytest.raises(ValueError, match=NOTHING_LEFT):
-        prune(machine, importance, fraction)
-    masks = [mask & (k != layer) for k, mask in enumerate(machine.masks)]
-    with pytest.raises(ValueError, match=NOTHING_LEFT):
-        remove_stranded(machine, masks)
-    with pytest.raises(ValueError, match=NOTHING_LEFT):
-        prune(BoltzmannMachine(machine.biases, machine.weights, masks), ones(machine), fraction)
-
-
-# ---- units that never or always fire -------------------------------------------------------------------------------
-
-
 @few
 @given(machines(), st.data())
 def test_every_criterion_is_finite_where_units_never_or_always_fire(machine, data):
@@ -119,8 +94,6 @@ def test_every_criterion_is_finite_where_units_never_or_always_fire(machine, dat
             assert (x >= 0).all(), name
         pruned_or_none(machine, importance, 0.3)
 
-
-# ---- data and machines that are odd, but right ---------------------------------------------------------------------
 
 ODD_PATTERNS = {
     "one pattern": np.array([[0, 1, 1, 0]]),
@@ -155,9 +128,6 @@ def test_odd_patterns_and_machines_train_to_finite_parameters(machine, patterns)
     for k, m in enumerate(mean_field(machine, patterns)):
         assert m.shape == (len(patterns), machine.n_units[k])
         assert ((m >= 0) & (m <= 1)).all()
-
-
-# ---- the same bits, and the energy ---------------------------------------------------------------------------------
 
 
 @few

@@ -8,7 +8,6 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -16,21 +15,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 LOCKED_EXTRAS = {"workflow", "test", "build", "install"}
 UNLOCKED_EXTRAS = {"bench", "cluster"}
+FILES = ("pyproject.toml", "environment.yml", "requirements.txt")
 
 
-@pytest.fixture
-def pyproject():
-    return (ROOT / "pyproject.toml").read_text()
-
-
-@pytest.fixture
-def environment():
-    return (ROOT / "environment.yml").read_text()
-
-
-@pytest.fixture
-def lock():
-    return (ROOT / "requirements.txt").read_text()
+PYPROJECT, ENVIRONMENT, LOCK = ((ROOT / name).read_text() for name in FILES)
 
 
 def specifiers(requirements):
@@ -86,23 +74,17 @@ def faulty_entries(lock):
     return [entry for entry in lock_entries(lock) if not whole.fullmatch(entry.strip())]
 
 
-def test_the_three_files_agree(pyproject, environment, lock):
-    assert disagreements(pyproject, environment, lock) == []
+def test_the_three_files_agree():
+    assert disagreements(PYPROJECT, ENVIRONMENT, LOCK) == []
+    assert {"pip": ["-e ."]} in yaml.safe_load(ENVIRONMENT)["dependencies"]
 
 
-def test_every_extra_is_either_locked_or_known_not_to_be(pyproject):
-    extras = tomllib.loads(pyproject)["project"]["optional-dependencies"]
+def test_every_extra_is_either_locked_or_known_not_to_be_and_the_build_backend_is_locked():
+    whole = tomllib.loads(PYPROJECT)
+    extras = whole["project"]["optional-dependencies"]
     assert set(extras) == LOCKED_EXTRAS | UNLOCKED_EXTRAS
+    assert whole["build-system"]["requires"] == extras["build"]
 
 
-def test_the_build_backend_is_locked(pyproject):
-    project = tomllib.loads(pyproject)
-    assert project["build-system"]["requires"] == project["project"]["optional-dependencies"]["build"]
-
-
-def test_conda_installs_the_checkout_itself(environment):
-    assert {"pip": ["-e ."]} in yaml.safe_load(environment)["dependencies"]
-
-
-def test_lock_holds_pins_and_hashes_and_names_no_index(lock):
-    assert faulty_entries(lock) == []
+def test_lock_holds_pins_and_hashes_and_names_no_index():
+    assert faulty_entries(LOCK) == []

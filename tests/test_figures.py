@@ -7,6 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from analysis import claims
+from analysis.experiment.controls import CONTROLS
 from analysis.figures import curves, fates, pictures, proxies, style
 from analysis.figures.forest import forest
 from analysis.pruning import CRITERIA
@@ -139,3 +140,14 @@ def test_forest_draws_right_of_the_line_what_holds(ax):
     forest(pd.DataFrame(columns | more), ax)
     above, below = (ax.lines[k].get_xdata() for k in (0, 2))
     assert min(above) > 0 > max(below)
+
+
+def test_criteria_and_controls_differ_in_colour_marker_or_line_and_those_of_one_figure_in_marker():
+    for together in ([r for r in CRITERIA.values() if r.name != "online_fi"], CONTROLS.values()):
+        looks = [(record.colour, record.marker, record.line) for record in together]
+        assert len(set(looks)) == len(looks)
+    first = ["variance_fi", "variance_fi_w2", "heuristic_fi", "eigenvector", "weight", "random", "anti_fi"]
+    for names in (first, ["pruned", "born_small_units", "born_small_synapses", "random_sparse", "reinitialised"]):
+        assert (
+            len({style.look(name)[1] for name in names}) == len({style.look(name)[0] for name in names}) == len(names)
+        )

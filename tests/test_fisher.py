@@ -26,9 +26,6 @@ def statistics(visible, hidden):
     return np.array([[*v, *h, *(x * y for x in v for y in h)] for v, h in samples], float)
 
 
-# ---- against enumeration -------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
 def test_information_matrix_of_samples_matches_enumeration(machine):
     """The error of a sampled covariance of s and t: sd of (s - <s>)(t - <t>) over sqrt(n), by enumeration."""
@@ -48,9 +45,6 @@ def test_variance_estimate_of_samples_matches_enumeration(machine):
     error = np.abs(1 - 2 * mean) * np.sqrt(mean * (1 - mean) / N) + 20 / N  # d p (1 - p) = (1 - 2 p) dp - dp^2
     found = fisher.variance_estimate(*sampling.sample(machine, N, 60, 2))
     naive.assert_within_error(found, mean * (1 - mean), error)
-
-
-# ---- against the formula -------------------------------------------------------------------------------------------
 
 
 def test_coincidences_are_counts():
@@ -106,9 +100,6 @@ def test_information_matrix_has_the_bits_of_its_counts(n):
     np.testing.assert_array_equal(fisher.information_matrix(visible, hidden), s.T @ s / n - mean[:, None] * mean)
 
 
-# ---- the first eigenvector -----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("n_units", [(4, 3), (6, 8)], ids=str)
 def test_first_eigenvector_is_that_of_lapack_up_to_its_sign(n_units, seed):
@@ -141,9 +132,6 @@ def test_first_eigenvector_of_small_matrices(matrix, expected):
 )
 def test_stiff_are_the_fewest_eigenvectors_that_hold_the_share_of_the_trace(share, expected):
     np.testing.assert_allclose(fisher.stiff_importance(np.diag([1.0, 6.0, 3.0]), share), expected)
-
-
-# ---- bad input -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("share", [0.0, 1.5])

@@ -3,11 +3,7 @@
 Functions keep their error bounds, and vector operations the order of their sums.
 """
 
-import os
-import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 
 import naive
 import numpy as np
@@ -321,51 +317,3 @@ def test_a_number_of_threads_that_is_no_count_is_refused(text, monkeypatch):
     monkeypatch.setenv("NUMBA_NUM_THREADS", text)
     with pytest.raises(ValueError, match=rf"^NUMBA_NUM_THREADS: found '{text}', expected a count of at least 1$"):
         threads.count()
-
-
-# ---- processors ----------------------------------------------------------------------------------------------------
-
-DIGEST = """
-import hashlib
-import naive
-from analysis import fisher, sampling, training
-digest = hashlib.sha256()
-
-
-def add(*arrays):
-    for array in arrays:
-        digest.update(array.tobytes())
-
-
-def plan(algorithm, batch_size, max_norm=None, n_steps=1):
-    return training.Schedule(algorithm, 3, (0.5, 0.1), 0.5, batch_size, n_steps, n_chains=330, max_norm=max_norm)
-
-
-for n_units, density in (((9, 6, 7), 0.2), ((9, 6, 7), 0.7), ((37, 50, 19, 21), (0.7, 0.2, 0.7))):
-    machine, patterns = naive.machine_of(n_units, 0, 0.3, density), naive.patterns_of(90, n_units[0])
-    machine = training.pretrain_greedily(machine, patterns, [plan("cd", 20)] * len(machine.masks), 1)
-    machine = training.train(machine, patterns, plan("pcd", 40, 1.5), 1)
-    add(*machine.biases, *machine.weights)
-    add(*sampling.sample(machine, 330, 3, 1), *training.mean_field(machine, patterns))
-for n_units in ((9, 6), (13, 70), (33, 161)):
-    for density in (0.2, 0.7):
-        machine, patterns = naive.machine_of(n_units, 0, 0.3, density), naive.patterns_of(90, n_units[0])
-        for schedule in (plan("cd", 1), plan("cd", 20), plan("cd", 70, 1.5, 3)):
-            trained = training.train(machine, patterns, schedule, 1)
-            add(*trained.biases, *trained.weights)
-states = sampling.sample(naive.machine_of((9, 6)), 500, 3, 1)
-add(fisher.first_eigenvector(fisher.information_matrix(*states)), *states)
-print(digest.hexdigest())
-"""
-
-
-@pytest.mark.slow
-def test_no_instruction_set_changes_a_bit():
-    """Compiled for this processor and for the oldest of its kind, without wide vectors and fused multiply-add."""
-    tests = Path(__file__).parent
-    digests = set()
-    for processor in ({}, {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}):
-        environment = os.environ | processor | {"PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])}
-        command = [sys.executable, "-c", DIGEST]
-        digests.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
-    assert len(digests) == 1

@@ -78,9 +78,6 @@ def happens(*patterns):
     return lambda: bool(stamps() - before)
 
 
-# ---- one run -------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def single(tmp_path_factory):
     """A folder with a config of eight sessions, an over-produced machine and a run without a break."""
@@ -123,9 +120,6 @@ def test_a_run_killed_at_random_moments_ends_with_the_bytes_of_a_run_without_a_b
     assert output.read_bytes() == expected
     assert "going on after session" in log.read_text()
     assert not kept.exists()
-
-
-# ---- the workflow --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -153,9 +153,6 @@ def test_the_negative_bound_is_minus_the_log_likelihood_where_the_bound_is_tight
     assert 0 < found["log_z_error"] < 0.05
 
 
-# ---- all jobs as one dataset ----------------------------------------------------------------------------------------
-
-
 def test_the_dataset_carries_its_provenance_and_survives_its_file(dataset, tmp_path):
     whole.write(dataset, tmp_path / "maps.nc")
     found = claims.load("maps", tmp_path)

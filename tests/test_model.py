@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import likelihood, sampling, training
+from analysis.kernels import layouts, rbm
 from analysis.kernels.layouts import PANEL
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
@@ -28,9 +29,6 @@ def assert_same_machine(found, expected):
     for name in ("biases", "weights", "masks"):
         for a, b in zip(getattr(found, name), getattr(expected, name), strict=True):
             np.testing.assert_array_equal(a, b, strict=True)
-
-
-# ---- the machine ---------------------------------------------------------------------------------------------------
 
 
 def test_weights_without_a_synapse_are_forced_to_zero():
@@ -75,9 +73,6 @@ def test_a_dataset_holds_the_whole_machine(machine):
     assert all({"long_name", "units"} <= set(variable.attrs) for variable in dataset.data_vars.values())
     n_layers = len(machine.n_units)
     assert dict(dataset.sizes) == {f"unit_{k}": machine.n_units[k] for k in range(n_layers)}
-
-
-# ---- the graph -----------------------------------------------------------------------------------------------------
 
 
 @given(machines())
@@ -171,14 +166,19 @@ def test_two_layers_have_panels_from_a_share_of_synapses_and_a_width_on(monkeypa
     assert not graph.has_panels(np.ones((4, 10), bool))
 
 
+def test_arrays_of_kernels_begin_where_cache_lines_do():
+    built = graph.build(naive.machine_of((5, 4, 3)))
+    arrays = [built.panel, graph.to_tiles(np.ones((70, 5), np.uint8), 12), rbm.build(naive.machine_of((13, 70))).w]
+    arrays += [layouts.zeros(shape, np.float32) for shape in [(1,), (7,), (3, 5), (2, 3, 50)] * 5]
+    assert {array.ctypes.data % layouts.LINE for array in arrays} == {0}
+    assert not any(array.any() for array in arrays[3:])
+
+
 def test_a_layer_too_wide_for_16_bits_has_no_panels():
     """Rows of 8 steps each; the last is that of no unit."""
     for n, place in ((8191, 0), (8192, -1)):
         built = graph.build(BoltzmannMachine(([0.0], np.zeros(n)), (np.zeros((1, n)),)))
         assert built.panels_below[1] == place
-
-
-# ---- bad input -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("missing", [["mask_1"], ["bias_0", "bias_1"], ["weight_1", "mask_1"]], ids=" ".join)

@@ -96,8 +96,6 @@ def test_an_edited_file_has_another_hash_and_is_what_runs(mine, tmp_path):
     np.testing.assert_allclose(found[1], 2 * found[0])
 
 
-# ---- bad input: one line each --------------------------------------------------------------------------------------
-
 RESULTS = {
     "None": "criterion f: importance: found None, expected 1, one a layer",
     "[]": "criterion f: importance: found 0 arrays, expected 1, one a layer",

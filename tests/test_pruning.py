@@ -37,9 +37,6 @@ def machines_with_importance(draw):
     return machine, [rng.integers(0, 4, mask.shape) for mask in machine.masks]  # with ties and zeros
 
 
-# ---- criteria ------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -89,9 +86,6 @@ def test_random_criterion_is_uniform_above_zero_and_a_function_of_the_seed_alone
     assert np.abs(np.corrcoef(found[0].ravel()[:1500], found[1].ravel())[0, 1]) < 4.9 / np.sqrt(1500)
 
 
-# ---- synapses ------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("fraction", "n_pruned"), [(0.5, 10), (0.1, 2), (0.12, 2), (0.125, 3), (0.13, 3), (0.001, 1), (0.9, 18)]
 )
@@ -111,9 +105,6 @@ def test_synapses_of_importance_exactly_zero_all_go():
     assert [units.tolist() for units in kept] == [[0, 1], [1, 2]]
     assert smaller.masks[0].astype(int).tolist() == [[1, 1], [0, 1]]
     assert causes[1].tolist() == [LOST_INPUTS, KEPT, KEPT]
-
-
-# ---- units ---------------------------------------------------------------------------------------------------------
 
 
 def test_units_are_lost_by_their_outputs_or_by_both_as_well():

@@ -102,9 +102,6 @@ def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):
             np.testing.assert_array_equal(a, b)
 
 
-# ---- bad input -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("stride", [1, 3])
 def test_a_trajectory_passes_through_the_states_of_sample(stride):
     machine = naive.machine_of((3, 4, 3), 1)
