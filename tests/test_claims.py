@@ -148,6 +148,9 @@ def test_data_for_and_against_a_claim_give_opposite_verdicts(make, shift, expect
     table = claims.evaluate(claim_dataset(*make(shift, np.linspace(-0.1, 0.1, 6))))
     assert set(table["verdict"]) == {expected}
     assert claims.verdict(table) == expected
+    size = {sizes_data: 5, cost_data: 5, proxies_data: None, competition_data: None}.get(make, 0.5)
+    if size:
+        np.testing.assert_allclose(table["effect"], np.sign(shift) * size, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [make for make in MADE if make is not proxies_data])

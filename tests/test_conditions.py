@@ -2,7 +2,6 @@
 
 import copy
 
-import numpy as np
 import pytest
 import xarray as xr
 
@@ -158,18 +157,3 @@ def test_kept_sessions_that_can_not_be_used_are_made_again(made, tmp_path, what)
     make(tmp_path, only=["weight"])
     assert netcdf.read(path)["x"].values.tolist() == [0, 1, 2]
     assert list(path.parent.iterdir()) == [path]
-
-
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "run.nc"
-    whole.write(xr.Dataset({"x": ("y", np.arange(3000.0))}), path)
-    return path
-
-
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.99])
-def test_a_file_cut_short_is_damaged(file, share):
-    content = file.read_bytes()
-    file.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(netcdf.Damaged, match=r"^dataset: found .*run\.nc"):
-        netcdf.read(file)

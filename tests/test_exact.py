@@ -74,13 +74,6 @@ def test_fisher_information_is_the_covariance_of_the_sufficient_statistics(n_uni
     np.testing.assert_allclose(exact.fisher_information(machine), naive_exact.fisher_information(machine), atol=1e-12)
 
 
-def test_diagonal_of_fisher_information_is_p_times_1_minus_p_of_the_moments():
-    machine = machine_of((13, 20))
-    means, correlations = exact.moments(machine)
-    p = np.concatenate([*means, correlations[0].ravel()])
-    np.testing.assert_allclose(np.diag(exact.fisher_information(machine)), p * (1 - p), atol=1e-12)
-
-
 @pytest.mark.parametrize("n_units", RBMS, ids=str)
 def test_deletion_damage_is_that_of_a_machine_rebuilt_without_the_synapse(n_units, chunk):
     machine = machine_of(n_units)

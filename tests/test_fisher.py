@@ -47,13 +47,6 @@ def test_variance_estimate_of_samples_matches_enumeration(machine):
     naive.assert_within_error(found, mean * (1 - mean), error)
 
 
-def test_coincidences_are_counts():
-    visible, hidden = samples(20_000, 4, 3)  # more than one chunk
-    found = fisher.coincidences(visible, hidden)
-    assert found.dtype == np.float64
-    assert found.tolist() == [[int((v & h).sum()) for h in hidden.T] for v in visible.T]
-
-
 @pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
 def test_heuristic_estimate_is_its_formula_where_the_logit_exists(scale):
     visible, hidden = samples(5000, 5, 4)

@@ -293,14 +293,6 @@ def test_threads_share_a_range_without_gap_or_overlap(n, n_threads):
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_jobs_that_are_shared_together_are_each_done_as_if_alone(n_threads):
-    def job(begin, end, name):
-        return name, range(begin, end)
-
-    jobs = (5, job, "a"), (1, job, "b"), (np.arange(10), job, "c"), (0, job, "d")
-    assert threads.share_all(*jobs) == [threads.share(*alone) for alone in jobs]
-
-
 @pytest.mark.parametrize("item", range(6))
 @pytest.mark.parametrize("work", [6, np.arange(7)], ids=["count", "costs"])
 def test_an_error_in_any_part_is_raised(item, work, n_threads):

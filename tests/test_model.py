@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from analysis import likelihood, sampling, training
 from analysis.kernels import layouts, rbm
-from analysis.kernels.layouts import PANEL
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import normal
@@ -80,34 +79,6 @@ def test_a_graph_holds_the_whole_machine(machine):
     assert_same_machine(graph.to_machine(graph.build(machine), machine.masks), machine)
 
 
-@given(machines())
-def test_a_row_of_the_graph_lists_the_synapses_of_its_unit_from_below_then_to_above(machine):
-    built = graph.build(machine)
-    assert built.layer.tolist() == [0, *np.cumsum(machine.n_units)]
-    assert built.bias.tolist() == np.concatenate(machine.biases).tolist()
-    for layer, n in enumerate(machine.n_units):
-        for j in range(n):
-            u, expected = built.layer[layer] + j, naive.neighbours(machine, layer, j)
-            row = slice(built.start[u], built.start[u + 1])
-            assert built.neighbour[row].tolist() == [built.layer[m] + k for _, m, k in expected]
-            assert built.weight[row].tolist() == [w for w, _, _ in expected]
-            assert built.above[u] - built.start[u] == sum(m < layer for _, m, _ in expected)
-    assert built.start[0] == 0
-    assert built.start[-1] == 2 * sum(machine.n_synapses) == len(built.neighbour) == len(built.weight)
-
-
-@given(machines())
-def test_the_twin_of_an_entry_is_the_same_synapse_in_the_other_row(machine):
-    built = graph.build(machine)
-    entries = np.arange(len(built.twin))
-    unit = np.repeat(np.arange(len(built.bias)), np.diff(built.start))
-    assert (built.twin[built.twin] == entries).all()
-    assert (built.twin != entries).all()
-    assert (unit[built.twin] == built.neighbour).all()
-    assert (built.neighbour[built.twin] == unit).all()
-    assert (built.weight[built.twin] == built.weight).all()
-
-
 def test_a_built_graph_is_a_copy_to_write_to_and_a_shared_one_is_built_once():
     machine = naive.machine_of((3, 4, 2))
     shared, built = graph.of(machine), graph.build(machine)
@@ -130,31 +101,6 @@ def test_readers_leave_the_shared_graph_as_it_is():
     training.pretrain_greedily(machine, patterns, [training.Schedule("cd", 1, (0.1, 0.1))], 0)
     for array, old in zip(graph.of(machine), before, strict=True):
         np.testing.assert_array_equal(array, old)
-
-
-@pytest.mark.parametrize("n_units", [(3, 4), (1, 1), (16, 33, 5), (18, 2, 35, 32)], ids=str)
-@pytest.mark.parametrize("share", [0, 0.5, 2])
-@pytest.mark.parametrize("density", [0, 0.5, 1.1])
-def test_panels_hold_the_synapses_of_dense_pairs_and_nothing_else(n_units, share, density, monkeypatch):
-    """Row k of a panel: the weights of its PANEL units from, or to, unit k of the other layer; the last row is 0."""
-    monkeypatch.setattr(graph, "DENSE", share)
-    machine = naive.machine_of(n_units, density=density)
-    built = graph.build(machine)
-    used = np.zeros(len(built.panel), bool)
-    for layer, n in enumerate(machine.n_units):
-        for pair, places in ((layer - 1, built.panels_below), (layer, built.panels_above)):
-            if not 0 <= pair < len(machine.masks) or machine.masks[pair].mean() < share:
-                assert places[layer] == -1
-                continue
-            weights = machine.weights[pair] if pair < layer else machine.weights[pair].T
-            n_rows = len(weights) + 1
-            for j in range(-(-n // PANEL) * PANEL):
-                column = places[layer] + (j // PANEL * n_rows + np.arange(n_rows)) * PANEL + j % PANEL
-                assert not used[column].any()
-                used[column] = True
-                assert built.panel[column].tolist() == [*(weights[:, j] if j < n else np.zeros(len(weights))), 0]
-    assert not built.panel[~used].any()
-    assert (~used).sum() == (PANEL * PANEL if used.any() else 0)
 
 
 def test_two_layers_have_panels_from_a_share_of_synapses_and_a_width_on(monkeypatch):

@@ -3,11 +3,13 @@
 import ast
 import re
 
+import jinja2
 import nbformat
 import papermill
 import pytest
 
 from analysis.verdicts.datasets import NOTEBOOKS, root
+from analysis.workflow import logs
 
 PARAMETERS = {"config": "config/default.yaml", "runs": "", "data": "data", "figures": "figures"}
 
@@ -58,3 +60,31 @@ def test_figures_in_the_notebook_are_those_in_its_folder(claim, notebook):
     patterns = [re.sub(r"\{\w+\}", r"[a-z]+", name) for name in named]
     assert all(any(re.fullmatch(pattern, stem) for stem in stored) for pattern in patterns)
     assert all(any(re.fullmatch(pattern, stem) for pattern in patterns) for stem in stored)
+
+
+@pytest.fixture
+def caption():
+    """Function: the caption of a figure, by its name."""
+    wildcards, output = ({"claim": "01_overproduction"}, {"dataset": "data/x.nc", "notebook": "results/x.ipynb"})
+    text = (root() / "report" / "figure.rst").read_text()
+    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text)
+    return lambda name: template.render(snakemake={"wildcards": wildcards | {"name": name}, "output": output})
+
+
+def test_every_figure_of_a_notebook_has_a_caption_and_one_without_is_noticed(claim, caption):
+    for path in (root() / "figures" / claim).glob("*.png"):
+        text = caption(path.stem)
+        assert len(text.split("Dataset:")[0].split()) > 5
+        assert "|" not in text  # which begins a substitution in reStructuredText
+    with pytest.raises(jinja2.UndefinedError, match="unheard_of"):
+        caption("unheard_of")
+
+
+def test_the_ends_of_failed_logs_are_told_and_those_of_notebooks_are_not(tmp_path):
+    (tmp_path / "a b.log").write_text("\n".join(f"line {k}" for k in range(100)))
+    (tmp_path / "a b.ipynb").write_text("{}")
+    said = tmp_path / "snakemake.log"
+    named = f"{tmp_path / 'a b.log'}, {tmp_path / 'a b.ipynb'} (check log file(s) for error details)"
+    said.write_text(f"Error in rule claim:\n    log: {named}\n    log: {tmp_path / 'absent.log'} (check ...)\n")
+    found = logs.ends_of_logs([said])
+    assert found.splitlines() == ["", f"{tmp_path / 'a b.log'} ends with:", *(f"line {k}" for k in range(70, 100))]

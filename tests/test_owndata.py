@@ -16,6 +16,7 @@ from analysis.__main__ import main
 from analysis.data import own
 from analysis.experiment import config
 from analysis.figures import pictures
+from analysis.files.netcdf import read
 
 SPLIT = {"test_fraction": 0.25, "seed": 3}
 LEVELS = np.random.default_rng(0).integers(0, 256, (12, 7, 9), dtype=np.uint8)
@@ -123,11 +124,6 @@ def test_patterns_are_above_the_threshold_of_the_rule(tmp_path, more, expected):
 def test_colours_become_grey_by_the_rule(tmp_path, grey, values, kind):
     np.save(tmp_path / "a.npy", COLOURS.astype(kind))
     assert all_patterns(data.load(rule(tmp_path / "a.npy", grey=grey))) == rows(values > values.mean())
-
-
-def test_binary_images_stay_as_they_are(tmp_path):
-    np.save(tmp_path / "a.npy", LEVELS > 100)
-    assert all_patterns(data.load(rule(tmp_path / "a.npy", binarise="none"))) == rows(LEVELS > 100)
 
 
 @pytest.mark.parametrize("n_images", [1, 3])
@@ -308,16 +304,6 @@ def a_config(folder, experiment, dataset, **machine):
     return settings
 
 
-def commands(folder, experiment, condition, control):
-    """Over-produce, run and control by the command line; the datasets of the last two."""
-    common = ["--config", str(folder / "own.yaml"), "--experiment", experiment, "--seed", "0", "--output"]
-    over, run, born = (str(folder / f"{name}.nc") for name in ("over", "run", "born"))
-    assert main(["overproduce", *common, over]) == 0
-    assert main(["run", *common, run, "--condition", condition, "--machine", over]) == 0
-    assert main(["control", *common, born, "--condition", control, "--reference", run]) == 0
-    return [xr.load_dataset(path, engine="h5netcdf") for path in (run, born)]
-
-
 @pytest.mark.slow
 def test_the_readme_s_images_with_classes_go_through_the_digits_protocol(tmp_path):
     from sklearn.datasets import load_digits
@@ -327,7 +313,10 @@ def test_the_readme_s_images_with_classes_go_through_the_digits_protocol(tmp_pat
     np.savez(tmp_path / "digits.npz", images=source.images[:400], classes=source.target[:400])
     dataset = yaml.safe_load(text)["dataset"] | {"path": str(tmp_path / "digits.npz")}
     settings = a_config(tmp_path, "digits", dataset, hidden=[64, 16])
-    run, born = commands(tmp_path, "digits", settings["reference"], "born_small_units")
+    conditions = [settings["reference"], "born_small_units"]
+    options = ["--config", str(tmp_path / "own.yaml"), "--experiment", "digits", "--seed", "0", "--only", *conditions]
+    assert main(["seed", *options, "--runs", str(tmp_path)]) == 0
+    run, born = (read(tmp_path / "digits" / name / "0.nc") for name in conditions)
     assert run.sizes["unit_0"] == 64
     assert 0 < run["encoding_error"].max() <= 1
     assert born["encoding_error"].notnull().all()

@@ -4,23 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from analysis import exact, pruning
 from analysis.figures import playground
-from analysis.machine.sampling import sample
 
 
 @pytest.fixture(scope="module")
 def machine():
     return playground.over_produce(n_hidden=8)
-
-
-def test_what_is_left_is_the_machine_that_prune_gives(machine):
-    importance = pruning.CRITERIA["weight"](machine, sample(machine, 100, 1, 0), 0)
-    expected = pruning.prune(machine, importance, 0.5).machine
-    look = playground.look(machine, "weight", 0.5)
-    assert look.machine.n_units == expected.n_units
-    assert (look.machine.weights[0] == expected.weights[0]).all()
-    assert look.kl == exact.kl_divergence(playground.patterns(), expected)
 
 
 def test_the_curve_passes_through_the_machine_that_is_not_retrained(machine):

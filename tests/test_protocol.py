@@ -202,7 +202,7 @@ def test_visible_biases_start_at_the_logit_of_the_data():
     assert np.isfinite(machine.biases[0]).all()
 
 
-@pytest.mark.parametrize("name", SMOKE)
+@pytest.mark.parametrize("name", ["patches", pytest.param("digits", marks=pytest.mark.slow)])
 def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, name, tmp_path):
     """Through a file, as after a kill; sessions that are done are not repeated."""
     settings, start, complete = runs[name]

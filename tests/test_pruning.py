@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from analysis import fisher, pruning
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning import CRITERIA, KEPT, LOST_BOTH, LOST_INPUTS, LOST_OUTPUTS, prune, remove_stranded
+from analysis.pruning import CRITERIA, KEPT, LOST_INPUTS, LOST_OUTPUTS, prune, remove_stranded
 
 # Four samples of a 2-2-1 machine; <v_i h_j> = [[1/4, 2/4], [1/4, 3/4]] and <h_i g> = [[1/4], [2/4]].
 STATES = [
@@ -84,38 +84,6 @@ def test_random_criterion_is_uniform_above_zero_and_a_function_of_the_seed_alone
         assert a.min() > 0
         assert a.max() <= 1
     assert np.abs(np.corrcoef(found[0].ravel()[:1500], found[1].ravel())[0, 1]) < 4.9 / np.sqrt(1500)
-
-
-@pytest.mark.parametrize(
-    ("fraction", "n_pruned"), [(0.5, 10), (0.1, 2), (0.12, 2), (0.125, 3), (0.13, 3), (0.001, 1), (0.9, 18)]
-)
-def test_prune_removes_exactly_the_number_that_was_asked(fraction, n_pruned):
-    machine = dense(4, 5)
-    importance = [1 + np.random.default_rng(0).permutation(20).reshape(4, 5)]
-    smaller, kept, _ = prune(machine, importance, fraction)
-    assert sum(smaller.n_synapses) == 20 - n_pruned
-    survivors = np.zeros((4, 5), bool)
-    survivors[np.ix_(*kept)] = smaller.masks[0]
-    np.testing.assert_array_equal(survivors, importance[0] > n_pruned)
-
-
-def test_synapses_of_importance_exactly_zero_all_go():
-    importance = np.array([[0.0, 1e-300, 3], [-0.0, 0, 4]])
-    smaller, kept, causes = prune(dense(2, 3), [importance], 0.01)
-    assert [units.tolist() for units in kept] == [[0, 1], [1, 2]]
-    assert smaller.masks[0].astype(int).tolist() == [[1, 1], [0, 1]]
-    assert causes[1].tolist() == [LOST_INPUTS, KEPT, KEPT]
-
-
-def test_units_are_lost_by_their_outputs_or_by_both_as_well():
-    machine = dense(2, 4, 2)
-    masks = [mask.copy() for mask in machine.masks]
-    masks[0][:, [0, 2]] = False
-    masks[1][[1, 2]] = False
-    kept, causes = remove_stranded(machine, masks)[1:]
-    assert causes[1].tolist() == [LOST_INPUTS, LOST_OUTPUTS, LOST_BOTH, KEPT]
-    assert kept[1].tolist() == [3]
-    assert [x.dtype for x in causes] == [np.int8] * 3
 
 
 def test_a_stranded_unit_strands_others_upwards_and_downwards():

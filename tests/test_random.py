@@ -99,10 +99,3 @@ def test_derive_is_blake2b_of_seed_and_labels():
     }
     assert len(derived) == 10
     assert all(0 <= seed < 2**64 for seed in derived)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_key_holds_both_words_of_the_seed_and_the_stream(seed):
-    low, high, stream = (int(word) for word in randomness.key(seed, 5))
-    assert (high << 32 | low, stream) == (seed, 5)
-    assert max(low, high) < 2**32

@@ -39,6 +39,7 @@ def run(command, folder):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_example_of_five_lines_makes_a_figure(tmp_path):
     ((_, code),) = blocks(README, "python").items()
     assert len([line for line in code.splitlines() if line and not line.startswith("from")]) <= 5

@@ -7,6 +7,7 @@ The reference is made with one thread a job, one job at a time. Every variable o
 by byte, over-produced machines included, and every attribute but those that state the versions of libraries.
 """
 
+import importlib.util
 import os
 import platform
 import shutil
@@ -27,6 +28,8 @@ FOLDERS = ("analysis", "config", "notebooks", "profiles", "report")
 FILES = ("Snakefile", "Makefile", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
 THREADS = ("seeds_of_patches=4", "seeds_of_digits=2")
 ENVIRONMENT = ("versions", "package_version")  # attributes
+DAEMONS = [shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in ("munged", "slurmctld", "slurmd")]
+PLUGIN = importlib.util.find_spec("snakemake_executor_plugin_slurm")
 # An x86-64 of 2004 as far as numba, NumPy, BLAS (NumPy's and SciPy's) and the C library's exp and log can tell. fma
 # alone may use the processor's own: it is exact in software too, but makes training ten times slower.
 OLD_PROCESSOR = {
@@ -114,3 +117,13 @@ def test_no_bit_depends_on_the_processor(checkout, reference, tmp_path):
     variables = OLD_PROCESSOR | {"NUMBA_CACHE_DIR": str(tmp_path)}
     found = make_runs(checkout, "old_processor", **variables)
     assert differences(found, reference) == []
+
+
+@pytest.mark.skipif(None in DAEMONS, reason="needs munged, slurmctld and slurmd: Debian's slurm-wlm")
+@pytest.mark.skipif(PLUGIN is None, reason="needs snakemake-executor-plugin-slurm: the extra `cluster`")
+def test_runs_made_by_slurm_jobs_hold_the_same_bits(checkout, reference):
+    """The profile, unchanged, on the one-node SLURM of tests/slurm.sh."""
+    found = make_runs(checkout, "slurm", profile="slurm", within=[str(ROOT / "tests" / "slurm.sh")])
+    assert differences(found, reference) == []
+    (log,) = [text for path in (checkout / ".snakemake/log").glob("*.log") if "SLURM" in (text := path.read_text())]
+    assert log.count("has been submitted with SLURM jobid") == 3  # the kernels, and a seed of each experiment

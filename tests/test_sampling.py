@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from analysis.kernels import gibbs
-from analysis.kernels.layouts import CHAINS, PATTERNS
+from analysis.kernels.layouts import CHAINS
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key
@@ -44,15 +44,6 @@ def test_one_sweep_leaves_the_exact_distribution_as_it_is(machine):
     naive.assert_within_error(found, expected, np.sqrt(expected * (1 - expected) / N_CHAINS))
 
 
-def test_chains_are_independent():
-    machine = MACHINES["strong synapses"]
-    joint = np.concatenate(sample(machine, N_CHAINS, N_STEPS, 8), axis=1).astype(float)
-    normed = (joint - joint.mean(axis=0)) / joint.std(axis=0)
-    lags = [1, 2, PATTERNS, CHAINS, 2 * CHAINS]
-    found = [(normed[lag:] * normed[:-lag]).mean(axis=0) for lag in lags]
-    naive.assert_within_error(found, 0.0, 1 / np.sqrt(N_CHAINS - max(lags)))
-
-
 @pytest.mark.parametrize("n_chains", [1, CHAINS, 2 * CHAINS + 3])
 def test_sample_has_the_bits_of_its_twin(n_chains, n_threads):
     machine = MACHINES["masked DBM"]
@@ -75,18 +66,6 @@ def test_a_tile_does_not_depend_on_where_the_call_begins(share, monkeypatch):
         gibbs.sweeps(begin, end, shifted, built, key(2), 0, 3, n)
     np.testing.assert_array_equal(together, apart)
     np.testing.assert_array_equal(together, shifted)
-
-
-def test_a_chain_moves_with_its_own_draws_from_the_state_it_is_given():
-    """Two chains that swap their states do not swap their draws: a draw belongs to the chain's number."""
-    machine = MACHINES["masked DBM"]
-    zeros, ones = ([np.full((1, n), value) for n in machine.n_units] for value in (0, 1))
-    mixed = sample(machine, 2, 1, 4, initial=[np.concatenate(x) for x in zip(zeros, ones)])
-    alone = sample(machine, 1, 1, 4, initial=zeros)
-    both = sample(machine, 2, 1, 4, initial=[np.concatenate(x) for x in zip(ones, ones)])
-    for a, b, c in zip(mixed, alone, both):
-        np.testing.assert_array_equal(a[0], b[0])
-        np.testing.assert_array_equal(a[1], c[1])
 
 
 def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):

@@ -36,8 +36,8 @@ def test_unpack_is_the_inverse_of_pack(n, n_threads):
     np.testing.assert_array_equal(words.unpack(words.pack(states), n), states, strict=True)
 
 
-@pytest.mark.parametrize("n", [*COUNTS, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 65])
-@pytest.mark.parametrize("shape", [(1, 1), (15, 3), (16, 17), (17, 2), (35, 16)], ids=str)
+@pytest.mark.parametrize("n", [1, CHAINS + 1, BLOCK, BLOCK + 1])
+@pytest.mark.parametrize("shape", [(1, 1), (15, 3), (35, 16)], ids=str)
 def test_coincidences_are_the_plain_product(shape, n, n_threads):
     x, y = states_of(n, shape[0], 1), states_of(n, shape[1], 2)
     found = words.coincidences(words.pack(x), words.pack(y))
