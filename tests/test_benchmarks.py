@@ -35,13 +35,6 @@ def assert_marginals(machine, states):
         assert np.abs(x.mean(axis=0) - p).max() < 5 * np.sqrt(0.25 / len(x)), f"layer {layer}"
 
 
-def test_our_sampler_is_at_equilibrium(machine):
-    ours = OurSampler(machine, 4000)
-    ours.run(10)
-    ours.run(20)
-    assert_marginals(machine, ours.states())
-
-
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_peers_sample_from_the_same_machine(machine, name):
     sampler, run = peers.samplers(machine, OurSampler(machine, 4000).states(), [name])[name]
