@@ -196,9 +196,8 @@ STATES = [PATTERNS, PATTERNS[:, :3]]
 THREE = [*STATES, PATTERNS[:, :2]]
 RAGGED = [[0, 1, 0, 1], [0, 1]]
 NOT_BINARY = "found values other than 0 and 1, expected binary patterns (binarise them first)"
-NOT_NUMBERS = "expected numbers; convert them first"
 UNEVEN = "found rows of different lengths, expected an array of numbers"
-WIDE, MANY = BoltzmannMachine.random((50, 50), 0), np.zeros((1, 3000), np.uint8)
+MANY = np.zeros((1, 3000), np.uint8)
 NO_FRACTION = "expected a number between 0 and 1, both excluded"
 ONES = [np.ones((4, 3))]
 

@@ -18,9 +18,7 @@ from analysis.workflow import rules
 FOLDER = ROOT / "config"
 MAPS = ["maps", "maps_smoke"]
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem not in ("data", *MAPS))
-SMOKE, DEFAULT, PAPER, DIGITS, ONLINE = (
-    config.load(FOLDER / f"{name}.yaml") for name in ("smoke", "default", "paper", "paper_digits", "paper_online")
-)
+SMOKE, DEFAULT = (config.load(FOLDER / f"{name}.yaml") for name in ("smoke", "default"))
 ABSENT = object()
 
 

@@ -1,13 +1,9 @@
 """Measures agree with values computed by hand and with their definitions."""
 
-import math
-
 import numpy as np
 import pytest
 
 from analysis.experiment import measures
-
-LOG_2 = math.log(2)
 
 
 def test_rank_1_is_the_most_probable_pattern():

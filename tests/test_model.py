@@ -14,8 +14,6 @@ from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import normal
 
-SHAPES = [(3, 4), (1, 1), (4, 3, 2), (2, 3, 1, 4)]
-
 
 @st.composite
 def machines(draw):

@@ -22,7 +22,6 @@ KNOWN_ANSWERS = {
     ),
 }
 SEEDS = [0, 1, 2**32 - 1, 2**32, 2**64 - 1]
-N = 100_000
 
 
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS.values(), ids=KNOWN_ANSWERS)
