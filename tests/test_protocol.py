@@ -1,5 +1,7 @@
 """Runs: sizes, invariants of pruning over sessions, controls of the same size, and the record of it all."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,6 +12,9 @@ from analysis.experiment.sessions import join
 from analysis.files import netcdf, whole
 from analysis.machine.model import BoltzmannMachine
 
+BITS = {"patches": "f9ef0cb5", "digits": "b79dd69f"}
+BITS |= {"born_small_units": "ed46fbc1", "born_small_synapses": "f4993e77", "random_sparse": "77afed31"}
+BITS |= {"reinitialised": "a746b58b", "original_weights": "912e35d5", "pruned_once": "31f1ddf4"}
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]
 
 
@@ -88,6 +93,28 @@ def test_every_survivor_has_an_input_and_below_the_last_layer_an_output(runs, na
         masks = protocol.masks_of(run, session)
         assert all(mask.any(axis=0).all() for mask in masks)
         assert all(masks[layer].any(axis=1).all() for layer in range(1, last))
+
+
+def digest(*arrays):
+    """Of their bytes, short."""
+    return hashlib.sha256(b"".join(np.ascontiguousarray(x).tobytes() for x in arrays)).hexdigest()[:8]
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_a_run_of_seed_0_has_the_bits_that_it_always_had(runs, name):
+    """Who changes them on purpose changes them here: seeds, streams, the order of sums, a rule of the protocol."""
+    settings, start, run = runs[name]
+    by_chance = protocol.prune_run(settings, "random", 0, start)
+    parts = ("weight_", "mask_", "importance_", "loss_cause_", "unit_activity_", "state_")
+    arrays = [made[v].values for made in (start, run, by_chance) for v in sorted(made) if v.startswith(parts)]
+    assert digest(*arrays) == BITS[name]
+
+
+@pytest.mark.parametrize("control", controls.CONTROLS)
+def test_a_control_of_seed_0_has_the_bits_that_it_always_had(runs, control):
+    settings, _, run = runs["patches"]
+    patterns = data.load(settings["dataset"])["train"].values
+    assert digest(*controls.CONTROLS[control](settings, patterns, run, 2, 0).weights) == BITS[control]
 
 
 @pytest.mark.parametrize("name", SMOKE)
