@@ -130,7 +130,7 @@ def test_odd_patterns_and_machines_train_to_finite_parameters(machine, patterns)
 def test_the_same_seed_gives_the_same_bits_for_any_number_of_threads(machine, seed):
     patterns = naive.patterns_of(70, machine.n_units[0])
     found = []
-    for n_threads in (1, 2, 5):
+    for n_threads in (1, 3):
         with mock.patch.dict(os.environ, NUMBA_NUM_THREADS=str(n_threads)):
             states = sample(machine, 200, 3, seed)
             trained = train(machine, patterns, schedule(machine), seed)

@@ -10,11 +10,11 @@ from analysis import data, exact, pruning
 from analysis.experiment import config, controls, protocol
 from analysis.experiment.sessions import join
 from analysis.files import netcdf, whole
-from analysis.machine.model import BoltzmannMachine
 
 BITS = {"patches": "f9ef0cb5", "digits": "b79dd69f"}
 BITS |= {"born_small_units": "ed46fbc1", "born_small_synapses": "f4993e77", "random_sparse": "77afed31"}
 BITS |= {"reinitialised": "a746b58b", "original_weights": "912e35d5", "pruned_once": "31f1ddf4"}
+QUICK_FIRST = ["patches", pytest.param("digits", marks=pytest.mark.slow)]
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]
 
 
@@ -133,7 +133,7 @@ def test_the_recorded_kl_is_that_of_the_recorded_machine(runs):
         assert run["kl"].sel(session=session, stage="retrained") == pytest.approx(kl, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", SMOKE)
+@pytest.mark.parametrize("name", QUICK_FIRST)
 @pytest.mark.parametrize("control", controls.CONTROLS)
 def test_a_control_has_the_size_that_it_promises(runs, name, control):
     settings, _, run = runs[name]
@@ -191,27 +191,6 @@ def test_a_control_has_as_many_updates_as_the_run_up_to_its_session(runs, lesson
     assert updates == [schedule.n_updates(len(patterns)) for schedule in schedules]
 
 
-@pytest.mark.parametrize("name", SMOKE)
-def test_original_weights_are_those_of_the_large_machine_before_it_learned(runs, lessons, name):
-    settings, _, run = runs[name]
-    patterns = data.load(settings["dataset"])["train"].values
-    large = protocol.initial_machine(settings, patterns, 0)
-    found = controls.CONTROLS["original_weights"](settings, patterns, run, 1, 0)
-    for layer, (lower, upper) in enumerate(zip(protocol.kept_units(run, 1), protocol.kept_units(run, 1)[1:])):
-        mask = run[f"mask_{layer + 1}"].sel(session=1).values
-        for i, row in enumerate(lower):
-            expected = [large.weights[layer][row, column] * mask[row, column] for column in upper]
-            assert found.weights[layer][i].tolist() == expected
-        assert found.biases[layer + 1].tolist() == [large.biases[layer + 1][unit] for unit in upper]
-
-
-def test_an_overproduced_machine_starts_from_the_initial_machine(lessons):
-    settings = small("patches")
-    start = BoltzmannMachine.from_dataset(protocol.overproduce(settings, 3))
-    initial = protocol.initial_machine(settings, data.load("patches")["train"].values, 3)
-    assert (start.weights[0] == initial.weights[0]).all()
-
-
 def test_receptive_fields_are_squares_clipped_at_the_border():
     settings = small("digits")
     fields = protocol.initial_masks(settings, 400)[0].reshape(20, 20, 20, 20)
@@ -229,7 +208,7 @@ def test_visible_biases_start_at_the_logit_of_the_data():
     assert np.isfinite(machine.biases[0]).all()
 
 
-@pytest.mark.parametrize("name", ["patches", pytest.param("digits", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", QUICK_FIRST)
 def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, name, tmp_path):
     """Through a file, as after a kill; sessions that are done are not repeated."""
     settings, start, complete = runs[name]

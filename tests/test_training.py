@@ -145,8 +145,8 @@ def test_training_has_the_bits_of_its_twin(plan, form, n_threads):
 
 
 # Around the vectors that rows are filled up to: 8 visible and 80 hidden units.
-@pytest.mark.parametrize("n_visible", [7, 8, 9])
-@pytest.mark.parametrize("n_hidden", [1, 16, 17, 81])
+@pytest.mark.parametrize("n_visible", [7, 9])
+@pytest.mark.parametrize("n_hidden", [1, 17, 81])
 @pytest.mark.parametrize(("plan", "density"), [("cd online", 1.1), ("cd online", 0.6), ("cd-3", 0.6), ("cd-3", 1.1)])
 def test_units_that_fill_up_vectors_never_matter(n_visible, n_hidden, plan, density):
     assert_trained_as_twin(PLANS[plan], (n_visible, n_hidden), 4 if plan == "cd online" else 11, density)
