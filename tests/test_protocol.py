@@ -219,3 +219,11 @@ def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, n
         later = list(protocol.prune_sessions(*arguments, done=netcdf.read(path)))
         assert len(later) == len(parts) - n
         xr.testing.assert_identical(join([netcdf.read(path), *later]), complete)
+
+
+def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break(runs):
+    settings, _, reference = runs["patches"]
+    parts = list(controls.control_sessions(settings, "reinitialised", 0, reference))
+    for n in range(1, len(parts) + 1):
+        later = controls.control_sessions(settings, "reinitialised", 0, reference, done=join(parts[:n]))
+        xr.testing.assert_identical(join([*parts[:n], *later]), join(parts))
