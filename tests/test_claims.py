@@ -166,6 +166,7 @@ def test_proxies_are_judged_by_their_threshold():
         spec["rank_correlation"]["threshold"] = threshold
         table = claims.evaluate(claim_dataset(claim, parts, {"rank_correlation": spec["rank_correlation"]}))
         np.testing.assert_allclose(table["effect"], 4 / 6)
+        np.testing.assert_allclose(table["p"], intervals.p_value([-1, 1, 1, 1, 1, 1], threshold))
         assert set(table["verdict"]) == {expected}
 
 

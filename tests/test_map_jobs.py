@@ -94,9 +94,9 @@ def test_cells_that_make_no_sense_are_refused(changes, message):
 def test_stretching_makes_schedules_longer_and_keeps_their_momenta_in_place():
     settings = PROTOCOL["experiments"]["digits"]
     schedule = settings["training"] | {"n_epochs": 4, "momentum": [0.1, 0.2, 0.3, 0.4]}
-    found = maps.stretch(settings | {"training": schedule, "pretraining": [schedule]}, 2.1)
-    assert found["training"]["n_epochs"] == 8
-    assert found["training"]["momentum"] == [0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.4]
+    found = maps.stretch(settings | {"training": schedule, "pretraining": [schedule]}, 2.2)
+    assert found["training"]["n_epochs"] == 9
+    assert found["training"]["momentum"] == [0.1, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.4]
     assert found["pretraining"] == [found["training"]]
     assert maps.stretch(settings, 0.01)["training"]["n_epochs"] == 1
     assert maps.stretch(settings, 1) == settings
@@ -106,7 +106,8 @@ def test_work_is_that_of_a_count_update_by_update():
     settings = copy.deepcopy(PROTOCOL["experiments"]["digits"])
     schedule = settings["training"] | {"algorithm": "cd", "n_epochs": 2, "batch_size": 30}
     settings |= {"pretraining": [schedule, schedule | {"n_epochs": 3}]}
-    changed = [7] * 2 * 4 + [11] * 3 * 4 + [7 + 11] * 2 + [5 + 6] * 2 + [1 + 2] * 2  # 100 patterns: 4 or 2 batches
+    settings["retraining"] |= {"n_epochs": 3, "momentum": 0.5}
+    changed = [7] * 2 * 4 + [11] * 3 * 4 + [7 + 11] * 2 + [5 + 6] * 6 + [1 + 2] * 6  # 100 patterns: 4 or 2 batches
     assert maps.work(settings, 100, [7, 11], [[5, 6], [1, 2]]) == (len(changed), sum(changed))
 
 
@@ -120,6 +121,17 @@ def test_budgets_come_out_as_they_are_called(job):
     ratio = (work / pruned["synapse_updates"]).values
     assert np.isfinite(ratio).any() == any(cell.controls["synapse_updates"] for cell in maps.cells(described))
     assert ((0.6 < ratio) & (ratio < 1.5) | np.isnan(ratio)).all()
+
+
+def test_synapse_updates_are_equal_for_a_control_of_more_synapses_too(few_patterns):
+    budgets = {budget: ["born_small_units"] for budget in maps.BUDGETS}
+    of = CONFIG["maps"]["patches"] | described(growth=[4], sessions=[2], epochs=[8], **budgets)
+    with few_patterns():
+        found = maps.run(of, PROTOCOL["experiments"]["patches"], "all", 0)
+    work = found["synapse_updates"].sel(cell=0, condition=["pruned", "born_small_units"])
+    pruned, equal_updates = work.sel(budget="updates").values
+    assert work.values[1, 1] == pytest.approx(pruned, rel=0.1)
+    assert equal_updates > 1.1 * pruned or equal_updates < 0.9 * pruned
 
 
 def test_a_job_holds_the_conditions_of_its_cells_alone_and_machines_of_their_size(job):
