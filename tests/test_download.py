@@ -282,12 +282,6 @@ def test_what_is_no_archive_is_refused(server, folder, content):
     refused(f"{ARCHIVE}: found ")
 
 
-def test_more_patches_than_there_are_are_refused(server, folder, monkeypatch):
-    give_archive(server)
-    monkeypatch.setitem(official.CIFAR10_N_PATCHES, "test", 145)
-    refused("found 144 patches to test, expected 145")
-
-
 @pytest.mark.parametrize(
     ("old", "new"),
     [

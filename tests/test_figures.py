@@ -113,14 +113,6 @@ def test_a_criterion_of_ones_own_has_a_look_and_a_name_without_an_edit(ax):
     assert ax.lines[0].get_label() == "my own"
 
 
-def test_a_matplotlibrc_changes_nothing():
-    style.theme()
-    expected = dict(mpl.rcParams)
-    mpl.rcParams.update({"axes.xmargin": 0.3, "savefig.bbox": "tight", "image.interpolation": "bilinear"})
-    style.theme()
-    assert dict(mpl.rcParams) == expected
-
-
 def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
     for folder in ("a", "b"):
         style.theme()

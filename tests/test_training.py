@@ -181,13 +181,6 @@ def test_one_parameter_that_left_the_range_is_caught_wherever_it_stands(value, n
 # ---- mean field ----------------------------------------------------------------------------------------------------
 
 
-def test_mean_field_of_an_rbm_is_exact():
-    machine, patterns = naive.machine_of((4, 3)), skewed_patterns(20, 4)
-    visible, hidden = mean_field(machine, patterns)
-    np.testing.assert_array_equal(visible, patterns)
-    np.testing.assert_allclose(hidden, exact.sigmoid(machine.biases[1] + patterns @ machine.weights[0]), atol=1e-6)
-
-
 def test_mean_field_of_a_deep_machine_is_a_fixed_point():
     machine, patterns = naive.machine_of((4, 5, 3, 4)), skewed_patterns(50, 4)
     for found, expected in zip(mean_field(machine, patterns), mean_field(machine, patterns, 50, 1e-7)):
