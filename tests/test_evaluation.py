@@ -1,15 +1,9 @@
 """Measures agree with values computed by hand and with their definitions."""
 
-import math
-
 import numpy as np
 import pytest
 
-from analysis import exact
 from analysis.experiment import measures
-from analysis.machine.model import BoltzmannMachine
-
-LOG_2 = math.log(2)
 
 
 def test_rank_1_is_the_most_probable_pattern():
@@ -17,17 +11,18 @@ def test_rank_1_is_the_most_probable_pattern():
     np.testing.assert_allclose(measures.rank_probabilities(log_p, [1, 2, 4]), [0.4, 0.3, 0.1])
 
 
-def test_rank_probabilities_of_a_machine_sum_to_1_and_fall():
-    log_p = exact.visible_log_probabilities(BoltzmannMachine.random((6, 4), 0))
-    p = measures.rank_probabilities(log_p, np.arange(1, 65))
-    assert p.sum() == pytest.approx(1)
-    assert (np.diff(p) <= 0).all()
-
-
 def test_data_rank_probabilities_are_shares_and_0_beyond_the_last_pattern():
     patterns = [[0, 1], [1, 1], [0, 1], [0, 1], [1, 1], [0, 0]]
     found = measures.data_rank_probabilities(patterns, [1, 2, 3, 4, 8192])
     np.testing.assert_allclose(found, [3 / 6, 2 / 6, 1 / 6, 0, 0])
+
+
+@pytest.mark.parametrize("ranks", [[0, 1], [], [1.0]])
+def test_ranks_that_are_no_counts_are_refused(ranks):
+    with pytest.raises(ValueError, match=r"ranks: found .*, expected integers from 1"):
+        measures.rank_probabilities(np.zeros(4), ranks)
+    with pytest.raises(ValueError, match=r"ranks: found .*, expected integers from 1"):
+        measures.data_rank_probabilities(np.zeros((3, 2)), ranks)
 
 
 @pytest.fixture(scope="module")
@@ -47,31 +42,6 @@ def test_encoding_error_is_the_share_of_wrong_test_labels(clouds):
     assert measures.encoding_error(features, labels, features, wrong) == 0.25
 
 
-def test_encoding_error_of_features_without_information_is_chance():
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 10, 3000)
-    error = measures.encoding_error(rng.random((1000, 20)), labels[:1000], rng.random((2000, 20)), labels[1000:])
-    assert abs(error - 0.9) < 4 * math.sqrt(0.9 * 0.1 / 2000)
-
-
-def test_classifier_is_the_minimum_of_the_penalised_cross_entropy(clouds):
-    features, labels = clouds
-    classifier = measures.raw_pixel_classifier(features, labels)
-
-    def loss(weights, intercept):
-        scores = features @ weights.T + intercept
-        log_p = scores - np.logaddexp.reduce(scores, axis=1)[:, None]
-        return -log_p[np.arange(len(labels)), labels].sum() + (weights**2).sum() / (2 * measures.CLASSIFIER["C"])
-
-    centring, regression = classifier
-    weights, intercept = regression.coef_, regression.intercept_ - regression.coef_ @ centring.mean_
-    best = loss(weights, intercept)
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        direction = rng.normal(0, 0.1, weights.shape), rng.normal(0, 0.1, intercept.shape)
-        assert loss(weights + direction[0], intercept + direction[1]) > best
-
-
 def test_quality_and_share_follow_the_classifiers_probabilities(clouds):
     features, labels = clouds
     classifier = measures.raw_pixel_classifier(features, labels)
@@ -82,16 +52,12 @@ def test_quality_and_share_follow_the_classifiers_probabilities(clouds):
     np.testing.assert_allclose(measures.class_share(classifier, features), [0.25, 0.25, 0.5])
 
 
-def test_a_class_that_wins_no_image_has_share_0(clouds):
+def test_features_and_labels_that_do_not_fit_are_refused(clouds):
     features, labels = clouds
-    classifier = measures.raw_pixel_classifier(features, labels)
-    np.testing.assert_array_equal(measures.class_share(classifier, features[labels == 1]), [0, 1, 0])
-
-
-def test_a_unit_that_copies_a_fair_input_tells_log_2():
-    p = np.array([[0, 0.5, 0.25], [1, 0.5, 0.75]])
-    by_hand = LOG_2 - 0.5623351446188083  # H(1/2) - H(1/4)
-    np.testing.assert_allclose(measures.input_information(p), [LOG_2, 0, by_hand], atol=1e-15)
+    with pytest.raises(ValueError, match=r"features: found shape \(400, 3\) with labels \(399,\)"):
+        measures.raw_pixel_classifier(features, labels[1:])
+    with pytest.raises(ValueError, match="test_features: found values that are not finite"):
+        measures.encoding_error(features, labels, np.full((2, 3), np.nan), [0, 1])
 
 
 def test_input_information_is_the_mutual_information_of_the_joint_distribution():
@@ -112,46 +78,11 @@ def test_label_information_is_the_mutual_information_of_the_joint_distribution()
         assert found == pytest.approx((joint * np.log(joint / independent)).sum())
 
 
-def test_a_unit_tells_no_more_about_the_class_than_about_the_input():
-    rng = np.random.default_rng(0)
-    p, labels = rng.random((200, 20)), rng.integers(0, 10, 200)
-    assert (measures.label_information(p, labels) <= measures.input_information(p)).all()
-
-
-def test_label_information_of_a_unit_that_is_on_for_one_of_two_classes_is_log_2():
-    labels = np.array([5, 5, 7, 7])
-    p = np.array([[1, 0.5], [1, 0.5], [0, 0.5], [0, 0.5]])
-    np.testing.assert_allclose(measures.label_information(p, labels), [LOG_2, 0], atol=1e-15)
-
-
-def test_label_information_of_chance_is_as_small_as_its_docstring_says():
-    rng = np.random.default_rng(0)
-    labels = np.tile(np.arange(10), 100)
-    coins = rng.integers(0, 2, (1000, 2000))  # 2 n I is chi-square with 9 degrees of freedom
-    found = measures.label_information(coins, labels).mean()
-    assert abs(found - 9 / 2000) < 4 * math.sqrt(2 * 9) / 2000 / math.sqrt(2000) + 1e-4
-    graded = rng.beta(2, 2, (1000, 2000))
-    ratio = 0.05 / 0.25
-    found = measures.label_information(graded, labels).mean()
-    assert abs(found - ratio * 9 / 2000) < ratio * (4 * math.sqrt(2 * 9) / 2000 / math.sqrt(2000) + 1e-4)
-
-
-def test_sparseness_is_0_for_a_constant_response_and_1_for_a_response_to_one_pattern():
-    p = np.array([[0.3, 1, 1, 0], [0.3, 0, 1, 0], [0.3, 0, 0, 0], [0.3, 0, 0, 0]])
-    by_hand = (1 - (2 / 4) ** 2 / (2 / 4)) / (1 - 1 / 4)
-    np.testing.assert_allclose(measures.lifetime_sparseness(p), [0, 1, by_hand, 0], atol=1e-15)
-
-
 def test_sparseness_follows_its_definition_and_knows_no_scale():
     p = np.random.default_rng(0).random((50, 4))
     by_hand = [(1 - np.mean(r) ** 2 / np.mean(r**2)) / (1 - 1 / 50) for r in p.T]
     np.testing.assert_allclose(measures.lifetime_sparseness(p), by_hand)
     np.testing.assert_allclose(measures.lifetime_sparseness(p / 8), by_hand)
-
-
-def test_sparseness_of_one_pattern_is_refused():
-    with pytest.raises(ValueError, match="p: found 1 pattern, expected two or more"):
-        measures.lifetime_sparseness([[0.5]])
 
 
 def test_tuning_is_the_largest_correlation_with_a_pixel():
@@ -160,20 +91,6 @@ def test_tuning_is_the_largest_correlation_with_a_pixel():
     v[:, 4] = 1  # a pixel that never changes tells nothing
     by_hand = [max(abs(np.corrcoef(x, pixel)[0, 1]) for pixel in v.T[:4]) for x in p.T]
     np.testing.assert_allclose(measures.pixel_tuning(p, v), by_hand, rtol=1e-6)
-
-
-def test_a_unit_that_follows_or_avoids_a_pixel_is_tuned_and_a_constant_one_is_not():
-    v = np.array([[0, 1], [1, 1], [0, 0], [1, 0]])
-    p = np.stack([0.2 + 0.5 * v[:, 0], 0.9 - 0.1 * v[:, 1], np.full(4, 0.37)], axis=1)
-    np.testing.assert_allclose(measures.pixel_tuning(p, v), [1, 1, 0], rtol=1e-6)
-
-
-def test_tuning_has_the_same_bits_in_any_order_of_the_patterns():
-    rng = np.random.default_rng(0)
-    p, v = rng.random((1000, 20)), rng.integers(0, 2, (1000, 30))
-    order = rng.permutation(1000)
-    found = [measures.pixel_tuning(p[o], v[o]) for o in (slice(None), order)]
-    np.testing.assert_array_equal(found[0].astype(np.float32), found[1].astype(np.float32))
 
 
 def test_the_share_in_common_is_that_of_the_lowest_half():

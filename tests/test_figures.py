@@ -7,6 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from analysis import claims
+from analysis.experiment.controls import CONTROLS
 from analysis.figures import curves, fates, pictures, proxies, style
 from analysis.figures.forest import forest
 from analysis.pruning import CRITERIA
@@ -87,21 +88,6 @@ def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
     assert band[:, 1].max() == pytest.approx(high.max())
 
 
-def test_controls_are_drawn_at_their_own_sessions(parts, ax):
-    curves.loss_of_controls(parts(1, "digits"), "encoding_error", "hidden units", ax)
-    points = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
-    assert points[words("pruned")] == 4
-    assert points[words("random_sparse")] == 2  # control sessions 1 and 3
-    sizes = parts(1, "digits")["n_units"].sel(layer=[1, 2], condition="pruned").sum("layer").mean("seed")
-    np.testing.assert_allclose(ax.lines[0].get_xdata(), sizes)
-
-
-def test_machines_shrink_to_the_right(parts, ax):
-    curves.units_left(parts(2, "patches"), 1, ax)
-    assert ax.xaxis_inverted()
-    assert ax.get_xscale() == "log"
-
-
 def test_bars_add_up_to_the_units_lost(parts, ax):
     part = parts(4, "digits")
     fates.causes_of_loss(part, 1, ax)
@@ -119,38 +105,12 @@ def test_an_image_puts_every_pixel_at_its_place(parts):
     assert np.isfinite(image).sum() == 13
 
 
-def test_tiles_are_in_order_with_gaps():
-    canvas = pictures.tiled([np.full((2, 2), k) for k in range(3)], n_columns=2)
-    assert canvas.shape == (5, 5)
-    assert (canvas[0, 0], canvas[0, 3], canvas[3, 0]) == (0, 1, 2)
-    assert np.isnan(canvas[:, 2]).all()
-
-
 def test_a_criterion_of_ones_own_has_a_look_and_a_name_without_an_edit(ax):
     colour, marker, _ = style.look("my_own")
     assert (colour, marker) == style.look("my_own")[:2]
     assert style.look("my_own") not in [(r.colour, r.marker, r.line) for r in CRITERIA.values()]
     style.line([0, 1], np.ones((3, 2)), "my_own", ax)
     assert ax.lines[0].get_label() == "my own"
-
-
-def test_a_matplotlibrc_changes_nothing():
-    style.theme()
-    expected = dict(mpl.rcParams)
-    mpl.rcParams.update({"axes.xmargin": 0.3, "savefig.bbox": "tight", "image.interpolation": "bilinear"})
-    style.theme()
-    assert dict(mpl.rcParams) == expected
-
-
-def test_one_legend_names_everything_once(parts):
-    style.theme()
-    figure, axes = plt.subplots(2)
-    for ax, experiment in zip(axes, ("patches", "digits")):
-        curves.units_left(parts(2, experiment), 1, ax)
-    style.legend(figure)
-    labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert len(labels) == len(set(labels)) == 8
-    plt.close(figure)
 
 
 def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
@@ -174,10 +134,12 @@ def test_forest_draws_right_of_the_line_what_holds(ax):
     assert min(above) > 0 > max(below)
 
 
-def test_keeper_without_a_folder_writes_nothing(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    figure = plt.figure()
-    style.keeper(None)(figure, "nothing")
-    style.keeper(tmp_path / "figures")(figure, "name")
-    plt.close(figure)
-    assert [p.name for p in sorted(tmp_path.rglob("*.*"))] == ["name.png", "name.svg"]
+def test_criteria_and_controls_differ_in_colour_marker_or_line_and_those_of_one_figure_in_marker():
+    for together in ([r for r in CRITERIA.values() if r.name != "online_fi"], CONTROLS.values()):
+        looks = [(record.colour, record.marker, record.line) for record in together]
+        assert len(set(looks)) == len(looks)
+    first = ["variance_fi", "variance_fi_w2", "heuristic_fi", "eigenvector", "weight", "random", "anti_fi"]
+    for names in (first, ["pruned", "born_small_units", "born_small_synapses", "random_sparse", "reinitialised"]):
+        assert (
+            len({style.look(name)[1] for name in names}) == len({style.look(name)[0] for name in names}) == len(names)
+        )

@@ -1,7 +1,5 @@
 """Fisher information from samples agrees with enumeration within the error of the sample."""
 
-import re
-
 import naive
 import numpy as np
 import pytest
@@ -28,9 +26,6 @@ def statistics(visible, hidden):
     return np.array([[*v, *h, *(x * y for x in v for y in h)] for v, h in samples], float)
 
 
-# ---- against enumeration -------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
 def test_information_matrix_of_samples_matches_enumeration(machine):
     """The error of a sampled covariance of s and t: sd of (s - <s>)(t - <t>) over sqrt(n), by enumeration."""
@@ -50,16 +45,6 @@ def test_variance_estimate_of_samples_matches_enumeration(machine):
     error = np.abs(1 - 2 * mean) * np.sqrt(mean * (1 - mean) / N) + 20 / N  # d p (1 - p) = (1 - 2 p) dp - dp^2
     found = fisher.variance_estimate(*sampling.sample(machine, N, 60, 2))
     naive.assert_within_error(found, mean * (1 - mean), error)
-
-
-# ---- against the formula -------------------------------------------------------------------------------------------
-
-
-def test_coincidences_are_counts():
-    visible, hidden = samples(20_000, 4, 3)  # more than one chunk
-    found = fisher.coincidences(visible, hidden)
-    assert found.dtype == np.float64
-    assert found.tolist() == [[int((v & h).sum()) for h in hidden.T] for v in visible.T]
 
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
@@ -108,9 +93,6 @@ def test_information_matrix_has_the_bits_of_its_counts(n):
     np.testing.assert_array_equal(fisher.information_matrix(visible, hidden), s.T @ s / n - mean[:, None] * mean)
 
 
-# ---- the first eigenvector -----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("n_units", [(4, 3), (6, 8)], ids=str)
 def test_first_eigenvector_is_that_of_lapack_up_to_its_sign(n_units, seed):
@@ -143,56 +125,3 @@ def test_first_eigenvector_of_small_matrices(matrix, expected):
 )
 def test_stiff_are_the_fewest_eigenvectors_that_hold_the_share_of_the_trace(share, expected):
     np.testing.assert_allclose(fisher.stiff_importance(np.diag([1.0, 6.0, 3.0]), share), expected)
-
-
-def test_stiff_importance_of_correlated_parameters_by_hand():
-    """Eigenvalues 3 and 1 along (1, 1) and (1, -1): the first alone has three quarters of the trace."""
-    np.testing.assert_allclose(fisher.stiff_importance([[2.0, 1.0], [1.0, 2.0]], 0.7), [1.5, 1.5])
-
-
-# ---- bad input -----------------------------------------------------------------------------------------------------
-
-ESTIMATES = {
-    "coincidences": fisher.coincidences,
-    "variance_estimate": fisher.variance_estimate,
-    "heuristic_estimate": lambda pre, post: fisher.heuristic_estimate(pre, post, np.zeros((2, 3))),
-    "information_matrix": fisher.information_matrix,
-}
-
-
-@pytest.mark.parametrize("name", ESTIMATES)
-@pytest.mark.parametrize(
-    ("pre", "post", "message"),
-    [
-        (np.zeros(2), np.zeros((5, 3)), "pre: found shape (2,), expected (n, n_units) with n >= 1"),
-        (np.zeros((0, 2)), np.zeros((0, 3)), "pre: found shape (0, 2), expected (n, n_units) with n >= 1"),
-        (np.full((5, 2), 2), np.zeros((5, 3)), "pre: found values other than 0 and 1, expected binary patterns"),
-        (np.zeros((5, 2)), np.full((5, 3), 0.5), "post: found values other than 0 and 1, expected binary patterns"),
-        (np.zeros((5, 2)), np.zeros((4, 3)), "post: found 4 samples, expected 5 as in pre"),
-    ],
-)
-def test_samples_that_do_not_fit_are_refused(name, pre, post, message):
-    if name == "information_matrix":
-        message = re.sub("pre:|in pre", lambda m: m[0].replace("pre", "visible"), message).replace("post", "hidden")
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        ESTIMATES[name](pre, post)
-
-
-def test_weights_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match=r"^weights: found shape \(3, 2\), expected \(2, 3\)$"):
-        fisher.heuristic_estimate(np.zeros((5, 2)), np.zeros((5, 3)), np.zeros((3, 2)))
-
-
-@pytest.mark.parametrize("matrix", [np.zeros((2, 3)), np.zeros(4), [[np.nan]], [[1.0, np.inf], [np.inf, 1.0]]])
-def test_an_eigenvector_of_anything_but_a_finite_square_matrix_is_refused(matrix):
-    shape = re.escape(str(np.shape(matrix)))
-    with pytest.raises(ValueError, match=rf"^matrix: found shape {shape}, expected a square matrix of finite numbers$"):
-        fisher.first_eigenvector(matrix)
-    with pytest.raises(ValueError, match=rf"^matrix: found shape {shape}"):
-        fisher.stiff_importance(matrix)
-
-
-@pytest.mark.parametrize("share", [0.0, 1.5])
-def test_a_share_of_the_trace_is_a_fraction(share):
-    with pytest.raises(ValueError, match=r"^share: found"):
-        fisher.stiff_importance(np.eye(2), share)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from analysis.kernels import draws, gibbs, layouts
-from analysis.kernels.draws import draw_whole
 from analysis.kernels.jit import kernel
 from analysis.kernels.layouts import CHAINS, PANEL
 from analysis.machine import graph
@@ -33,24 +32,6 @@ def rounded_of(machine):
 def numbers(rounded, built, u):
     """The whole numbers of a unit, signed."""
     return (rounded.twice[built.start[u] : built.start[u + 1]] & 0xFFFF).astype(np.uint16).astype(np.int16).astype(int)
-
-
-@pytest.mark.parametrize("margin", [0.0, 1e-4, 0.1, np.inf])
-def test_draw_whole_says_what_is_sure_and_what_is_possible(margin):
-    """Up to the error of its rough power, beyond which it must be right."""
-    rng = np.random.default_rng(2)
-    total, bits = (
-        rng.integers(-2000, 2000, (3, CHAINS)).astype(np.int16),
-        rng.integers(0, 2**32, (2, CHAINS), np.uint32),
-    )
-    grain, bias = np.int32(25_000), np.int32(126.3 * 2**23)
-    surely, perhaps = draw_whole(total, 2, bits, 1, grain, bias, np.float32(margin))
-    r = (bits[1] >> 8) * 2.0**-24
-    value, error = r * (1 + 2.0 ** ((bias + int(grain) * total[2].astype(int)) / 2**23 - 127)), 1e-4
-    for word, bound in ((surely, 1 - margin), (perhaps, 1 + margin)):
-        found = np.array([int(word) >> c & 1 for c in range(CHAINS)], bool)
-        assert found[value < bound - error].all()
-        assert not found[value > bound + error].any()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -89,28 +70,6 @@ def test_units_that_16_bits_or_a_rough_power_cannot_stand_for_are_always_drawn_e
     assert np.isinf(rounded.margin[len(weights)])
 
 
-@pytest.mark.parametrize("n", [1, 2, 1000, 2**14, 32_766, 40_000])
-@pytest.mark.parametrize("scale", [1e-4, 1.0])
-def test_no_sum_of_a_unit_overflows_where_rounding_adds_most(n, scale):
-    """All weights are half a grain, or one and a half, and so on; or one of them alone stands for the sum."""
-    for large in (0, 1):
-        weight, twice = np.full(n, scale / n, np.float32), np.empty(n, np.uint32)
-        weight[:large] = scale
-        gibbs.round_unit(twice, weight, np.float32(0))
-        assert (twice & 0xFFFF).astype(np.uint16).astype(np.int16).astype(int).sum() <= 2**15 - 1
-        assert (twice & 0xFFFF == twice >> 16).all()
-
-
-@pytest.mark.parametrize("x", np.linspace(2, 6, 33))
-def test_a_draw_by_the_rough_power_is_right_beyond_its_stated_error(x):
-    """Where r (1 + 2^x) is off 1 by more, a draw with margin 0 is right; r has 24 bits, which here are enough."""
-    value = 1 + np.tile([-1e-4, 1e-4], CHAINS // 2)
-    bits = (np.round(value / (1 + 2.0**x) * 2**24).astype(np.uint32) << np.uint32(8))[None]
-    total = np.zeros((1, CHAINS), np.int16)
-    surely, perhaps = draw_whole(total, 0, bits, 0, np.int32(1), np.int32((127 + x) * 2**23), np.float32(0))
-    assert surely == perhaps == sum(1 << c for c in range(0, CHAINS, 2))
-
-
 @kernel
 def rough_powers(out, x):
     for k in range(0, len(x), PANEL):
@@ -127,12 +86,6 @@ def test_the_rough_power_is_within_its_stated_error_at_both_ends_and_between():
     found = np.empty(len(x), np.float32)
     rough_powers(found, x.astype(np.int32))
     np.testing.assert_allclose(found.astype(float), expected, rtol=9e-5)
-
-
-def test_a_unit_without_synapses_has_the_margin_of_the_arithmetic_alone():
-    machine = BoltzmannMachine((np.zeros(2), np.ones(1)), (np.zeros((2, 1)),), (np.zeros((2, 1), bool),))
-    _, rounded = rounded_of(machine)
-    assert (rounded.margin < 2e-4).all()
 
 
 @pytest.mark.parametrize("size", [80.5, 88.5, 88.9, 100.0, 266.0, 999.0])

@@ -5,7 +5,6 @@ chance decides: a slow machine is hit in the same places as a quick one.
 """
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -28,8 +27,6 @@ pytestmark = pytest.mark.slow
 DELAYS = np.random.default_rng(20211018).uniform(0, 0.3, 12)  # seconds, from what was waited for to the kill
 SMOKE = config.load(ROOT / "config" / "smoke.yaml")
 PATCHES = SMOKE["experiments"]["patches"] | {"n_seeds": 1, "proxy": False, "quality": None, "control_sessions": [1]}
-NAMESPACE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]  # where a user may mount
-CAN_MOUNT = subprocess.run([*NAMESPACE, "true"]).returncode == 0
 
 
 def write_config(path, **changes):
@@ -81,9 +78,6 @@ def happens(*patterns):
     return lambda: bool(stamps() - before)
 
 
-# ---- one run -------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def single(tmp_path_factory):
     """A folder with a config of eight sessions, an over-produced machine and a run without a break."""
@@ -126,40 +120,6 @@ def test_a_run_killed_at_random_moments_ends_with_the_bytes_of_a_run_without_a_b
     assert output.read_bytes() == expected
     assert "going on after session" in log.read_text()
     assert not kept.exists()
-
-
-def test_sessions_in_a_damaged_file_are_made_again(single):
-    kept, log = single / ".damaged.nc.sessions", single / "damaged.log"
-    for damaged in (b"", (single / "whole.nc").read_bytes()[:5000], b"no NetCDF"):
-        kept.write_bytes(damaged)
-        finish(start(run("damaged.nc"), single, log), log)
-        assert (single / "damaged.nc").read_bytes() == (single / "whole.nc").read_bytes()
-        assert not kept.exists()
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.9], ids="{} of the file".format)
-def test_a_full_disk_is_an_error_of_one_line_and_leaves_no_half_of_a_file(single, share):
-    """A limit to the size of files stands for the disk."""
-    size, output = int(share * (single / "whole.nc").stat().st_size), single / f"full {share}.nc"
-    done = subprocess.run(
-        [sys.executable, "-m", *run(output.name)],
-        cwd=single,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    message = f"python -m analysis run: output: found no room for {output.name} (File too large), expected room for it"
-    assert done.stderr.strip().splitlines()[-1].startswith(message)
-    assert not output.exists()
-    left = sorted(path.name for path in single.glob(f".{output.name}*"))
-    assert left in ([], [f".{output.name}.sessions"])
-    assert all(readable(single / name).sizes["session"] > 1 for name in left)
-
-
-# ---- the workflow --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -231,40 +191,16 @@ def test_a_failed_seed_keeps_the_runs_that_it_made_and_its_log_is_shown(checkout
     assert "What is done is kept: the same command goes on from here." in said
 
 
-@pytest.mark.skipif(not CAN_MOUNT, reason="no mounts for this user")
-def test_a_workflow_in_a_folder_to_read_only_is_refused(checkout):
-    script = 'mount --bind . . && mount -o remount,ro,bind . && cd "$PWD" && "$@"'
-    command = [*NAMESPACE, script, "sh", sys.executable, "-m", "snakemake", "--configfile", "config/small.yaml"]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert f"checkout: found no permission to write in {checkout}, expected a folder of one's own" in done.stderr
-
-
 def test_a_second_workflow_is_refused_and_an_interrupted_one_says_how_to_go_on(checkout):
     seen = happens((checkout / "interrupted", "0.log"))
     first = workflow(checkout, "interrupted")
     assert not wait(first, seen)
-    maps = [
-        "snakemake",
-        "-s",
-        "maps.smk",
-        "--cores",
-        "1",
-        "--configfile",
-        "config/maps_smoke.yaml",
-        "--config",
-        "out=maps",
-    ]
-    for name, second in (
-        ("second", workflow(checkout, "second")),
-        ("maps", start(maps, checkout, checkout / "maps.log", checkout)),
-    ):
-        assert wait(second)
-        assert second.returncode != 0
-        refused = (checkout / f"{name}.log").read_text()
-        assert f"checkout: found another workflow at work in {checkout}, expected none; wait for its end" in refused
-        assert not (checkout / name / "results").exists()
+    second = workflow(checkout, "second")
+    assert wait(second)
+    assert second.returncode != 0
+    refused = (checkout / "second.log").read_text()
+    assert f"checkout: found another workflow at work in {checkout}, expected none; wait for its end" in refused
+    assert not (checkout / "second" / "results").exists()
     if first.poll() is None:
         begin = time.monotonic()
         assert kill(first, signal.SIGINT) == 130

@@ -9,13 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import likelihood, sampling, training
-from analysis.kernels.layouts import CHAINS, PANEL, PATTERNS
+from analysis.kernels import layouts, rbm
 from analysis.machine import graph
-from analysis.machine.arguments import check_binary
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import normal
-
-SHAPES = [(3, 4), (1, 1), (4, 3, 2), (2, 3, 1, 4)]
 
 
 @st.composite
@@ -29,18 +26,6 @@ def assert_same_machine(found, expected):
     for name in ("biases", "weights", "masks"):
         for a, b in zip(getattr(found, name), getattr(expected, name), strict=True):
             np.testing.assert_array_equal(a, b, strict=True)
-
-
-# ---- the machine ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n_units", SHAPES, ids=str)
-def test_energy_is_the_sum_over_units_and_synapses(n_units):
-    machine = naive.machine_of(n_units)
-    states = [np.random.default_rng(0).integers(0, 2, (20, n)) for n in n_units]
-    found = machine.energy(states)
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, [naive.energy(machine, x) for x in zip(*states)], atol=1e-12)
 
 
 def test_weights_without_a_synapse_are_forced_to_zero():
@@ -87,40 +72,9 @@ def test_a_dataset_holds_the_whole_machine(machine):
     assert dict(dataset.sizes) == {f"unit_{k}": machine.n_units[k] for k in range(n_layers)}
 
 
-# ---- the graph -----------------------------------------------------------------------------------------------------
-
-
 @given(machines())
 def test_a_graph_holds_the_whole_machine(machine):
     assert_same_machine(graph.to_machine(graph.build(machine), machine.masks), machine)
-
-
-@given(machines())
-def test_a_row_of_the_graph_lists_the_synapses_of_its_unit_from_below_then_to_above(machine):
-    built = graph.build(machine)
-    assert built.layer.tolist() == [0, *np.cumsum(machine.n_units)]
-    assert built.bias.tolist() == np.concatenate(machine.biases).tolist()
-    for layer, n in enumerate(machine.n_units):
-        for j in range(n):
-            u, expected = built.layer[layer] + j, naive.neighbours(machine, layer, j)
-            row = slice(built.start[u], built.start[u + 1])
-            assert built.neighbour[row].tolist() == [built.layer[m] + k for _, m, k in expected]
-            assert built.weight[row].tolist() == [w for w, _, _ in expected]
-            assert built.above[u] - built.start[u] == sum(m < layer for _, m, _ in expected)
-    assert built.start[0] == 0
-    assert built.start[-1] == 2 * sum(machine.n_synapses) == len(built.neighbour) == len(built.weight)
-
-
-@given(machines())
-def test_the_twin_of_an_entry_is_the_same_synapse_in_the_other_row(machine):
-    built = graph.build(machine)
-    entries = np.arange(len(built.twin))
-    unit = np.repeat(np.arange(len(built.bias)), np.diff(built.start))
-    assert (built.twin[built.twin] == entries).all()
-    assert (built.twin != entries).all()
-    assert (unit[built.twin] == built.neighbour).all()
-    assert (built.neighbour[built.twin] == unit).all()
-    assert (built.weight[built.twin] == built.weight).all()
 
 
 def test_a_built_graph_is_a_copy_to_write_to_and_a_shared_one_is_built_once():
@@ -147,31 +101,6 @@ def test_readers_leave_the_shared_graph_as_it_is():
         np.testing.assert_array_equal(array, old)
 
 
-@pytest.mark.parametrize("n_units", [(3, 4), (1, 1), (16, 33, 5), (18, 2, 35, 32)], ids=str)
-@pytest.mark.parametrize("share", [0, 0.5, 2])
-@pytest.mark.parametrize("density", [0, 0.5, 1.1])
-def test_panels_hold_the_synapses_of_dense_pairs_and_nothing_else(n_units, share, density, monkeypatch):
-    """Row k of a panel: the weights of its PANEL units from, or to, unit k of the other layer; the last row is 0."""
-    monkeypatch.setattr(graph, "DENSE", share)
-    machine = naive.machine_of(n_units, density=density)
-    built = graph.build(machine)
-    used = np.zeros(len(built.panel), bool)
-    for layer, n in enumerate(machine.n_units):
-        for pair, places in ((layer - 1, built.panels_below), (layer, built.panels_above)):
-            if not 0 <= pair < len(machine.masks) or machine.masks[pair].mean() < share:
-                assert places[layer] == -1
-                continue
-            weights = machine.weights[pair] if pair < layer else machine.weights[pair].T
-            n_rows = len(weights) + 1
-            for j in range(-(-n // PANEL) * PANEL):
-                column = places[layer] + (j // PANEL * n_rows + np.arange(n_rows)) * PANEL + j % PANEL
-                assert not used[column].any()
-                used[column] = True
-                assert built.panel[column].tolist() == [*(weights[:, j] if j < n else np.zeros(len(weights))), 0]
-    assert not built.panel[~used].any()
-    assert (~used).sum() == (PANEL * PANEL if used.any() else 0)
-
-
 def test_two_layers_have_panels_from_a_share_of_synapses_and_a_width_on(monkeypatch):
     monkeypatch.setattr(graph, "NARROWEST", 5)
     mask = np.arange(50).reshape(5, 10) < 20
@@ -181,88 +110,19 @@ def test_two_layers_have_panels_from_a_share_of_synapses_and_a_width_on(monkeypa
     assert not graph.has_panels(np.ones((4, 10), bool))
 
 
+def test_arrays_of_kernels_begin_where_cache_lines_do():
+    built = graph.build(naive.machine_of((5, 4, 3)))
+    arrays = [built.panel, graph.to_tiles(np.ones((70, 5), np.uint8), 12), rbm.build(naive.machine_of((13, 70))).w]
+    arrays += [layouts.zeros(shape, np.float32) for shape in [(1,), (7,), (3, 5), (2, 3, 50)] * 5]
+    assert {array.ctypes.data % layouts.LINE for array in arrays} == {0}
+    assert not any(array.any() for array in arrays[3:])
+
+
 def test_a_layer_too_wide_for_16_bits_has_no_panels():
     """Rows of 8 steps each; the last is that of no unit."""
     for n, place in ((8191, 0), (8192, -1)):
         built = graph.build(BoltzmannMachine(([0.0], np.zeros(n)), (np.zeros((1, n)),)))
         assert built.panels_below[1] == place
-
-
-@pytest.mark.parametrize("n", [1, CHAINS - 1, CHAINS, 2 * CHAINS + 5])
-def test_words_hold_one_chain_a_bit(n):
-    rng = np.random.default_rng(0)
-    layers = [rng.integers(0, 2, (n, size)).astype(np.uint8) for size in (3, 1, 4)]
-    words = graph.to_words(layers, 8)
-    assert words.shape == (-(-n // CHAINS), 8)
-    assert words.flags.c_contiguous
-    for t, u in np.ndindex(words.shape):
-        chains = np.concatenate(layers, axis=1)[t * CHAINS : (t + 1) * CHAINS, u]
-        assert int(words[t, u]) == sum(int(x) << c for c, x in enumerate(chains))
-    for found, expected in zip(graph.from_words(words, np.array([0, 3, 4, 8]), n), layers, strict=True):
-        np.testing.assert_array_equal(found, expected, strict=True)
-    few = graph.to_words(layers[:2], 8)  # what is not given is 0
-    assert (few[:, :4] == words[:, :4]).all()
-    assert not few[:, 4:].any()
-
-
-@pytest.mark.parametrize("n", [1, PATTERNS - 1, PATTERNS, 2 * PATTERNS + 5])
-def test_tiles_hold_one_pattern_a_lane_and_hidden_units_at_zero_and_come_back_by_layer(n):
-    patterns = np.random.default_rng(0).integers(0, 2, (n, 3)).astype(np.uint8)
-    tiles = graph.to_tiles(patterns, 8)
-    assert tiles.shape == (-(-n // PATTERNS), 8, PATTERNS)
-    assert tiles.dtype == np.float32
-    assert tiles.flags.c_contiguous
-    for t, u, c in np.ndindex(tiles.shape):
-        k = t * PATTERNS + c
-        assert tiles[t, u, c] == (patterns[k, u] if k < n and u < 3 else 0)
-    graded = np.random.default_rng(0).random(tiles.shape, np.float32)
-    layers = graph.from_tiles(graded, np.array([0, 3, 4, 8]), n)
-    assert [x.shape for x in layers] == [(n, 3), (n, 1), (n, 4)]
-    for k, row in enumerate(np.concatenate(layers, axis=1)):
-        np.testing.assert_array_equal(row, graded[k // PATTERNS, :, k % PATTERNS], strict=True)
-
-
-# ---- bad input -----------------------------------------------------------------------------------------------------
-
-GOOD = (np.zeros(2), np.zeros(3)), (np.zeros((2, 3)),), (np.ones((2, 3)),)
-
-
-def fill(shape, value):
-    array = np.ones(shape)
-    array.flat[1] = value
-    return array
-
-
-BAD_MACHINES = {
-    "one layer": ((np.zeros(2),), (), None, "machine: found 1 biases, 0 weights, 0 masks, expected L + 1 biases"),
-    "no mask": (*GOOD[:2], (), "machine: found 2 biases, 1 weights, 0 masks, expected L + 1 biases, L weights and"),
-    "matrix of biases": ((np.zeros((2, 1)), np.zeros(3)), *GOOD[1:], "biases[0]: found shape (2, 1), expected (n_"),
-    "empty layer": ((np.zeros(2), []), *GOOD[1:], "biases[1]: found shape (0,), expected (n_units,) with n_units >= 1"),
-    "transposed weights": (GOOD[0], (np.zeros((3, 2)),), None, "weights[0]: found shape (3, 2), expected (2, 3)"),
-    "mask with NaN": (*GOOD[:2], (fill((2, 3), np.nan),), "masks[0]: found values other than 0 and 1"),
-    "weight beyond float32": (GOOD[0], (fill((2, 3), 1e39),), None, "weights[0]: found 1 values that are not finite"),
-    "NaN weight": (GOOD[0], (fill((2, 3), np.nan),), None, "weights[0]: found 1 values that are not finite, expected"),
-    "bias beyond float32": ((np.zeros(2), fill(3, 1e39)), *GOOD[1:], "biases[1]: found 1 values that are not finite"),
-}
-
-
-@pytest.mark.parametrize(("biases", "weights", "masks", "message"), BAD_MACHINES.values(), ids=BAD_MACHINES)
-def test_a_machine_that_does_not_fit_is_refused(biases, weights, masks, message):
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        BoltzmannMachine(biases, weights, masks)
-
-
-@pytest.mark.parametrize("n_units", [(3,), (), (3, 0), (3, -1)], ids=str)
-def test_a_random_machine_needs_two_layers_of_one_unit(n_units):
-    message = f"n_units: found {list(n_units)}, expected at least two layers of at least one unit"
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        BoltzmannMachine.random(n_units, 0)
-
-
-def test_energy_of_states_that_do_not_fit_is_refused():
-    machine = naive.machine_of((3, 2))
-    with pytest.raises(ValueError, match=r"^states: found layers of \[3, 4\] units, expected \[3, 2\]$"):
-        machine.energy([np.zeros((5, 3)), np.zeros((5, 4))])
 
 
 @pytest.mark.parametrize("missing", [["mask_1"], ["bias_0", "bias_1"], ["weight_1", "mask_1"]], ids=" ".join)
@@ -271,28 +131,3 @@ def test_a_dataset_that_lacks_a_variable_is_refused(missing):
     message = f"dataset: found no {', '.join(missing)}, expected what BoltzmannMachine.to_dataset writes"
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         BoltzmannMachine.from_dataset(dataset)
-
-
-@pytest.mark.parametrize("array", [[[0, 1]], [[False, True]], [[0.0, 1.0]], np.asfortranarray([[0, 1], [1, 1]])])
-def test_binary_patterns_come_back_as_c_ordered_bytes(array):
-    found = check_binary("patterns", array, 2)
-    assert found.dtype == np.uint8
-    assert found.flags.c_contiguous
-    assert found.tolist() == np.asarray(array).astype(int).tolist()
-
-
-@pytest.mark.parametrize(
-    ("array", "message"),
-    [
-        ([[0, 1, 1]], "x: found shape (1, 3), expected (n, 2) with n >= 1"),
-        ([0, 1], "x: found shape (2,), expected (n, 2) with n >= 1"),
-        (np.zeros((0, 2)), "x: found shape (0, 2), expected (n, 2) with n >= 1"),
-        ([[0, 2]], "x: found values other than 0 and 1, expected binary patterns (binarise them first)"),
-        ([[0.5, 1]], "x: found values other than 0 and 1"),
-        ([[np.nan, 1]], "x: found values other than 0 and 1"),
-        ([[-1, 1]], "x: found values other than 0 and 1"),
-    ],
-)
-def test_patterns_that_are_not_binary_are_refused(array, message):
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        check_binary("x", array, 2)

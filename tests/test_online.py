@@ -7,7 +7,6 @@ import pytest
 from analysis import exact, pruning
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
-from analysis.machine.sampling import sample
 from analysis.pruning import online
 
 f32 = np.float32
@@ -60,16 +59,6 @@ def test_a_dream_in_pieces_is_the_whole_dream(n_threads):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_criterion_is_the_same_for_any_number_of_threads(monkeypatch):
-    machine = naive.machine_of((70, 40, 30))
-    states, found = sample(machine, 100, 2, 0), []
-    for n_threads in ("1", "3"):
-        monkeypatch.setenv("NUMBA_NUM_THREADS", n_threads)
-        found.append(pruning.CRITERIA["online_fi"](machine, states, 7))
-    for a, b in zip(*found):
-        np.testing.assert_array_equal(a, b)
-
-
 def test_it_converges_to_the_exact_diagonal():
     """Weak weights: sweeps are nearly independent, so that the error is that of as many samples, within a factor."""
     machine = naive.machine_of((4, 3), weight_std=0.5, density=1.1)
@@ -90,16 +79,6 @@ def test_importance_of_a_hand_computed_case():
     np.testing.assert_allclose(online.importance(averages, 1)[0][0, 1], 0.0625 * (1 - 0.0625))
 
 
-def test_units_that_never_or_always_fire_have_synapses_of_no_importance():
-    never, always = -30.0, 30.0
-    machine = BoltzmannMachine(([0.0, always], [never, always, 0.0]), (np.zeros((2, 3)),))
-    scores = pruning.CRITERIA["online_fi"](machine, [np.ones((1, n), dtype=np.uint8) for n in (2, 3)], 0)[0]
-    assert (scores[:, 0] == 0).all()
-    assert scores[1, 1] == pytest.approx(0, abs=1e-6)
-    assert scores[1, 2] == pytest.approx(0.25, abs=0.01)
-    assert scores[0, 1] == pytest.approx(0.25, abs=0.01)
-
-
 def test_continuous_pruning_removes_one_at_a_time_the_least_important_of_its_own_dream():
     machine, state = naive.machine_of((5, 4), density=1.1), None
     masks = online.prune_continuously(machine, start_of(machine), 15, 3, 50, 2)
@@ -112,15 +91,3 @@ def test_continuous_pruning_removes_one_at_a_time_the_least_important_of_its_own
         state, averages = online.dream(twin, state, 3, 50, 2, averages)
     np.testing.assert_array_equal(masks[0], twin.masks[0])
     pruning.remove_stranded(machine, masks)
-
-
-def test_what_does_not_fit_is_refused():
-    machine = naive.machine_of((4, 3))
-    with pytest.raises(ValueError, match="state: found 1 layers, expected 2"):
-        online.dream(machine, [np.zeros(4)], 3, 3, 0)
-    with pytest.raises(ValueError, match=r"state\[1\]: found shape \(1, 2\), expected \(n, 3\)"):
-        online.dream(machine, [np.zeros(4), np.zeros(2)], 3, 3, 0)
-    with pytest.raises(ValueError, match="memory: found 0, expected a count"):
-        online.dream(machine, start_of(machine), 3, 0, 0)
-    with pytest.raises(ValueError, match="n_synapses: found 13, expected at most the machine's"):
-        online.prune_continuously(machine, start_of(machine), 13, 3, 3, 0)

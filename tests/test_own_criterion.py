@@ -1,22 +1,16 @@
 """A criterion of one's own is one file and one line of config; what is wrong with it is said in one line."""
 
 import re
-import shutil
-import subprocess
-import sys
 
 import naive
 import numpy as np
 import pytest
-import xarray as xr
 
 from analysis import pruning, training
 from analysis.experiment import config
 from analysis.experiment.controls import CONTROLS
 from analysis.figures.style import look
-from analysis.files.checkout import ROOT
-from analysis.files.palette import by_name
-from analysis.pruning import CRITERIA, Activity, criteria_of, criterion, label, source_file, source_text_hash
+from analysis.pruning import CRITERIA, Activity, criterion, source_text_hash
 from analysis.verdicts.names import words
 
 MACHINE = naive.machine_of((4, 3), density=1.1)
@@ -91,14 +85,6 @@ def test_a_criterion_can_not_change_the_samples_that_the_run_goes_on_with(mine):
     assert all((a == b).all() for a, b in zip(STATES, before))
 
 
-def test_labels_and_files_of_entries(mine, tmp_path):
-    assert [label("variance_fi"), label(f"{mine}correlation")] == ["variance_fi", "correlation"]
-    assert source_file("variance_fi") is source_text_hash("variance_fi") is None
-    assert source_file(f"{mine}correlation") == tmp_path / "mine.py"
-    assert source_file("own/mine.py:f").parts[-2:] == ("own", "mine.py")
-    assert list(criteria_of(["weight", f"{mine}correlation"])) == ["weight", "correlation"]
-
-
 def test_an_edited_file_has_another_hash_and_is_what_runs(mine, tmp_path):
     hashes, found = [], []
     for text in (FILE, FILE.replace("np.abs(np.cov", "2 * np.abs(np.cov"), FILE):
@@ -109,8 +95,6 @@ def test_an_edited_file_has_another_hash_and_is_what_runs(mine, tmp_path):
     np.testing.assert_array_equal(found[0], found[2])
     np.testing.assert_allclose(found[1], 2 * found[0])
 
-
-# ---- bad input: one line each --------------------------------------------------------------------------------------
 
 LIST = "expected a list of arrays, one a layer of synapses, of shapes (4, 3)"
 RESULTS = {
@@ -168,23 +152,6 @@ def test_a_file_without_the_function_is_refused_with_its_line(tmp_path, line):
     assert "\n" not in str(error.value)
 
 
-def test_a_missing_file_and_a_name_that_is_taken_are_refused(mine, tmp_path):
-    with pytest.raises(ValueError, match=r"^criterion no.py:f: found no readable file \(No such file.*\), expected a"):
-        criterion("no.py:f")
-    with pytest.raises(ValueError, match=r"^criterion no.py:f: found no readable file"):
-        source_text_hash("no.py:f")
-    (tmp_path / "latin.py").write_bytes(b"# \xe9\n")
-    with pytest.raises(ValueError, match=r"latin.py:f: found no readable file \('utf-8' codec can't decode"):
-        criterion(f"{tmp_path}/latin.py:f")
-    with pytest.raises(ValueError, match=r"mine.py:weight: found the name of a criterion of the package"):
-        criterion(f"{mine}weight")
-    (tmp_path / "other.py").write_text(FILE)
-    with pytest.raises(ValueError, match=r"^correlation: found two records of this name, expected one; rename one$"):
-        criteria_of([f"{mine}correlation", f"{tmp_path / 'other.py'}:correlation"])
-    with pytest.raises(ValueError, match=r"^weight: found two records"):
-        by_name(CRITERIA["weight"], CRITERIA["random"], CRITERIA["weight"])
-
-
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
@@ -202,57 +169,3 @@ def test_a_config_refuses_it_before_any_run(mine, tmp_path, entry, expected):
     described["experiments"]["patches"]["criteria"] += criteria
     with pytest.raises(ValueError, match=f"^config: at experiments/patches/criteria.*: {expected}"):
         config.check(described)
-
-
-# ---- through the workflow ------------------------------------------------------------------------------------------
-
-CONFIG = """
-extends: smoke.yaml
-experiments:
-  digits: null
-  patches: {criteria: [variance_fi, weight, mine.py:correlation], controls: [reinitialised], control_sessions: [2],
-            n_seeds: 1, proxy: false, quality: null}
-claims:
-  fisher_proxy: {loss_minus_online: null, loss_minus_reference: {criteria: [correlation]}}
-"""
-
-
-def snakemake(folder, *arguments):
-    command = [sys.executable, "-m", "snakemake", *arguments, "--workflow-profile", "profiles/default"]
-    command += ["--configfile", "config/mine.yaml", "--config", "out=own"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
-
-
-@pytest.mark.slow
-def test_an_own_criterion_goes_through_the_workflow_and_its_text_makes_its_runs_stale_alone(tmp_path):
-    for name in ("analysis", "config", "notebooks", "profiles", "report"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "mine.py").write_text(FILE)
-    (tmp_path / "config" / "mine.yaml").write_text(CONFIG)
-    runs, claim = tmp_path / "own/data/runs/patches", "03_fisher_proxy"
-
-    status, text = snakemake(tmp_path, f"own/data/{claim}.nc")
-    assert status == 0, text[-3000:]
-    dataset = xr.load_dataset(tmp_path / f"own/data/{claim}.nc", engine="h5netcdf")
-    assert dataset["patches_criterion"].values.tolist() == ["variance_fi", "weight", "correlation"]
-    assert "correlation has the larger KL divergence" in (tmp_path / f"own/results/notebooks/{claim}.ipynb").read_text()
-    assert any("<!-- correlation -->" in path.read_text() for path in (tmp_path / f"own/figures/{claim}").glob("*.svg"))
-
-    before = {path: (path.stat().st_ino, xr.load_dataset(path)) for path in runs.glob("*/0.nc")}
-    (tmp_path / "mine.py").write_text(FILE.replace("np.abs(np.cov", "1 - np.abs(np.cov"))
-    status, text = snakemake(tmp_path, "runs")
-    assert status == 0, text[-3000:]
-    made = {path.parent.name for path, (inode, _) in before.items() if path.stat().st_ino != inode}
-    assert made == {"correlation"}  # Snakemake gives all of them a new time
-    after, earlier = xr.load_dataset(runs / "correlation/0.nc"), before[runs / "correlation/0.nc"][1]
-    assert after.attrs["criterion_sha256"] != earlier.attrs["criterion_sha256"]
-    assert (after["mask_1"] != earlier["mask_1"]).any()
-
-    (tmp_path / "mine.py").write_text("x = 1 / 0\n")
-    status, text = snakemake(tmp_path, "runs")
-    assert status != 0
-    assert "patches/criteria/2: found mine.py:correlation: ZeroDivisionError in line 1 (division by zero), exp" in text
-    assert "Traceback" not in text

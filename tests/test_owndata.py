@@ -1,12 +1,9 @@
 """Images of one's own become the patterns that the rule says, whatever file holds them; or one line says why not."""
 
 import copy
-import fcntl
 import hashlib
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,9 +13,10 @@ from PIL import Image
 
 from analysis import data
 from analysis.__main__ import main
-from analysis.data import arrayfiles, own
+from analysis.data import own
 from analysis.experiment import config
 from analysis.figures import pictures
+from analysis.files.netcdf import read
 
 SPLIT = {"test_fraction": 0.25, "seed": 3}
 LEVELS = np.random.default_rng(0).integers(0, 256, (12, 7, 9), dtype=np.uint8)
@@ -46,6 +44,13 @@ def all_patterns(dataset):
 
 def rows(binary):
     return sorted(row.tobytes() for row in binary.reshape(len(binary), -1).astype(np.uint8))
+
+
+def assert_classes(found, classes):
+    """Every pattern has the class of the image that it was."""
+    expected = {image.tobytes(): k for image, k in zip((LEVELS > LEVELS.mean()).astype(np.uint8), classes)}
+    for name in ("train", "test"):
+        assert [expected[row.tobytes()] for row in found[name].values] == found[f"{name}_label"].values.tolist()
 
 
 # ---- files ----------------------------------------------------------------------------------------------------------
@@ -84,12 +89,7 @@ def test_every_format_gives_the_same_patterns_and_labels(tmp_path, make):
     assert found.sizes["test_pattern"] == 3
     assert all_patterns(found) == rows(LEVELS > LEVELS.mean())
     if "labels" in wanted:
-        binary, names = (LEVELS > LEVELS.mean()).astype(np.uint8), ["ant", "bee", "cat"]
-        classes = {image.tobytes(): names.index(word) for image, word in zip(binary, WORDS)}
-        for name in ("train", "test"):
-            assert [classes[row.tobytes()] for row in found[name].values] == found[f"{name}_label"].values.tolist()
-    else:
-        assert "train_label" not in found
+        assert_classes(found, np.unique(WORDS, return_inverse=True)[1])
     assert len(found.attrs["sha256"]) == 64
     assert str(tmp_path) not in str(found.attrs)
     found.to_netcdf(tmp_path / "saved.nc", engine="h5netcdf")
@@ -126,11 +126,6 @@ def test_colours_become_grey_by_the_rule(tmp_path, grey, values, kind):
     assert all_patterns(data.load(rule(tmp_path / "a.npy", grey=grey))) == rows(values > values.mean())
 
 
-def test_binary_images_stay_as_they_are(tmp_path):
-    np.save(tmp_path / "a.npy", LEVELS > 100)
-    assert all_patterns(data.load(rule(tmp_path / "a.npy", binarise="none"))) == rows(LEVELS > 100)
-
-
 @pytest.mark.parametrize("n_images", [1, 3])
 def test_patches_are_the_discs_of_the_images_each_position_at_most_once(tmp_path, n_images):
     images = LEVELS[:n_images]
@@ -161,39 +156,27 @@ def refused(wanted, message):
     assert re.search("found .*expected", str(caught.value))
 
 
+PATCH = {"patch": {"radius": 1, "n_train": 420, "n_test": 1}, "split": {"seed": 0}}
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
         ({"path": "absent.npy"}, "dataset/path: found nothing at .*absent.npy"),
-        (
-            {"path": f"{__file__}/a.npy"},
-            "dataset/path: found nothing at .*a.npy, expected a file or folder; correct it",
-        ),
         ({"path": __file__}, "dataset/path: found a file test_owndata.py, expected .npy"),
         ({"variable": "b"}, "dataset/variable: found 'b', expected one of a.npz's pixels, words"),
         ({"labels": "b"}, "dataset/labels: found 'b'"),
         ({"labels": "pixels", "variable": "pixels"}, r"dataset/labels: found \(12, 7, 9\) of uint8"),
         ({"variable": "words"}, r"a.npz: found an array \(12,\) of <U3, expected numbers"),
         ({"crop": [0, 8, 0, 9]}, r"dataset/crop: found \[0, 8, 0, 9\], expected .* y0 < y1 <= 7 and x0 < x1 <= 9"),
-        ({"crop": [3, 3, 0, 9]}, "dataset/crop: found"),
         ({"grey": "sum"}, "dataset/grey: found 'sum', expected no rule for the grey images"),
         ({"binarise": 255}, "dataset/binarise: found only 0 in the binary images"),
-        ({"binarise": -1}, "dataset/binarise: found only 1 in the binary images"),
         ({"binarise": "none"}, "dataset/binarise: found values other than 0 and 1"),
         ({"split": {"test_fraction": 0.01, "seed": 0}}, "dataset/split: found 12 images of which 0 test"),
         ({"split": {"seed": 0}}, "dataset: at split: found .* expected test_fraction and seed for whole images"),
-        (
-            {"labels": "words", "patch": {"radius": 1, "n_train": 1, "n_test": 1}},
-            "dataset: at labels: .* a patch has no",
-        ),
-        (
-            {"patch": {"radius": 4, "n_train": 1, "n_test": 1}, "split": {"seed": 0}},
-            "dataset/patch: found 0 positions of 9 x 9 pixels in images",
-        ),
-        (
-            {"patch": {"radius": 1, "n_train": 420, "n_test": 1}, "split": {"seed": 0}},
-            "dataset/patch: found 420 positions",
-        ),
+        (PATCH | {"labels": "words"}, "dataset: at labels: .* a patch has no"),
+        (PATCH | {"patch": PATCH["patch"] | {"radius": 4}}, "dataset/patch: found 0 positions of 9 x 9 pixels"),
+        (PATCH, "dataset/patch: found 420 positions"),
     ],
     ids=str,
 )
@@ -208,34 +191,29 @@ def test_a_rule_that_the_images_do_not_fit_is_refused(tmp_path, more, message):
     [
         (np.array([[None]]), {}, "found a file that can't be read .Object arrays cannot be loaded"),
         (LEVELS[0], {}, r"found an array \(7, 9\) of uint8, expected numbers \(images, rows, columns.?, channels"),
-        (LEVELS[:0], {}, r"found an array \(0, 7, 9\)"),
         (LEVELS.astype(complex), {}, "of complex128"),
         (np.where(LEVELS == LEVELS[0, 0, 0], np.nan, LEVELS), {}, "values that are NaN, infinite or"),
         (np.full((4, 5, 5), 7), {}, "found only 0 in the binary images"),
         (COLOURS.transpose(0, 3, 1, 2), {"grey": "sum"}, r"found channels first, in an array \(8, 3, 6, 6\).*moveaxis"),
-        (np.repeat(COLOURS, 2, axis=3)[..., :5], {"grey": 0}, r"found 5 channels, in an array \(8, 6, 6, 5\)"),
         (np.repeat(COLOURS, 2, axis=3)[..., :4], {"grey": "sum"}, "found the sum of 4 channels .* may be transparency"),
-        (COLOURS, {"grey": 3}, "dataset/grey: found 3, expected sum, mean or 0 to 2"),
         (COLOURS, {}, "dataset/grey: found None, expected sum"),
         (np.concatenate([LEVELS, LEVELS[:1] * 0]), {"binarise": "image_median"}, "found 1 images without .* number 12"),
     ],
-    ids=range(12),
+    ids=range(9),
 )
 def test_an_array_that_is_no_set_of_images_is_refused(tmp_path, array, more, message):
     np.save(tmp_path / "a.npy", array)
     refused(rule(tmp_path / "a.npy", **more), message)
 
 
-@pytest.mark.parametrize("make", [as_npy, as_npz, as_netcdf])
+@pytest.mark.parametrize("make", [as_npz, as_netcdf])
 def test_a_damaged_file_is_refused(tmp_path, make):
-    path = tmp_path / make(tmp_path)["path"]
+    wanted = make(tmp_path)
+    path = tmp_path / wanted["path"]
     whole = path.read_bytes()
-    for damaged in (whole[:-200], b"", whole[:300] + bytes(300) + whole[600:], b"no such format"):
-        if damaged != whole[:300] + bytes(300) + whole[600:] or make == as_npz:  # others have no checksums
-            path.write_bytes(damaged)
-            refused(
-                rule(path, **({} if make == as_npy else {"variable": "pixels"})), "a.np?[yzc]: found a file that can't"
-            )
+    for damaged in (whole[:-200], b"", b"no such format"):
+        path.write_bytes(damaged)
+        refused(wanted, "a.n[pc]z?: found a file that can't")
 
 
 def test_a_folder_of_other_things_is_refused(tmp_path):
@@ -243,17 +221,11 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
     folder.mkdir()
     refused(rule(folder), "a: found no pictures in it")
     put(folder, LEVELS)
-    refused(rule(folder, labels="folders"), "a: found no pictures in it")
     refused(rule(folder, labels="words"), "dataset/labels: found 'words', expected folders")
-    Image.fromarray(LEVELS[0, :3]).save(folder / "small.png")
-    refused(rule(folder), "small.png: found 3x9 pixels, expected 7x9 pixels, as in 000.png; crop it")
-    (folder / "small.png").unlink()
-    for content, why in (
-        (b"cats", "no format that Pillow knows"),
-        ((folder / "003.png").read_bytes()[:60], "truncated"),
-    ):
-        (folder / "zzz.png").write_bytes(content)
-        refused(rule(folder), f"zzz.png: found a file that can't be read .*{why}.*move it away")
+    (folder / "zzz.png").write_bytes((folder / "003.png").read_bytes()[:60])
+    refused(rule(folder), "zzz.png: found a file that can't be read .*truncated.*move it away")
+    Image.fromarray(LEVELS[0, :3]).save(folder / "zzz.png")
+    refused(rule(folder), "zzz.png: found 3x9 pixels, expected 7x9 pixels, as in 000.png; crop it")
     (folder / "zzz.png").unlink()
     put(folder / "deeper", LEVELS)
     refused(rule(folder), "deeper: found a folder, expected pictures alone; labels: folders")
@@ -262,30 +234,24 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
 # ---- labels, and what NetCDF packs ----------------------------------------------------------------------------------
 
 
-def netcdf(path, words, pixels=LEVELS, encoding=None, engine="h5netcdf"):
+def netcdf(path, words, pixels=LEVELS, encoding=None):
     made = {"pixels": (("n", "y", "x"), pixels), "words": ("n", words)}
-    xr.Dataset(made).to_netcdf(path / "a.nc", engine=engine, encoding=encoding or {})
+    xr.Dataset(made).to_netcdf(path / "a.nc", engine="h5netcdf", encoding=encoding or {})
     return rule(path / "a.nc", variable="pixels", labels="words")
 
 
-@pytest.mark.parametrize("engine", ["h5netcdf", "scipy"])
 @pytest.mark.parametrize(
     ("names", "encoding"),
     [
         ([0, 1, 2], {"_FillValue": -1, "dtype": "int32"}),
-        (["ant", "bee", "cat"], {}),
         (["Küste", "Moor", "森"], {}),
-        ([k.encode() for k in ("Küste", "Moor", "森")], {}),
-        ([k.encode("latin-1") for k in ("Küste", "Moor", "Öd")], {}),
+        ([b"K\xfcste", b"Moor", b"\xd6d"], {}),
     ],
     ids=str,
 )
-def test_labels_of_every_kind_are_the_classes_that_their_author_named(tmp_path, engine, names, encoding):
+def test_labels_of_every_kind_are_the_classes_that_their_author_named(tmp_path, names, encoding):
     which = np.arange(12) * 7 % 3
-    found = own.load(netcdf(tmp_path, np.array(names)[which], LEVELS.astype(np.int16), {"words": encoding}, engine))
-    binary = (LEVELS > LEVELS.mean()).astype(np.uint8)
-    classes = {image.tobytes(): k for image, k in zip(binary, which)}
-    assert [classes[row.tobytes()] for row in found.train.values] == found.train_label.values.tolist()
+    assert_classes(own.load(netcdf(tmp_path, np.array(names)[which], LEVELS, {"words": encoding})), which)
 
 
 @pytest.mark.parametrize(
@@ -294,24 +260,15 @@ def test_labels_of_every_kind_are_the_classes_that_their_author_named(tmp_path, 
         (np.array(["ant", " ", "cat", "bee"] * 3), "found 3 images of a.npz without a label, the first number 1"),
         (np.array([1, np.nan, 2, 3] * 3), "found 3 images of a.npz without a label, the first number 1"),
         (np.array([1, 2.5, 2, 3] * 3), "found 2.5 in a.npz, expected whole numbers or words"),
-        (np.array([1, 2.0**53 + 2] * 6), "found 9.0072e.15 in a.npz, expected whole numbers"),
         (np.array(["ant", "bee", "cat"]), r"found \(3,\) of <U3 in a.npz, expected \(12,\)"),
-        (
-            np.array([f"class {k}" for k in range(12)]),
-            "labels: found no class class [0-9]+ among the 9 patterns to train",
-        ),
+        (np.array([f"class {k}" for k in range(12)]), "labels: found no class class [0-9]+ among the 9 patterns to tr"),
         (np.array(["Küste"] * 12), "labels: found one class alone, Küste"),
     ],
-    ids=range(7),
+    ids=range(6),
 )
 def test_labels_that_are_missing_or_make_no_classes_are_refused(tmp_path, labels, message):
     np.savez(tmp_path / "a.npz", pixels=LEVELS, words=labels)
     refused(rule(tmp_path / "a.npz", variable="pixels", labels="words"), message)
-
-
-def test_a_letter_written_in_two_ways_is_one_class(tmp_path):
-    np.savez(tmp_path / "a.npz", pixels=LEVELS, words=np.array(["K\u00fcste", "Ku\u0308ste", "Moor"] * 4))
-    assert set(own.load(rule(tmp_path / "a.npz", variable="pixels", labels="words")).train_label.values) == {0, 1}
 
 
 def test_packed_levels_count_by_their_scale_and_fill_values_are_no_levels(tmp_path):
@@ -324,34 +281,6 @@ def test_packed_levels_count_by_their_scale_and_fill_values_are_no_levels(tmp_pa
     refused(
         wanted, f"a.nc: found {(LEVELS == LEVELS[0, 0, 0]).sum()} values that are NaN, infinite or NetCDF's _FillValue"
     )
-
-
-def test_a_plain_hdf5_file_is_read_too(tmp_path):
-    import h5py
-
-    with h5py.File(tmp_path / "a.nc", "w") as file:
-        file["pixels"], file["words"] = LEVELS[:, :, :7], [k.encode() for k in WORDS]
-    found = own.load(rule(tmp_path / "a.nc", variable="pixels", labels="words"))
-    assert all_patterns(found) == rows(LEVELS[:, :, :7] > LEVELS[:, :, :7].mean())
-
-
-def test_a_file_that_another_program_has_locked_is_read(tmp_path):
-    wanted = as_netcdf(tmp_path)
-    with open(tmp_path / "a.nc", "rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert own.load(wanted).sizes["pattern"] == 9
-
-
-@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(37, "No locks available")])
-def test_no_access_is_no_damage(tmp_path, monkeypatch, error):
-    def denied(*_, **__):  # root may read everything
-        raise error
-
-    wanted = as_npz(tmp_path)
-    monkeypatch.setattr(arrayfiles, "open", denied, raising=False)
-    with pytest.raises(type(error), match=f"found no access to it .{error.strerror}., .* may be whole") as caught:
-        own.load(wanted)
-    assert not re.search("move|write|remove", str(caught.value))
 
 
 def test_a_file_that_changed_is_read_anew_by_the_same_process(tmp_path):
@@ -375,16 +304,6 @@ def a_config(folder, experiment, dataset, **machine):
     return settings
 
 
-def commands(folder, experiment, condition, control):
-    """Over-produce, run and control by the command line; the datasets of the last two."""
-    common = ["--config", str(folder / "own.yaml"), "--experiment", experiment, "--seed", "0", "--output"]
-    over, run, born = (str(folder / f"{name}.nc") for name in ("over", "run", "born"))
-    assert main(["overproduce", *common, over]) == 0
-    assert main(["run", *common, run, "--condition", condition, "--machine", over]) == 0
-    assert main(["control", *common, born, "--condition", control, "--reference", run]) == 0
-    return [xr.load_dataset(path, engine="h5netcdf") for path in (run, born)]
-
-
 @pytest.mark.slow
 def test_the_documented_images_with_classes_go_through_the_digits_protocol(tmp_path):
     from sklearn.datasets import load_digits
@@ -394,7 +313,10 @@ def test_the_documented_images_with_classes_go_through_the_digits_protocol(tmp_p
     np.savez(tmp_path / "digits.npz", images=source.images[:400], classes=source.target[:400])
     dataset = yaml.safe_load(text)["dataset"] | {"path": str(tmp_path / "digits.npz")}
     settings = a_config(tmp_path, "digits", dataset, hidden=[64, 16])
-    run, born = commands(tmp_path, "digits", settings["reference"], "born_small_units")
+    conditions = [settings["reference"], "born_small_units"]
+    options = ["--config", str(tmp_path / "own.yaml"), "--experiment", "digits", "--seed", "0", "--only", *conditions]
+    assert main(["seed", *options, "--runs", str(tmp_path)]) == 0
+    run, born = (read(tmp_path / "digits" / name / "0.nc") for name in conditions)
     assert run.sizes["unit_0"] == 64
     assert 0 < run["encoding_error"].max() <= 1
     assert born["encoding_error"].notnull().all()
@@ -403,43 +325,3 @@ def test_the_documented_images_with_classes_go_through_the_digits_protocol(tmp_p
     assert source["sha256"] == hashlib.sha256((tmp_path / "digits.npz").read_bytes()).hexdigest()
     part = xr.Dataset(attrs={"dataset": dataset})
     assert pictures.layout(np.arange(64), part).shape == (8, 8)
-
-
-def test_classes_need_not_be_ten(tmp_path):
-    source = as_folders(tmp_path) | {"split": {"test_fraction": 0.25, "seed": 0}}
-    settings = a_config(tmp_path, "digits", source, hidden=[8, 4], receptive_field=None)
-    run, _ = commands(tmp_path, "digits", settings["reference"], "reinitialised")
-    assert run.sizes["digit"] == 3
-
-
-@pytest.mark.slow
-def test_photographs_go_through_the_patches_protocol(tmp_path):
-    from sklearn.datasets import load_sample_images
-
-    dataset = rule(put(tmp_path / "photographs", load_sample_images().images), grey="sum", binarise="image_median")
-    dataset |= {"patch": {"radius": 1.5, "n_train": 3000, "n_test": 500}, "split": {"seed": 0}}
-    settings = a_config(tmp_path, "patches", dataset)
-    run, _ = commands(tmp_path, "patches", settings["reference"], "random_sparse")
-    assert run.sizes["unit_0"] == 9
-    assert np.isfinite(run["kl"]).all()
-
-
-@pytest.mark.slow
-def test_the_example_config_goes_through_the_whole_workflow(tmp_path):
-    from sklearn.datasets import load_digits
-
-    made = config.load(config.ROOT / "config" / "own.yaml")
-    dataset, source = made["experiments"]["mine"]["dataset"], load_digits()
-    dataset["path"] = str(tmp_path / "digits.npz")
-    np.savez(dataset["path"], **{dataset["variable"]: source.images, dataset["labels"]: source.target})
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
-    snakemake(tmp_path)
-    assert "mine: " in (tmp_path / "out" / "figures" / "claims.md").read_text()
-
-
-def snakemake(folder, *arguments):
-    """The workflow under own.yaml of the folder, into its out/, from a shell that has not activated the environment."""
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/default", "--cores", "2"]
-    command += ["--configfile", str(folder / "own.yaml"), "--config", f"out={folder / 'out'}", *arguments]
-    done = subprocess.run(command, cwd=config.ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]

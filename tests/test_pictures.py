@@ -6,22 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis import data
 from analysis.data import images, own
 
 HALF = np.zeros((8, 8), bool)
 HALF[:4] = True  # white above, black below, whatever the depth
 RULE = {"binarise": "mean", "split": {"test_fraction": 0.25, "seed": 0}}
-SEEN = {  # what a person sees of the pixels under each orientation tag
-    1: lambda k: k,
-    2: lambda k: k[:, ::-1],
-    3: lambda k: k[::-1, ::-1],
-    4: lambda k: k[::-1],
-    5: lambda k: k.swapaxes(0, 1),
-    6: lambda k: np.rot90(k, -1),
-    7: lambda k: k[::-1, ::-1].swapaxes(0, 1),
-    8: lambda k: np.rot90(k, 1),
-}
 
 
 def pgm(path, levels):
@@ -67,14 +56,13 @@ def folder(path, *kinds):
     return path
 
 
-@pytest.mark.parametrize("tag", SEEN)
-@pytest.mark.parametrize("ending", ["png", "tif"])
-@pytest.mark.parametrize(("shape", "kind"), [((3, 5), np.uint8), ((3, 5), np.uint16), ((3, 5, 3), np.uint8)])
-def test_pictures_stand_as_their_tag_says(tmp_path, tag, ending, shape, kind):
-    levels, exif = np.random.default_rng(tag).integers(0, 256, shape).astype(kind), Image.Exif()
+@pytest.mark.parametrize(("tag", "turns"), [(3, 2), (6, -1), (8, 1)])
+@pytest.mark.parametrize(("ending", "shape"), [("png", (3, 5)), ("tif", (3, 5, 3))])
+def test_pictures_stand_as_their_tag_says(tmp_path, tag, turns, ending, shape):
+    levels, exif = np.random.default_rng(tag).integers(0, 256, shape, np.uint8), Image.Exif()
     exif[0x0112] = tag
     Image.fromarray(levels).save(tmp_path / f"0.{ending}", exif=exif)
-    np.testing.assert_array_equal(images.pictures(tmp_path, False)[0], SEEN[tag](levels))
+    np.testing.assert_array_equal(images.pictures(tmp_path, False)[0], np.rot90(levels, turns))
 
 
 GREY = ("1", "8", "8 of TIFF", "16", "16 of PGM", "transparent")
@@ -88,32 +76,16 @@ def test_white_is_white_whatever_the_depth_of_single_files(tmp_path, first, seco
     assert found.max() == max({"1": 1, "16": 65535, "16 of PGM": 65535}.get(kind, 255) for kind in (first, second))
 
 
-@pytest.mark.parametrize("kind", ["float", "32"])
-def test_levels_of_no_stated_white_are_read_where_all_have_them(tmp_path, kind):
-    found = images.pictures(folder(tmp_path, kind, kind), False)
-    assert (found == HALF * found.max()).all()
-    assert found.max() == {"float": 1, "32": 65535}[kind]
-
-
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
         (("8", "float"), "1.tif: found levels of mode F and 32 bits, whose white nothing states, expected 8-bit grey"),
         (("float", "1"), "1.png: found black and white, expected levels of mode F"),
-        (("32", "float"), "1.tif: found levels of mode F and 32 bits"),
         (("8", "RGB"), "1.png: found 8-bit colours, expected 8-bit grey, as in 0.png; save all in grey"),
-        (("8", "palette"), "1.png: found 8-bit colours, expected 8-bit grey"),
         (("RGB", "CMYK", "palette", "16"), "3.png: found 16-bit grey, expected 8-bit colours"),
         (("16", "16 with a hole"), r"1.png: found a file that can't be read \(a transparent level of 16 bits\)"),
         (("16", "white is 0"), r"1.tif: found a file that can't be read \(a TIFF of 16 bits in which 0 is white\)"),
-        (
-            ("8", "damaged EXIF"),
-            r"1.png: found a file that can't be read \(a damaged EXIF block, which may say what is up",
-        ),
-        (
-            ("8", "2 frames"),
-            r"1.png: found a file that can't be read \(it has 2 frames\), expected a whole picture of one",
-        ),
+        (("8", "2 frames"), r"1.png: found a file that can't be read \(it has 2 frames\), expected a whole picture of"),
     ],
 )
 def test_pictures_of_no_common_scale_are_refused(tmp_path, kinds, message):
@@ -127,75 +99,28 @@ def test_colours_of_every_kind_are_read_as_red_green_and_blue(tmp_path):
     assert (found == HALF[:, :, None] * 255).all()
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "PA", "P", "RGB", "L"])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_what_is_transparent_shows_white_and_never_its_colour(tmp_path, mode):
     levels = np.where(HALF, 7, 90).astype(np.uint8)
-    picture = Image.fromarray(levels).convert("RGB" if mode in ("RGBA", "RGB") else "P" if "P" in mode else "L")
-    hidden = {"RGB": (7, 7, 7), "P": 7, "L": 7}.get(mode)
-    if mode in ("RGBA", "PA"):
-        picture = picture.convert(mode)
+    picture = Image.fromarray(levels).convert("P" if mode == "P" else mode)
+    if mode != "P":
         picture.putalpha(Image.fromarray(np.where(HALF, 0, 255).astype(np.uint8)))
-    picture.save(
-        tmp_path / ("0.tif" if mode == "PA" else "0.png"), **({} if hidden is None else {"transparency": hidden})
-    )
+    picture.save(tmp_path / "0.png", **({"transparency": 7} if mode == "P" else {}))
     found = images.pictures(tmp_path, False)[0].reshape(8, 8, -1)
     assert (found == np.where(HALF, 255, 90)[:, :, None]).all()
 
 
-def test_half_transparent_ink_is_half_as_dark(tmp_path):
-    grey(np.full((4, 4), 100), np.full((4, 4), 128)).save(tmp_path / "0.png")
-    assert abs(int(images.pictures(tmp_path, False)[0, 0, 0]) - (100 * 128 + 255 * 127) / 255) < 1
-
-
-def test_a_data_set_says_on_what_ground_its_pictures_were_composed(tmp_path):
-    found = own.load({"path": str(folder(tmp_path, "transparent", "1", "8", "16"))} | RULE)
-    assert "transparency composed on white" in found.attrs["binarised"]
-
-
-def test_a_camera_s_jpeg_with_previews_is_its_photograph(tmp_path):
-    photograph = Image.fromarray(HALF.astype(np.uint8) * 255).convert("RGB")
-    photograph.save(tmp_path / "0.jpg", format="MPO", save_all=True, append_images=[Image.new("RGB", (4, 4))])
-    found = images.pictures(tmp_path, False)  # JPEG loses some
-    assert np.abs(found - HALF[:, :, None] * 255.0).max() < 9
-
-
-def test_no_access_is_no_damage(tmp_path, monkeypatch):
-    rule = {"path": str(folder(tmp_path, "8", "8", "8", "8"))} | RULE
-
-    def denied(path):  # root may read everything
-        raise PermissionError(13, "Permission denied", str(path))
-
-    for name in ("read_bytes", "iterdir"):
-        with monkeypatch.context() as patch:
-            patch.setattr("pathlib.Path." + name, denied)
-            with pytest.raises(PermissionError, match=r"found no access to it .Permission denied., expected") as caught:
-                data.load(rule)
-        assert "move it away" not in str(caught.value)
-
-
-def test_a_changed_an_added_a_removed_and_a_renamed_picture_are_noticed(tmp_path):
-    for name in ("ant", "bee"):
-        (tmp_path / name).mkdir()
-        folder(tmp_path / name, "1", "8")
-    (tmp_path / "bee" / ".hidden").write_text("no picture")
-    rule = {"path": str(tmp_path), "labels": "folders"} | RULE
-    assert [str(path.relative_to(tmp_path)) for path in own.files(rule)] == [
-        "ant/0.png",
-        "ant/1.png",
-        "bee/0.png",
-        "bee/1.png",
-    ]
-    first = tmp_path / "ant" / "0.png"
-    seen = {own.signature(rule)}
+def test_a_changed_an_added_a_renamed_and_a_removed_picture_are_noticed(tmp_path):
+    rule, first, seen = {"path": str(folder(tmp_path, "1", "8"))} | RULE, tmp_path / "0.png", set()
     for change in (
+        lambda: None,
         lambda: KINDS["16"](first),
-        lambda: KINDS["1"](tmp_path / "bee" / "7.png"),
-        lambda: first.rename(tmp_path / "bee" / "8.png"),
-        lambda: (tmp_path / "ant" / "1.png").rename(tmp_path / "ant" / "2.png"),
-        lambda: (tmp_path / "bee" / "8.png").unlink(),
+        lambda: KINDS["1"](tmp_path / "7.png"),
+        lambda: first.rename(tmp_path / "9.png"),
+        lambda: (tmp_path / "9.png").unlink(),
     ):
         change()
         seen.add(own.signature(rule))
-    assert len(seen) == 6
+    assert len(seen) == 5
     assert own.files("digits") == own.files({"name": "digits"}) == []
     assert own.signature("digits") == ""

@@ -1,28 +1,15 @@
 """The playground shows what the package computes, and its sliders move the picture."""
 
 import matplotlib.pyplot as plt
-import nbformat
 import numpy as np
 import pytest
 
-from analysis import exact, pruning
 from analysis.figures import playground
-from analysis.files.checkout import ROOT
-from analysis.machine.sampling import sample
 
 
 @pytest.fixture(scope="module")
 def machine():
     return playground.over_produce(n_hidden=8)
-
-
-def test_what_is_left_is_the_machine_that_prune_gives(machine):
-    importance = pruning.CRITERIA["weight"](machine, sample(machine, 100, 1, 0), 0)
-    expected = pruning.prune(machine, importance, 0.5).machine
-    look = playground.look(machine, "weight", 0.5)
-    assert look.machine.n_units == expected.n_units
-    assert (look.machine.weights[0] == expected.weights[0]).all()
-    assert look.kl == exact.kl_divergence(playground.patterns(), expected)
 
 
 def test_the_curve_passes_through_the_machine_that_is_not_retrained(machine):
@@ -60,13 +47,3 @@ def test_every_slider_moves_the_picture(machine):
         slider.value = value
         assert picture.value != before, slider.description
     assert picture.value[:4] == b"\x89PNG"
-
-
-def test_the_notebook_asks_a_question_and_is_stored_with_its_pictures():
-    notebook = nbformat.read(ROOT / "notebooks" / "06_playground.ipynb", as_version=4)
-    nbformat.validate(notebook)
-    assert notebook.cells[0].source.endswith("?")
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
-    assert not any(output.output_type == "error" or output.get("name") == "stderr" for output in outputs)
-    assert "widgets" not in notebook.metadata  # their state has another name every time

@@ -1,5 +1,7 @@
 """Runs: sizes, invariants of pruning over sessions, controls of the same size, and the record of it all."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -8,20 +10,18 @@ from analysis import data, exact, pruning
 from analysis.experiment import config, controls, protocol
 from analysis.experiment.record import join, kept_units, machine_of, masks_of
 from analysis.files import netcdf, whole
-from analysis.machine.model import BoltzmannMachine
 
+BITS = {"patches": "f9ef0cb5", "digits": "b79dd69f"}
+BITS |= {"born_small_units": "ed46fbc1", "born_small_synapses": "f4993e77", "random_sparse": "77afed31"}
+BITS |= {"reinitialised": "a746b58b", "original_weights": "912e35d5", "pruned_once": "31f1ddf4"}
+QUICK_FIRST = ["patches", pytest.param("digits", marks=pytest.mark.slow)]
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]
 
 
-@pytest.fixture(autouse=True)
-def few_patterns(monkeypatch):
-    load = data.load
-
-    def some(name):
-        found = load(name)
-        return found.isel(pattern=slice(0, 320), test_pattern=slice(0, 200))
-
-    monkeypatch.setattr(data, "load", some)
+@pytest.fixture(autouse=True, scope="module")
+def few(few_patterns):
+    with few_patterns():
+        yield
 
 
 def small(name, **changes):
@@ -33,17 +33,14 @@ def small(name, **changes):
 
 
 @pytest.fixture(scope="module")
-def runs():
+def runs(few):
     """One run of each experiment by its reference criterion, on few patterns."""
-    with pytest.MonkeyPatch.context() as patch:
-        load = data.load
-        patch.setattr(data, "load", lambda name: load(name).isel(pattern=slice(0, 320), test_pattern=slice(0, 200)))
-        found = {}
-        for name in SMOKE:
-            settings = small(name)
-            start = protocol.overproduce(settings, 0)
-            found[name] = settings, start, protocol.prune_run(settings, settings["reference"], 0, start)
-        return found
+    found = {}
+    for name in SMOKE:
+        settings = small(name)
+        start = protocol.overproduce(settings, 0)
+        found[name] = settings, start, protocol.prune_run(settings, settings["reference"], 0, start)
+    return found
 
 
 @pytest.mark.parametrize("name", SMOKE)
@@ -89,17 +86,6 @@ def test_units_are_measured_right_after_pruning_and_their_mean_is_that_of_the_la
 
 
 @pytest.mark.parametrize("name", SMOKE)
-def test_units_have_a_sparseness_and_a_tuning_between_0_and_1(runs, name):
-    _, _, run = runs[name]
-    for layer in range(1, run.sizes["layer"]):
-        kept = run[f"loss_cause_{layer}"] == pruning.KEPT
-        for measure in ("sparseness", "pixel_tuning"):
-            values = run[f"unit_{measure}_{layer}"]
-            assert (np.isfinite(values) == kept).all()
-            assert 0 <= float(values.min()) <= float(values.max()) <= 1
-
-
-@pytest.mark.parametrize("name", SMOKE)
 def test_every_survivor_has_an_input_and_below_the_last_layer_an_output(runs, name):
     _, _, run = runs[name]
     last = run.sizes["layer"] - 1
@@ -107,6 +93,28 @@ def test_every_survivor_has_an_input_and_below_the_last_layer_an_output(runs, na
         masks = masks_of(run, session)
         assert all(mask.any(axis=0).all() for mask in masks)
         assert all(masks[layer].any(axis=1).all() for layer in range(1, last))
+
+
+def digest(*arrays):
+    """Of their bytes, short."""
+    return hashlib.sha256(b"".join(np.ascontiguousarray(x).tobytes() for x in arrays)).hexdigest()[:8]
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_a_run_of_seed_0_has_the_bits_that_it_always_had(runs, name):
+    """Who changes them on purpose changes them here: seeds, streams, the order of sums, a rule of the protocol."""
+    settings, start, run = runs[name]
+    by_chance = protocol.prune_run(settings, "random", 0, start)
+    parts = ("weight_", "mask_", "importance_", "loss_cause_", "unit_activity_", "state_")
+    arrays = [made[v].values for made in (start, run, by_chance) for v in sorted(made) if v.startswith(parts)]
+    assert digest(*arrays) == BITS[name]
+
+
+@pytest.mark.parametrize("control", controls.CONTROLS)
+def test_a_control_of_seed_0_has_the_bits_that_it_always_had(runs, control):
+    settings, _, run = runs["patches"]
+    patterns = data.load(settings["dataset"])["train"].values
+    assert digest(*controls.CONTROLS[control](settings, patterns, run, 2, 0).weights) == BITS[control]
 
 
 @pytest.mark.parametrize("name", SMOKE)
@@ -125,7 +133,7 @@ def test_the_recorded_kl_is_that_of_the_recorded_machine(runs):
         assert run["kl"].sel(session=session, stage="retrained") == pytest.approx(kl, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", SMOKE)
+@pytest.mark.parametrize("name", QUICK_FIRST)
 @pytest.mark.parametrize("control", controls.CONTROLS)
 def test_a_control_has_the_size_that_it_promises(runs, name, control):
     settings, _, run = runs[name]
@@ -183,27 +191,6 @@ def test_a_control_has_as_many_updates_as_the_run_up_to_its_session(runs, lesson
     assert updates == [schedule.n_updates(len(patterns)) for schedule in schedules]
 
 
-@pytest.mark.parametrize("name", SMOKE)
-def test_original_weights_are_those_of_the_large_machine_before_it_learned(runs, lessons, name):
-    settings, _, run = runs[name]
-    patterns = data.load(settings["dataset"])["train"].values
-    large = protocol.initial_machine(settings, patterns, 0)
-    found = controls.CONTROLS["original_weights"].function(settings, patterns, run, 1, 0)
-    for layer, (lower, upper) in enumerate(zip(kept_units(run, 1), kept_units(run, 1)[1:])):
-        mask = run[f"mask_{layer + 1}"].sel(session=1).values
-        for i, row in enumerate(lower):
-            expected = [large.weights[layer][row, column] * mask[row, column] for column in upper]
-            assert found.weights[layer][i].tolist() == expected
-        assert found.biases[layer + 1].tolist() == [large.biases[layer + 1][unit] for unit in upper]
-
-
-def test_an_overproduced_machine_starts_from_the_initial_machine(lessons):
-    settings = small("patches")
-    start = BoltzmannMachine.from_dataset(protocol.overproduce(settings, 3))
-    initial = protocol.initial_machine(settings, data.load("patches")["train"].values, 3)
-    assert (start.weights[0] == initial.weights[0]).all()
-
-
 def test_receptive_fields_are_squares_clipped_at_the_border():
     settings = small("digits")
     fields = protocol.initial_masks(settings, 400)[0].reshape(20, 20, 20, 20)
@@ -212,13 +199,6 @@ def test_receptive_fields_are_squares_clipped_at_the_border():
     assert fields[:, :, 0, 0].sum() == 9
     assert fields[:3, :3, 0, 0].all()
     assert fields.sum() == 94**2
-
-
-def test_a_receptive_field_needs_one_unit_a_pixel():
-    settings = small("digits")
-    settings["machine"] = {**settings["machine"], "hidden": [100, 10]}
-    with pytest.raises(ValueError, match=r"^receptive_field: found 400 pixels and 100 units"):
-        protocol.initial_masks(settings, 400)
 
 
 def test_a_receptive_field_has_a_pixel_in_its_middle():
@@ -252,22 +232,7 @@ def test_visible_biases_start_at_the_logit_of_the_data():
     assert np.isfinite(machine.biases[0]).all()
 
 
-def test_unknown_conditions_are_refused_with_the_known_ones(runs):
-    settings, start, run = runs["patches"]
-    with pytest.raises(ValueError, match=r"^criterion: found 'weights', expected one of variance_fi,"):
-        protocol.prune_run(settings, "weights", 0, start)
-    with pytest.raises(ValueError, match=r"^control: found 'born', expected one of born_small_units,"):
-        next(controls.control_sessions(settings, "born", 0, run))
-
-
-def test_an_overproduced_machine_comes_back_from_its_file(runs):
-    _, start, run = runs["patches"]
-    machine = BoltzmannMachine.from_dataset(start)
-    again = machine_of(run, 0)
-    assert all((a == b).all() for a, b in zip(machine.weights + machine.biases, again.weights + again.biases))
-
-
-@pytest.mark.parametrize("name", SMOKE)
+@pytest.mark.parametrize("name", QUICK_FIRST)
 def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, name, tmp_path):
     """Through a file, as after a kill; sessions that are done are not repeated."""
     settings, start, complete = runs[name]
@@ -280,11 +245,9 @@ def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, n
         xr.testing.assert_identical(join([netcdf.read(path), *later]), complete)
 
 
-@pytest.mark.parametrize("name", SMOKE)
-def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break(runs, name):
-    settings, _, reference = runs[name]
-    arguments = settings, "reinitialised", 0, reference
-    parts = list(controls.control_sessions(*arguments))
+def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break(runs):
+    settings, _, reference = runs["patches"]
+    parts = list(controls.control_sessions(settings, "reinitialised", 0, reference))
     for n in range(1, len(parts) + 1):
-        later = controls.control_sessions(*arguments, done=join(parts[:n]))
+        later = controls.control_sessions(settings, "reinitialised", 0, reference, done=join(parts[:n]))
         xr.testing.assert_identical(join([*parts[:n], *later]), join(parts))

@@ -1,7 +1,5 @@
 """Criteria against hand-computed cases; pruning removes what was asked, then what is stranded, and says why."""
 
-import re
-
 import naive
 import numpy as np
 import pytest
@@ -10,8 +8,7 @@ from hypothesis import strategies as st
 
 from analysis import fisher, pruning
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning import CRITERIA, KEPT, prune, remove_stranded
-from analysis.pruning.removal import LOST_BOTH, LOST_INPUTS, LOST_OUTPUTS
+from analysis.pruning import CRITERIA, KEPT, LOST_INPUTS, LOST_OUTPUTS, prune, remove_stranded
 
 # Four samples of a 2-2-1 machine; <v_i h_j> = [[1/4, 2/4], [1/4, 3/4]] and <h_i g> = [[1/4], [2/4]].
 STATES = [
@@ -38,9 +35,6 @@ def machines_with_importance(draw):
     machine = naive.machine_of(n_units, draw(st.integers(0, 1000)), density=draw(st.sampled_from([0.3, 0.7, 1.1])))
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
     return machine, [rng.integers(0, 4, mask.shape) for mask in machine.masks]  # with ties and zeros
-
-
-# ---- criteria ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -90,51 +84,6 @@ def test_random_criterion_is_uniform_above_zero_and_a_function_of_the_seed_alone
         assert a.min() > 0
         assert a.max() <= 1
     assert np.abs(np.corrcoef(found[0].ravel()[:1500], found[1].ravel())[0, 1]) < 4.9 / np.sqrt(1500)
-
-
-# ---- synapses ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("fraction", "n_pruned"), [(0.5, 10), (0.1, 2), (0.12, 2), (0.125, 3), (0.13, 3), (0.001, 1), (0.9, 18)]
-)
-def test_prune_removes_exactly_the_number_that_was_asked(fraction, n_pruned):
-    machine = dense(4, 5)
-    importance = [1 + np.random.default_rng(0).permutation(20).reshape(4, 5)]
-    smaller, kept, _ = prune(machine, importance, fraction)
-    assert sum(smaller.n_synapses) == 20 - n_pruned
-    survivors = np.zeros((4, 5), bool)
-    survivors[np.ix_(*kept)] = smaller.masks[0]
-    np.testing.assert_array_equal(survivors, importance[0] > n_pruned)
-
-
-def test_synapses_of_importance_exactly_zero_all_go():
-    importance = np.array([[0.0, 1e-300, 3], [-0.0, 0, 4]])
-    smaller, kept, causes = prune(dense(2, 3), [importance], 0.01)
-    assert [units.tolist() for units in kept] == [[0, 1], [1, 2]]
-    assert smaller.masks[0].astype(int).tolist() == [[1, 1], [0, 1]]
-    assert causes[1].tolist() == [LOST_INPUTS, KEPT, KEPT]
-
-
-def test_importance_where_there_is_no_synapse_is_ignored():
-    machine = BoltzmannMachine(([0, 0], [0, 0]), ([[1, 2], [3, 4]],), ([[1, 1], [0, 1]],))
-    smaller = prune(machine, [[[9, 1], [np.nan, 5]]], 0.3).machine
-    assert smaller.masks[0].astype(int).tolist() == [[1, 0], [0, 1]]
-    assert smaller.weights[0].tolist() == [[1, 0], [0, 4]]
-
-
-# ---- units ---------------------------------------------------------------------------------------------------------
-
-
-def test_units_are_lost_by_their_outputs_or_by_both_as_well():
-    machine = dense(2, 4, 2)
-    masks = [mask.copy() for mask in machine.masks]
-    masks[0][:, [0, 2]] = False
-    masks[1][[1, 2]] = False
-    kept, causes = remove_stranded(machine, masks)[1:]
-    assert causes[1].tolist() == [LOST_INPUTS, LOST_OUTPUTS, LOST_BOTH, KEPT]
-    assert kept[1].tolist() == [3]
-    assert [x.dtype for x in causes] == [np.int8] * 3
 
 
 def test_a_stranded_unit_strands_others_upwards_and_downwards():
@@ -205,49 +154,3 @@ def test_pruning_to_a_size_keeps_as_many_synapses_as_asked_though_units_are_stra
     assert sum(found.n_units) < sum(machine.n_units)
     with pytest.raises(ValueError, match=r"^n_synapses\[1\]: found 121, expected 1 to 120"):
         pruning.prune_to(machine, importance, [5, 121])
-
-
-def test_pruning_leaves_the_larger_machine_and_the_importance_as_they_were():
-    machine, rng = dense(4, 5, 3), np.random.default_rng(0)
-    importance = [rng.random((4, 5)), rng.random((5, 3))]
-    copies = [x.copy() for x in importance]
-    prune(machine, importance, 0.5)
-    assert machine.n_synapses == (20, 15)
-    for a, b in zip(importance, copies):
-        np.testing.assert_array_equal(a, b)
-
-
-# ---- bad input -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf"), 0, 1], ids=str)
-def test_a_fraction_outside_0_to_1_is_refused(fraction):
-    message = f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded"
-    with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
-        prune(DEEP, ones(DEEP), fraction)
-
-
-@pytest.mark.parametrize(
-    ("importance", "message"),
-    [
-        ([np.ones((2, 2))], "importance: found 1 arrays, expected a list of arrays, one a layer"),
-        ([np.ones((2, 2)), np.ones((1, 2))], "importance[1]: found shape (1, 2), expected (2, 1)"),
-        ([[[1, np.nan], [1, 1]], [[1], [1]]], "importance[0]: found values that are not finite, expected a number"),
-        ([[[1, 1], [1, 1]], [[1], [np.inf]]], "importance[1]: found values that are not finite, expected a number"),
-    ],
-)
-def test_importance_that_does_not_fit_is_refused(importance, message):
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        prune(DEEP, importance, 0.5)
-
-
-@pytest.mark.parametrize("n_units", [(1, 1), (2, 1, 2), (1, 2, 1)], ids=str)
-def test_pruning_to_nothing_is_refused(n_units):
-    machine = dense(*n_units)
-    with pytest.raises(ValueError, match=r"^pruning: found no unit left in layer 1, expected one at least; lower the"):
-        prune(machine, ones(machine), 0.99)
-
-
-def test_the_eigenvector_of_a_deep_machine_is_refused():
-    with pytest.raises(ValueError, match=r"^criterion 'eigenvector': found 2 layers of synapses, expected 1$"):
-        CRITERIA["eigenvector"](DEEP, STATES, 0)

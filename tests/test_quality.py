@@ -1,5 +1,7 @@
 """Quality runs: log Z as enumeration says, and samples that agree only where chains mix."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -48,24 +50,11 @@ def test_the_same_seed_gives_the_same_run(monkeypatch):
     machine = BoltzmannMachine.random((13, 5), 1, weight_std=0.5)
     first = run(machine, monkeypatch)
     assert first.identical(run(machine, monkeypatch))
+    digest = hashlib.sha256(first["in_common"].values.tobytes() + first["activity"].values.tobytes())
+    assert digest.hexdigest()[:8] == "4ae6fd76"  # as ever: who changes seeds or lengths on purpose changes it here
 
 
 def test_independent_pixels_have_the_entropy_of_their_rates():
     patterns = np.array([[0, 1], [1, 1], [1, 1], [1, 1]], dtype=np.uint8)
     expected = 0.75 * np.log(0.75) + 0.25 * np.log(0.25) + np.log(1 - 1e-3)
     assert sampling_checks._base_rate(patterns, patterns.mean(axis=0)) == pytest.approx(expected)
-
-
-def test_sessions_beyond_the_run_are_refused():
-    made = config.load(config.ROOT / "config" / "smoke.yaml")
-    made["experiments"]["patches"]["quality"]["sessions"] = [0, 9]
-    with pytest.raises(ValueError, match=r"quality/sessions: found .*, expected sessions up to 2"):
-        config.check(made)
-
-
-def test_patterns_in_cycles_of_classes_are_drawn_from_all_of_them():
-    patterns = np.tile(np.eye(10, dtype=np.uint8), (400, 1))
-    some = sampling_checks._some(patterns)
-    assert some.shape == (1000, 10)
-    np.testing.assert_allclose(some.mean(axis=0), 0.1, atol=0.04)
-    assert len(sampling_checks._some(patterns[:50])) == 50

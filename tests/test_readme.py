@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from analysis.files.checkout import ROOT
 
@@ -55,19 +54,3 @@ def test_recipes_by_hand_run(tmp_path):
     run(["bash", "-euc", commands], tmp_path)
     made = {path.parent.name for path in (tmp_path / "results" / "by_hand").rglob("*.nc")}
     assert made == {"overproduced", "weight", "variance_fi", "fisher"}
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))],
-)
-def test_links_and_files_that_it_names_exist(name):
-    prose = re.sub(r"```.*?```", "", (ROOT / name).read_text(), flags=re.DOTALL)
-    targets = re.findall(r"\]\((?!http)([^)#]+)\)", prose)
-    assert len(targets) > 4 or name != "README.md"
-    assert [target for target in targets if not ((ROOT / name).parent / target).exists()] == []
-
-
-def test_the_citation_names_the_paper():
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert "10.1371/journal.pcbi.1009458" in str(citation)

@@ -1,13 +1,11 @@
 """Block Gibbs sampling draws from P(x) = exp(-E(x)) / Z, and every draw depends on its position alone."""
 
-import re
-
 import naive
 import numpy as np
 import pytest
 
 from analysis.kernels import gibbs
-from analysis.kernels.layouts import CHAINS, PATTERNS
+from analysis.kernels.layouts import CHAINS
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key
@@ -46,15 +44,6 @@ def test_one_sweep_leaves_the_exact_distribution_as_it_is(machine):
     naive.assert_within_error(found, expected, np.sqrt(expected * (1 - expected) / N_CHAINS))
 
 
-def test_chains_are_independent():
-    machine = MACHINES["strong synapses"]
-    joint = np.concatenate(sample(machine, N_CHAINS, N_STEPS, 8), axis=1).astype(float)
-    normed = (joint - joint.mean(axis=0)) / joint.std(axis=0)
-    lags = [1, 2, PATTERNS, CHAINS, 2 * CHAINS]
-    found = [(normed[lag:] * normed[:-lag]).mean(axis=0) for lag in lags]
-    naive.assert_within_error(found, 0.0, 1 / np.sqrt(N_CHAINS - max(lags)))
-
-
 @pytest.mark.parametrize("n_chains", [1, CHAINS, 2 * CHAINS + 3])
 def test_sample_has_the_bits_of_its_twin(n_chains, n_threads):
     machine = MACHINES["masked DBM"]
@@ -79,37 +68,6 @@ def test_a_tile_does_not_depend_on_where_the_call_begins(share, monkeypatch):
     np.testing.assert_array_equal(together, shifted)
 
 
-def test_a_chain_moves_with_its_own_draws_from_the_state_it_is_given():
-    """Two chains that swap their states do not swap their draws: a draw belongs to the chain's number."""
-    machine = MACHINES["masked DBM"]
-    zeros, ones = ([np.full((1, n), value) for n in machine.n_units] for value in (0, 1))
-    mixed = sample(machine, 2, 1, 4, initial=[np.concatenate(x) for x in zip(zeros, ones)])
-    alone = sample(machine, 1, 1, 4, initial=zeros)
-    both = sample(machine, 2, 1, 4, initial=[np.concatenate(x) for x in zip(ones, ones)])
-    for a, b, c in zip(mixed, alone, both):
-        np.testing.assert_array_equal(a[0], b[0])
-        np.testing.assert_array_equal(a[1], c[1])
-
-
-def test_same_seed_same_bits_other_seed_other_bits():
-    machine = MACHINES["masked DBM"]
-    first, again, other = (np.concatenate(sample(machine, 50, 3, seed), axis=1) for seed in (1, 1, 2))
-    assert (first == again).all()
-    assert 0.2 < (first != other).mean() < 0.8
-
-
-@pytest.mark.parametrize("share", [0, 2], ids=["panels", "rows"])
-@pytest.mark.parametrize("n_chains", [1, 7, 8, 9, CHAINS - 1, CHAINS, CHAINS + 1, 5 * CHAINS + 17])
-def test_spare_bits_stay_zero(n_chains, share, monkeypatch):
-    monkeypatch.setattr(graph, "DENSE", share)
-    built = graph.build(BoltzmannMachine((np.full(3, 20.0), np.full(17, 20.0)), (np.ones((3, 17)),)))
-    words = start_words(built, n_chains, 0)
-    for _ in range(2):  # at the start, and after sweeps
-        for t, tile in enumerate(words):
-            assert tile.tolist() == [2 ** min(CHAINS, n_chains - t * CHAINS) - 1] * 20  # these units are always on
-        gibbs.sweeps(0, len(words), words, built, key(0), 0, 2, n_chains)
-
-
 def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):
     """8,191 units are the widest layer whose rows are counted in 16 bits; wider ones have no panels."""
     rng = np.random.default_rng(0)
@@ -121,23 +79,6 @@ def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):
             states.append(sample(machine, 40, 2, 0))
         for a, b in zip(*states):
             np.testing.assert_array_equal(a, b)
-
-
-# ---- bad input -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("initial", "message"),
-    [
-        ([np.zeros((2, 4))], "initial: found 1 layers, expected 2"),
-        ([np.zeros((2, 4)), np.zeros((2, 4))], "initial[1]: found shape (2, 4), expected (n, 3) with n >= 1"),
-        ([np.zeros((2, 4)), np.full((2, 3), 2)], "initial[1]: found values other than 0 and 1, expected binary"),
-        ([np.zeros((2, 4)), np.zeros((3, 3))], "initial: found [2, 3] states, expected as many in every layer"),
-    ],
-)
-def test_initial_states_that_do_not_fit_are_refused(initial, message):
-    with pytest.raises(ValueError, match="^" + re.escape(message)):
-        sample(MACHINES["RBM"], 2, 1, 0, initial)
 
 
 @pytest.mark.parametrize("stride", [1, 3])

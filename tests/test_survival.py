@@ -73,13 +73,6 @@ def test_without_losses_there_is_no_coefficient(one_session):
     assert np.isnan(survival.logistic(kept, NAMES, 1, 1.0)).all()
 
 
-def test_share_of_competitors_lost_by_hand():
-    mask = np.array([[1, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 1]])
-    lost = np.array([True, False, False, False])
-    # input 0 drives units 0, 1, 2: half of the competitors of 1 and of 2; inputs 1 and 2 lose nobody
-    np.testing.assert_allclose(survival.competitors_lost(mask, lost)[1:], [(1 / 2 + 0) / 2, 1 / 2, 0])
-
-
 def test_share_of_competitors_lost_is_that_of_a_naive_loop():
     rng = np.random.default_rng(0)
     mask, lost = rng.random((12, 9)) < 0.5, rng.random(9) < 0.4
@@ -89,12 +82,6 @@ def test_share_of_competitors_lost_is_that_of_a_naive_loop():
             others = [u for u in range(9) if u != j and mask[i, u]]
             shares.append(np.mean([lost[u] for u in others]) if others else 0)
         assert survival.competitors_lost(mask, lost)[j] == pytest.approx(np.mean(shares), abs=1e-6)
-
-
-def test_all_units_of_a_full_layer_lose_the_same_share():
-    share = survival.competitors_lost(np.ones((13, 70)), np.arange(70) < 7)[7:]
-    np.testing.assert_array_equal(share, share[0])
-    assert share[0] == pytest.approx(7 / 69, abs=1e-6)
 
 
 def test_own_drive_is_the_input_that_the_lost_synapses_gave():
@@ -122,12 +109,6 @@ def test_units_that_rise_with_the_loss_of_competitors_are_seen(slope, sign):
 
 def test_own_lost_synapses_are_no_rise():
     assert abs(survival.rise(made_rise(0.0), 1)) < 4 / np.sqrt(300) + 0.05  # ranks leave a little of a line in values
-
-
-def test_a_session_in_which_all_lost_the_same_share_cannot_tell():
-    part = made_rise(0.05)
-    part["unit_competitors_lost_1"][:] = 0.25
-    assert np.isnan(survival.rise(part, 1))
 
 
 def test_competition_reads_two_sessions_of_a_run(made_up_runs):

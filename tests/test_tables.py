@@ -8,7 +8,7 @@ import yaml
 
 from analysis import claims
 from analysis.experiment import config
-from analysis.verdicts import datasets, tables
+from analysis.verdicts import tables
 from analysis.workflow import summary
 
 
@@ -39,11 +39,6 @@ def test_a_mean_over_seeds_stands_with_its_interval_and_unit():
     assert tables.over_seeds(values) == "0.367 [0.100, 0.700] nats"
     made = tables.of_seeds({("a", 1): [values, "text"]}, ["name", "layer", "x", "y"])
     assert made.to_numpy().tolist() == [["a", 1, "0.367 [0.100, 0.700] nats", "text"]]
-
-
-def test_a_bar_does_not_break_a_table():
-    text = tables.markdown(pd.DataFrame({"|w|": ["a|b"], "x": [1]}))
-    assert text.splitlines() == ["| \\|w\\| | x |", "| --- | --- |", "| a\\|b | 1 |"]
 
 
 def rows(effects, verdicts, n_seeds):
@@ -110,20 +105,6 @@ def test_parts_stand_side_by_side_where_both_sizes_have_the_experiment(beside, c
     assert "another config than paper_digits.yaml" in tables.markdown(tables.origin(paper, obeyed))
     assert claims.at_papers_size("02_weight_pruning", beside)[0] is None
     assert "not made yet" in tables.origin(None, obeyed)
-
-
-def test_the_configs_at_the_papers_size_write_beside_the_main_job():
-    for name in datasets.PAPERS_CONFIGS:
-        assert config.load(config.ROOT / "config" / f"{name}.yaml")["folder"] == "paper"
-
-
-def test_the_protocol_is_told_as_the_config_has_it(collected):
-    dataset = collected("01_overproduction")
-    told = tables.runs(dataset).set_index("experiment").loc["digits"]
-    assert told.tolist() == ["16 and 10", 3, "53%", "10.4%", 3, "variance FI × w²"]
-    told = tables.departures(dataset)
-    for name, of in claims.settings(dataset)["experiments"].items():
-        assert told[told["experiment"] == name].iloc[:, 1].tolist() == of["departures"]
 
 
 def test_sizes_are_those_of_the_last_session_that_all_machines_have(collected):

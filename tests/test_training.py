@@ -53,101 +53,21 @@ def update_of(trained, machine):
     return np.concatenate([*changes[:n], *(x[mask] for x, mask in zip(changes[n:], machine.masks))])
 
 
-# ---- exact expectations --------------------------------------------------------------------------------------------
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def transition(states, field, outcomes):
-    """P(outcome | state) for independent units of probability sigmoid(field(state)): (n_states, n_outcomes)."""
-    p = sigmoid(field(states))
-    return np.prod(np.where(outcomes[None] == 1, p[:, None], 1 - p[:, None]), axis=2)
-
-
-def rbm_transitions(bias_below, bias_above, weights):
-    """P(h | v), P(v | h) and the probabilities sigmoid(b + v W) of every v."""
-    v, h = (exact.states(len(b)).astype(float) for b in (bias_below, bias_above))
-    to_h = transition(v, lambda x: bias_above + x @ weights, h)
-    to_v = transition(h, lambda x: bias_below + x @ weights.T, v)
-    return to_h, to_v, sigmoid(bias_above + v @ weights)
-
-
-def moments(p, v, h, mask):
-    """Mean and standard deviation of (v, h, v h) where v has the distribution p and h is a function of v."""
-    s = np.concatenate([v, h, (v[:, :, None] * h[:, None, :])[:, mask]], axis=1)
-    mean = p @ s
-    return mean, np.sqrt(np.maximum(p @ s**2 - mean**2, 0))
-
-
-def expected_cd(bias_below, bias_above, weights, mask, p_data, n_steps):
-    """Expectation of a CD-k update at rate 1, and the standard deviation of a reconstruction's part in it."""
-    to_h, to_v, p_h = rbm_transitions(bias_below, bias_above, weights)
-    v = exact.states(len(bias_below)).astype(float)
-    model, sd = moments(p_data @ np.linalg.matrix_power(to_h @ to_v, n_steps), v, p_h, mask)
-    return moments(p_data, v, p_h, mask)[0] - model, sd
-
-
-def frequencies(patterns):
-    """Share of each pattern, in binary order."""
-    numbers = patterns.astype(int) @ (1 << np.arange(patterns.shape[1])[::-1])
-    return np.bincount(numbers, minlength=2 ** patterns.shape[1]) / len(patterns)
-
-
-def data_entropy(patterns):
-    p = frequencies(patterns)
-    return -(p[p > 0] * np.log(p[p > 0])).sum()
-
-
-def kl(patterns, machine):
-    """KL(data || model) in nats, by enumeration of every joint state."""
-    p, q = frequencies(patterns), naive.visible_probabilities(machine)
-    return (p[p > 0] * np.log(p[p > 0] / q[p > 0])).sum()
-
-
-# ---- first updates -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n_steps", [1, 2, 5])
-def test_the_expected_cd_update_matches_the_exact_one(n_steps):
-    machine, patterns = naive.machine_of((4, 3), 3), skewed_patterns(N, 4)
-    trained = train(machine, patterns, schedule(batch_size=N, n_gibbs_steps=n_steps), 1)
-    arrays = *machine.biases, *machine.weights, *machine.masks
-    expected, sd = expected_cd(*arrays, frequencies(patterns), n_steps)
-    naive.assert_within_error(update_of(trained, machine), expected, sd / np.sqrt(N))
-
-
 @pytest.mark.parametrize("n_units", [(4, 3), (3, 4, 2), (2, 3, 2, 2)], ids=str)
 def test_the_expected_pcd_update_matches_the_exact_gradient(n_units):
     """<x x^T> of the mean field on the data (exact for an RBM) minus the model's, with chains that have mixed."""
     machine, patterns = naive.machine_of(n_units, 4), skewed_patterns(50, n_units[0])
     options = {"batch_size": 50, "n_gibbs_steps": 60, "n_chains": N, "n_mean_field_steps": 100, "tolerance": 1e-7}
     trained = train(machine, patterns, schedule("pcd", **options), 1)
-    model = exact_moments(machine)
-    standard_error = np.sqrt(model * (1 - model) / N)
-    naive.assert_within_error(update_of(trained, machine), likelihood_gradient(machine, patterns), standard_error)
+    model = moments(machine, *exact.moments(machine))
+    driven = [x.astype(float) for x in mean_field(machine, patterns, 500, 1e-7)]
+    data = moments(machine, [x.mean(axis=0) for x in driven], [a.T @ b / 50 for a, b in zip(driven, driven[1:])])
+    naive.assert_within_error(update_of(trained, machine), data - model, np.sqrt(model * (1 - model) / N))
 
 
-def exact_moments(machine):
-    """<x> and <x y> of each synapse under the model, by enumeration."""
-    states, p = naive.enumerate_states(machine)
-    pairs = [(a * p[:, None]).T @ b for a, b in zip(states, states[1:])]
-    return np.concatenate([*(p @ x for x in states), *(x[mask] for x, mask in zip(pairs, machine.masks))])
-
-
-def likelihood_gradient(machine, patterns):
-    """<x x^T>_data - <x x^T>_model, hidden units of the data by mean field in float64."""
-    states = [patterns.astype(float)] + [np.full((len(patterns), n), 0.5) for n in machine.n_units[1:]]
-    for _ in range(500):
-        for layer in range(1, len(states)):
-            field = machine.biases[layer] + states[layer - 1] @ machine.weights[layer - 1]
-            if layer < len(machine.weights):
-                field = field + states[layer + 1] @ machine.weights[layer].T
-            states[layer] = sigmoid(field)
-    pairs = [a.T @ b / len(patterns) for a, b in zip(states, states[1:])]
-    data = [*(x.mean(axis=0) for x in states), *(x[mask] for x, mask in zip(pairs, machine.masks))]
-    return np.concatenate(data) - exact_moments(machine)
+def moments(machine, means, pairs):
+    """<x> and <x y> of each synapse, as one vector."""
+    return np.concatenate([*means, *(x[mask] for x, mask in zip(pairs, machine.masks))])
 
 
 def test_greedy_pretraining_has_the_bits_of_its_twin(form, n_threads):
@@ -182,15 +102,12 @@ def test_greedy_pretraining_has_the_bits_of_its_twin(form, n_threads):
     ],
     ids=["pcd RBM", "pcd DBM", "cd-10 RBM"],
 )
-def test_learning_raises_the_exact_likelihood_to_near_the_entropy_of_the_data(n_units, options, limit):
-    """log-likelihood = - entropy - KL, so the entropy is what a perfect model would reach."""
+def test_learning_brings_the_exact_divergence_from_the_data_to_near_0(n_units, options, limit):
     patterns = skewed_patterns(400, 3)
     machine = BoltzmannMachine.random(n_units, 0, weight_std=0.5, hidden_bias=0.0)
     trained = train(machine, patterns, schedule(n_epochs=1500, rates=(0.3, 0.01), batch_size=400, **options), 1)
-    before, after = kl(patterns, machine), kl(patterns, trained)
-    assert before > 0.2
-    assert after < limit
-    assert exact.log_likelihood(patterns, trained) == pytest.approx(-data_entropy(patterns) - after, abs=1e-6)
+    assert exact.kl_divergence(patterns, machine) > 0.2
+    assert exact.kl_divergence(patterns, trained) < limit
 
 
 # ---- bits ----------------------------------------------------------------------------------------------------------
@@ -226,24 +143,9 @@ def test_training_has_the_bits_of_its_twin(plan, form, n_threads):
     assert_trained_as_twin(plan, n_units, CHAINS + 13, weight_std=1.0)
 
 
-@pytest.mark.parametrize(
-    ("plan", "n_units"),
-    [
-        ("pcd more chains than patterns", (18, 35, 5)),
-        ("pcd more chains than patterns", (7, 20, 3, 17)),
-        ("pcd capped", (18, 35, 5)),
-        ("pcd capped", (7, 20, 3, 17)),
-        ("cd-3 capped", (18, 35)),
-    ],
-)
-def test_training_of_layers_wider_than_a_panel_has_the_bits_of_its_twin(n_units, plan, form):
-    """Panels of updates ago would show."""
-    assert_trained_as_twin(PLANS[plan], n_units, PATTERNS + 13, density=(0.8, 0.3, 0.8)[: len(n_units) - 1])
-
-
 # Around the vectors that rows are filled up to: 8 visible and 80 hidden units.
-@pytest.mark.parametrize("n_visible", [1, 7, 8, 9])
-@pytest.mark.parametrize("n_hidden", [1, 15, 16, 17, 79, 80, 81])
+@pytest.mark.parametrize("n_visible", [7, 9])
+@pytest.mark.parametrize("n_hidden", [1, 17, 81])
 @pytest.mark.parametrize(("plan", "density"), [("cd online", 1.1), ("cd online", 0.6), ("cd-3", 0.6), ("cd-3", 1.1)])
 def test_units_that_fill_up_vectors_never_matter(n_visible, n_hidden, plan, density):
     assert_trained_as_twin(PLANS[plan], (n_visible, n_hidden), 4 if plan == "cd online" else 11, density)
@@ -252,33 +154,14 @@ def test_units_that_fill_up_vectors_never_matter(n_visible, n_hidden, plan, dens
 @pytest.mark.parametrize(
     ("n_units", "n_patterns", "batch_size", "density"),
     [
-        *(((n, m), 8, 1, density) for n, m in ((13, 70), (70, 13), (33, 161)) for density in (0.1, 0.4, 1.1)),
-        *(((9, 17), 100, size, 1.1) for size in (2, 31, 32, 33, 100, 101, 10**9)),
-        *(((n, 21), 6, size, 1.1) for n in (STRIP, STRIP + 1, 2 * STRIP + 1) for size in (1, 2, 3)),  # several strips
+        *(((n, m), 8, 1, density) for n, m in ((70, 13), (33, 161)) for density in (0.1, 1.1)),
+        *(((9, 17), 100, size, 1.1) for size in (2, 31, 33, 100, 10**9)),
+        *(((n, 21), 6, size, 1.1) for n, size in ((STRIP, 1), (STRIP + 1, 2), (2 * STRIP + 1, 3))),  # several strips
     ],
 )
 def test_batches_of_any_size_learn_with_the_bits_of_their_twin(n_units, n_patterns, batch_size, density):
     plan = schedule(n_epochs=2, rates=(0.5, 0.1), momentum=0.5, batch_size=batch_size)
     assert_trained_as_twin(plan, n_units, n_patterns, density)
-
-
-@pytest.mark.parametrize("factors", [(1, 1), (2, 1), (2, 2), (1, 2)], ids=str)
-@pytest.mark.parametrize("batch_size", [1, 7])
-def test_factors_of_the_input_reach_both_orders_of_learning(factors, batch_size, form):
-    plan = schedule(n_epochs=1, rates=(0.5, 0.1), batch_size=batch_size, n_gibbs_steps=2)
-    assert_trained_as_twin(plan, (5, 18), 10, factors=factors)
-
-
-def test_rows_of_weights_are_learnt_by_cd_of_single_patterns_or_of_a_dense_pair():
-    full, few, deep = (naive.machine_of(n, density=d) for n, d in (((4, 3), 1.1), ((4, 3), 0.1), ((4, 3, 2), 1.1)))
-    single, batches = {"batch_size": 1}, {"batch_size": 10}
-    dense = [(full, batches), (few, single)]
-    sparse = [(few, batches), (deep, single), (full, batches | {"algorithm": "pcd"})]
-    sparse += [(full, size | {"max_norm": 1.0}) for size in (single, batches)]
-    for expected, cases in ((True, dense), (False, sparse)):
-        for machine, options in cases:
-            plan = schedule(**options)
-            assert training.is_dense(machine, plan) == naive.is_dense(machine, plan) == expected
 
 
 @pytest.mark.parametrize("n_hidden", [9, 80, 81])
@@ -294,33 +177,7 @@ def test_one_parameter_that_left_the_range_is_caught_wherever_it_stands(value, n
         assert found == (-1 if abs(value) < 1000 else 7), name
 
 
-@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_pruned_synapses_stay_exactly_zero_and_masks_as_they_are(plan):
-    n_units = (5, 4) if plan.algorithm == "cd" else (5, 4, 3)
-    machine, patterns = naive.machine_of(n_units, 1, density=0.5), skewed_patterns(50, 5)
-    trained = train(machine, patterns, plan, 3)
-    for before, after, weights, old in zip(machine.masks, trained.masks, trained.weights, machine.weights):
-        np.testing.assert_array_equal(before, after)
-        assert not weights[~before].any()
-        assert (weights[before] != old[before]).all()
-
-
-@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_same_seed_same_bits_other_seed_other_bits(plan):
-    machine, patterns = naive.machine_of((5, 4), 1), skewed_patterns(50, 5)
-    first, again, other = (train(machine, patterns, plan, seed) for seed in (1, 1, 2))
-    assert_same_parameters(first, again)
-    assert all((a != b).any() for a, b in zip(parameters(first), parameters(other)))
-
-
 # ---- mean field ----------------------------------------------------------------------------------------------------
-
-
-def test_mean_field_of_an_rbm_is_exact():
-    machine, patterns = naive.machine_of((4, 3)), skewed_patterns(20, 4)
-    visible, hidden = mean_field(machine, patterns)
-    np.testing.assert_array_equal(visible, patterns)
-    np.testing.assert_allclose(hidden, sigmoid(machine.biases[1] + patterns @ machine.weights[0]), atol=1e-6)
 
 
 def test_mean_field_of_a_deep_machine_is_a_fixed_point():
@@ -332,7 +189,7 @@ def test_mean_field_of_a_deep_machine_is_a_fixed_point():
         field = machine.biases[layer] + m[layer - 1] @ machine.weights[layer - 1]
         if layer < 3:
             field = field + m[layer + 1] @ machine.weights[layer].T
-        np.testing.assert_allclose(m[layer], sigmoid(field), atol=2e-6)
+        np.testing.assert_allclose(m[layer], exact.sigmoid(field), atol=2e-6)
 
 
 # ---- the schedule --------------------------------------------------------------------------------------------------
@@ -342,9 +199,7 @@ def test_mean_field_of_a_deep_machine_is_a_fixed_point():
     ("n_epochs", "rates", "momentum", "expected"),
     [
         (1, (0.1, 0.01), 0.9, [(0.1, 0.9)]),
-        (2, (0.1, 0.01), 0.9, [(0.1, 0.9), (0.01, 0.9)]),
         (3, (0.1, 0.001), (0.5, 0.5, 0.9), [(0.1, 0.5), (0.01, 0.5), (0.001, 0.9)]),
-        (3, (0.2, 0.2), 0.0, [(0.2, 0.0)] * 3),
         (3, (0.01, 0.04), 0.0, [(0.01, 0.0), (0.02, 0.0), (0.04, 0.0)]),
     ],
 )
@@ -382,13 +237,6 @@ def test_a_schedule_that_makes_no_sense_is_refused(name, value, expected):
         Schedule(**good | {name: value})
 
 
-def test_cd_of_a_deep_machine_is_refused():
-    message = "algorithm 'cd': found 2 hidden layers, expected 1 (use 'pcd')"
-    for batch_size in (1, 5):
-        with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
-            train(naive.machine_of((4, 3, 2)), skewed_patterns(5, 4), schedule(batch_size=batch_size), 0)
-
-
 @pytest.mark.parametrize(
     "plan",
     [
@@ -410,11 +258,3 @@ def test_divergence_names_the_epoch_the_update_and_the_learning_rate(plan):
     )
     with pytest.raises(DivergenceError, match="^" + re.escape(message) + "$"):
         train(machine, patterns, plan, 0)
-
-
-@pytest.mark.parametrize("batch_size", [1, 8])
-@pytest.mark.parametrize("rate", [1e4, 1e30, 3e38])
-def test_no_learning_rate_is_too_large_to_be_caught(rate, batch_size):
-    plan = schedule(rates=(rate, rate), batch_size=batch_size)
-    with pytest.raises(DivergenceError, match=rf"at epoch 0, update \d, learning rate {re.escape(f'{rate:g}')}: "):
-        train(naive.machine_of((5, 4), 1), skewed_patterns(50, 5), plan, 0)

@@ -1,6 +1,5 @@
 """The smoke workflow with a criterion of one's own, in a copy: complete; stale where it should be; from anywhere."""
 
-import errno
 import json
 import os
 import re
@@ -9,17 +8,14 @@ import subprocess
 import sys
 from functools import partial
 
-import browser
 import nbformat
 import pytest
 import xarray as xr
 import yaml
-from snakemake.exceptions import WorkflowError
 from test_same_bits import copy_checkout
 
-from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
-from analysis.workflow import guard
+from analysis.workflow import progress
 
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 NOTEBOOKS = [*CLAIMS, "05_model_quality"]
@@ -123,26 +119,6 @@ def test_a_criterion_of_ones_own_goes_through_the_whole_workflow(built):
     assert run.attrs["criterion_sha256"]
 
 
-@pytest.mark.slow
-def test_the_config_that_jobs_obeyed_lies_beside_the_results(built):
-    obeyed = yamlfile.read(built / "smoke/results/config.yaml")
-    assert obeyed["experiments"]["patches"]["criteria"][-1] == "mine.py:correlation"
-    run = xr.load_dataset(built / "smoke/data/runs/digits/weight/1.nc", engine="h5netcdf")
-    assert json.loads(run.attrs["config"]) == obeyed
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="needs Chromium or Chrome")
-def test_the_report_shows_the_claims_and_every_figure_and_fetches_nothing(built, tmp_path):
-    snakemake(built, "--report", str(tmp_path / "report.html"), "--report-stylesheet", "report/style.css")
-    seen = browser.look_at_report(tmp_path / "report.html", tmp_path)
-    assert seen["refused"] == []
-    assert seen["front"].count("reproduced") > len(CLAIMS)
-    figures = sorted(path.relative_to(built).as_posix() for path in (built / "smoke/figures").rglob("[!.]*.svg"))
-    assert sorted(seen["pictures"]) == figures
-    assert all(picture["width"] > 200 and picture["colours"] > 10 for picture in seen["pictures"].values())
-
-
 def changed(place, value):
     """An edit of a config."""
 
@@ -174,8 +150,6 @@ PRINTED = [{"name": "stdout", "output_type": "stream", "text": ["another output\
 EDITS = {
     "nothing": ("Makefile", swapped("lint", "linted"), {}),
     "a comment in a kernel": ("analysis/kernels/gibbs.py", swapped("@kernel\n", "@kernel  # quick\n"), {}),
-    "a caption": ("report/figure.rst", swapped("Loss", "A loss"), {}),
-    "the command line": ("analysis/__main__.py", swapped("return 1", "return 2"), {}),
     "stored outputs": ("notebooks/02_weight_pruning.ipynb", lambda text: other_cell(text, "outputs", PRINTED), {}),
     "a notebook": (
         "notebooks/02_weight_pruning.ipynb",
@@ -189,7 +163,6 @@ EDITS = {
         swapped("CHAINS = 64", "CHAINS = 32"),
         {"compile": 1, **SEEDS, **JUDGED},
     ),
-    "a rule of pruning": ("analysis/pruning/criteria.py", swapped("1.0 - f", "2.0 - f"), {**SEEDS, **JUDGED}),
     "one experiment": (
         "config/mine.yaml",
         changed("experiments/digits/retraining/n_epochs", 2),
@@ -234,13 +207,6 @@ def test_another_folder_is_refused_in_a_line_and_the_checkout_named_works(copied
 
 
 @pytest.mark.slow
-def test_somebody_elses_package_of_the_same_name_is_not_ours(copied, tmp_path):
-    (tmp_path / "analysis").mkdir()
-    (tmp_path / "analysis/__init__.py").write_text("raise RuntimeError")
-    assert "Job stats" in start(copied, "-n", PYTHONPATH=str(tmp_path))
-
-
-@pytest.mark.slow
 def test_a_notebook_has_the_package_of_the_checkout_that_it_lies_in(copied, tmp_path):
     (tmp_path / "analysis").mkdir()
     (tmp_path / "analysis/__init__.py").write_text("raise RuntimeError")
@@ -270,38 +236,10 @@ def test_what_the_command_line_says_is_what_runs_or_is_refused(copied):
     start(copied, "runs", "-n", *smoke, 'experiments={"digits": {"criteria": ["random", "variance_fi_w2"]}}')
 
 
-@pytest.mark.slow
-def test_several_config_files_are_laid_over_one_another(copied, tmp_path):
-    (tmp_path / "more.yaml").write_text("experiments: {digits: null, patches: {n_seeds: 1}}\n")
-    files = ["--configfile", "config/smoke.yaml", tmp_path / "more.yaml"]
-    text = start(copied, "-n", *files, "--config", "out=several")
-    assert re.search(r"seeds_of_patches +1\n", text)
-    assert "seeds_of_digits" not in text
-
-
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EWOULDBLOCK])
-def test_only_a_lock_that_another_one_holds_is_a_reason_to_refuse(tmp_path, monkeypatch, number):
-    def flock(*_):
-        raise OSError(number, os.strerror(number))
-
-    (tmp_path / ".snakemake").mkdir()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(guard.fcntl, "flock", flock)
-    if number == errno.EWOULDBLOCK:
-        with pytest.raises(
-            WorkflowError, match=r"^checkout: found another workflow at work in .*, expected none; wait"
-        ):
-            guard.take_over()
-    else:
-        monkeypatch.setattr(guard, "_HELD", [])
-        guard.take_over()
-        guard._HELD.pop().close()
-
-
-def test_the_profiles_lock_nothing_and_keep_what_is_whole():
-    for name in ("default", "slurm"):
-        profile = yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
-        assert all(profile[key] for key in ("nolock", "keep-incomplete", "rerun-incomplete", "keep-going"))
+def test_progress_is_that_of_snakemakes_log():
+    log = "Finished jobid: 7\n2 of 12 steps (17%) done\nFinished jobid: 3\n3 of 12 steps (25%) done\n"
+    assert progress.text("", 60) == "no job done in 1 min"
+    assert progress.text(log, 120) == "3 of 12 jobs done in 2 min, about 6 min left"
 
 
 def test_a_second_workflow_is_refused_as_long_as_the_first_lives_and_not_after_a_kill(tmp_path):
