@@ -85,8 +85,11 @@ WRONG = {
     f"{P}/training/momentum": ([0.5, 0.9], "momentum: found [0.5, 0.9], expected one value, or 1, one an epoch"),
     f"{P}/training/learning_rates": ([0.1], "learning_rates: found [0.1], expected at least 2"),
     f"{P}/samples/n_chains": (10**12, "n_chains: found 1000000000000, expected less than or equal to 4294967295"),
-    f"{P}/pruning/fraction": (1, "pruning/fraction: found 1, expected less than 1"),
-    f"{D}/pruning/fraction": (0, "pruning/fraction: found 0, expected greater than 0"),
+    f"{P}/pruning/fraction": (
+        [0.5, 0.5],
+        "pruning/fraction: found [0.5, 0.5], expected one number, or 1, one a layer of synapses",
+    ),
+    f"{D}/pruning/fraction": (1, "pruning/fraction: found 1, expected a number above 0 and below 1, or a list of them"),
     f"{D}/pruning": ({"n_sessions": 2}, f"at {D}/pruning: found no fraction, expected all of n_sessions, fraction"),
     f"{D}/training/tolerance": (np.inf, "tolerance: found inf, expected a finite number"),
     f"{D}/training/algorithm": ("adam", "training/algorithm: found 'adam', expected 'cd' or 'pcd'"),

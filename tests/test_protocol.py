@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from analysis import data, exact, pruning
-from analysis.experiment import config, controls, protocol
+from analysis.experiment import config, controls, maps, protocol
 from analysis.experiment.record import join, kept_units, machine_of, masks_of
 from analysis.files import netcdf, whole
 from analysis.machine.model import BoltzmannMachine
@@ -202,6 +202,18 @@ def test_an_overproduced_machine_starts_from_the_initial_machine(lessons):
     start = BoltzmannMachine.from_dataset(protocol.overproduce(settings, 3))
     initial = protocol.initial_machine(settings, data.load("patches")["train"].values, 3)
     assert (start.weights[0] == initial.weights[0]).all()
+
+
+def test_what_finishes_follows_the_training_and_every_retraining(lessons):
+    settings = small(
+        "patches",
+        finishing={"algorithm": "pcd", "n_epochs": 1, "learning_rates": [0.02, 0.01], "momentum": 0.0}
+        | {"batch_size": 160},
+    )
+    protocol.prune_run(settings, "weight", 0, protocol.overproduce(settings, 0))
+    n = protocol.Schedule(**settings["training"]).n_updates(320)
+    assert [updates for _, updates in lessons] == [n, 2] * (1 + settings["pruning"]["n_sessions"])
+    assert maps.work(settings, 320, [100], [[50], [20]]) == (3 * (n + 2), (n + 2) * 170)
 
 
 def test_receptive_fields_are_squares_clipped_at_the_border():

@@ -107,6 +107,15 @@ def test_prune_removes_exactly_the_number_that_was_asked(fraction, n_pruned):
     np.testing.assert_array_equal(survivors, importance[0] > n_pruned)
 
 
+def test_a_fraction_a_layer_prunes_each_layer_by_its_own():
+    machine, rng = dense(4, 5, 10), np.random.default_rng(0)
+    importance = [1 + rng.permutation(20).reshape(4, 5), 1 + rng.permutation(50).reshape(5, 10)]
+    whole = [prune(machine, importance, fraction).machine for fraction in (0.1, 0.2, [0.1, 0.2])]
+    assert whole[2].n_synapses == (whole[0].n_synapses[0], whole[1].n_synapses[1])
+    with pytest.raises(ValueError, match=r"fraction: found \[0.1\], expected a number .*, or one a layer"):
+        prune(machine, importance, [0.1])
+
+
 def test_synapses_of_importance_exactly_zero_all_go():
     importance = np.array([[0.0, 1e-300, 3], [-0.0, 0, 4]])
     smaller, kept, causes = prune(dense(2, 3), [importance], 0.01)
@@ -221,7 +230,7 @@ def test_pruning_leaves_the_larger_machine_and_the_importance_as_they_were():
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 1.5, float("nan"), float("inf"), 0, 1], ids=str)
 def test_a_fraction_outside_0_to_1_is_refused(fraction):
-    message = f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded"
+    message = f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded, or one a layer of synapses"
     with pytest.raises(ValueError, match="^" + re.escape(message) + "$"):
         prune(DEEP, ones(DEEP), fraction)
 

@@ -3,11 +3,12 @@
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, "Pruning" of the methods.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.machine.arguments import check_numbers
+from analysis.machine.arguments import check_numbers, is_number
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning.activity import Layers, check_one_a_layer
 
@@ -24,21 +25,23 @@ class Pruned(NamedTuple):
     causes: tuple[np.ndarray, ...]
 
 
-def prune(machine: BoltzmannMachine, importance: Layers, fraction: float) -> Pruned:
+def prune(machine: BoltzmannMachine, importance: Layers, fraction: float | Sequence[float]) -> Pruned:
     """Remove round(fraction S_l) of the S_l synapses of each layer, the least important first; then stranded units.
 
     At least one synapse goes, and all of importance exactly 0. Ties are broken by position, row by row. A hidden unit
     needs a synapse from below and, unless in the last layer, one to above; units without go with their remaining
     synapses, which may strand others, until each is connected to the layers next to its own. Visible units stay.
     importance : one array (n_l, n_l+1) a layer, finite; where there is no synapse it is ignored
-    fraction : of the synapses a layer, in (0, 1)
+    fraction : of the synapses a layer, in (0, 1); one, or one a layer of synapses
     Raises ValueError for another fraction, importance that does not fit or is not finite, and where no unit is left.
     """
-    if not isinstance(fraction, (int, float, np.number)) or not 0.0 < fraction < 1.0:
-        raise ValueError(f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded")
+    fractions = fraction if isinstance(fraction, Sequence) else [fraction] * len(machine.masks)
+    if len(fractions) != len(machine.masks) or not all(is_number(f) and 0.0 < f < 1.0 for f in fractions):
+        expected = "a number between 0 and 1, both excluded, or one a layer of synapses"
+        raise ValueError(f"fraction: found {fraction!r}, expected {expected}")
     masks = []
-    for mask, values in zip(machine.masks, check_importance(machine, importance)):
-        n_pruned = max(1, int(np.floor(fraction * mask.sum() + 0.5)), int((values[mask] == 0).sum()))
+    for mask, values, f in zip(machine.masks, check_importance(machine, importance), fractions):
+        n_pruned = max(1, int(np.floor(f * mask.sum() + 0.5)), int((values[mask] == 0).sum()))
         masks.append(_without_least_important(mask, values, n_pruned))
     return remove_stranded(machine, masks)
 
