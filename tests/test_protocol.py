@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from analysis import data, exact, pruning
-from analysis.experiment import config, controls, protocol
+from analysis.experiment import config, controls, maps, protocol
 from analysis.experiment.record import join, kept_units, machine_of, masks_of
 from analysis.files import netcdf, whole
 
@@ -189,6 +189,15 @@ def test_a_control_has_as_many_updates_as_the_run_up_to_its_session(runs, lesson
         updates.insert(0, protocol.Schedule(**settings["training"]).n_updates(len(patterns)))
     schedules = [protocol.Schedule(**settings[key]) for key in ("training", "retraining", "retraining")]
     assert updates == [schedule.n_updates(len(patterns)) for schedule in schedules]
+
+
+def test_what_finishes_follows_the_training_and_every_retraining(lessons):
+    finishing = {"algorithm": "pcd", "n_epochs": 1, "learning_rates": [0.02, 0.01], "momentum": 0.0, "batch_size": 160}
+    settings = small("patches", finishing=finishing)
+    protocol.prune_run(settings, "weight", 0, protocol.overproduce(settings, 0))
+    n = protocol.Schedule(**settings["training"]).n_updates(320)
+    assert [updates for _, updates in lessons] == [n, 2] * (1 + settings["pruning"]["n_sessions"])
+    assert maps.work(settings, 320, [100], [[50], [20]]) == (3 * (n + 2), (n + 2) * 170)
 
 
 def test_receptive_fields_are_squares_clipped_at_the_border():

@@ -86,6 +86,15 @@ def test_random_criterion_is_uniform_above_zero_and_a_function_of_the_seed_alone
     assert np.abs(np.corrcoef(found[0].ravel()[:1500], found[1].ravel())[0, 1]) < 4.9 / np.sqrt(1500)
 
 
+def test_a_fraction_a_layer_prunes_each_layer_by_its_own():
+    machine, rng = dense(4, 5, 10), np.random.default_rng(0)
+    importance = [1 + rng.permutation(20).reshape(4, 5), 1 + rng.permutation(50).reshape(5, 10)]
+    whole = [prune(machine, importance, fraction).machine for fraction in (0.1, 0.2, [0.1, 0.2])]
+    assert whole[2].n_synapses == (whole[0].n_synapses[0], whole[1].n_synapses[1])
+    with pytest.raises(ValueError, match=r"^fraction: found \[0.1\], expected a number .*, or one a layer"):
+        prune(machine, importance, [0.1])
+
+
 def test_a_stranded_unit_strands_others_upwards_and_downwards():
     """Three chains of three hidden units: unit 0 breaks at the bottom, unit 1 at the top, unit 2 holds.
 

@@ -4,6 +4,7 @@ import naive
 import numpy as np
 
 from analysis.experiment import measures, record
+from analysis.machine.sampling import Samples
 
 
 def test_causes_follow_units_from_the_session_of_their_loss_on():
@@ -21,7 +22,7 @@ def test_activity_information_and_degree_are_means_and_sums_over_synapses():
     machine = naive.machine_of((5, 4, 3), density=0.6)
     rng = np.random.default_rng(0)
     pruned, states = ([rng.integers(0, 2, (50, n)).astype(np.uint8) for n in machine.n_units] for _ in range(2))
-    found = measures.unit_activity(machine, pruned, states)
+    found = measures.unit_activity(machine, pruned, Samples.of("states", states, machine.n_units))
     for k, n in enumerate(machine.n_units):
         np.testing.assert_allclose(found["activity", k][0], states[k].mean(axis=0))
         np.testing.assert_allclose(found["activity_pruned", k][0], pruned[k].mean(axis=0))

@@ -15,7 +15,6 @@ import yaml
 from test_same_bits import copy_checkout
 
 from analysis.files.checkout import ROOT
-from analysis.workflow import progress
 
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
 NOTEBOOKS = [*CLAIMS, "05_model_quality"]
@@ -234,12 +233,6 @@ def test_what_the_command_line_says_is_what_runs_or_is_refused(copied):
     )
     assert "expected weight, and another one as reference" in text
     start(copied, "runs", "-n", *smoke, 'experiments={"digits": {"criteria": ["random", "variance_fi_w2"]}}')
-
-
-def test_progress_is_that_of_snakemakes_log():
-    log = "Finished jobid: 7\n2 of 12 steps (17%) done\nFinished jobid: 3\n3 of 12 steps (25%) done\n"
-    assert progress.text("", 60) == "no job done in 1 min"
-    assert progress.text(log, 120) == "3 of 12 jobs done in 2 min, about 6 min left"
 
 
 def test_a_second_workflow_is_refused_as_long_as_the_first_lives_and_not_after_a_kill(tmp_path):

@@ -21,6 +21,7 @@ from analysis import data, pruning
 from analysis.experiment.measures import spearman, stable, variable
 from analysis.experiment.protocol import spontaneous
 from analysis.experiment.record import in_place, kept_units, machine_of
+from analysis.experiment.settings import seeds
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive, uniform
@@ -39,7 +40,7 @@ def along(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
 
     Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL, heuristic_fi_w2, TARGETS,
     sampled_first_eigenvector, first_order_damage and second_order_damage; spectra (session, parameter), descending, of
-    the parameters that exist; those of `samples_needed`; information_matrix_exact of session 0 for seed 0.
+    the parameters that exist; those of `samples_needed`; information_matrix_exact of session 0 for the first seed.
     """
     patterns, sessions = data.load(settings["dataset"])["train"].values, []
     shape = reference.sizes["unit_0"], reference.sizes["unit_1"]
@@ -48,7 +49,7 @@ def along(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
         states = spontaneous(settings, machine, patterns, derive(seed, "proxy", session))
         sessions.append(_compare(machine, states, patterns, kept, shape, derive(seed, "online", session)))
     dataset, large = xr.concat(sessions, xr.Variable("session", reference["session"].values)), machine_of(reference, 0)
-    if seed == 0:
+    if seed == seeds(settings)[0]:
         dims, text = ("parameter", "parameter_2"), "exact Fisher information matrix of the over-produced machine"
         matrix = exact.fisher_information(large).astype(np.float32)
         dataset["information_matrix_exact"] = variable(dims, matrix, text, "1")
@@ -63,9 +64,9 @@ def samples_needed(settings: dict, seed: int, machine: BoltzmannMachine, pattern
     start where the config says and sleep as long as it says, at most MOST_CHAINS of them: for more samples each is read
     again every READING_GAP sweeps; online_fi from one network after as many sweeps; equilibrium, the variance of exact
     draws from the model, which has the error of the sampling without that of the mixing.
-    n_samples: powers of ten, to 25 times the config's n_chains, for seed 0 to 250 times, at most a million.
+    n_samples: powers of ten, to 25 times the config's n_chains, for the first seed to 250 times, at most a million.
     """
-    largest = min(settings["samples"]["n_chains"] * (250 if seed == 0 else 25), 10**6)
+    largest = min(settings["samples"]["n_chains"] * (250 if seed == seeds(settings)[0] else 25), 10**6)
     sizes = [10**k for k in range(2, 7) if 10**k <= largest] or [largest]
     mask = machine.masks[0]
     diagonal = np.diag(exact.fisher_information(machine))[sum(machine.n_units) :].reshape(mask.shape)

@@ -131,7 +131,7 @@ def stretch(settings: dict, factor: float) -> dict:
             momentum = [momentum[k * before // n_epochs] for k in range(n_epochs)]
         return schedule | {"n_epochs": n_epochs, "momentum": momentum}
 
-    changed = {name: longer(settings[name]) for name in ("training", "retraining")}
+    changed = {name: longer(settings[name]) for name in ("training", "finishing", "retraining") if name in settings}
     return settings | changed | {"pretraining": [longer(schedule) for schedule in settings["pretraining"]]}
 
 
@@ -144,10 +144,15 @@ def work(
     the pretraining of one pair of layers changes that pair's synapses alone.
     """
     lengths = [Schedule(**s).n_updates(n_patterns) for s in settings["pretraining"]]
-    first, again = (Schedule(**settings[name]).n_updates(n_patterns) for name in ("training", "retraining"))
+    first, again = (_n_updates(settings, name, n_patterns) for name in ("training", "retraining"))
     updates = sum(lengths) + first + len(retrained) * again
     changes = sum(n * s for n, s in zip(lengths, developed)) + first * sum(developed)
     return updates, changes + again * sum(sum(synapses) for synapses in retrained)
+
+
+def _n_updates(settings: dict, name: str, n_patterns: int) -> int:
+    """Updates of the training or a retraining, with those that finish it."""
+    return sum(Schedule(**settings[s]).n_updates(n_patterns) for s in (name, "finishing") if s in settings)
 
 
 def _cell(settings: dict, cell: Cell, seed: int, patterns: xr.Dataset, large: xr.Dataset) -> xr.Dataset:

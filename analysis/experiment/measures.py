@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from analysis.machine.exact import distinct_patterns, entropy
 from analysis.machine.model import BoltzmannMachine
+from analysis.machine.sampling import Samples
 from analysis.pruning import fisher
 
 Layers = Sequence[np.ndarray]
@@ -86,12 +87,12 @@ def class_share(classifier: Any, images: np.ndarray) -> np.ndarray:
     return np.mean(winners[:, None] == classifier.classes_, axis=0)
 
 
-def unit_activity(machine: BoltzmannMachine, pruned_states: Layers, states: Layers) -> OfUnits:
+def unit_activity(machine: BoltzmannMachine, pruned_states: Layers, states: Samples) -> OfUnits:
     """Mean activity, Fisher information and number of synapses of each unit, retrained; activity before that, too."""
     found: OfUnits = {}
     information, degree = ([np.zeros(n) for n in machine.n_units] for _ in range(2))
-    for k, mask in enumerate(machine.masks):
-        f = np.where(mask, fisher.variance_estimate(states[k], states[k + 1]), 0.0)
+    for k, (mask, variance) in enumerate(zip(machine.masks, fisher.variances(states))):
+        f = np.where(mask, variance, 0.0)
         for layer, axis in ((k, 1), (k + 1, 0)):
             information[layer] += f.sum(axis=axis)
             degree[layer] += mask.sum(axis=axis)

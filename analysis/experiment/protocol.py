@@ -87,8 +87,8 @@ def check_feasible(settings: dict, place: str) -> None:
     for name in ("n_chains", "n_measure_chains"):
         n_chains = settings["samples"][name]
         check_memory(f"{place}/samples/{name}", n_chains, n_chains * sum(n_units) * 9 // 8)  # a byte and a bit a unit
-    for name in ("training", "retraining"):
-        n_chains = settings[name].get("n_chains", 1)
+    for name in ("training", "finishing", "retraining"):
+        n_chains = settings.get(name, {}).get("n_chains", 1)
         check_memory(f"{place}/{name}/n_chains", n_chains, n_chains * sum(n_units) // 8)
     _check_receptive_field(f"{place}/machine/receptive_field", settings["machine"], n_pixels)
     n_enumerated = n_pixels + min(sum(hidden[::2]), sum(hidden[1::2]))
@@ -153,7 +153,7 @@ def develop(
     if settings["pretraining"]:
         schedules = [Schedule(**s) for s in settings["pretraining"]]
         machine = pretrain_greedily(machine, patterns, schedules, derive(seed, "pretraining"), progress)
-    machine = train(machine, patterns, Schedule(**settings["training"]), derive(seed, "training"), progress)
+    machine = _learn(settings, machine, patterns, "training", derive(seed, "training"), progress)
     for session in range(1, n_sessions + 1):
         machine = retrain(settings, machine, patterns, session, seed, progress)
     return machine
@@ -163,8 +163,16 @@ def retrain(
     settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, session: int, seed: int, progress: bool = False
 ) -> BoltzmannMachine:
     """The training that follows a pruning session."""
-    sub_seed = derive(seed, "retraining", session)
-    return train(machine, patterns, Schedule(**settings["retraining"]), sub_seed, progress)
+    return _learn(settings, machine, patterns, "retraining", derive(seed, "retraining", session), progress)
+
+
+def _learn(
+    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, schedule: str, seed: int, progress: bool
+) -> BoltzmannMachine:
+    machine = train(machine, patterns, Schedule(**settings[schedule]), seed, progress)
+    if finishing := settings.get("finishing"):
+        machine = train(machine, patterns, Schedule(**finishing), derive(seed, "finishing"), progress)
+    return machine
 
 
 def spontaneous(

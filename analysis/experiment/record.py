@@ -16,6 +16,7 @@ from analysis.experiment.measures import stable, variable
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits
+from analysis.machine.sampling import Samples
 from analysis.machine.training import Schedule, mean_field
 
 STAGES = ["pruned", "retrained"]
@@ -23,7 +24,7 @@ RANKS = np.unique(np.round(np.geomspace(1, 8192, 80)).astype(int))
 N_EXAMPLES = 16
 LOST_EARLIER = -1
 Layers = Sequence[np.ndarray]
-Sleeper = tuple[BoltzmannMachine, Layers]  # and samples of its activity, one array (n_chains, n_l) a layer
+Sleeper = tuple[BoltzmannMachine, Samples]  # and samples of its activity
 
 
 def views(settings: dict, machine: BoltzmannMachine, patterns: np.ndarray) -> Layers:

@@ -93,7 +93,8 @@ def _decisions(settings: dict, machine: BoltzmannMachine, train: np.ndarray, see
         importance[name] = [x[mask] for x, mask in zip(scores, machine.masks)]
     pairs = [list(zip(importance["protocol"], importance[name])) for name in SAMPLES]
     correlation = [[spearman(x, y) for x, y in layers] for layers in pairs]
-    common = [[share_in_common(x, y, fraction) for x, y in layers] for layers in pairs]
+    fractions = np.broadcast_to(fraction, len(machine.masks)).tolist()
+    common = [[share_in_common(x, y, f) for (x, y), f in zip(layers, fractions)] for layers in pairs]
     rates = [[x.mean() for x in states] for states in samples.values()]
     dims, text = ("sample", "synapse_layer"), "rank correlation of importance with the protocol's samples"
     found = {

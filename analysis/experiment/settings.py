@@ -90,10 +90,13 @@ class Samples(Model):
 
 
 class Pruning(Model):
-    """Sessions of pruning, and the fraction of the remaining synapses that goes in each."""
+    """Sessions of pruning, and the fraction of the remaining synapses that goes in each: one, or one a layer."""
 
     n_sessions: Count
-    fraction: Share
+    fraction: Annotated[
+        Share | Annotated[list[Share], Field(min_length=1)],
+        described("a number above 0 and below 1, or a list of them, one a layer of synapses"),
+    ]
 
 
 class Quality(Model):
@@ -115,6 +118,7 @@ class OverproducedMachine(Model):
     machine: Machine
     pretraining: list[Schedule]
     training: Schedule
+    finishing: Schedule = LEFT_OUT  # what follows the training and every retraining: persistent chains after cd, say
     samples: Samples
 
 
@@ -141,6 +145,7 @@ class Experiment(RunsOfASeed):
     """An experiment: so many seeds, and words about it."""
 
     description: str
+    first_seed: Natural = LEFT_OUT  # 0
     n_seeds: Count
     departures: list[str]
 
@@ -158,8 +163,8 @@ def _of_depth(experiment):
         found = [schedule.model_dump() for schedule in experiment.pretraining]
         yield "pretraining", found, f"no schedules or {depth}, one a hidden layer"
     if depth > 1:
-        for place in ("training", "retraining"):
-            if getattr(experiment, place).algorithm == "cd":
+        for place in ("training", "retraining", "finishing"):
+            if (schedule := getattr(experiment, place)) and schedule.algorithm == "cd":
                 yield f"{place}/algorithm", "'cd'", "pcd, for more than one hidden layer"
         if experiment.proxy:
             yield "proxy", True, "false with more than one hidden layer"
@@ -186,6 +191,9 @@ def _of_names(experiment):
 
 def _of_lengths(experiment):
     n_sessions, quality = experiment.pruning.n_sessions, experiment.quality
+    fraction, depth = experiment.pruning.fraction, len(experiment.machine.hidden)
+    if isinstance(fraction, list) and len(fraction) != depth:
+        yield "pruning/fraction", fraction, f"one number, or {depth}, one a layer of synapses"
     asked = {"control_sessions": experiment.control_sessions}
     asked |= {"quality/sessions": quality.sessions} if quality else {}
     for place, sessions in asked.items():
@@ -224,6 +232,12 @@ class Map(Model):
     jobs: Literal["seed", "start"]  # one job a seed, or one a start size and seed
     n_seeds: Count
     grids: Annotated[list[Grid], Field(min_length=1)]
+
+
+def seeds(settings: dict) -> range:
+    """The seeds of an experiment."""
+    first = settings.get("first_seed", 0)
+    return range(first, first + settings["n_seeds"])
 
 
 def read_by(model: type[Model], settings: dict) -> dict:

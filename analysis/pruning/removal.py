@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.machine.arguments import check_numbers
+from analysis.machine.arguments import check_numbers, is_number
 from analysis.machine.model import BoltzmannMachine
 
 Layers = Sequence[np.ndarray]
@@ -25,27 +25,30 @@ class Pruned(NamedTuple):
     causes: tuple[np.ndarray, ...]
 
 
-def prune(machine: BoltzmannMachine, importance: Layers, fraction: float) -> Pruned:
+def prune(machine: BoltzmannMachine, importance: Layers, fraction: float | Sequence[float]) -> Pruned:
     """Remove round(fraction S_l) of the S_l synapses of each layer, the least important first; then stranded units.
 
     At least one synapse goes, and all of importance exactly 0. Ties are broken by position, row by row. A hidden unit
     needs a synapse from below and, unless in the last layer, one to above; units without go with their remaining
     synapses, which may strand others, until each is connected to the layers next to its own. Visible units stay.
     importance : one array (n_l, n_l+1) a layer, finite; where there is no synapse it is ignored
-    fraction : of the synapses a layer, in (0, 1)
+    fraction : of the synapses a layer, in (0, 1); one, or one a layer of synapses
     Raises ValueError for another fraction, importance that does not fit or is 0 everywhere, and where no unit is left.
     """
-    if not isinstance(fraction, (int, float, np.number)) or not 0.0 < fraction < 1.0:
-        raise ValueError(f"fraction: found {fraction!r}, expected a number between 0 and 1, both excluded")
+    fractions = fraction if isinstance(fraction, Sequence) else [fraction] * len(machine.masks)
+    if len(fractions) != len(machine.masks) or not all(is_number(x) and 0.0 < x < 1.0 for x in fractions):
+        expected = "a number between 0 and 1, both excluded, or one a layer of synapses"
+        raise ValueError(f"fraction: found {fraction!r}, expected {expected}")
     masks = []
-    for layer, (mask, values) in enumerate(zip(machine.masks, check_importance(machine, importance))):
+    arrays = check_importance(machine, importance)
+    for layer, (mask, values, share) in enumerate(zip(machine.masks, arrays, fractions)):
         n_zero = int((values[mask] == 0).sum())
         if n_zero and n_zero == mask.sum():
             raise ValueError(
                 f"importance[{layer}]: found 0 for all {n_zero} synapses of the layer, which would all go, "
                 "expected some above 0; take more samples, or another criterion"
             )
-        n_pruned = max(1, int(np.floor(fraction * mask.sum() + 0.5)), n_zero)
+        n_pruned = max(1, int(np.floor(share * mask.sum() + 0.5)), n_zero)
         masks.append(_without_least_important(mask, values, n_pruned))
     return remove_stranded(machine, masks)
 

@@ -15,6 +15,7 @@ from analysis import data
 from analysis.experiment import config as configuration
 from analysis.experiment import protocol, record
 from analysis.experiment.conditions import conditions
+from analysis.experiment.settings import seeds
 from analysis.files import provenance
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import Activity, criteria_of, label
@@ -41,7 +42,7 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
         part = _Runs(Path(runs) / experiment, settings)
         parts.append(prefixed(_COLLECT[claim](part), experiment))
         names = [name for name in conditions(settings) if name != "overproduced"]
-        found = [part.read(name, [], seed).attrs for name in names for seed in range(settings["n_seeds"])]
+        found = [part.read(name, [], seed).attrs for name in names for seed in seeds(settings)]
         sources[experiment] = found[0].get("data", "")
         codes |= {of.get("code_fingerprint", "") for of in found}
     attrs = provenance.attributes(made_by, claim=claim, title=NOTEBOOKS[claim], data=sources, runs_code=sorted(codes))
@@ -60,9 +61,9 @@ class _Runs:
         self.criteria, self.reference = [label(entry) for entry in settings["criteria"]], label(settings["reference"])
         self.layers = range(1, len(settings["machine"]["hidden"]) + 1)
 
-    def read(self, name: str, wanted: Iterable[str], seed: int = 0) -> xr.Dataset:
+    def read(self, name: str, wanted: Iterable[str], seed: int | None = None) -> xr.Dataset:
         """Those of the wanted variables that a run has. Raises ValueError where there is no file."""
-        path = self.folder / name / f"{seed}.nc"
+        path = self.folder / name / f"{seeds(self.settings)[0] if seed is None else seed}.nc"
         if not path.is_file():
             raise ValueError(f"run: found no file {path}, expected one written by python -m analysis")
         # xarray would open every variable: ten times slower for a few of many
@@ -74,8 +75,8 @@ class _Runs:
 
     def over_seeds(self, name: str, wanted: list[str]) -> xr.Dataset:
         """Wanted variables of the runs of one condition."""
-        seeds = range(self.settings["n_seeds"])
-        return _concat([self.read(name, wanted, seed) for seed in seeds], "seed", seeds)
+        numbers = seeds(self.settings)
+        return _concat([self.read(name, wanted, seed) for seed in numbers], "seed", numbers)
 
     def over(self, dim: str, names: list[str], wanted: list[str]) -> xr.Dataset:
         """Wanted variables of the runs of some conditions."""
@@ -178,13 +179,13 @@ def _agreement(runs):
     """|w| beside the Fisher information of synapses in the over-produced machines, over seed."""
     settings, found = runs.settings, []
     against = criteria_of(list(dict.fromkeys(["variance_fi", protocol.reference_entry(settings)])))
-    for seed in range(settings["n_seeds"]):
+    for seed in seeds(settings):
         stored = xr.load_dataset(runs.folder / "overproduced" / f"{seed}.nc", engine="h5netcdf")
         machine = BoltzmannMachine.from_dataset(stored)
         states = [stored[f"state_{k}"].values for k in range(len(machine.n_units))]
         activity = Activity(states, partial(_views, settings, machine))
         found.append(agreement.compare(machine, activity, against, settings["pruning"]["fraction"]))
-    return xr.concat(found, xr.Variable("seed", range(settings["n_seeds"])))
+    return xr.concat(found, xr.Variable("seed", seeds(settings)))
 
 
 def _views(settings, machine):
@@ -195,11 +196,11 @@ def _competition(runs, sessions):
     """Of each hidden unit, the share of its competitors that a session removes, and what its own lost synapses do."""
     layers, found = [0, *runs.layers], []
     wanted = [f"{name}_{k}" for name in ("unit_activity", "loss_cause", "weight", "mask") for k in layers]
-    for seed in range(runs.settings["n_seeds"]):
+    for seed in seeds(runs.settings):
         run = runs.read(runs.reference, wanted, seed)
         pairs = [(run.sel(session=s - 1), run.sel(session=s)) for s in sessions.values]
         found.append(xr.concat([competition(*pair, layers) for pair in pairs], sessions))
-    return xr.concat(found, xr.Variable("seed", np.arange(len(found))))
+    return xr.concat(found, xr.Variable("seed", seeds(runs.settings)))
 
 
 def _first_and_last(dataset):

@@ -13,7 +13,7 @@ from ruamel.yaml import YAMLError
 from analysis.data import own
 from analysis.experiment.conditions import conditions
 from analysis.experiment.predictions import check_answerable
-from analysis.experiment.settings import RunsOfASeed, read_by
+from analysis.experiment.settings import RunsOfASeed, read_by, seeds
 from analysis.files import provenance, whole, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.pruning import source_file, source_text_hash
@@ -79,7 +79,7 @@ def runs(folder: str, experiments: dict) -> list[str]:
         f"{folder}/{name}/{condition}/{seed}.nc"
         for name, settings in experiments.items()
         for condition in conditions(settings)
-        for seed in range(settings["n_seeds"])
+        for seed in seeds(settings)
     ]
 
 
