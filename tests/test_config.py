@@ -79,7 +79,7 @@ WRONG = {
     f"{D}/criteria": (["variance_fi_w2", "eigenvector"], "criteria: found 'eigenvector', expected none with more"),
     f"{P}/criteria": (["variance_fi", "weight", "weight"], "criteria: found 'weight' twice, expected each once"),
     f"{P}/criteria/0": ("wait", f"at {P}/criteria/0: found 'wait', expected one of variance_fi"),
-    f"{P}/criteria/1": ("no/mine.py:best", f"at {P}/criteria/1: found no "),
+    f"{P}/criteria/1": ("no/mine.py:best", f"at {P}/criteria/1: found no/mine.py:best: no "),
     f"{P}/reference": ("born", "reference: found 'born', expected one of criteria, variance_fi"),
     f"{P}/control_sessions": ([1, 3], "control_sessions: found [1, 3], expected sessions up to 2, as pruning"),
     f"{P}/quality/sessions": ([0, 9], f"at {P}/quality/sessions: found [0, 9], expected sessions up to 2"),

@@ -17,14 +17,6 @@ def test_data_rank_probabilities_are_shares_and_0_beyond_the_last_pattern():
     np.testing.assert_allclose(found, [3 / 6, 2 / 6, 1 / 6, 0, 0])
 
 
-@pytest.mark.parametrize("ranks", [[0, 1], [], [1.0]])
-def test_ranks_that_are_no_counts_are_refused(ranks):
-    with pytest.raises(ValueError, match=r"ranks: found .*, expected integers from 1"):
-        measures.rank_probabilities(np.zeros(4), ranks)
-    with pytest.raises(ValueError, match=r"ranks: found .*, expected integers from 1"):
-        measures.data_rank_probabilities(np.zeros((3, 2)), ranks)
-
-
 @pytest.fixture(scope="module")
 def clouds():
     """400 patterns of 3 features, two to a class: class 0 low, 1 and 2 high in one feature; noise below the gap."""
@@ -50,14 +42,6 @@ def test_quality_and_share_follow_the_classifiers_probabilities(clouds):
     assert measures.digit_quality(classifier, features) == pytest.approx(sum(winners) / 400)
     assert 1 / 3 < measures.digit_quality(classifier, features) < 1
     np.testing.assert_allclose(measures.class_share(classifier, features), [0.25, 0.25, 0.5])
-
-
-def test_features_and_labels_that_do_not_fit_are_refused(clouds):
-    features, labels = clouds
-    with pytest.raises(ValueError, match=r"features: found shape \(400, 3\) with labels \(399,\)"):
-        measures.raw_pixel_classifier(features, labels[1:])
-    with pytest.raises(ValueError, match="test_features: found values that are not finite"):
-        measures.encoding_error(features, labels, np.full((2, 3), np.nan), [0, 1])
 
 
 def test_input_information_is_the_mutual_information_of_the_joint_distribution():

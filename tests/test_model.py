@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import likelihood, sampling, training
-from analysis.kernels import layouts, rbm
+from analysis.kernels import contrastive, layouts
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import normal
@@ -112,7 +112,11 @@ def test_two_layers_have_panels_from_a_share_of_synapses_and_a_width_on(monkeypa
 
 def test_arrays_of_kernels_begin_where_cache_lines_do():
     built = graph.build(naive.machine_of((5, 4, 3)))
-    arrays = [built.panel, graph.to_tiles(np.ones((70, 5), np.uint8), 12), rbm.build(naive.machine_of((13, 70))).w]
+    arrays = [
+        built.panel,
+        graph.to_tiles(np.ones((70, 5), np.uint8), 12),
+        contrastive.build(naive.machine_of((13, 70))).w,
+    ]
     arrays += [layouts.zeros(shape, np.float32) for shape in [(1,), (7,), (3, 5), (2, 3, 50)] * 5]
     assert {array.ctypes.data % layouts.LINE for array in arrays} == {0}
     assert not any(array.any() for array in arrays[3:])

@@ -114,7 +114,7 @@ def test_a_run_of_seed_0_has_the_bits_that_it_always_had(runs, name):
 def test_a_control_of_seed_0_has_the_bits_that_it_always_had(runs, control):
     settings, _, run = runs["patches"]
     patterns = data.load(settings["dataset"])["train"].values
-    assert digest(*controls.CONTROLS[control](settings, patterns, run, 2, 0).weights) == BITS[control]
+    assert digest(*controls.CONTROLS[control].function(settings, patterns, run, 2, 0).weights) == BITS[control]
 
 
 @pytest.mark.parametrize("name", SMOKE)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from analysis import fisher, pruning
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning import CRITERIA, KEPT, LOST_INPUTS, LOST_OUTPUTS, prune, remove_stranded
+from analysis.pruning import CRITERIA, KEPT, prune, remove_stranded
+from analysis.pruning.removal import LOST_INPUTS, LOST_OUTPUTS
 
 # Four samples of a 2-2-1 machine; <v_i h_j> = [[1/4, 2/4], [1/4, 3/4]] and <h_i g> = [[1/4], [2/4]].
 STATES = [
