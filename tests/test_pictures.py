@@ -85,6 +85,7 @@ def test_white_is_white_whatever_the_depth_of_single_files(tmp_path, first, seco
         (("RGB", "CMYK", "palette", "16"), "3.png: found 16-bit grey, expected 8-bit colours"),
         (("16", "16 with a hole"), r"1.png: found a file that can't be read \(a transparent level of 16 bits\)"),
         (("16", "white is 0"), r"1.tif: found a file that can't be read \(a TIFF of 16 bits in which 0 is white\)"),
+        (("8", "damaged EXIF"), r"1.png: found a file that can't be read \(a damaged EXIF block, which may say what"),
         (("8", "2 frames"), r"1.png: found a file that can't be read \(it has 2 frames\), expected a whole picture of"),
     ],
 )

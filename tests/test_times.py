@@ -1,5 +1,7 @@
 """The table of a workflow's time adds up what its jobs took, the costliest rule first."""
 
+import pytest
+
 from analysis.workflow import logs
 
 
@@ -17,3 +19,9 @@ def test_jobs_are_added_up_by_experiment_and_other_rule(tmp_path):
     lines = logs.text(found).splitlines()
     assert lines[2] == "| digits | 2 | 80 | 80% | 50 | 401 |"
     assert lines[-1] == "| all | 4 | 100 | 100% | | 401 |"
+
+
+def test_a_folder_without_times_is_refused(tmp_path):
+    (tmp_path / "summary.tsv").touch()
+    with pytest.raises(ValueError, match=r"^logs: found no benchmark files \(\*\.tsv\) in .*, expected those"):
+        logs.times(tmp_path)
