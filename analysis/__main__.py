@@ -27,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
             where = getattr(options, "output", None) or getattr(options, "runs", ".")
             wanted = "room for it; make some, then the same command goes on from here"
             text = f"output: found no room for {where} ({error.strerror}), expected {wanted}"
+        elif isinstance(error, OSError) and error.filename:
+            text = f"{error.filename}: found {error.strerror}, expected a place to read and write; chmod it"
         print(f"python -m analysis {options.name}: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

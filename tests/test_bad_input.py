@@ -179,6 +179,13 @@ def test_the_command_that_the_cases_change_is_right(folder, monkeypatch):
     assert [main(command(name)) for name in WANTED] == [0] * len(WANTED)
 
 
+def test_a_place_where_no_run_can_be_written_is_named(tmp_path, capfd):
+    (tmp_path / "runs").write_text("")
+    seed = ["seed", "--config", str(config.ROOT / "config" / "smoke.yaml"), "--experiment", "patches", "--seed", "0"]
+    assert main([*seed, "--runs", str(tmp_path / "runs"), "--only", "overproduced"]) == 1
+    assert re.search(r"runs/patches: found Not a directory, expected a place to read and write", capfd.readouterr().err)
+
+
 def test_a_process_ends_in_the_same_way(folder):
     put(folder / "machine.nc", content(GOOD)[:8000])
     environment = {**os.environ, "PYTHONPATH": str(config.ROOT)}
