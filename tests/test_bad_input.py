@@ -183,7 +183,7 @@ def test_a_place_where_no_run_can_be_written_is_named(tmp_path, capfd):
     (tmp_path / "runs").write_text("")
     seed = ["seed", "--config", str(config.ROOT / "config" / "smoke.yaml"), "--experiment", "patches", "--seed", "0"]
     assert main([*seed, "--runs", str(tmp_path / "runs"), "--only", "overproduced"]) == 1
-    assert re.search(r"runs/patches.*: found Not a directory, expected a place to read and write", capfd.readouterr().err)
+    assert re.search(r"runs/patches.*: found Not a directory, expected a place to read", capfd.readouterr().err)
 
 
 def test_a_process_ends_in_the_same_way(folder):

@@ -58,7 +58,9 @@ def origin(dataset: xr.Dataset | None, config: Path, stale: Callable = datasets.
     """Where a dataset comes from: its config, the data of its runs; and why it is stale, if it is."""
     if dataset is None:
         return pd.DataFrame({"not made yet": [f"{config.name} says how"]})
-    rows = [("**stale**", f"{reason}; the workflow renews it") for reason in stale(dataset, config)]
+    command = {"default.yaml": "make figures", "maps.yaml": "make maps"}.get(config.name)
+    command = command or f"snakemake --configfile config/{config.name}"
+    rows = [("**stale**", f"{reason}; `{command}` renews it") for reason in stale(dataset, config)]
     rows.append(("config", config.name))
     for name, text in json.loads(dataset.attrs["data"]).items():
         source = json.loads(text)
