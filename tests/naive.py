@@ -21,9 +21,6 @@ f32 = np.float32
 WORD = 0xFFFFFFFF
 
 
-# ---- random numbers ------------------------------------------------------------------------------------------------
-
-
 def philox(counter, key):
     """Philox4x32-7 on Python ints, or arrays of uint64: four words from a counter of four and a key of two."""
     c, k = list(counter), list(key)
@@ -49,9 +46,6 @@ def normal(seed, stream, n):
     """Sum of twelve 20-bit uniforms - 6."""
     words = [bits(seed, stream, 0, 0, u) >> 12 for u in range(12 * n)]
     return [sum(words[12 * k : 12 * k + 12]) / 2**20 - 6 for k in range(n)]
-
-
-# ---- functions -----------------------------------------------------------------------------------------------------
 
 
 def fma(a, b, c):
@@ -110,9 +104,6 @@ def lane_dot(x, y, n_lanes=PATTERNS):
         half = len(lanes) // 2
         lanes = [lanes[c] + lanes[c + half] for c in range(half)]
     return lanes[0]
-
-
-# ---- states --------------------------------------------------------------------------------------------------------
 
 
 def neighbours(machine, layer, j):
@@ -195,9 +186,6 @@ def _mean_field_of_group(machine, patterns, n_iterations, tolerance):
         if change < f32(tolerance):
             break
     return states
-
-
-# ---- learning ------------------------------------------------------------------------------------------------------
 
 
 def contrastive_divergence(machine, patterns, seed, first_step, n_steps, factors=(1, 1), field=field):
@@ -343,9 +331,6 @@ def power_iteration(matrix, start, n_iterations, tolerance):
     return norm, x
 
 
-# ---- pruning -------------------------------------------------------------------------------------------------------
-
-
 def prune(machine, importance, fraction):
     """Remove synapses one at a time, then stranded units round by round: (masks, causes) of the larger machine."""
     masks = [mask.copy() for mask in machine.masks]
@@ -394,9 +379,6 @@ def remove_stranded(masks):
             masks[layer - 1][:, j] = False
             if layer < len(masks):
                 masks[layer][j, :] = False
-
-
-# ---- enumeration, machines, tolerances -----------------------------------------------------------------------------
 
 
 def energy(machine, layers):

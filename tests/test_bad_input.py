@@ -24,9 +24,6 @@ HUGE = 10**12
 ABSENT = object()
 
 
-# ---- the command line ----------------------------------------------------------------------------------------------
-
-
 def smoke(**changes):
     """The smoke config with other settings of the patches, as text."""
     patches = SMOKE["experiments"]["patches"] | changes
@@ -156,8 +153,6 @@ def test_a_process_ends_in_the_same_way(folder):
     assert done.stdout == ""
     assert not (folder / "runs").exists()
 
-
-# ---- Python --------------------------------------------------------------------------------------------------------
 
 MACHINE, DEEP = BoltzmannMachine.random((4, 3), 0), BoltzmannMachine.random((4, 3, 2), 0)
 CD = Schedule("cd", 1, (0.1, 0.1))

@@ -121,9 +121,6 @@ def test_an_entry_that_a_prediction_reads_may_not_lack(prediction):
         assert f"at claims/{claim}/{prediction}: found no {field}, expected" in refused(config.check, lacking)
 
 
-# ---- files ---------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -189,9 +186,6 @@ def test_the_command_line_changes_what_it_names_and_numbers_are_numbers(tmp_path
     assert (found["title"], found["experiments"]["patches"]["n_seeds"]) == ("7", 3)
 
 
-# ---- the paper's size, and maps ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", MAPS)
 def test_maps_name_experiments_of_their_protocol(name):
     maps, protocols = config.load_maps(FOLDER / f"{name}.yaml")
@@ -205,9 +199,6 @@ def test_maps_name_experiments_of_their_protocol(name):
         ("maps/patches/sizes", 1, "maps/patches: found the unknown key 'sizes'"),
     ):
         assert message in refused(typed.check, Maps, changed(place, value, maps), "maps.yaml")
-
-
-# ---- where a workflow writes ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("given", "expected"), [({}, ""), ({"out": 3}, "3"), ({"out": None}, ""), ({"out": "o"}, "o")])

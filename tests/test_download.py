@@ -25,9 +25,6 @@ NAMES = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("i
 ARCHIVE = official.CIFAR10_ARCHIVE
 
 
-# ---- small files of the formats, and a server that gives them -------------------------------------------------------
-
-
 def idx(*shape, magic=None, start=0, classes=256):
     """An IDX file of made-up bytes."""
     head = np.array([0x0800 + len(shape) if magic is None else magic, *shape], dtype=">u4").tobytes()
@@ -136,9 +133,6 @@ def refused(message, error=ValueError, name="cifar10"):
     return text
 
 
-# ---- what arrives ---------------------------------------------------------------------------------------------------
-
-
 def test_mnist_from_a_mirror_is_cropped_and_binary_at_the_mean_of_the_training_digits(server, folder):
     files = mnist_files()
     server.files = {f"/{name}": gzip.compress(files[key]) for name, key in zip(NAMES, KEYS)}
@@ -181,9 +175,6 @@ def test_cifar10_is_read_out_of_the_archive_as_discs_of_the_images_above_their_m
     assert server.asked == [f"/{ARCHIVE}"]
 
 
-# ---- files that are there already -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("inner", ["", "mnist"])
 @pytest.mark.parametrize(("compress", "ending"), [(gzip.compress, ".gz"), (bytes, ""), (bytes, ".gz")])
 def test_files_in_the_folder_are_read_compressed_or_not_without_network(folder, compress, ending, inner):
@@ -210,9 +201,6 @@ def test_a_wrong_file_in_the_folder_is_refused_and_left_alone(server, folder, co
     assert server.asked == []
 
 
-# ---- downloads that go wrong ----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("change", [lambda k: k[:-1], lambda k: b"", lambda k: k[:99] + b"?" + k[100:]])
 def test_a_truncated_or_corrupted_file_is_refused_and_the_next_mirror_asked(server, folder, change):
     archive = give_archive(server)
@@ -237,9 +225,6 @@ def test_a_file_in_the_folders_place_is_refused(server, folder):
     give_archive(server)
     folder.write_text("not a folder")
     refused("found ", FileExistsError)
-
-
-# ---- files of the wrong content, though of the checksum that the config says ---------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,6 @@ def exp(x):
     return draws.exponential(np.asarray(x, np.float32).reshape(1, -1))[0]
 
 
-# ---- fused multiply-add --------------------------------------------------------------------------------------------
-
-
 @kernel
 def fma_of(out, a, b, c):
     for k in range(out.size):
@@ -107,9 +104,6 @@ def test_fma_has_the_bits_of_its_twin():
     np.testing.assert_array_equal(found, naive.fma(a, b, c))
 
 
-# ---- exp and sigmoid -----------------------------------------------------------------------------------------------
-
-
 def test_exp_and_sigmoid_have_the_bits_of_their_twins():
     rng = np.random.default_rng(0)
     halves = np.arange(-120, 121) * np.log(2) / 2  # where the rounding of the exponent changes
@@ -123,9 +117,6 @@ def test_exp_keeps_its_stated_relative_error():
     error = np.abs(exp(x) / np.exp(x.astype(float)) - 1)
     assert error.max() < 1.5e-6
     assert error[np.abs(x) < 30].max() < 7e-7
-
-
-# ---- states --------------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -174,9 +165,6 @@ def twin_of_mean_field(n_units, n, n_iterations, tolerance):
 def test_mean_field_has_the_bits_of_its_twin(n_units, n, n_iterations, tolerance, form, n_threads):
     found = training.mean_field(sparse_machine(n_units), naive.patterns_of(n, n_units[0]), n_iterations, tolerance)
     assert_same_bits(found, twin_of_mean_field(n_units, n, n_iterations, tolerance))
-
-
-# ---- learning ------------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -281,9 +269,6 @@ def test_power_iteration_has_the_bits_of_its_twin(n, n_iterations):
     expected, twin = naive.power_iteration(matrix, np.diag(matrix), n_iterations, 1e-9)
     assert value == expected
     assert vector.tolist() == twin.tolist()
-
-
-# ---- threads -------------------------------------------------------------------------------------------------------
 
 
 def parts_of(work):

@@ -53,9 +53,6 @@ def assert_classes(found, classes):
         assert [expected[row.tobytes()] for row in found[name].values] == found[f"{name}_label"].values.tolist()
 
 
-# ---- files ----------------------------------------------------------------------------------------------------------
-
-
 def as_npy(path):
     np.save(path / "a.npy", LEVELS)
     return rule(path / "a.npy")
@@ -93,9 +90,6 @@ def test_every_format_gives_the_same_patterns_and_labels(tmp_path, make):
     assert len(found.attrs["sha256"]) == 64
     assert str(tmp_path) not in str(found.attrs)
     found.to_netcdf(tmp_path / "saved.nc", engine="h5netcdf")
-
-
-# ---- the rule -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -144,9 +138,6 @@ def test_the_split_is_a_function_of_its_seed(tmp_path):
     again, other = own.load(wanted), own.load(wanted | {"split": SPLIT | {"seed": 4}})
     assert own.load(wanted).identical(again)
     assert not other.test.equals(again.test)
-
-
-# ---- what is refused ------------------------------------------------------------------------------------------------
 
 
 def refused(wanted, message):
@@ -231,9 +222,6 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
     refused(rule(folder), "deeper: found a folder, expected pictures alone; labels: folders")
 
 
-# ---- labels, and what NetCDF packs ----------------------------------------------------------------------------------
-
-
 def netcdf(path, words, pixels=LEVELS, encoding=None):
     made = {"pixels": (("n", "y", "x"), pixels), "words": ("n", words)}
     xr.Dataset(made).to_netcdf(path / "a.nc", engine="h5netcdf", encoding=encoding or {})
@@ -288,9 +276,6 @@ def test_a_file_that_changed_is_read_anew_by_the_same_process(tmp_path):
     assert data.load(as_npy(tmp_path)).identical(first)
     np.save(tmp_path / "a.npy", LEVELS[::-1])
     assert not data.load(rule(tmp_path / "a.npy")).train.equals(first.train)
-
-
-# ---- all that follows -----------------------------------------------------------------------------------------------
 
 
 def a_config(folder, experiment, dataset, **machine):

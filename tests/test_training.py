@@ -90,9 +90,6 @@ def test_greedy_pretraining_has_the_bits_of_its_twin(form, n_threads):
     assert_same_parameters(found, BoltzmannMachine(tuple(biases), tuple(weights), machine.masks))
 
 
-# ---- what learning reaches -----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("n_units", "options", "limit"),
     [
@@ -109,8 +106,6 @@ def test_learning_brings_the_exact_divergence_from_the_data_to_near_0(n_units, o
     assert exact.kl_divergence(patterns, machine) > 0.2
     assert exact.kl_divergence(patterns, trained) < limit
 
-
-# ---- bits ----------------------------------------------------------------------------------------------------------
 
 PLANS = {
     "cd online": schedule(n_epochs=2, rates=(0.5, 0.1), momentum=(0.0, 0.9)),
@@ -177,9 +172,6 @@ def test_one_parameter_that_left_the_range_is_caught_wherever_it_stands(value, n
         assert found == (-1 if abs(value) < 1000 else 7), name
 
 
-# ---- mean field ----------------------------------------------------------------------------------------------------
-
-
 def test_mean_field_of_a_deep_machine_is_a_fixed_point():
     machine, patterns = naive.machine_of((4, 5, 3, 4)), skewed_patterns(50, 4)
     for found, expected in zip(mean_field(machine, patterns), mean_field(machine, patterns, 50, 1e-7)):
@@ -190,9 +182,6 @@ def test_mean_field_of_a_deep_machine_is_a_fixed_point():
         if layer < 3:
             field = field + m[layer + 1] @ machine.weights[layer].T
         np.testing.assert_allclose(m[layer], exact.sigmoid(field), atol=2e-6)
-
-
-# ---- the schedule --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -212,9 +201,6 @@ def test_learning_rates_are_log_spaced_over_the_epochs(n_epochs, rates, momentum
 @pytest.mark.parametrize(("n_patterns", "batch_size", "n"), [(100, 10, 30), (101, 10, 33), (5, 10, 3), (7, 1, 21)])
 def test_updates_are_counted_with_the_last_small_batch(n_patterns, batch_size, n):
     assert Schedule("cd", 3, (0.1, 0.1), batch_size=batch_size).n_updates(n_patterns) == n
-
-
-# ---- bad input -----------------------------------------------------------------------------------------------------
 
 
 COUNTS = ("n_epochs", "batch_size", "n_gibbs_steps", "n_chains", "n_mean_field_steps")

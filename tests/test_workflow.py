@@ -193,9 +193,6 @@ def test_a_run_that_is_missing_is_made_alone_and_to_the_same_bytes(built):
     assert planned(built) == {}  # claims of the same bytes are as good as new
 
 
-# ---- from anywhere, with any config --------------------------------------------------------------------------------
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("file", ["Snakefile", "maps.smk"])
 def test_another_folder_is_refused_in_a_line_and_the_checkout_named_works(copied, tmp_path, file):
