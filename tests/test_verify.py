@@ -10,7 +10,7 @@ import xarray as xr
 from analysis.files import provenance, whole
 from analysis.workflow import verify
 
-PICTURE = '<svg><path id="p4.2" d="M 71.25 0.4999996 L -3.5e-05 2"/><text>0.07</text></svg>'
+PICTURE = "the bytes of a picture"
 
 
 def git(folder, *arguments):
@@ -37,7 +37,7 @@ def dataset(values, **attrs):
 def checkout(tmp_path):
     """A git repository with a dataset, two pictures and a notebook, and the same as if rebuilt."""
     whole.write(dataset([0.5, np.nan]), tmp_path / "data" / "claim.nc")
-    made = ("figures/01_x/a.svg", "figures/claims.md", "notebooks/01_x.ipynb", "results/notebooks/01_x.ipynb")
+    made = ("figures/01_x/a.png", "figures/claims.md", "notebooks/01_x.ipynb", "results/notebooks/01_x.ipynb")
     for name in (*made, "notebooks/06_playground.ipynb"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(PICTURE)
@@ -57,7 +57,7 @@ def test_a_rebuild_of_the_same_bytes_and_outputs_is_the_same(checkout):
     found = verify.compare(checkout)
     assert [path for path, *_ in found] == [
         "data/claim.nc",
-        "figures/01_x/a.svg",
+        "figures/01_x/a.png",
         "figures/claims.md",
         "notebooks/01_x.ipynb",
     ]
@@ -68,7 +68,7 @@ def test_a_rebuild_of_the_same_bytes_and_outputs_is_the_same(checkout):
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("figures/01_x/a.svg", "another", "other bytes"),
+        ("figures/01_x/a.png", "another", "other bytes"),
         ("figures/claims.md", "another", "other bytes"),
         ("results/notebooks/01_x.ipynb", notebook("error 0.08"), "other outputs of cells of code 1"),
         ("results/notebooks/01_x.ipynb", notebook(picture="BBBB"), "other outputs of cells of code 1"),
@@ -87,23 +87,7 @@ def test_a_value_that_moved_is_named_with_how_far(checkout):
     assert moved(checkout) == {"data/claim.nc": "kl has shape (3,), committed (2,)"}
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "same"),
-    [
-        ("0.4999996", "0.5000002", True),
-        ("71.25", "71.2509", True),
-        ("71.25", "71.252", False),
-        ("p4.2", "p4.3", False),
-        ("L", "M", False),
-        ("<text>0.07", "<text>0.0704", False),
-    ],
-)
-def test_a_vector_figure_may_move_by_a_thousandth_of_a_point_and_no_text(checkout, old, new, same):
-    (checkout / "figures/01_x/a.svg").write_text(PICTURE.replace(old, new))
-    assert (moved(checkout) == {}) == same
-
-
-@pytest.mark.parametrize("name", ["data/claim.nc", "figures/01_x/a.svg", "results/notebooks/01_x.ipynb"])
+@pytest.mark.parametrize("name", ["data/claim.nc", "figures/01_x/a.png", "results/notebooks/01_x.ipynb"])
 def test_a_file_that_is_missing_is_named(checkout, name):
     (checkout / name).unlink()
     assert moved(checkout) == {name.removeprefix("results/"): "missing"}
@@ -115,7 +99,7 @@ def test_other_versions_of_libraries_are_compared_by_value_and_pictures_not_at_a
     attributes = provenance.attributes({}) | {"versions": versions}
     monkeypatch.setattr(provenance, "attributes", lambda *_, **__: attributes)
     whole.write(dataset([0.5, np.nan], versions=versions), checkout / "data" / "claim.nc")
-    (checkout / "figures/01_x/a.svg").write_text("another")
+    (checkout / "figures/01_x/a.png").write_text("another")
     (checkout / "results/notebooks/01_x.ipynb").write_text(notebook(picture="BBBB"))
     assert moved(checkout) == {}
     text = {path: what for path, _, what in verify.compare(checkout)}

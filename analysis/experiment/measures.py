@@ -154,8 +154,8 @@ def pixel_tuning(p: np.ndarray, patterns: ArrayLike) -> np.ndarray:
     """T_j = max_i |Corr(p_j, v_i)| over patterns: how well one pixel alone predicts a unit's response.
 
     patterns : (n_patterns, n_pixels), values in {0, 1}. Returns (n_units,), from 0 to 1; a unit or pixel that never
-    changes has correlation 0. p is rounded to multiples of 2^-24: sums of these are exact in float64, so that no order
-    of adding changes a bit.
+    changes has correlation 0. p is rounded to multiples of 2^-24, whose sums are exact in float64; the last bits of
+    what follows may differ with the order of patterns, and are rounded off where it is stored.
     """
     p, v = np.round(np.asarray(p, dtype=np.float64) * 2.0**24), np.asarray(patterns, dtype=np.float64)
     covariance = p.T @ v / len(p) - np.outer(p.mean(axis=0), v.mean(axis=0))

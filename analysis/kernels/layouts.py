@@ -5,8 +5,8 @@ tiles   (n_tiles, n_units, PATTERNS) float32: graded states, the patterns of a t
 panels  (n_panels, n_neighbours + 1, PANEL) float32: many synapses; a row is one neighbour's weights to PANEL units
 rows    neighbour, weight (2 S,): few synapses; the neighbours of a unit in ascending order (see `graph`)
 
-Arrays begin where a line of the cache does: a vector of 64 bytes that lies across two lines costs two reads, and
-kernels that live on such vectors were slower by half where numpy's arrays, which begin anywhere, happened to lie so.
+Arrays begin where a line of the cache does: a vector of 64 bytes that lies across two lines costs two reads;
+numpy's arrays begin anywhere.
 
 Kernels address an array from its first element on, by place + offset, which nothing checks. What stays in a loop
 belongs into the place, what moves into the offset. m places are a Vector, m of one number.

@@ -19,7 +19,7 @@ from analysis.machine.model import BoltzmannMachine
 # Share of two layers' synapses, and units of the smaller one, from which panels are faster: measured, both in turn.
 # Inputs have the same bits by panels and by rows; what is learnt is summed over patterns in another order.
 DENSE, NARROWEST = 0.4, 64
-_WIDEST = 2**16 // (PANEL // 2) - 1  # units of a layer with panels: sums.row_sum counts their rows in 16 bits
+_WIDEST = 2**16 // (PANEL // 2) - 1  # units of a layer with panels: binary.row_sum counts their rows in 16 bits
 
 
 class Graph(NamedTuple):

@@ -113,7 +113,7 @@ class BoltzmannMachine:
     ) -> "BoltzmannMachine":
         """Weights ~ N(0, weight_std^2), the given biases (numbers or one value a visible unit).
 
-        n_units : units a layer, visible first. The normal draws are exact sums of uniforms (see random.normal).
+        n_units : units a layer, visible first. The normal draws are exact sums of uniforms (see randomness.normal).
         Raises ValueError for fewer than two layers or an empty one, values that do not fit, and more synapses than the
         memory of this machine holds.
         """

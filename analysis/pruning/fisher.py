@@ -5,7 +5,7 @@
 the covariance of the sufficient statistics under the model (an exponential family), in 1 (per nat^2 of parameter).
 Local to a synapse are the variance of its own coincidences v_i h_j and an estimate from mean rates and its weight.
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, section "Fisher information" of the methods.
-Counts of binary products are integers, by bits: exact on every machine (see `words`).
+Counts of binary products are integers, by bits: exact on every machine (see `layouts`).
 """
 
 import numpy as np

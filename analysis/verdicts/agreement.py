@@ -19,7 +19,7 @@ ONLY = ["weight", "fisher"]
 
 
 def compare(
-    machine: BoltzmannMachine, activity: Activity, against: dict[str, Criterion], fraction: float
+    machine: BoltzmannMachine, activity: Activity, against: dict[str, Criterion], fraction: float | list[float]
 ) -> xr.Dataset:
     """Ranks by |w| beside ranks by each criterion in `against`, and what one alone would prune: a Dataset.
 
@@ -27,12 +27,13 @@ def compare(
     that sum to 1; share_of_only_k (against), share of synapses that |w| alone would prune, as many as the other alone;
     unit_only_k (against, only, unit_k), the same as a share of a unit's inputs, by |w| alone (only = weight) and by the
     other alone (fisher); rate_of_only_k (against, only), mean activity of the units above these synapses, each unit as
-    often as it has one; unit_rate_k (unit_k). fraction : of the synapses of a layer, pruned.
+    often as it has one; unit_rate_k (unit_k). fraction : of the synapses of a layer, pruned; one, or one a layer.
     """
     weight, parts = CRITERIA["weight"](machine, activity, 0), []
+    fractions = np.broadcast_to(fraction, len(weight))
     for criterion in against.values():
-        scores = zip(machine.masks, weight, criterion(machine, activity, 0), activity.asleep[1:])
-        parts.append(xr.merge([_of_layer(k, *layer, fraction) for k, layer in enumerate(scores, start=1)]))
+        scores = zip(machine.masks, weight, criterion(machine, activity, 0), activity.asleep[1:], fractions)
+        parts.append(xr.merge([_of_layer(k, *layer) for k, layer in enumerate(scores, start=1)]))
     whole = xr.concat(parts, xr.Variable("against", list(against)), data_vars="all").assign_coords(only=ONLY)
     for k, states in enumerate(activity.asleep[1:], start=1):
         whole[f"unit_rate_{k}"] = variable(f"unit_{k}", states.mean(axis=0), "mean spontaneous activity", "probability")

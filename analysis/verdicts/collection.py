@@ -16,7 +16,7 @@ from analysis.experiment import config as configuration
 from analysis.experiment import protocol, record
 from analysis.experiment.conditions import conditions
 from analysis.experiment.settings import seeds
-from analysis.files import provenance
+from analysis.files import netcdf, provenance
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import Activity, criteria_of, label
 from analysis.verdicts import agreement
@@ -58,7 +58,7 @@ class _Runs:
 
     def __init__(self, folder: Path, settings: dict) -> None:
         self.folder, self.settings = folder, settings
-        self.criteria, self.reference = [label(entry) for entry in settings["criteria"]], label(settings["reference"])
+        self.criteria, self.reference = [label(entry) for entry in settings["criteria"]], settings["reference"]
         self.layers = range(1, len(settings["machine"]["hidden"]) + 1)
 
     def read(self, name: str, wanted: Iterable[str], seed: int | None = None) -> xr.Dataset:
@@ -180,7 +180,7 @@ def _agreement(runs):
     settings, found = runs.settings, []
     against = criteria_of(list(dict.fromkeys(["variance_fi", protocol.reference_entry(settings)])))
     for seed in seeds(settings):
-        stored = xr.load_dataset(runs.folder / "overproduced" / f"{seed}.nc", engine="h5netcdf")
+        stored = netcdf.read(runs.folder / "overproduced" / f"{seed}.nc")
         machine = BoltzmannMachine.from_dataset(stored)
         states = [stored[f"state_{k}"].values for k in range(len(machine.n_units))]
         activity = Activity(states, partial(_views, settings, machine))

@@ -12,7 +12,6 @@ import xarray as xr
 from analysis.experiment import config as configuration
 from analysis.files import netcdf, provenance, whole
 from analysis.files.checkout import ROOT
-from analysis.pruning import label
 
 CLAIMS = {
     "01_overproduction": "Activity-dependent pruning needs an over-populated network to start from",
@@ -82,7 +81,7 @@ def part(dataset: xr.Dataset, name: str) -> xr.Dataset:
     one = dataset[[v for v in dataset.data_vars if str(v).startswith(start)]]
     own = [v for v in {*one.variables, *one.dims} if str(v).startswith(start)]
     of = made["experiments" if "experiments" in made else "maps"][name]
-    attrs = {"dataset": of["dataset"]} | ({"reference": label(of["reference"])} if "reference" in of else {})
+    attrs = {"dataset": of["dataset"]} | ({"reference": of["reference"]} if "reference" in of else {})
     return one.rename({v: str(v).removeprefix(start) for v in own}).assign_attrs(experiment=name, **attrs)
 
 

@@ -16,7 +16,6 @@ import numpy as np
 import xarray as xr
 
 from analysis.experiment.measures import share_in_common, spearman
-from analysis.pruning import label
 from analysis.verdicts import comparisons
 from analysis.verdicts.comparisons import at_equal_synapses, hidden_units, of_synapses
 from analysis.verdicts.names import STAGES, words
@@ -51,7 +50,7 @@ def effects(name: str, parts: dict[str, xr.Dataset], entry: dict) -> Iterator[tu
 
 def _in_words(asked: dict, part: xr.Dataset) -> dict[str, Any]:
     named = asked | {"reference": part.attrs["reference"]}
-    told = named | {key: words(label(value)) for key, value in named.items() if isinstance(value, str)}
+    told = named | {key: words(value) for key, value in named.items() if isinstance(value, str)}
     units = "hidden units" if asked.get("layer") == "all" else f"units in layer {asked.get('layer')}"
     return told | {"units": units, "stage": STAGES.get(asked.get("stage", ""))}
 
@@ -112,7 +111,7 @@ for _name in ("rank_correlation", "pruned_in_common"):  # of estimates times w^2
 @predicts("{criterion} has the larger {measure} than {reference}, {stage}, {session}")
 def loss_minus_reference(part: xr.Dataset, asked: dict) -> xr.DataArray | None:
     """loss(criterion) - loss(reference) at equal synapses."""
-    return at_equal_synapses(part, part[asked["measure"]].sel(stage=asked["stage"]), label(asked["criterion"]))
+    return at_equal_synapses(part, part[asked["measure"]].sel(stage=asked["stage"]), asked["criterion"])
 
 
 @predicts(f"{{criterion}} has the larger {{measure}} than {words('online_fi')}, {{stage}}, {{session}}")

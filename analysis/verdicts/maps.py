@@ -13,7 +13,7 @@ import xarray as xr
 
 from analysis.experiment import config as configuration
 from analysis.experiment import maps
-from analysis.files import provenance
+from analysis.files import netcdf, provenance
 from analysis.verdicts import claims, datasets, tables
 from analysis.verdicts.intervals import holm
 from analysis.verdicts.names import words
@@ -55,13 +55,14 @@ def collect_maps(folder: Path | str, config: Path | str) -> xr.Dataset:
 def _job(path: Path) -> xr.Dataset:
     if not path.is_file():
         raise ValueError(f"map: found no file {path}, expected one that python -m analysis map wrote")
-    return xr.load_dataset(path, engine="h5netcdf")
+    return netcdf.read(path)
 
 
 def read_of(protocol: dict, experiment: str) -> dict:
     """What a map reads of an experiment of the protocol; sizes, lengths and samples are its own."""
-    read = ("machine", "pretraining", "training", "retraining", "reference", "measures")
-    return {key: protocol["experiments"][experiment][key] for key in read}
+    read = ("machine", "pretraining", "training", "finishing", "retraining", "reference", "measures")
+    settings = protocol["experiments"][experiment]
+    return {key: settings[key] for key in read if key in settings}
 
 
 def with_likelihood(dataset: xr.Dataset) -> dict[str, xr.Dataset]:

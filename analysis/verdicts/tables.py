@@ -72,9 +72,11 @@ def runs(dataset: xr.Dataset) -> pd.DataFrame:
     """What was run, by experiment, from the config that the dataset carries."""
     rows = []
     for name, of in _experiments(dataset).items():
-        n_sessions, share = of["pruning"]["n_sessions"], of["pruning"]["fraction"]
-        hidden, left = " and ".join(map(str, of["machine"]["hidden"])), f"{(1 - share) ** n_sessions:.1%}"
-        rows.append([name, hidden, n_sessions, f"{share:.0%}", left, of["n_seeds"], words(of["reference"])])
+        n_sessions, hidden = of["pruning"]["n_sessions"], of["machine"]["hidden"]
+        shares = np.atleast_1d(of["pruning"]["fraction"])  # one, or one a layer
+        texts = (map(str, hidden), map("{:.0%}".format, shares), map("{:.1%}".format, (1 - shares) ** n_sessions))
+        units, removed, left = map(" and ".join, texts)
+        rows.append([name, units, n_sessions, removed, left, of["n_seeds"], words(of["reference"])])
     columns = ["experiment", "hidden units at the start", "sessions", "of the synapses each removes", "left at the end"]
     return pd.DataFrame(rows, columns=[*columns, "seeds", "reference criterion"])
 
