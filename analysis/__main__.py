@@ -46,6 +46,23 @@ def seed(options: argparse.Namespace) -> None:
     conditions.make_missing(options.loaded, *arguments)
 
 
+def one(options: argparse.Namespace) -> None:
+    """A condition, from a file of any name to another."""
+    from analysis.experiment import conditions
+    from analysis.files import netcdf
+
+    settings = _settings(options)
+    condition = conditions.condition(options.name, getattr(options, "condition", ""), settings)
+    path, source = getattr(options, "machine", None) or getattr(options, "reference", ""), None
+    if path:
+        source = netcdf.read(path)
+        names = ("bias_0", "state_0") if options.name == "run" else ("loss_cause_0", "session")
+        netcdf.check(source, path, names, {"experiment": options.experiment, "seed": options.seed})
+    attrs = conditions.attributes(options.loaded, options.experiment, options.seed, condition)
+    every = getattr(options, "save_every", 0.0)
+    conditions.make(condition, settings, options.seed, source, Path(options.output), attrs, every)
+
+
 def map_cells(options: argparse.Namespace) -> None:
     """The cells of one job of a map."""
     from analysis.experiment import config, maps
@@ -148,6 +165,11 @@ def _seconds(text: str) -> float:
 _RUN = "config experiment seed"
 _COMMANDS = {  # name: (function, what it does, options)
     "seed": (seed, "Make the runs of a seed that are absent or of other code.", f"{_RUN} runs save-every"),
+    "overproduce": (one, "Train the over-produced machine of a seed.", f"{_RUN} output"),
+    "run": (one, "Prune a machine by a criterion.", f"{_RUN} condition machine output save-every"),
+    "control": (one, "Train machines of a run's sizes.", f"{_RUN} condition reference output save-every"),
+    "proxy": (one, "Compare local estimates with the exact Fisher information.", f"{_RUN} reference output"),
+    "quality": (one, "Measure likelihood and convergence along a run.", f"{_RUN} reference output"),
     "map": (map_cells, "Make one job of a map: start large and prune, or be born small.", "config map job seed output"),
     "maps": (collect_maps, "Put the jobs of all maps together: data/maps.nc.", "config runs output"),
     "compile": (compile_kernels, "Compile the kernels once, before jobs run side by side.", "output"),
@@ -160,6 +182,9 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {  # name: (type, default or None wh
     "experiment": (str, None, "name of an experiment in the config"),
     "seed": (_seed, None, "0, 1, ...: governs every random number"),
     "runs": (str, "data/runs", "folder of the runs"),
+    "condition": (str, None, "a criterion (run), such as weight, or a control (control), such as random_sparse"),
+    "machine": (str, None, "dataset of the over-produced machine"),
+    "reference": (str, None, "dataset of the reference criterion's run with the same seed"),
     "map": (str, None, "name of a map in the config"),
     "job": (str, None, "all, or a start size where the map has one job a start size"),
     "output": (str, None, "the file to write"),

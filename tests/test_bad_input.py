@@ -10,11 +10,13 @@ import sys
 
 import numpy as np
 import pytest
+import xarray as xr
 import yaml
 
 from analysis import data, fisher, pruning
 from analysis.__main__ import main
-from analysis.experiment import config
+from analysis.experiment import conditions, config
+from analysis.files import whole
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
@@ -28,6 +30,18 @@ def smoke(**changes):
     """The smoke config with other settings of the patches, as text."""
     patches = SMOKE["experiments"]["patches"] | changes
     return yaml.safe_dump(SMOKE | {"experiments": SMOKE["experiments"] | {"patches": patches}}, sort_keys=False)
+
+
+def over_produced(**attrs):
+    """What `overproduce` writes for the patches of the smoke config, made up."""
+    machine = BoltzmannMachine.random((13, 12), 0)
+    states = {f"state_{k}": (("chain", f"unit_{k}"), x) for k, x in enumerate(sample(machine, 100, 1, 0))}
+    return machine.to_dataset().assign(states).assign_attrs({"experiment": "patches", "seed": 0} | attrs)
+
+
+def content(made):
+    """Bytes of a dataset in a file."""
+    return bytes(made.to_netcdf(engine="h5netcdf"))
 
 
 def beyond_memory(part, **changes):
@@ -46,46 +60,70 @@ CONFIGS = {
     "samples beyond memory": (beyond_memory("samples", n_chains=4 * 10**9), "samples/n_chains: found 4000000000, whic"),
     "a machine beyond memory": (beyond_memory("machine", hidden=[4 * 10**9] * 2), "which needs 74,505,813,"),
 }
+GOOD = over_produced()
+MACHINES = {
+    "machine absent": (ABSENT, "dataset: found no file machine.nc, expected one written by python -m analysis"),
+    "machine is text": (b"a machine\n", "dataset: found no NetCDF in machine.nc, expected one written by"),
+    "machine truncated": (content(GOOD)[:8000], "dataset: found machine.nc damaged (Unable to synchronously open file"),
+    "other NetCDF": (content(xr.Dataset({"x": 1})), "dataset: found no bias_0, state_0 in machine.nc, expected one"),
+    "no weights": (content(GOOD.drop_vars("weight_1")), "dataset: found no weight_1, expected what BoltzmannMachine.t"),
+    "machine of another experiment": (content(over_produced(experiment="digits")), "dataset: found experiment digits"),
+    "machine of another seed": (content(over_produced(seed=1)), "dataset: found seed 1 in machine.nc, expected 0; is"),
+    "samples of other units": (
+        content(GOOD.assign(state_1=(("chain", "other"), GOOD["state_0"].values))),
+        "states[1]: found shape (100, 13), expected (n, 12) with n >= 1",
+    ),
+}
 OPTIONS = {
-    "seed -1": ({"seed": "-1"}, "seed: argument --seed: found -1, expected an integer from 0 to 2^64 - 1; see"),
-    "save every -1 s": ({"save-every": "-1"}, "seed: argument --save-every: found -1, expected a number of seconds, 0"),
+    "seed -1": ({"seed": "-1"}, "run: argument --seed: found -1, expected an integer from 0 to 2^64 - 1; see"),
+    "save every -1 s": ({"save-every": "-1"}, "run: argument --save-every: found -1, expected a number of seconds, 0"),
     "unknown experiment": ({"experiment": "patch"}, "experiment: found 'patch', expected one of patches, digits"),
-    "unknown condition": ({"only": "w"}, "only: found 'w', expected one of overproduced, variance_fi,"),
-    "no experiment": ({"experiment": ABSENT}, "seed: the following arguments are required: --experiment; see"),
+    "unknown condition": ({"condition": "w"}, "criterion: found 'w', expected one of variance_fi,"),
+    "no condition": ({"condition": ABSENT}, "run: the following arguments are required: --condition; see"),
+    "output where nothing can be": ({"output": "/proc/made.nc"}, "output: found that nothing can be written in /proc"),
+    "output is a folder": ({"output": "."}, "output: found a directory ., expected the name of a file to write"),
 }
 COMMANDS = {
     "unknown command": (["prune"], "analysis: argument command: invalid choice: 'prune' (choose from 'seed',"),
-    "output where nothing can be": (
-        ["compile", "--output=/proc/a"],
-        "output: found that nothing can be written in",
+    "unknown control": (
+        ["control", "condition=born", "reference=short.nc", "config=short.yaml"],
+        "control: found 'born', expected one of born_small_units",
     ),
-    "output is a folder": (
-        ["compile", "--output=."],
-        "output: found a directory ., expected the name of a file",
-    ),
+    "control of a machine": (["control", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine"),
+    "control of a short run": (["control", "reference=short.nc"], "reference: found no sessions [1, 2], expected"),
     "summary of nothing": (["summary"], "claim dataset: found no file data/01_overproduction.nc, expected one that"),
     "verify outside git": (["verify"], "expected a git checkout in ."),
 }
+WANTED = {
+    "overproduce": ("experiment", "seed"),
+    "run": ("experiment", "condition", "seed", "machine"),
+    "control": ("experiment", "condition", "seed", "reference"),
+    "proxy": ("experiment", "seed", "reference"),
+    "quality": ("experiment", "seed", "reference"),
+}
 
 
-def command(**changes):
+def command(name="run", **changes):
     """The arguments of a command that is right but for the changes."""
-    options = {
-        "config": "config.yaml",
-        "experiment": "patches",
-        "seed": "0",
-        "runs": "runs",
-        "only": "weight",
-    } | changes
-    return ["seed", *(f"--{key}={value}" for key, value in options.items() if value is not ABSENT)]
+    options = {"experiment": "patches", "seed": "0", "machine": "machine.nc", "reference": "run.nc"}
+    options["condition"] = "reinitialised" if name == "control" else "variance_fi"
+    options = {key: options[key] for key in WANTED.get(name, ())}
+    if name in WANTED:
+        options |= {"config": "config.yaml", "output": "made.nc"}
+    options = {key: value for key, value in (options | changes).items() if value is not ABSENT}
+    return [name, *(text for key, value in options.items() for text in (f"--{key}", value))]
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder to work in, with a config."""
+    """A folder to work in, with a config, an over-produced machine and a run of no sessions but the first."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(SMOKE, sort_keys=False))
+    (tmp_path / "machine.nc").write_bytes(content(GOOD))
+    (tmp_path / "short.yaml").write_text(smoke(control_sessions=[]))
+    short = xr.Dataset({"loss_cause_0": (("session", "unit_0"), np.zeros((1, 13)))}, {"session": [0]}, GOOD.attrs)
+    (tmp_path / "short.nc").write_bytes(content(short))
     return tmp_path
 
 
@@ -102,21 +140,20 @@ def only_line(text):
 
 
 CASES = (
-    {name: (what, command(), message) for name, (what, message) in CONFIGS.items()}
+    {name: ({"config.yaml": what}, command("overproduce"), message) for name, (what, message) in CONFIGS.items()}
+    | {name: ({"machine.nc": what}, command(), message) for name, (what, message) in MACHINES.items()}
+    | {name: ({}, command(**changes), message) for name, (changes, message) in OPTIONS.items()}
     | {
-        name: (yaml.safe_dump(SMOKE, sort_keys=False), command(**changes), message)
-        for name, (changes, message) in OPTIONS.items()
-    }
-    | {
-        name: (yaml.safe_dump(SMOKE, sort_keys=False), arguments, message)
-        for name, (arguments, message) in COMMANDS.items()
+        name: ({}, command(first, **dict(change.split("=") for change in changes)), message)
+        for name, ((first, *changes), message) in COMMANDS.items()
     }
 )
 
 
-@pytest.mark.parametrize(("what", "arguments", "message"), CASES.values(), ids=CASES)
-def test_a_wrong_command_ends_with_one_line_and_writes_nothing(folder, capfd, what, arguments, message):
-    put(folder / "config.yaml", what)
+@pytest.mark.parametrize(("files", "arguments", "message"), CASES.values(), ids=CASES)
+def test_a_wrong_command_ends_with_one_line_and_writes_nothing(folder, capfd, files, arguments, message):
+    for name, what in files.items():
+        put(folder / name, what)
     before = sorted(folder.rglob("*"))
     try:
         status = main(arguments)
@@ -131,27 +168,30 @@ def test_a_wrong_command_ends_with_one_line_and_writes_nothing(folder, capfd, wh
     assert sorted(folder.rglob("*")) == before
 
 
-def test_the_command_that_the_cases_change_is_right(folder):
+def test_the_command_that_the_cases_change_is_right(folder, monkeypatch):
     """Or else they would fail for another reason than they say."""
-    assert main(command()) == 0
-    assert (folder / "runs/patches/weight/0.nc").is_file()
+    monkeypatch.setattr(conditions, "make", lambda *_: None)
+    run = {"loss_cause_0": (("session", "unit_0"), np.zeros((3, 13)))}
+    whole.write(xr.Dataset(run, {"session": [0, 1, 2]}, GOOD.attrs), "run.nc")
+    assert [main(command(name)) for name in WANTED] == [0] * len(WANTED)
 
 
-def test_a_place_where_no_run_can_be_written_is_named(folder, capfd):
-    (folder / "runs").write_text("")
-    assert main(command(only="overproduced")) == 1
+def test_a_place_where_no_run_can_be_written_is_named(tmp_path, capfd):
+    (tmp_path / "runs").write_text("")
+    seed = ["seed", "--config", str(config.ROOT / "config" / "smoke.yaml"), "--experiment", "patches", "--seed", "0"]
+    assert main([*seed, "--runs", str(tmp_path / "runs"), "--only", "overproduced"]) == 1
     assert re.search(r"runs/patches.*: found Not a directory, expected a place to read", capfd.readouterr().err)
 
 
 def test_a_process_ends_in_the_same_way(folder):
-    put(folder / "config.yaml", "title: [")
+    put(folder / "machine.nc", content(GOOD)[:8000])
     environment = {**os.environ, "PYTHONPATH": str(config.ROOT)}
     run = [sys.executable, "-m", "analysis", *command()]
     done = subprocess.run(run, capture_output=True, text=True, env=environment)
     assert done.returncode == 1
-    assert only_line(done.stderr).startswith("python -m analysis seed: ")
+    assert only_line(done.stderr).startswith("python -m analysis run: ")
     assert done.stdout == ""
-    assert not (folder / "runs").exists()
+    assert not (folder / "made.nc").exists()
 
 
 MACHINE, DEEP = BoltzmannMachine.random((4, 3), 0), BoltzmannMachine.random((4, 3, 2), 0)
