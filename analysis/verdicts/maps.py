@@ -36,7 +36,9 @@ def collect_maps(folder: Path | str, config: Path | str) -> xr.Dataset:
     described, protocol = configuration.load_maps(config)
     parts, sources, codes = [], {}, set()
     for name, of in described["maps"].items():
-        runs = [[_job(Path(folder, name, job, f"{k}.nc")) for job in maps.jobs(of)] for k in range(of["n_seeds"])]
+        runs = [
+            [netcdf.read(Path(folder, name, job, f"{k}.nc")) for job in maps.jobs(of)] for k in range(of["n_seeds"])
+        ]
         sources[name] = runs[0][0].attrs["data"]
         codes |= {job.attrs["code_fingerprint"] for jobs in runs for job in jobs}
         seeds = xr.Variable("seed", np.arange(of["n_seeds"]), {"long_name": "seed"})
@@ -50,12 +52,6 @@ def collect_maps(folder: Path | str, config: Path | str) -> xr.Dataset:
     more = {"title": described["title"], "protocol": experiments, "data": sources, "runs_code": sorted(codes)}
     dataset.attrs = provenance.attributes(described, **more, order=list(described["maps"]))
     return dataset.drop_encoding()
-
-
-def _job(path: Path) -> xr.Dataset:
-    if not path.is_file():
-        raise ValueError(f"map: found no file {path}, expected one that python -m analysis map wrote")
-    return netcdf.read(path)
 
 
 def read_of(protocol: dict, experiment: str) -> dict:
