@@ -42,6 +42,7 @@ def conditions(settings: dict) -> dict[str, Condition]:
     """{name: Condition} of an experiment, in the order in which they are made."""
     commands = [("overproduce", ""), *(("run", entry) for entry in settings["criteria"])]
     commands += [("control", name) for name in settings["controls"]]
+    commands += [("control", name + controls.WITH_EQUAL_WORK) for name in settings.get("equal_work", ())]
     commands += [("proxy", "")] * settings["proxy"] + [("quality", "")] * (settings["quality"] is not None)
     found = [condition(command, name, settings) for command, name in commands]
     return {condition.name: condition for condition in found}
@@ -64,7 +65,8 @@ def condition(command: str, name: str, settings: dict) -> Condition:
         return Condition(label(name), title, "overproduced", reads, name, run)
     reads = (*reads, "reference")
     if command == "control":
-        reads, run = (*reads, "control_sessions"), partial(controls.control_sessions, name=name, progress=True)
+        reads = (*reads, "control_sessions", "tuning")
+        run = partial(controls.control_sessions, name=name, progress=True)
         return Condition(name, f"{{}}, control {name}", label(reference), reads, reference, run)
     if command == "proxy":
         run, title = _at_once(local_estimates.along), "{}, local estimates and exact Fisher information"

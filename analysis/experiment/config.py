@@ -2,8 +2,8 @@
 
 `config/default.yaml` is whole. Another file names the one that it `extends`, beside it or in config/, and says what
 differs: mappings are laid over mappings, key by key; all else, lists too, stands instead of what was there. `null`
-takes a key away, but where null is a value (`quality`, `receptive_field`, ...). An experiment that is taken away leaves
-the claims, too: the entries about it, and predictions about no other.
+takes a key away, but where null is a value (`quality`, `receptive_field`, ...). An experiment that is taken away takes
+the predictions about it along; one may itself say what differs from another, which it `extends`.
 """
 
 from pathlib import Path
@@ -80,7 +80,16 @@ def merged(paths: list, changes: dict | None = None) -> Any:
     config = _extended(Path(paths[0]), ())
     for path in paths[1:]:
         config = lay_over(config, _own(Path(path))[0])
-    return lay_over(config, changes) if changes else config
+    config = lay_over(config, changes) if changes else config
+    experiments = config.get("experiments") if isinstance(config, dict) else None
+    for name, settings in list(experiments.items()) if isinstance(experiments, dict) else ():
+        if isinstance(settings, dict) and (base := settings.pop("extends", None)) is not None:
+            if base not in experiments or base == name:
+                raise ValueError(
+                    f"experiments/{name}/extends: found {base!r}, expected another experiment of the config"
+                )
+            experiments[name] = _merge(experiments[base], settings)
+    return config
 
 
 def _own(path: Path) -> tuple[Any, Any]:
@@ -104,25 +113,17 @@ def lay_over(base: Any, changes: Any) -> Any:
     if not (isinstance(base, dict) and isinstance(changes, dict)):
         return changes
     result, experiments = _merge(base, changes), changes.get("experiments")
-    gone = [name for name, settings in experiments.items() if settings is None] if isinstance(experiments, dict) else []
-    if gone and "claims" in result:
-        claims = _without(result["claims"], gone)
-        result["claims"] = {
-            claim: {name: spec for name, spec in predictions.items() if not _is_empty(spec)}
-            for claim, predictions in claims.items()
-        }
+    gone = {name for name, of in experiments.items() if of is None} if isinstance(experiments, dict) else set()
+    if gone and isinstance(result.get("claims"), dict):
+        result["claims"] = {claim: _without(entries, gone) for claim, entries in result["claims"].items()}
     return result
 
 
-def _without(entry: Any, gone: list[str]) -> Any:
-    """An entry of the claims without the experiments that are gone."""
-    if isinstance(entry, dict):
-        return {key: _without(value, gone) for key, value in entry.items() if key not in gone}
-    return [value for value in entry if value not in gone] if isinstance(entry, list) else entry
-
-
-def _is_empty(spec: Any) -> bool:
-    return isinstance(spec, dict) and any(value in ({}, []) for value in spec.values())
+def _without(entries: Any, gone: set[str]) -> Any:
+    """Predictions about other experiments than those."""
+    if not isinstance(entries, dict):
+        return entries
+    return {name: of for name, of in entries.items() if not (isinstance(of, dict) and of.get("experiment") in gone)}
 
 
 def _merge(base: Any, changes: Any) -> Any:

@@ -1,33 +1,35 @@
 """Controls: machines of the size that pruning reached, made by other ways than pruning session by session.
 
-Every control in CONTROLS is a function (settings, patterns, reference, session, seed) -> the trained machine; reference
-is the run dataset of the same seed, patterns (n_patterns, n_0) are binary. Updates are counted as those of a run up to
-the session: pretraining, training and one retraining a session. Source: Scholl, Rule & Hennig (2021),
-doi:10.1371/journal.pcbi.1009458, and as stated below.
+A control is a wiring: (settings, masks, kept, seed) -> masks, one array (n_l, n_l+1) a layer, from the masks and units
+that the reference run had left. `develop_control` trains it from scratch with as many updates as the pruned machine:
+pretraining, training and one retraining a session; or with as many synapse-updates, the condition "<control>_work".
+Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, and as stated below.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import wraps
 
 import numpy as np
 import xarray as xr
 
 from analysis import data, pruning
 from analysis.experiment import protocol
-from analysis.experiment.record import Record, kept_units, machine_of, masks_of
-from analysis.files.palette import BLACK, GREEN, GREY, ORANGE, PURPLE, VERMILION, Line, by_name
+from analysis.experiment.record import Record, kept_units, masks_of
+from analysis.experiment.work import faster, stretch, work
+from analysis.files.palette import GREEN, GREY, ORANGE, PURPLE, VERMILION, Line, by_name
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.randomness import choice, derive
+from analysis.machine.randomness import bits, choice, derive
 
 Masks = Sequence[np.ndarray]
+WITH_EQUAL_WORK = "_work"  # ends the name of the condition
+SWAPS = 20  # attempted, a synapse
 
 
 @dataclass(frozen=True)
 class Control:
-    """A control: what trains it, from whose name it has its own, what it is called and how it is drawn."""
+    """A control: its wiring, what it is called and how it is drawn."""
 
-    function: Callable[..., BoltzmannMachine]
+    wiring: Callable[[dict, Masks, Masks, int], Masks]
     words: str
     colour: str
     marker: str
@@ -35,18 +37,20 @@ class Control:
 
     @property
     def name(self) -> str:
-        """The function's."""
-        return self.function.__name__
+        """The wiring's."""
+        return self.wiring.__name__
 
 
 def control_sessions(
     settings: dict, name: str, seed: int, source: xr.Dataset, progress: bool = False, done: xr.Dataset | None = None
 ) -> Iterator[xr.Dataset]:
-    """Machines of the reference run's sizes, with as many updates: a dataset a session, as `protocol.prune_sessions`.
+    """Machines of the reference run's sizes: a dataset a session, as `protocol.prune_sessions`.
 
-    Raises ValueError for an unknown control, and for a reference run without one of the sessions.
+    name : of a control, or with "_work" at its end. Raises ValueError for an unknown one, and for a reference run
+    without one of the sessions.
     """
-    if name not in CONTROLS:
+    control = name.removesuffix(WITH_EQUAL_WORK)
+    if control not in CONTROLS:
         raise ValueError(f"control: found {name!r}, expected one of {', '.join(CONTROLS)}")
     if missing := sorted(set(settings["control_sessions"]) - set(source["session"].values.tolist())):
         raise ValueError(f"reference: found no sessions {missing}, expected a run by this config")
@@ -54,24 +58,42 @@ def control_sessions(
     patterns, record = dataset["train"].values, Record(settings, dataset)
     n_done = 0 if done is None else done.sizes["session"]
     for session in settings["control_sessions"][n_done:]:
-        machine = CONTROLS[name].function(settings, patterns, source, session, seed, progress)
-        sub_seed = derive(derive(seed, name, session), "sleep")
+        machine, _ = develop_control(settings, control, patterns, source, session, seed, name != control, progress)
+        sub_seed = derive(derive(seed, control, session), "sleep")
         states = protocol.spontaneous(settings, machine, patterns, sub_seed, "n_measure_chains")
         yield record.control(session, machine, states)
 
 
-def by_masks(function: Callable[[dict, Masks, Masks, int], Masks]) -> Callable[..., BoltzmannMachine]:
-    """A control that is new but for its masks: of (settings, masks left, units left, seed) -> masks."""
+def develop_control(
+    settings: dict,
+    name: str,
+    patterns: np.ndarray,
+    reference: xr.Dataset,
+    session: int,
+    seed: int,
+    equal_work: bool = False,
+    progress: bool = False,
+) -> tuple[BoltzmannMachine, tuple[int, int]]:
+    """The trained control, and the (updates, synapse-updates) that it took.
 
-    @wraps(function)
-    def trained(settings, patterns, reference, session, seed, progress=False):
-        sub_seed = derive(seed, function.__name__, session)
-        masks = function(settings, masks_of(reference, session), kept_units(reference, session), sub_seed)
-        n_units = (masks[0].shape[0], *(m.shape[1] for m in masks))
+    reference : the run dataset of the same seed; patterns : (n_patterns, n_0), binary. equal_work : the epochs of every
+    schedule are multiplied by the pruned machine's synapse-updates over the control's, and rounded.
+    """
+    kept, sub_seed = kept_units(reference, session), derive(seed, name, session)
+    masks = CONTROLS[name].wiring(settings, masks_of(reference, session), kept, sub_seed)
+    if name == "original_weights":
+        whole = pruning.remove_units(protocol.initial_machine(settings, patterns, seed), kept)
+        machine = BoltzmannMachine(whole.biases, whole.weights, masks)
+    else:
+        n_units = (masks[0].shape[0], *(mask.shape[1] for mask in masks))
         machine = protocol.new_machine(settings, n_units, masks, patterns, sub_seed)
-        return protocol.develop(settings, machine, patterns, session, derive(sub_seed, "development"), progress)
-
-    return trained
+    schedules, left = faster(settings, _tuning(settings, name).get("rates", 1.0)), list(machine.n_synapses)
+    if equal_work:
+        sizes = [reference["n_synapses"].sel(session=k).values.tolist() for k in range(session + 1)]
+        wanted = work(settings, len(patterns), sizes[0], sizes[1:])[1]
+        schedules = stretch(schedules, wanted / work(settings, len(patterns), left, [left] * session)[1])
+    machine = protocol.develop(schedules, machine, patterns, session, derive(sub_seed, "development"), progress)
+    return machine, work(schedules, len(patterns), left, [left] * session)
 
 
 def born_small_units(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
@@ -81,75 +103,70 @@ def born_small_units(settings: dict, masks: Masks, kept: Masks, seed: int) -> Ma
 
 
 def born_small_synapses(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
-    """As many synapses as pruning left, dense: so few units that all their synapses are that many."""
-    born = protocol.initial_masks(settings, len(kept[0]))
-    units = [kept[0]]
-    for layer, (pruned, full) in enumerate(zip(masks, born)):
+    """As many synapses as pruning left, dense: so few units that all their synapses are that many.
+
+    The first layer has the share `split` of them where the config's `tuning` says so, else what pruning left it.
+    """
+    born, units = protocol.initial_masks(settings, len(kept[0])), [kept[0]]
+    wanted = [int(mask.sum()) for mask in masks]
+    if split := _tuning(settings, "born_small_synapses").get("split"):
+        total = sum(wanted)
+        wanted = [round(split * total), *(round((1 - split) * n * total / sum(wanted[1:])) for n in wanted[1:])]
+    for layer, (n_wanted, full) in enumerate(zip(wanted, born)):
         order = choice(derive(seed, "units", layer), full.shape[1], full.shape[1])
         n_synapses = np.cumsum(full[np.ix_(units[-1], order)].sum(axis=0))
-        n_units = int(np.argmin(np.abs(n_synapses - pruned.sum()))) + 1
+        n_units = int(np.argmin(np.abs(n_synapses - n_wanted))) + 1
         units.append(np.sort(order[:n_units]))
     return born_small_units(settings, masks, units, seed)
 
 
-def random_sparse(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
-    """The units and synapses that pruning left, but each unit's inputs drawn at random among those it was born with."""
-    born, sparse = born_small_units(settings, masks, kept, seed), []
-    for layer, (pruned, full) in enumerate(zip(masks, born)):
-        mask = np.zeros_like(full)
-        for unit, degree in enumerate(pruned.sum(axis=0)):
-            inputs = np.flatnonzero(full[:, unit])
-            mask[inputs[choice(derive(seed, "inputs", layer, unit), len(inputs), int(degree))], unit] = True
-        sparse.append(mask)
-    return sparse
+def rewired(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
+    """The units that pruning left, each with as many synapses on either side, but wired at random.
+
+    (i, j), (k, l) -> (i, l), (k, j) for pairs of synapses drawn at random, where both are free and were there at birth.
+    Source: Maslov & Sneppen (2002), doi:10.1126/science.1065103.
+    """
+    born = born_small_units(settings, masks, kept, seed)
+    return [_swapped(mask, full, derive(seed, "swaps", layer)) for layer, (mask, full) in enumerate(zip(masks, born))]
+
+
+def _swapped(mask, allowed, seed):
+    free, synapses = allowed & ~mask, np.argwhere(mask).tolist()
+    n = len(synapses)
+    drawn = bits(seed, 0, 2 * SWAPS * n).astype(np.uint64) * np.uint64(n) >> np.uint64(32)
+    for a, b in drawn.reshape(-1, 2).tolist():
+        (i, j), (k, m) = synapses[a], synapses[b]
+        if free[i, m] and free[k, j]:
+            free[i, m] = free[k, j] = False
+            free[i, j], free[k, m] = allowed[i, j], allowed[k, m]
+            synapses[a], synapses[b] = [i, m], [k, j]
+    new = np.zeros_like(mask)
+    new[tuple(np.transpose(synapses))] = True
+    return new
 
 
 def reinitialised(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
-    """The very architecture that pruning left, with new initial weights."""
+    """The very wiring that pruning left, with new initial weights."""
     return masks
 
 
-def original_weights(
-    settings: dict, patterns: np.ndarray, reference: xr.Dataset, session: int, seed: int, progress: bool = False
-) -> BoltzmannMachine:
-    """The very architecture that pruning left, with the initial weights and biases that the large machine had there.
+def original_weights(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
+    """The very wiring that pruning left, with the initial weights and biases that the large machine had there.
 
     A lottery ticket; source: Frankle & Carbin (2019), doi:10.48550/arXiv.1803.03635.
     """
-    whole = protocol.initial_machine(settings, patterns, seed)
-    whole = pruning.remove_units(whole, kept_units(reference, session))
-    machine = BoltzmannMachine(whole.biases, whole.weights, masks_of(reference, session))
-    sub_seed = derive(derive(seed, "original_weights", session), "development")
-    return protocol.develop(settings, machine, patterns, session, sub_seed, progress)
+    return masks
 
 
-def pruned_once(
-    settings: dict, patterns: np.ndarray, reference: xr.Dataset, session: int, seed: int, progress: bool = False
-) -> BoltzmannMachine:
-    """The same large machine, trained on as it is, pruned but once by the reference criterion, and retrained.
-
-    It keeps as many synapses of each layer as the reference run. Its updates up to session n are those of the
-    over-produced machine, n - 1 retrainings of all synapses and, once pruned, one of those that are left.
-    """
-    sub_seed, machine = derive(seed, "pruned_once"), machine_of(reference, 0)
-    for earlier in range(1, session):
-        machine = protocol.retrain(settings, machine, patterns, earlier, sub_seed, progress)
-    states = protocol.spontaneous(settings, machine, patterns, derive(sub_seed, "sleep", session))
-    score = pruning.criterion(protocol.reference_entry(settings))
-    seen = protocol.activity(settings, machine, patterns, states)
-    importance = score(machine, seen, derive(sub_seed, "score", session))
-    machine = pruning.prune_to(machine, importance, reference["n_synapses"].sel(session=session).values)
-    return protocol.retrain(settings, machine, patterns, session, sub_seed, progress)
+def _tuning(settings, name):
+    return settings.get("tuning", {}).get(name, {})
 
 
 # words, colour, marker and line, named as here, make no run stale: see files/provenance.py
 CONTROLS: dict[str, Control] = by_name(
-    Control(by_masks(born_small_units), words="born small, as many units", colour=ORANGE, marker="^", line="--"),
-    Control(
-        by_masks(born_small_synapses), words="born small, as many synapses", colour=VERMILION, marker="v", line="-."
-    ),
-    Control(by_masks(random_sparse), words="random sparse", colour=GREY, marker="X", line=":"),
-    Control(by_masks(reinitialised), words="pruned, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1))),
-    Control(original_weights, words="pruned, original weights", colour=PURPLE, marker="P", line=(0, (3, 1, 1, 1))),
-    Control(pruned_once, words="pruned once, at the end", colour=BLACK, marker="s", line=(0, (1, 1))),
+    Control(born_small_units, words="born small, as many units", colour=ORANGE, marker="^", line="--"),
+    Control(born_small_synapses, words="born small, as many synapses", colour=VERMILION, marker="v", line="-."),
+    Control(rewired, words="rewired at random", colour=GREY, marker="X", line=":"),
+    Control(reinitialised, words="own wiring, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1))),
+    Control(original_weights, words="own wiring, original weights", colour=PURPLE, marker="P", line=(0, (3, 1, 1, 1))),
 )

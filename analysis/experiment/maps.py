@@ -8,15 +8,9 @@
 of the experiment that the map names; a map changes sizes and lengths alone. So n is the number of dense units that have
 as many synapses as pruning leaves (of digits in the last layer: the first has one unit a pixel at any growth).
 
-Two budgets for a control. updates: as many parameter updates as the pruned machine. synapse_updates: the number of
-epochs of each of its schedules is multiplied by
-
-    r = sum over updates of the pruned machine's synapses / the same sum of the control with as many updates
-
-and rounded to whole epochs, at least one; what that came to is recorded.
+Two budgets for a control: as many parameter updates as the pruned machine, or as many synapse-updates (see `work`).
 """
 
-from collections.abc import Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -26,13 +20,13 @@ from tqdm import tqdm
 
 from analysis import data
 from analysis.experiment import protocol, record
-from analysis.experiment.controls import CONTROLS
+from analysis.experiment.controls import CONTROLS, develop_control
 from analysis.experiment.measures import stable, variable
+from analysis.experiment.work import stretch, work
 from analysis.files import provenance
 from analysis.machine import exact, likelihood
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
-from analysis.machine.training import Schedule
 
 BUDGETS = ["updates", "synapse_updates"]
 PRUNED = "pruned"
@@ -72,8 +66,8 @@ def cells(described: dict) -> list[Cell]:
         if cell.start != cell.final * cell.growth:
             raise ValueError(f"growth: found {cell.growth}, expected one that makes {cell.final} units a whole number")
         for name in cell.controls[BUDGETS[1]]:
-            if name == "pruned_once" or name not in cell.controls[BUDGETS[0]]:
-                expected = "one of the cell's controls with as many updates, but pruned_once, which is large for longer"
+            if name not in cell.controls[BUDGETS[0]]:
+                expected = "one of the cell's controls with as many updates"
                 raise ValueError(f"synapse_updates: found {name}, expected {expected}")
     return made
 
@@ -121,40 +115,6 @@ def run(described: dict, settings: dict, job: str, seed: int, progress: bool = F
     return xr.concat(found, "cell")
 
 
-def stretch(settings: dict, factor: float) -> dict:
-    """Every schedule with factor times the epochs, rounded, at least one; a list of momenta is stretched with them."""
-
-    def longer(schedule: dict) -> dict:
-        before = schedule["n_epochs"]
-        n_epochs, momentum = max(1, int(np.floor(factor * before + 0.5))), schedule["momentum"]
-        if isinstance(momentum, list):
-            momentum = [momentum[k * before // n_epochs] for k in range(n_epochs)]
-        return schedule | {"n_epochs": n_epochs, "momentum": momentum}
-
-    changed = {name: longer(settings[name]) for name in ("training", "finishing", "retraining") if name in settings}
-    return settings | changed | {"pretraining": [longer(schedule) for schedule in settings["pretraining"]]}
-
-
-def work(
-    settings: dict, n_patterns: int, developed: Sequence[int], retrained: Sequence[Sequence[int]]
-) -> tuple[int, int]:
-    """(updates, synapse-updates) of a training: how many, and the sum over them of the synapses that they change.
-
-    developed : synapses a layer while pretrained and trained; retrained : the same of each retraining. An update of
-    the pretraining of one pair of layers changes that pair's synapses alone.
-    """
-    lengths = [Schedule(**s).n_updates(n_patterns) for s in settings["pretraining"]]
-    first, again = (_n_updates(settings, name, n_patterns) for name in ("training", "retraining"))
-    updates = sum(lengths) + first + len(retrained) * again
-    changes = sum(n * s for n, s in zip(lengths, developed)) + first * sum(developed)
-    return updates, changes + again * sum(sum(synapses) for synapses in retrained)
-
-
-def _n_updates(settings: dict, name: str, n_patterns: int) -> int:
-    """Updates of the training or a retraining, with those that finish it."""
-    return sum(Schedule(**settings[s]).n_updates(n_patterns) for s in (name, "finishing") if s in settings)
-
-
 def _cell(settings: dict, cell: Cell, seed: int, patterns: xr.Dataset, large: xr.Dataset) -> xr.Dataset:
     """The pruned machine and the controls of one cell."""
     pruned = protocol.prune_run(settings, protocol.reference_entry(settings), seed, large)
@@ -164,15 +124,9 @@ def _cell(settings: dict, cell: Cell, seed: int, patterns: xr.Dataset, large: xr
     annealing = derive(seed, "annealing")
     rows = {(BUDGETS[0], PRUNED): _measure(settings, record.machine_of(pruned, last), patterns, done, annealing)}
     for budget, name in [(b, name) for b in BUDGETS for name in cell.controls[b]]:
-        of = settings
-        if budget == BUDGETS[1]:
-            size = rows[BUDGETS[0], name]["n_synapses_of_layers"]
-            of = stretch(settings, done[1] / work(settings, len(train), size, [size] * last)[1])
-        machine = CONTROLS[name].function(of, train, pruned, last, seed)
-        size = list(machine.n_synapses)
-        born = left[0] if name == "pruned_once" else size
-        path = [born] * (last - 1) + [size]
-        rows[budget, name] = _measure(settings, machine, patterns, work(of, len(train), born, path), annealing)
+        equal_work = budget == BUDGETS[1]
+        machine, done = develop_control(settings, name, train, pruned, last, seed, equal_work)
+        rows[budget, name] = _measure(settings, machine, patterns, done, annealing)
     units = "nats" if "kl" in settings["loss"] else "fraction"
     described = {
         "loss": ("KL(data || model), exact" if units == "nats" else "encoding error", units),
@@ -200,9 +154,9 @@ def _measure(
     if "kl" in settings["loss"]:
         loss = exact.kl_divergence(patterns["train"].values, machine)
     else:
-        loss = record.encoding_error(settings, machine, patterns)
+        loss = record.misread(settings, machine, patterns).mean()
     found = {"loss": stable(loss), "n_units": sum(machine.n_units[1:]), "n_synapses": sum(machine.n_synapses)}
-    found |= dict(zip(BUDGETS, done)) | {"n_synapses_of_layers": list(machine.n_synapses)}
+    found |= dict(zip(BUDGETS, done))
     if settings["annealing"] is not None:
         near, test = patterns["train"].values, patterns["test"].values
         log_z, error = likelihood.log_partition_near(machine, near, **settings["annealing"], seed=seed)

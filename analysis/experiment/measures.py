@@ -65,15 +65,15 @@ def raw_pixel_classifier(features: ArrayLike, labels: ArrayLike) -> Any:
     return classifier.fit(np.asarray(features, dtype=np.float64), labels)
 
 
-def encoding_error(
+def misread(
     train_features: np.ndarray, train_label: np.ndarray, test_features: np.ndarray, test_label: np.ndarray
-) -> float:
-    """Share of test patterns whose class multinomial logistic regression gets wrong.
+) -> np.ndarray:
+    """(n_test,) bool: test patterns whose class multinomial logistic regression gets wrong; its mean is the error.
 
     features : (n_patterns, n_features), values in [0, 1], such as the mean field of the last layer
     """
     classifier = raw_pixel_classifier(train_features, train_label)
-    return float(np.mean(classifier.predict(np.asarray(test_features, dtype=np.float64)) != test_label))
+    return classifier.predict(np.asarray(test_features, dtype=np.float64)) != np.asarray(test_label)
 
 
 def digit_quality(classifier: Any, images: np.ndarray) -> float:
@@ -88,20 +88,21 @@ def class_share(classifier: Any, images: np.ndarray) -> np.ndarray:
 
 
 def unit_activity(machine: BoltzmannMachine, pruned_states: Layers, states: Samples) -> OfUnits:
-    """Mean activity, Fisher information and number of synapses of each unit, retrained; activity before that, too."""
+    """Mean activity, Fisher information and numbers of synapses of each unit, retrained; activity before that, too."""
     found: OfUnits = {}
-    information, degree = ([np.zeros(n) for n in machine.n_units] for _ in range(2))
+    information, inputs, outputs = ([np.zeros(n) for n in machine.n_units] for _ in range(3))
     for k, (mask, variance) in enumerate(zip(machine.masks, fisher.variances(states))):
         f = np.where(mask, variance, 0.0)
-        for layer, axis in ((k, 1), (k + 1, 0)):
-            information[layer] += f.sum(axis=axis)
-            degree[layer] += mask.sum(axis=axis)
+        information[k] += f.sum(axis=1)
+        information[k + 1] += f.sum(axis=0)
+        outputs[k], inputs[k + 1] = mask.sum(axis=1), mask.sum(axis=0)
     for k, (pruned, retrained) in enumerate(zip(pruned_states, states)):
         text = "mean spontaneous activity"
         found["activity", k] = retrained.mean(axis=0), text, "probability"
         found["activity_pruned", k] = pruned.mean(axis=0), f"{text} right after the pruning", "probability"
         found["fisher", k] = information[k], "Fisher information of the unit's synapses, sum", "1"
-        found["degree", k] = degree[k], "synapses of the unit", "counts"
+        found["inputs", k] = inputs[k], "synapses from the layer below", "counts"
+        found["outputs", k] = outputs[k], "synapses to the layer above", "counts"
     return found
 
 

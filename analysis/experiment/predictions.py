@@ -1,77 +1,141 @@
-"""What the claims predict: the entries of each prediction, and which experiments can answer it.
+"""What the claims predict: one entry a prediction, and whether the experiments can answer it.
 
-A prediction holds where its effect is above `threshold`. Whether experiments can answer is asked before any run: the
-notebooks would stumble too, but only after all of them.
+A prediction is one number a seed, positive where its text holds, and a margin within which a difference does not
+matter. `effect` says which number (`verdicts.effects`). Whether experiments can answer is asked before any run.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import create_model, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from analysis.experiment.settings import Control, Name
-from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, short
+from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
+from analysis.experiment.settings import Control, Name, Positive
+from analysis.files.typed import LEFT_OUT, Count, Model, Number, Share, described, fault, short
 from analysis.pruning import label
 
 Estimate = Literal[
-    "variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi",
-    "exact_diagonal", "exact_first_eigenvector", "sampled_first_eigenvector", "stiff_eigenvectors",
-    "deletion_damage", "first_order_damage", "second_order_damage",
+    "variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi",
+    "exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage",
 ]  # fmt: skip
-UnitMeasure = Literal[
-    "activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning", "degree"
+UnitMeasure = Literal["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
+Loss = Literal["kl", "encoding_error", "digit_quality"]
+Layer = Annotated[Count | Literal["all"], described("a hidden layer, from 1, or all")]
+MOST_PRIMARY = 3  # a claim and experiment
+LARGEST_STEP, FEWEST_SESSIONS = 0.6, 3  # of sessions that can be interpolated
+
+
+class Prediction(Model):
+    """A sentence that an experiment can bear out or contradict."""
+
+    text: str
+    primary: bool = LEFT_OUT  # the verdict counts it; else it is shown beside
+    experiment: Name
+    margin: str  # one of claims/margins
+
+
+class LossDifference(Prediction):
+    """loss(worse) - loss(better): of two criteria at equal synapses, of a control after the same session."""
+
+    effect: Literal["loss"]
+    worse: str
+    better: str
+    measure: Loss
+    session: Literal["last", "mean"] = LEFT_OUT
+    stage: Literal["pruned", "retrained"] = LEFT_OUT
+
+
+class UnitsDifference(Prediction):
+    """n_units(more) - n_units(fewer) at equal synapses."""
+
+    effect: Literal["units"]
+    more: str
+    fewer: str
+    layer: Layer
+    session: Literal["last", "mean"] = LEFT_OUT
+
+
+class UnitsAtEqualFunction(Prediction):
+    """The same where the loss of either crosses that of the over-produced machine plus the tolerance."""
+
+    effect: Literal["units_at_equal_function"]
+    more: str
+    fewer: str
+    measure: Loss
+    tolerance: Positive
+
+
+class Rank(Prediction):
+    """Spearman's rho of two estimates over the synapses that exist."""
+
+    effect: Literal["rank"]
+    proxy: Estimate
+    target: Estimate
+    session: Literal["first", "last"]
+
+
+class Survivors(Prediction):
+    """P(survivor > lost unit of its session) under the reference, less the same under another criterion, or 1/2."""
+
+    effect: Literal["survivors"]
+    measure: UnitMeasure
+    layer: Layer
+    than: str = LEFT_OUT
+
+
+class Axonal(Prediction):
+    """Share of lost units that lost their outputs alone; comparable: of those with about as many inputs as outputs."""
+
+    effect: Literal["axonal"]
+    layer: Layer
+    comparable: bool = LEFT_OUT
+
+
+class Disconnected(Prediction):
+    """P(connected pixel tells more than a disconnected one) - 1/2, last session."""
+
+    effect: Literal["disconnected"]
+
+
+class Rise(Prediction):
+    """Rank correlation of survivors' rise in activity with the share of lost competitors."""
+
+    effect: Literal["rise"]
+    layer: Count
+
+
+EFFECTS = {
+    "loss": LossDifference,
+    "units": UnitsDifference,
+    "units_at_equal_function": UnitsAtEqualFunction,
+    "rank": Rank,
+    "survivors": Survivors,
+    "axonal": Axonal,
+    "disconnected": Disconnected,
+    "rise": Rise,
+}
+
+
+def _of_known_effect(prediction: Any) -> Any:
+    if not isinstance(prediction, dict) or prediction.get("effect") not in EFFECTS:
+        found = prediction.get("effect") if isinstance(prediction, dict) else prediction
+        raise fault("effect", repr(found), f"one of {', '.join(EFFECTS)}")
+    return prediction
+
+
+_Kinds: Any = Union[tuple(Annotated[kind, Tag(f"<{effect}>")] for effect, kind in EFFECTS.items())]  # noqa: UP007
+AnyPrediction = Annotated[
+    _Kinds, Discriminator(lambda prediction: f"<{prediction['effect']}>"), BeforeValidator(_of_known_effect)
 ]
-# The entries that predictions have, beside their threshold; a mapping has an entry an experiment.
-_ENTRIES: dict[str, Any] = {
-    "controls": list[Control],
-    "criteria": list[str],
-    "experiments": list[Name],
-    "layers": dict[Name, list[Count | Literal["all"]]],
-    "margin": dict[Name, Number],
-    "measure": dict[Name, Literal["kl", "encoding_error", "digit_quality"]],
-    "measures": Annotated[
-        dict[Name, list[UnitMeasure]] | list[UnitMeasure],
-        described("measures of units, or a list of them an experiment"),
-    ],
-    "proxies": list[Estimate],
-    "regressors": list[UnitMeasure],
-    "ridge": Number,
-    "sessions": list[Literal["first", "last", "mean"]],  # over-produced; last; mean of all but the first
-    "stages": list[Literal["pruned", "retrained"]],
-    "targets": list[Estimate],
-}
-# Those of each prediction, which has the name of the function in `verdicts.effects` that measures the effect.
-_READ = {
-    "control_minus_pruned": "measure controls sessions",
-    "weight_minus_reference": "layers sessions",
-    "units_at_equal_function": "measure margin",
-    "rank_correlation": "proxies targets sessions",
-    "pruned_in_common": "proxies targets sessions",
-    "saliency_rank_correlation": "proxies targets sessions",
-    "saliency_pruned_in_common": "proxies targets sessions",
-    "loss_minus_reference": "measure criteria stages sessions",
-    "loss_minus_online": "measure criteria stages sessions",
-    "reference_minus_quality": "measure criteria stages sessions",
-    "survivors_above_lost": "layers measures",
-    "survival_coefficient": "layers measures regressors ridge",
-    "neighbours_rise": "layers",
-    "axonal_share": "layers",
-    "connected_above_disconnected": "experiments sessions",
-}
-_MODELS: dict[str, Any] = {
-    name: create_model(name, __base__=Model, threshold=Number, **{entry: _ENTRIES[entry] for entry in entries.split()})
-    for name, entries in _READ.items()
-}
-_LEFT_OUT: Any = {name: (model, LEFT_OUT) for name, model in _MODELS.items()}
-Predictions = create_model("Predictions", __base__=Model, **_LEFT_OUT)
+Predictions = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], AnyPrediction]
 
 
-class Interval(Model):
-    """The percentile bootstrap of a mean over seeds."""
+class Margin(Model):
+    """A smaller difference does not matter, because."""
 
-    confidence: Share
-    n_resamples: Count
-    seed: Natural
+    value: Positive
+    units: str
+    because: str
 
 
 class Limit(Model):
@@ -87,10 +151,30 @@ class Limit(Model):
         return self
 
 
-_LIMITS: Any = dict.fromkeys(("log_z_error", "log_z_bias", "r_hat", "two_start_r_hat", "rank_correlation"), Limit)
-Limits = create_model("Limits", __base__=Model, **_LIMITS)
-_CLAIMS: Any = dict.fromkeys(("overproduction", "weight_pruning", "fisher_proxy", "neuron_loss"), Predictions)
-Claims: Any = create_model("Claims", __base__=Model, interval=Interval, **_CLAIMS, model_quality=Limits)
+class Limits(Model):
+    """Of all checks of the machines and their samples."""
+
+    trained: Limit
+    log_z_error: Limit
+    log_z_bias: Limit
+    r_hat: Limit
+    two_start_r_hat: Limit
+    rank_correlation: Limit
+
+
+class Claims(Model):
+    """What each claim predicts; confidence: of all primary intervals of a claim together."""
+
+    confidence: Share
+    margins: dict[str, Margin]
+    overproduction: Predictions = LEFT_OUT
+    weight_pruning: Predictions = LEFT_OUT
+    fisher_proxy: Predictions = LEFT_OUT
+    neuron_loss: Predictions = LEFT_OUT
+    model_quality: Limits
+
+
+CLAIMS = ("overproduction", "weight_pruning", "fisher_proxy", "neuron_loss")
 
 
 class Difference(Model):
@@ -101,36 +185,12 @@ class Difference(Model):
     better: Control | Literal["pruned"]
 
 
-class Trend(Difference):
-    """The same along an axis: at its largest value minus at its smallest, all else equal."""
-
-    axis: Literal["final", "growth", "sessions", "epochs"]
-
-
-class Power(Model):
-    """Of the test that says which effect so many seeds would have seen."""
-
-    alpha: Share
-    power: Share
-
-
 class MapPredictions(Model):
-    """What the cells should show, and how it is judged."""
+    """What the cells of maps should show; confidence: of all cells of a prediction, map and budget together."""
 
-    interval: Interval
-    power: Power
+    confidence: Share
+    margins: dict[Name, Positive]
     differences: list[Difference]
-    trends: list[Trend]
-
-
-# What the notebook of a claim draws, whatever else it judges; what an experiment must measure for a measure.
-_DRAWN: dict[str, set[str]] = {
-    "overproduction": set(),
-    "weight_pruning": {"units_at_equal_function"},
-    "fisher_proxy": set(),
-    "neuron_loss": {"survivors_above_lost", "survival_coefficient"},
-}
-_NEEDED = {"kl": "kl", "encoding_error": "digits", "digit_quality": "digits", "digit_information": "digits"}
 
 
 def check_answerable(config: dict) -> None:
@@ -143,47 +203,42 @@ def _faults(claims: dict, experiments: dict) -> Iterator[tuple[str, Any, str]]:
     for name, settings in experiments.items():
         if not {"kl", "digits"} & set(settings["measures"]):
             yield f"experiments/{name}/measures", settings["measures"], "kl or digits among them: claims compare losses"
-        if "weight" not in settings["criteria"] or settings["reference"] == "weight":
-            found = f"{', '.join(settings['criteria'])} with reference {settings['reference']}"
-            yield f"experiments/{name}/criteria", found, "weight, and another one as reference: claim 2 compares them"
-    for claim, drawn in _DRAWN.items():
-        for prediction, spec in claims[claim].items():
-            yield from _faults_of(f"claims/{claim}/{prediction}", spec, experiments)
-        answered = [name for name, spec in claims[claim].items() if _about(spec, experiments)]
-        if not answered or not drawn <= set(answered):
-            expected = f"{' and '.join(sorted(drawn)) or 'a prediction'} about one of {', '.join(experiments)}"
-            yield f"claims/{claim}", ", ".join(answered) or "no prediction", expected
+    for claim in CLAIMS:
+        primary = list[str]()
+        for name, prediction in claims.get(claim, {}).items():
+            place, experiment = f"claims/{claim}/{name}", prediction["experiment"]
+            if experiment not in experiments:
+                yield f"{place}/experiment", experiment, f"one of {', '.join(experiments)}"
+            if prediction["margin"] not in claims["margins"]:
+                yield f"{place}/margin", prediction["margin"], f"one of claims/margins, {', '.join(claims['margins'])}"
+            for key, found, expected in _unanswerable(prediction, experiments[experiment]):
+                yield f"{place}/{key}", found, f"{expected} of experiments/{experiment}"
+            primary += [experiment] * prediction.get("primary", False)
+            if primary.count(experiment) > MOST_PRIMARY:
+                yield f"{place}/primary", True, f"at most {MOST_PRIMARY} primary predictions a claim and experiment"
 
 
-def _faults_of(place: str, spec: dict, experiments: dict) -> Iterator[tuple[str, Any, str]]:
-    """Of a prediction that names what the experiments don't have."""
-    named = {key: list(value) for key, value in spec.items() if isinstance(value, dict) or key == "experiments"}
-    for key, names in named.items():
-        if unknown := [name for name in names if name not in experiments]:
-            yield f"{place}/{key}", unknown[0], f"one of the experiments {', '.join(experiments)}"
-        if set(names) != set(first := next(iter(named.values()))):
-            yield f"{place}/{key}", names, f"the same experiments as beside it, {', '.join(first)}"
-    for name in _about(spec, experiments):
-        settings = experiments[name]
-        depth, labels = len(settings["machine"]["hidden"]), [label(entry) for entry in settings["criteria"]]
-        for layer in spec.get("layers", {}).get(name, ()):
-            if layer != "all" and layer > depth:
-                yield f"{place}/layers/{name}", layer, f"one of the hidden layers, 1 to {depth}"
-        for criterion in spec.get("criteria", ()):
-            if criterion not in labels:
-                yield place, criterion, f"one of experiments/{name}/criteria, {', '.join(labels)}"
-        asked = [spec["measure"][name]] if "measure" in spec else []
-        asked += spec["measures"][name] if isinstance(spec.get("measures"), dict) else []
-        for measure in asked:
-            if _NEEDED.get(measure) not in (None, *settings["measures"]):
-                yield f"{place}/{name}", measure, f"what measures of experiments/{name} give, {settings['measures']}"
-
-
-def _about(spec: dict, experiments: dict) -> list[str]:
-    """Names of the experiments that a prediction judges."""
-    if "proxies" in spec:
-        return [name for name, settings in experiments.items() if settings["proxy"]]
-    if "controls" in spec:
-        controls = set(spec["controls"])
-        return [name for name in spec["measure"] if controls & set(experiments[name]["controls"])]
-    return list(spec.get("measure", spec.get("layers", spec.get("experiments", []))))
+def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, str]]:
+    """What a prediction names that its experiment does not have."""
+    criteria, depth = [label(entry) for entry in settings["criteria"]], len(settings["machine"]["hidden"])
+    machines = ["pruned", *criteria, *settings["controls"]]
+    machines += [name + WITH_EQUAL_WORK for name in settings.get("equal_work", ())]
+    known = {"worse": machines, "better": machines, "more": criteria, "fewer": criteria, "than": criteria}
+    for key, names in known.items():
+        if key in prediction and prediction[key] not in names:
+            yield key, prediction[key], f"one of {', '.join(names)}"
+    measure, pruning = prediction.get("measure", ""), settings["pruning"]
+    needed = {"kl": "kl", "encoding_error": "digits", "digit_quality": "digits", "digit_information": "digits"}
+    if needed.get(measure) not in (None, *settings["measures"]):
+        yield "measure", measure, f"what measures give, {settings['measures']},"
+    if prediction.get("layer", "all") != "all" and prediction["layer"] > depth:
+        yield "layer", prediction["layer"], f"one of the hidden layers, 1 to {depth},"
+    if prediction["effect"] == "rank" and not settings["proxy"]:
+        yield "effect", "rank", "a prediction that needs no proxy: true"
+    if prediction.get("stage") == "pruned" and {prediction["worse"], prediction["better"]} & {*CONTROLS}:
+        yield "stage", "pruned", "retrained, since controls are not pruned,"
+    if prediction["effect"] == "units_at_equal_function":
+        fractions = pruning["fraction"] if isinstance(pruning["fraction"], list) else [pruning["fraction"]]
+        if pruning["n_sessions"] < FEWEST_SESSIONS or max(fractions) > LARGEST_STEP:
+            expected = f"at least {FEWEST_SESSIONS} sessions of at most {LARGEST_STEP} each, to interpolate between,"
+            yield "effect", f"{pruning['n_sessions']} sessions of {pruning['fraction']}", expected

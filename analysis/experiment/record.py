@@ -33,10 +33,10 @@ def views(settings: dict, machine: BoltzmannMachine, patterns: np.ndarray) -> La
     return mean_field(machine, patterns, schedule.n_mean_field_steps, schedule.tolerance)
 
 
-def encoding_error(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset) -> float:
-    """Error on the test patterns of a linear classifier that reads the last layer, fraction. patterns : with labels."""
+def misread(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset) -> np.ndarray:
+    """(n_test,) bool: what a linear classifier that reads the last layer gets wrong. patterns : with labels."""
     train, test = (views(settings, machine, patterns[name].values)[-1] for name in ("train", "test"))
-    return measures.encoding_error(train, patterns["train_label"].values, test, patterns["test_label"].values)
+    return measures.misread(train, patterns["train_label"].values, test, patterns["test_label"].values)
 
 
 class Record:
@@ -61,7 +61,7 @@ class Record:
             self.constants["digit_quality_random"] = variable((), of_noise, "of random patterns", "probability")
             text = "share of the class among test digits"
             self.constants["test_class_share"] = variable("digit", share, text, "fraction")
-        elif "kl" in settings["measures"]:
+        if "kl" in settings["measures"]:
             shares = measures.data_rank_probabilities(train, self.ranks)
             text = "pattern probability in the data"
             self.constants["data_rank_probability"] = variable("rank", shares, text, "probability")
@@ -134,8 +134,11 @@ class Record:
             p = stable(measures.rank_probabilities(exact.visible_log_probabilities(machine), self.ranks))
             found["rank_probability"] = variable("rank", p, "pattern probability under the model, exact", "probability")
         if self.classifier is not None:
-            error, images = encoding_error(self.settings, machine, self.patterns), states[0]
-            found["encoding_error"] = variable((), error, "error of the classifier on the last layer", "fraction")
+            wrong, images = misread(self.settings, machine, self.patterns), states[0]
+            text = "error of the classifier on the last layer"
+            found["encoding_error"] = variable((), wrong.mean(), text, "fraction")
+            text = "test image that the classifier on the last layer misreads"
+            found["wrong"] = variable("test_image", wrong.astype(np.uint8), text, "1")
             text = "mean probability of the winning class"
             found["digit_quality"] = variable((), self._quality(images), text, "probability")
             share = measures.class_share(self.classifier, images)

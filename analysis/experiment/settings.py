@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from analysis.data.own import OwnImages
 from analysis.data.sets import Named, Rule
-from analysis.experiment.controls import CONTROLS
+from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
 from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, one_of, unique
 from analysis.pruning import criterion, label
 
@@ -122,6 +122,13 @@ class OverproducedMachine(Model):
     samples: Samples
 
 
+class Tuning(Model):
+    """What a control has of its own, fixed on a seed that no test looks at, so that it is trained as well as can be."""
+
+    rates: Positive = LEFT_OUT  # factor on the learning rates of all schedules but the finishing
+    split: Share = LEFT_OUT  # share of the synapses in the first layer of what is born small
+
+
 class PruningRun(OverproducedMachine):
     """What a run of a criterion obeys, and the comparison of local estimates with the exact information."""
 
@@ -136,7 +143,9 @@ class RunsOfASeed(PruningRun):
     criteria: Annotated[list[Criterion], Field(min_length=1), AfterValidator(_labels_differ)]
     reference: str  # the criterion whose sizes the controls take, and whose losses claim 4 looks at
     controls: Controls
-    control_sessions: Annotated[list[Count], AfterValidator(unique)]
+    control_sessions: Counts
+    equal_work: Controls = LEFT_OUT  # of these also one that has worked as much as the pruned machine
+    tuning: dict[Control, Tuning] = LEFT_OUT
     proxy: bool
     quality: Quality | None
 
@@ -146,13 +155,15 @@ class Experiment(RunsOfASeed):
 
     description: str
     first_seed: Natural = LEFT_OUT  # 0
+    explored_seeds: Natural = LEFT_OUT  # those below have been looked at: a test takes others
     n_seeds: Count
     departures: list[str]
 
     @model_validator(mode="after")
     def _contradictions(self):
-        for place, found, expected in (*_of_depth(self), *_of_images(self), *_of_names(self), *_of_lengths(self)):
-            raise fault(place, found, expected)
+        for faults in (_of_depth, _of_images, _of_names, _of_lengths, _of_seeds):
+            for place, found, expected in faults(self):
+                raise fault(place, found, expected)
         return self
 
 
@@ -183,10 +194,20 @@ def _of_images(experiment):
 def _of_names(experiment):
     labels = [label(entry) for entry in experiment.criteria]
     for name in labels:
-        if name in {*CONTROLS, "overproduced", "pruned", "fisher", "quality"}:
+        if name.removesuffix(WITH_EQUAL_WORK) in {*CONTROLS, "overproduced", "pruned", "fisher", "quality"}:
             yield "criteria", repr(name), "another name: runs or controls of this one are there"
+    for place in ("equal_work", "tuning"):
+        for name in getattr(experiment, place) or ():
+            if name not in experiment.controls:
+                yield place, repr(name), f"one of controls, {', '.join(experiment.controls)}"
     if experiment.reference not in labels:
         yield "reference", repr(experiment.reference), f"one of criteria, {', '.join(labels)}"
+
+
+def _of_seeds(experiment):
+    first, explored = experiment.first_seed or 0, experiment.explored_seeds or 0
+    if first < explored:
+        yield "first_seed", first, f"at least {explored}, explored_seeds: those below have been looked at"
 
 
 def _of_lengths(experiment):
@@ -230,6 +251,7 @@ class Map(Model):
     samples: Samples
     annealing: Annealing | None  # importance sampling of log Z, for the likelihood
     jobs: Literal["seed", "start"]  # one job a seed, or one a start size and seed
+    first_seed: Natural = LEFT_OUT  # 0
     n_seeds: Count
     grids: Annotated[list[Grid], Field(min_length=1)]
 

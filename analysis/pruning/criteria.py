@@ -106,6 +106,13 @@ def random(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importan
     return [(bits(seed, k, w.size).reshape(w.shape) + 1.0) * 2.0**-32 for k, w in enumerate(machine.weights)]
 
 
+def random_units(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
+    """u_j uniform in (0, 1], the same for all inputs of a unit: whole units go, so those left keep their degrees."""
+    seed = derive(seed, "random units")
+    of_units = [(bits(seed, k, w.shape[1]) + 1.0) * 2.0**-32 for k, w in enumerate(machine.weights)]
+    return [np.broadcast_to(u, w.shape) for u, w in zip(of_units, machine.weights)]
+
+
 def anti_fi(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
     """1 - Var(v_i h_j): the most informative synapses go first, as in the paper's anti-FI."""
     return [1.0 - f for f in variance_fi(machine, activity, seed)]
@@ -123,7 +130,8 @@ CRITERIA: dict[str, Criterion] = by_name(
     Criterion("heuristic_fi", heuristic_fi, words="heuristic FI", colour=SKY, marker="^", line=(0, (5, 1))),
     Criterion("eigenvector", eigenvector, words="eigenvector", colour=GREEN, marker="D", line="-."),
     Criterion("weight", weight, words="|w|", colour=VERMILION, marker="X", line=(0, (3, 1, 1, 1, 1, 1)), needs=()),
-    Criterion("random", random, words="random", colour=GREY, marker="v", line=":", needs=()),
+    Criterion("random", random, words="random synapses", colour=GREY, marker="v", line=":", needs=()),
+    Criterion("random_units", random_units, words="random units", colour=GREY, marker="<", line="--", needs=()),
     Criterion("anti_fi", anti_fi, words="anti-FI", colour=PURPLE, marker="P", line="--"),
     Criterion("online_fi", online_fi, words="online FI", colour=ORANGE, marker="p", line=(0, (4, 1, 1, 1))),
 )
