@@ -123,25 +123,33 @@ def born_small_synapses(settings: dict, masks: Masks, kept: Masks, seed: int) ->
 def rewired(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
     """The units that pruning left, each with as many synapses on either side, but wired at random.
 
-    (i, j), (k, l) -> (i, l), (k, j) for pairs of synapses drawn at random, where both are free and were there at birth.
+    (i, j), (k, m) -> (i, m), (k, j) where neither is there, but both might have been at birth: many times, i -> j drawn
+    at random, then m among the units that i might have driven, then k among the inputs of m.
     Source: Maslov & Sneppen (2002), doi:10.1126/science.1065103.
     """
     born = born_small_units(settings, masks, kept, seed)
     return [_swapped(mask, full, derive(seed, "swaps", layer)) for layer, (mask, full) in enumerate(zip(masks, born))]
 
 
-def _swapped(mask, allowed, seed):
-    free, synapses = allowed & ~mask, np.argwhere(mask).tolist()
-    n = len(synapses)
-    drawn = bits(seed, 0, 2 * SWAPS * n).astype(np.uint64) * np.uint64(n) >> np.uint64(32)
-    for a, b in drawn.reshape(-1, 2).tolist():
-        (i, j), (k, m) = synapses[a], synapses[b]
-        if free[i, m] and free[k, j]:
-            free[i, m] = free[k, j] = False
-            free[i, j], free[k, m] = allowed[i, j], allowed[k, m]
-            synapses[a], synapses[b] = [i, m], [k, j]
+def _swapped(mask, born, seed):
+    free, degree = born & ~mask, mask.sum(axis=0)
+    output, source = (x.tolist() for x in np.nonzero(mask.T))  # synapse a is source[a] -> output[a]; outputs ascend
+    first, might = (np.cumsum(degree) - degree).tolist(), [np.flatnonzero(row).tolist() for row in born]
+    degree, n = degree.tolist(), len(source)
+    draws = bits(seed, 0, 3 * SWAPS * n).reshape(-1, 3).tolist()
+    for x, y, z in draws:
+        a = x * n >> 32
+        i, j = source[a], output[a]
+        m = might[i][y * len(might[i]) >> 32]
+        if free[i, m] and degree[m]:
+            b = first[m] + (z * degree[m] >> 32)
+            k = source[b]
+            if free[k, j]:
+                source[a], source[b] = k, i
+                free[i, m] = free[k, j] = False
+                free[i, j] = free[k, m] = True
     new = np.zeros_like(mask)
-    new[tuple(np.transpose(synapses))] = True
+    new[source, output] = True
     return new
 
 
