@@ -15,6 +15,7 @@ sys.path.insert(0, workflow.basedir)  # whatever PYTHONPATH says: this checkout'
 
 from analysis.experiment import config as protocol
 from analysis.experiment.maps import jobs
+from analysis.experiment.settings import seeds
 from analysis.files import yamlfile
 from analysis.files.provenance import fingerprint
 from analysis.verdicts.maps import read_of
@@ -58,7 +59,7 @@ rule maps:
             f"{RUNS}/{name}/{job}/{seed}.nc"
             for name, described in CONFIG["maps"].items()
             for job in jobs(described)
-            for seed in range(described["n_seeds"])
+            for seed in seeds(described)
         ],
     output:
         f"{PLACES.data}/maps.nc",
