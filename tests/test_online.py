@@ -1,11 +1,10 @@
-"""The online rule: running averages equal a twin's, converge to the exact diagonal, and prune while dreaming."""
+"""The online rule: running averages equal a twin's, and converge to the exact diagonal."""
 
 import naive
 import numpy as np
 import pytest
 
-from analysis import exact, pruning
-from analysis.machine.model import BoltzmannMachine
+from analysis import exact
 from analysis.machine.randomness import derive
 from analysis.pruning import online
 
@@ -18,14 +17,14 @@ def start_of(machine, seed=0):
     return [rng.integers(0, 2, n).astype(np.uint8) for n in machine.n_units]
 
 
-def naive_dream(machine, state, n_sweeps, memory, seed):
+def naive_dream(machine, state, n_sweeps, seed):
     """One sweep, one unit, one synapse at a time, in float32."""
     states = [np.array(x)[None] for x in state]
     rates = [np.zeros(n, f32) for n in machine.n_units]
     joint = [np.zeros(m.shape, f32) for m in machine.masks]
     for sweep in range(n_sweeps):
         states = naive.gibbs(machine, states, derive(seed, "dream"), sweep, 1)
-        share = f32(1) / f32(min(sweep + 1, memory))
+        share = f32(1) / f32(sweep + 1)
         for rate, x in zip(rates, states):
             for u in range(len(rate)):
                 rate[u] = rate[u] + (f32(x[0, u]) - rate[u]) * share
@@ -36,12 +35,11 @@ def naive_dream(machine, state, n_sweeps, memory, seed):
 
 
 @pytest.mark.parametrize("density", [0.5, 1.1])
-@pytest.mark.parametrize("memory", [7, 40])
 @pytest.mark.parametrize("n_units", SHAPES, ids=str)
-def test_averages_are_those_of_a_twin_that_goes_synapse_by_synapse(n_units, memory, density):
+def test_averages_are_those_of_a_twin_that_goes_synapse_by_synapse(n_units, density):
     machine = naive.machine_of(n_units, density=density)
-    state, averages = online.dream(machine, start_of(machine), 40, memory, 3)
-    expected, rates, joint = naive_dream(machine, start_of(machine), 40, memory, 3)
+    state, averages = online.dream(machine, start_of(machine), 40, 3)
+    expected, rates, joint = naive_dream(machine, start_of(machine), 40, 3)
     for found, twin in ((state, expected), (averages.rates, rates), (averages.joint, joint)):
         for a, b in zip(found, twin, strict=True):
             np.testing.assert_array_equal(a, b)
@@ -49,9 +47,9 @@ def test_averages_are_those_of_a_twin_that_goes_synapse_by_synapse(n_units, memo
 
 def test_a_dream_in_pieces_is_the_whole_dream(n_threads):
     machine = naive.machine_of((6, 5, 4))
-    whole = online.dream(machine, start_of(machine), 50, 20, 1)
-    state, averages = online.dream(machine, start_of(machine), 13, 20, 1)
-    pieces = online.dream(machine, state, 37, 20, 1, averages)
+    whole = online.dream(machine, start_of(machine), 50, 1)
+    state, averages = online.dream(machine, start_of(machine), 13, 1)
+    pieces = online.dream(machine, state, 37, 1, averages)
     assert whole[1].n_sweeps == pieces[1].n_sweeps == 50
     for a, b in zip(
         [*whole[0], *whole[1].rates, *whole[1].joint], [*pieces[0], *pieces[1].rates, *pieces[1].joint], strict=True
@@ -64,10 +62,10 @@ def test_it_converges_to_the_exact_diagonal():
     machine = naive.machine_of((4, 3), weight_std=0.5, density=1.1)
     _, (p,) = exact.moments(machine)
     n = 200_000
-    _, averages = online.dream(machine, start_of(machine), n, n, 0)
+    _, averages = online.dream(machine, start_of(machine), n, 0)
     error_of_p = np.sqrt(p * (1 - p) / n)
     naive.assert_within_error(averages.joint[0], p, 2 * error_of_p)
-    (found,) = online.importance(averages, n)
+    (found,) = online.importance(averages)
     naive.assert_within_error(found, p * (1 - p), 2 * error_of_p + 2 / n)
 
 
@@ -75,19 +73,4 @@ def test_importance_of_a_hand_computed_case():
     """Three sweeps: (3 r + r_i r_j) / 4, also where the two units were never on together."""
     averages = online.Averages((f32([0.5]), f32([0.5, 0.25])), (f32([[0.5, 0.0]]),), 3)
     p = np.array([[(3 * 0.5 + 0.25) / 4, 0.125 / 4]])
-    np.testing.assert_allclose(online.importance(averages, 100)[0], p * (1 - p))
-    np.testing.assert_allclose(online.importance(averages, 1)[0][0, 1], 0.0625 * (1 - 0.0625))
-
-
-def test_continuous_pruning_removes_one_at_a_time_the_least_important_of_its_own_dream():
-    machine, state = naive.machine_of((5, 4), density=1.1), None
-    masks = online.prune_continuously(machine, start_of(machine), 15, 3, 50, 2)
-    state, averages, twin = *online.dream(machine, start_of(machine), 50, 50, 2), machine
-    for _ in range(5):
-        scores = np.where(twin.masks[0], online.importance(averages, 50)[0], np.inf)
-        mask = twin.masks[0].copy()
-        mask[np.unravel_index(np.argmin(scores), mask.shape)] = False
-        twin = BoltzmannMachine(twin.biases, twin.weights, (mask,))
-        state, averages = online.dream(twin, state, 3, 50, 2, averages)
-    np.testing.assert_array_equal(masks[0], twin.masks[0])
-    pruning.remove_stranded(machine, masks)
+    np.testing.assert_allclose(online.importance(averages)[0], p * (1 - p))

@@ -5,11 +5,8 @@
     stiff_eigenvectors      sum_m lambda_m u_mk^2 over the fewest eigenvectors that hold 90 % of the trace
     deletion_damage         KL(data || model without synapse k) - KL(data || model), nothing retrained
 
-And why damage is what it is, from its expansion in the weight that goes: w (<v h>_data - <v h>_model) to first order,
-which is 0 in a machine that training took to its optimum, and w^2 Var(v h) / 2 more to second.
-
 For restricted machines that can be enumerated. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458;
-the last two targets and the expansion are ours.
+the last two targets are ours.
 """
 
 from collections.abc import Sequence
@@ -32,15 +29,15 @@ LOCAL = ("variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi")
 TARGETS = ("exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage")
 ESTIMATES = ("variance_fi", "heuristic_fi", "online_fi", "equilibrium")
 MOST_CHAINS, READING_GAP = 10_000, 10  # of samples_needed; sweeps from a reading to the next
-NATS = ("weight", "deletion_damage", "first_order_damage", "second_order_damage")
+NATS = ("weight", "deletion_damage")
 
 
 def along(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
     """Local estimates and exact targets for the machine after every session of the reference run.
 
-    Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL, heuristic_fi_w2, TARGETS,
-    sampled_first_eigenvector, first_order_damage and second_order_damage; spectra (session, parameter), descending, of
-    the parameters that exist; those of `samples_needed`; information_matrix_exact of session 0 for the first seed.
+    Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL and TARGETS; spectrum_exact
+    (session, parameter), descending, of the parameters that exist; those of `samples_needed`; information_matrix_exact
+    of session 0 for the first seed.
     """
     patterns, sessions = data.load(settings["dataset"])["train"].values, []
     shape = reference.sizes["unit_0"], reference.sizes["unit_1"]
@@ -76,12 +73,12 @@ def samples_needed(settings: dict, seed: int, machine: BoltzmannMachine, pattern
     errors = np.empty((2, len(ESTIMATES), len(sizes)), dtype=np.float32)
     for k, n in enumerate(sizes):
         n_more = n - (sizes[k - 1] if k else 0)
-        state, averages = online.dream(machine, state, n_more, largest, derive(seed, "online"), averages)
+        state, averages = online.dream(machine, state, n_more, derive(seed, "online"), averages)
         (visible, hidden), drawn = ([x[:n] for x in states] for states in (chains, draws))
         found = {
             "variance_fi": fisher.variance_estimate(visible, hidden),
             "heuristic_fi": fisher.heuristic_estimate(visible, hidden, machine.weights[0]),
-            "online_fi": online.importance(averages, largest)[0],
+            "online_fi": online.importance(averages)[0],
             "equilibrium": fisher.variance_estimate(*drawn),
         }
         for row, name in enumerate(ESTIMATES):
@@ -107,21 +104,6 @@ def _read_often(settings: dict, machine: BoltzmannMachine, patterns: np.ndarray,
     return [np.concatenate(layer)[:n] for layer in zip(*readings)]
 
 
-def expand_damage(patterns: np.ndarray, machine: BoltzmannMachine) -> tuple[np.ndarray, np.ndarray]:
-    """w (<v_i h_j>_data - <v_i h_j>_model), and that plus w^2 p (1 - p) / 2 with p = <v_i h_j>_model: (n_0, n_1), nats.
-
-    The damage of deleting w_ij to first order, and to second with the Fisher information of the paper for curvature,
-    which counts hidden units as observed. Both are sums of what a synapse meets, awake and asleep. patterns : binary.
-    """
-    distinct, counts = exact.distinct_patterns(patterns)
-    weights = machine.weights[0].astype(np.float64)
-    hidden = exact.sigmoid(machine.biases[1] + distinct @ weights)
-    awake = (distinct * counts[:, None]).T @ hidden / counts.sum()
-    _, (asleep,) = exact.moments(machine)
-    first = weights * (awake - asleep)
-    return first, first + weights**2 / 2 * asleep * (1.0 - asleep)
-
-
 def draw_exactly(machine: BoltzmannMachine, n: int, seed: int) -> Samples:
     """n independent samples of P(v, h), by enumeration of P(v): visible and hidden states, uint8.
 
@@ -139,26 +121,24 @@ def _compare(
 ) -> xr.Dataset:
     mask, n_biases = machine.masks[0], sum(machine.n_units)
     maps = {name: pruning.CRITERIA[name](machine, states, seed)[0] for name in LOCAL}
-    maps["heuristic_fi_w2"] = maps["heuristic_fi"] * machine.weights[0].astype(np.float64) ** 2
     maps["deletion_damage"] = exact.deletion_damage(patterns, machine)
-    maps["first_order_damage"], maps["second_order_damage"] = expand_damage(patterns, machine)
     exists = np.concatenate([np.ones(n_biases, dtype=bool), mask.ravel()])
-    matrices = {"exact": exact.fisher_information(machine), "sampled": fisher.information_matrix(*states)}
-    matrices = {name: matrix[np.ix_(exists, exists)] for name, matrix in matrices.items()}
-    entries = {f"{name}_first_eigenvector": fisher.first_eigenvector(matrix) for name, matrix in matrices.items()}
-    entries["exact_diagonal"] = np.diag(matrices["exact"])
-    entries["stiff_eigenvectors"] = fisher.stiff_importance(matrices["exact"])
-    for name, values in entries.items():
+    matrix = exact.fisher_information(machine)[np.ix_(exists, exists)]
+    of_parameters = {
+        "exact_diagonal": np.diag(matrix),
+        "exact_first_eigenvector": fisher.first_eigenvector(matrix),
+        "stiff_eigenvectors": fisher.stiff_importance(matrix),
+    }
+    for name, values in of_parameters.items():
         maps[name] = np.zeros(mask.shape)
         maps[name][mask] = values[n_biases:]
     variables = {}
     for name, values in maps.items():
         values, unit = stable(np.where(mask, values, np.nan)), "nats" if name in NATS else "1"
         variables[name] = in_place(kept, shape, (0, 1), values, name.replace("_", " "), unit, np.nan)
-    for name, matrix in matrices.items():
-        spectrum = np.full(sum(shape) + shape[0] * shape[1], np.nan)  # of all the parameters that there were
-        # LAPACK's errors are absolute, 1e-15; adding 0 makes the zero that they may leave a positive one.
-        spectrum[: len(matrix)] = np.round(np.linalg.eigvalsh(matrix)[::-1], 9) + 0.0
-        text = f"eigenvalues of the {name} Fisher information matrix"
-        variables[f"spectrum_{name}"] = variable("parameter", spectrum, text, "1")
+    spectrum = np.full(sum(shape) + shape[0] * shape[1], np.nan)  # of all the parameters that there were
+    # LAPACK's errors are absolute, 1e-15; adding 0 makes the zero that they may leave a positive one.
+    spectrum[: len(matrix)] = np.round(np.linalg.eigvalsh(matrix)[::-1], 9) + 0.0
+    text = "eigenvalues of the exact Fisher information matrix"
+    variables["spectrum_exact"] = variable("parameter", spectrum, text, "1")
     return xr.Dataset(variables)

@@ -72,8 +72,8 @@ def power_iteration(matrix, start, n_iterations, tolerance):
 
 
 @kernel
-def dream(words, graph, key, first_step, n_steps, memory, rate, joint):
-    """n_steps sweeps of one network in place, and the averages r <- r + (x - r) / min(t, memory) after sweep t.
+def dream(words, graph, key, first_step, n_steps, rate, joint):
+    """n_steps sweeps of one network in place, and the averages r <- r + (x - r) / t after sweep t.
 
     words (1, n_units): the network is bit 0. rate (n_units,) float32, x = x_u; joint (2 S,) float32, in the rows of the
     graph, x = x_u x_k for the neighbours k above u alone. Sweeps are counted from 1, first_step of them are done.
@@ -84,7 +84,7 @@ def dream(words, graph, key, first_step, n_steps, memory, rate, joint):
         for parity in (1, 0):
             for layer in range(parity, graph.layer.size - 1, 2):
                 sample_layer(_i64(0), _i64(1), words, no_p, graph, layer, _f32(1.0), key, step, _i64(1), space)
-        share = _f32(1.0) / _f32(min(step + 1, memory))
+        share = _f32(1.0) / _f32(step + 1)
         for u in range(rate.size):
             on = words[0, u] != 0
             rate[u] += (_f32(on) - rate[u]) * share

@@ -120,8 +120,8 @@ def anti_fi(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importa
 
 def online_fi(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
     """p (1 - p), p running averages of one network that dreams on from the first of the samples (see `online`)."""
-    states, n_sweeps = [x[0] for x in activity.asleep], online.N_SWEEPS
-    return online.importance(online.dream(machine, states, n_sweeps, n_sweeps, seed)[1], n_sweeps)
+    states = [x[0] for x in activity.asleep]
+    return online.importance(online.dream(machine, states, online.N_SWEEPS, seed)[1])
 
 
 CRITERIA: dict[str, Criterion] = by_name(

@@ -29,7 +29,7 @@ def compile_all():
 def _sampling():
     rbm, dbm = (BoltzmannMachine.random(n_units, 0) for n_units in ((3, 2), (3, 2, 2)))
     visible, hidden = sampling.sample(rbm, 20, 2, 0)
-    online.dream(rbm, [x[0] for x in (visible, hidden)], 2, 2, 0)
+    online.dream(rbm, [x[0] for x in (visible, hidden)], 2, 0)
     likelihood.log_partition(dbm, 2, 2, 0)
     training.pretrain_greedily(dbm, _PATTERNS, [_BATCHES, _BATCHES], 0)
     fisher.heuristic_estimate(visible, hidden, rbm.weights[0])
