@@ -80,4 +80,3 @@ def test_tuning_is_the_largest_correlation_with_a_pixel():
 def test_the_share_in_common_is_that_of_the_lowest_half():
     assert measures.share_in_common([1, 2, 3, 4], [1, 3, 2, 4]) == 0.5
     assert measures.share_in_common([1, 2, 3, 4], [4, 3, 2, 1]) == 0
-    assert np.isnan(measures.share_in_common([1], [1]))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis import pruning, training
-from analysis.experiment import config
+from analysis.experiment import config, protocol
 from analysis.experiment.controls import CONTROLS
 from analysis.figures.style import look
 from analysis.pruning import CRITERIA, Activity, criterion, source_text_hash
@@ -83,6 +83,15 @@ def test_a_criterion_can_not_change_the_samples_that_the_run_goes_on_with(mine):
     before = [x.copy() for x in STATES]
     criterion(f"{mine}careless")(MACHINE, STATES, 0)
     assert all((a == b).all() for a, b in zip(STATES, before))
+
+
+def test_a_run_that_finds_nothing_important_names_its_criterion(tmp_path, few_patterns):
+    (tmp_path / "mine.py").write_text("def none(machine, *_):\n    return [0 * mask for mask in machine.masks]\n")
+    entry, settings = f"{tmp_path / 'mine.py'}:none", config.load("config/smoke.yaml")["experiments"]["patches"]
+    with few_patterns():
+        source = protocol.overproduce(settings, 1)
+        with pytest.raises(ValueError, match=f"^criterion {entry}: importance.0.: found 0 for all"):
+            protocol.prune_run(settings, entry, 1, source)
 
 
 def test_an_edited_file_has_another_hash_and_is_what_runs(mine, tmp_path):

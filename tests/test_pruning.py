@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import fisher, pruning
+from analysis.experiment.measures import share_in_common
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import CRITERIA, KEPT, prune, remove_stranded
 from analysis.pruning.removal import LOST_INPUTS, LOST_OUTPUTS
@@ -94,6 +95,25 @@ def test_a_fraction_a_layer_prunes_each_layer_by_its_own():
     assert whole[2].n_synapses == (whole[0].n_synapses[0], whole[1].n_synapses[1])
     with pytest.raises(ValueError, match=r"^fraction: found \[0.1\], expected a number .*, or one a layer"):
         prune(machine, importance, [0.1])
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1), st.floats(0.01, 0.99))
+def test_the_share_in_common_counts_what_pruning_by_either_would_remove(pairs, fraction):
+    """Of a layer of units with one input each: what the twin removes, ties and zeros included."""
+    n, pruned = len(pairs), []
+    machine = BoltzmannMachine(([0], [0] * n), (np.ones((1, n)),))
+    for values in zip(*pairs):
+        masks, _ = naive.prune(machine, [np.array([values])], fraction)
+        pruned.append(set(np.flatnonzero(~masks[0][0])))
+    expected = 2 * len(pruned[0] & pruned[1]) / (len(pruned[0]) + len(pruned[1]))
+    assert share_in_common(*zip(*pairs), fraction) == pytest.approx(expected)
+
+
+def test_an_importance_of_no_use_is_refused_by_the_name_of_its_criterion():
+    machine = dense(4, 3)
+    for value, found in ((0.0, "found 0 for all 12 synapses"), (np.inf, "found values that are not finite")):
+        with pytest.raises(ValueError, match=rf"^criterion mine: importance\[0\]: {found}"):
+            prune(machine, [np.full((4, 3), value)], 0.5, "criterion mine: importance")
 
 
 def test_a_stranded_unit_strands_others_upwards_and_downwards():

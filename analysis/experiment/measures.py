@@ -18,6 +18,7 @@ from analysis.machine.exact import distinct_patterns, entropy
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import Samples
 from analysis.pruning import fisher
+from analysis.pruning.removal import least_important
 
 Layers = Sequence[np.ndarray]
 OfUnits = dict[tuple[str, int], tuple[np.ndarray, str, str]]  # {(name, layer): values of its units, long_name, units}
@@ -175,7 +176,6 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def share_in_common(x: np.ndarray, y: np.ndarray, fraction: float = 0.5) -> float:
-    """|lowest by x and lowest by y| / n, n = the `fraction` of all; NaN for none. Ties by position, as in pruning."""
-    n = int(fraction * len(x))
-    lowest = (set(np.argsort(z, kind="stable")[:n].tolist()) for z in (x, y))
-    return len(set.intersection(*lowest)) / n if n else np.nan
+    """|X and Y| / mean(|X|, |Y|), X and Y what a session would prune of one layer's synapses by importance x and by y."""
+    by_x, by_y = (least_important(np.asarray(z), fraction) for z in (x, y))
+    return float((by_x & by_y).sum() / ((by_x.sum() + by_y.sum()) / 2))

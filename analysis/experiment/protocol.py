@@ -70,7 +70,8 @@ def prune_sessions(
         first = machine, states
         yield record.session(0, first, first, importance, causes)
     for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
-        pruned = pruning.prune(machine, importance, settings["pruning"]["fraction"])
+        fraction = settings["pruning"]["fraction"]
+        pruned = pruning.prune(machine, importance, fraction, f"criterion {name}: importance")
         sub_seed = derive(seed, "sleep pruned", session)
         pruned_states = spontaneous(settings, pruned.machine, patterns, sub_seed, "n_measure_chains")
         machine = retrain(settings, pruned.machine, patterns, session, seed, progress)

@@ -25,14 +25,17 @@ class Pruned(NamedTuple):
     causes: tuple[np.ndarray, ...]
 
 
-def prune(machine: BoltzmannMachine, importance: Layers, fraction: float | Sequence[float]) -> Pruned:
-    """Remove round(fraction S_l) of the S_l synapses of each layer, the least important first; then stranded units.
+def prune(
+    machine: BoltzmannMachine, importance: Layers, fraction: float | Sequence[float], name: str = "importance"
+) -> Pruned:
+    """Remove the `least_important` synapses of each layer; then the units that this strands.
 
-    At least one synapse goes, and all of importance exactly 0. Ties are broken by position, row by row. A hidden unit
-    needs a synapse from below and, unless in the last layer, one to above; units without go with their remaining
-    synapses, which may strand others, until each is connected to the layers next to its own. Visible units stay.
+    A hidden unit needs a synapse from below and, unless in the last layer, one to above; units without go with their
+    remaining synapses, which may strand others, until each is connected to the layers next to its own. Visible units
+    stay.
     importance : one array (n_l, n_l+1) a layer, finite; where there is no synapse it is ignored
     fraction : of the synapses a layer, in (0, 1); one, or one a layer of synapses
+    name : of the importance in errors
     Raises ValueError for another fraction, importance that does not fit or is 0 everywhere, and where no unit is left.
     """
     fractions = fraction if isinstance(fraction, Sequence) else [fraction] * len(machine.masks)
@@ -40,17 +43,26 @@ def prune(machine: BoltzmannMachine, importance: Layers, fraction: float | Seque
         expected = "a number between 0 and 1, both excluded, or one a layer of synapses"
         raise ValueError(f"fraction: found {fraction!r}, expected {expected}")
     masks = []
-    arrays = check_importance(machine, importance)
+    arrays = check_importance(machine, importance, name)
     for layer, (mask, values, share) in enumerate(zip(machine.masks, arrays, fractions)):
-        n_zero = int((values[mask] == 0).sum())
-        if n_zero and n_zero == mask.sum():
+        if mask.any() and not values[mask].any():
             raise ValueError(
-                f"importance[{layer}]: found 0 for all {n_zero} synapses of the layer, which would all go, "
+                f"{name}[{layer}]: found 0 for all {mask.sum()} synapses of the layer, which would all go, "
                 "expected some above 0; take more samples, or another criterion"
             )
-        n_pruned = max(1, int(np.floor(share * mask.sum() + 0.5)), n_zero)
-        masks.append(_without_least_important(mask, values, n_pruned))
+        kept = mask.copy()
+        kept[mask] = ~least_important(values[mask], share)
+        masks.append(kept)
     return remove_stranded(machine, masks)
+
+
+def least_important(importance: np.ndarray, fraction: float) -> np.ndarray:
+    """Which synapses of a layer a session prunes by their importance, (n,), n at least 1: (n,) bool.
+
+    The round(fraction n) lowest, halves up, at least one and as many as have importance exactly 0; ties by position.
+    """
+    n_pruned = max(1, int(np.floor(fraction * len(importance) + 0.5)), int((importance == 0).sum()))
+    return _lowest(importance, n_pruned)
 
 
 def prune_to(machine: BoltzmannMachine, importance: Layers, n_synapses: Any) -> BoltzmannMachine:
@@ -65,8 +77,10 @@ def prune_to(machine: BoltzmannMachine, importance: Layers, n_synapses: Any) -> 
         if not 1 <= n <= existing:
             raise ValueError(f"n_synapses[{layer}]: found {n}, expected 1 to {existing}, those that the machine has")
     while True:
-        n_pruned = [max(0, before - int(n)) for before, n in zip(machine.n_synapses, n_synapses)]
-        masks = [_without_least_important(*layer) for layer in zip(machine.masks, importance, n_pruned)]
+        masks = [mask.copy() for mask in machine.masks]
+        for mask, values, n in zip(masks, importance, n_synapses):
+            existing = values[mask]
+            mask[mask] = ~_lowest(existing, max(0, len(existing) - int(n)))
         smaller = remove_stranded(machine, masks)
         if smaller.machine.n_units == machine.n_units:
             return smaller.machine
@@ -117,13 +131,11 @@ def remove_units(machine: BoltzmannMachine, kept: Layers) -> BoltzmannMachine:
     )
 
 
-def _without_least_important(mask: np.ndarray, importance: np.ndarray, n_pruned: int) -> np.ndarray:
-    """The mask without so many synapses."""
-    synapses = np.flatnonzero(mask)
-    values = importance.astype(np.float64).ravel()[synapses]
-    kept = mask.copy()
-    kept.ravel()[synapses[np.argsort(values, kind="stable")[:n_pruned]]] = False
-    return kept
+def _lowest(importance: np.ndarray, n: int) -> np.ndarray:
+    """Which are the n lowest of (n_synapses,), ties by position: bool."""
+    lowest = np.zeros(len(importance), dtype=bool)
+    lowest[np.argsort(importance.astype(np.float64), kind="stable")[:n]] = True
+    return lowest
 
 
 def check_importance(machine: BoltzmannMachine, importance: Any, name: str = "importance") -> list[np.ndarray]:
