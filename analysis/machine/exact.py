@@ -74,8 +74,8 @@ def moments(machine: BoltzmannMachine) -> tuple[list[np.ndarray], list[np.ndarra
         both += (s * p[:, None]).T @ q
     if n_odd < n_even:
         mean_side, mean_other, both = mean_other, mean_side, both.T
-    means = [(mean_side, mean_other)[layer % 2][span] for layer, span in enumerate(_spans(machine))]
-    return means, _synapse_blocks(machine, both)
+    means = [(mean_side, mean_other)[layer % 2][span] for layer, span in enumerate(spans(machine))]
+    return means, synapse_blocks(machine, both)
 
 
 def visible_log_probabilities(machine: BoltzmannMachine) -> np.ndarray:
@@ -172,18 +172,18 @@ def sides(machine: BoltzmannMachine) -> Arrays:
     """E = - b_even . x_even - b_odd . x_odd - x_even^T W x_odd: biases (n_even,), (n_odd,), weights (n_even, n_odd)."""
     even, odd = (np.concatenate(machine.biases[k::2]).astype(np.float64) for k in (0, 1))
     weights = np.zeros((len(even), len(odd)))
-    for block, w in zip(_synapse_blocks(machine, weights), machine.weights):
+    for block, w in zip(synapse_blocks(machine, weights), machine.weights):
         block[...] = w
     return even, odd, weights
 
 
-def _synapse_blocks(machine: BoltzmannMachine, matrix: np.ndarray) -> list[np.ndarray]:
+def synapse_blocks(machine: BoltzmannMachine, matrix: np.ndarray) -> list[np.ndarray]:
     """Views of the (n_even, n_odd) matrix, one a layer of synapses: L arrays (n_l, n_l+1)."""
-    where = _spans(machine)
+    where = spans(machine)
     return [matrix[a, b] if layer % 2 == 0 else matrix[b, a].T for layer, (a, b) in enumerate(zip(where, where[1:]))]
 
 
-def _spans(machine: BoltzmannMachine) -> list[slice]:
+def spans(machine: BoltzmannMachine) -> list[slice]:
     """Where each layer lies within the side of its parity: L + 1 slices."""
     n_units = machine.n_units
     starts = [sum(n_units[layer % 2 : layer : 2]) for layer in range(len(n_units))]
