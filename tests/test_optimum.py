@@ -1,4 +1,4 @@
-"""Exact gradients reach optima that are known: of independent pixels, of another machine's data; and they are the divergence's own."""
+"""Exact gradients are those of the divergence, and reach optima that are known."""
 
 import naive
 import numpy as np
@@ -51,7 +51,7 @@ def test_the_first_step_goes_down_the_steepest_slope_of_the_divergence(n_units):
 
 def test_no_iteration_and_too_many_states_are_refused():
     machine = naive.machine_of((4, 3))
-    with pytest.raises(ValueError, match="^n_iterations: found 0, expected a count"):
+    with pytest.raises(ValueError, match=r"^n_iterations: found 0, expected a count"):
         optimum.descend(machine, naive.patterns_of(10, 4), 0)
-    with pytest.raises(ValueError, match="^enumeration: found 23 units"):
+    with pytest.raises(ValueError, match=r"^enumeration: found 23 units"):
         optimum.descend(BoltzmannMachine.random((23, 2), 0), naive.patterns_of(10, 23), 1)

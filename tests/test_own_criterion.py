@@ -167,12 +167,13 @@ def test_a_file_without_the_function_is_refused_with_its_line(tmp_path, line):
         ("no.py:f", r"found no.py:f: no readable file \(No such file.*\), expected a file of Python, its path"),
         ("MINE:correlation", "found 'correlation' twice, expected each once"),
         ("MINE:weight", "found .*mine.py:weight: the name of a criterion of the package, expected"),
-        ("MINE:pruned_once", "found .*, expected another name: runs or controls of this one are there"),
+        ("MINE:kl", "found .*mine.py:kl: a name that stands for something else, expected another one"),
+        ("MINE:born_small_units", "found .*, expected another name: runs or controls of this one are there"),
         ("weigth", "found 'weigth', expected one of variance_fi, .*, online_fi, or mine.py:name"),
     ],
 )
 def test_a_config_refuses_it_before_any_run(mine, tmp_path, entry, expected):
-    (tmp_path / "mine.py").write_text(f"{FILE}\npruned_once = fisher = careless\n")
+    (tmp_path / "mine.py").write_text(f"{FILE}\nborn_small_units = careless\n")
     described = config.load("config/smoke.yaml")
     criteria = [f"{mine}correlation", entry.replace("MINE:", mine)]
     described["experiments"]["patches"]["criteria"] += criteria

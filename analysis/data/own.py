@@ -124,6 +124,8 @@ def _read(rule):
     if path.is_dir():
         if labels not in (None, "folders"):
             raise ValueError(f"dataset/labels: found {labels!r}, expected folders, for a folder of pictures")
+        if (variable := rule.get("variable")) is not None:
+            raise ValueError(f"dataset/variable: found {variable!r}, expected none for a folder of pictures; remove it")
         levels, how = images.pictures(path, labels is not None), f", of {images.AS_SEEN}"
         if labels:
             named = np.array([file.parent.name for file in files(rule)])

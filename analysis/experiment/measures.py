@@ -176,6 +176,6 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def share_in_common(x: np.ndarray, y: np.ndarray, fraction: float = 0.5) -> float:
-    """|X and Y| / mean(|X|, |Y|), X and Y what a session would prune of one layer's synapses by importance x and by y."""
+    """|X and Y| / mean(|X|, |Y|), X and Y what a session would prune of a layer's synapses by importance x and by y."""
     by_x, by_y = (least_important(np.asarray(z), fraction) for z in (x, y))
     return float((by_x & by_y).sum() / ((by_x.sum() + by_y.sum()) / 2))

@@ -121,11 +121,11 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
                 span_counts(model, words, i, by_tile, span)
             mirror = place_above + row // PANEL * ((n + 1) * PANEL) + row % PANEL
             for p in range(first_panel, last_panel):
-                place, at = place_below + (p * (n_below + 1) + row) * PANEL, (p - first_panel) * PANEL
-                largest = learn_row(
-                    panel, velocity, present, place, data, model, at, scale, scale_model, momentum, rate
+                place, column = place_below + (p * (n_below + 1) + row) * PANEL, (p - first_panel) * PANEL
+                largest_bits = learn_row(
+                    panel, velocity, present, place, data, model, column, scale, scale_model, momentum, rate
                 )
-                n_diverged += largest >= DIVERGED_BITS
+                n_diverged += largest_bits >= DIVERGED_BITS
                 for u in range(min(PANEL, n - p * PANEL)):
                     panel[mirror + (p * PANEL + u) * PANEL] = panel[place + u]
     return n_diverged

@@ -17,6 +17,14 @@ from analysis.machine.model import BoltzmannMachine
 from analysis.pruning.criteria import CRITERIA, Activity, Criterion, Importance
 from analysis.pruning.removal import check_importance
 
+# What files, predictions and figures call something else.
+RESERVED = frozenset(
+    "all condition criterion data first fisher kl last layer mean overproduced pruned quality retrained seed session "
+    "synapse_updates updates encoding_error digit_quality activity input_information digit_information sparseness "
+    "pixel_tuning degree inputs outputs equilibrium exact_diagonal exact_first_eigenvector stiff_eigenvectors "
+    "deletion_damage relative_error diagonal_correlation".split()
+)
+
 
 def label(entry: str) -> str:
     """The name of a config's entry: a criterion's own, or that of the function in the file."""
@@ -48,6 +56,8 @@ def criterion(entry: str) -> Criterion:
         return CRITERIA[name]
     if name in CRITERIA:
         raise ValueError(f"criterion {entry}: found the name of a criterion of the package, expected another one")
+    if name in RESERVED:
+        raise ValueError(f"criterion {entry}: found a name that stands for something else, expected another one")
     function = getattr(_run(entry, path), name, None)
     if not callable(function):
         raise ValueError(f"criterion {entry}: found no function {name} in the file, expected one")
