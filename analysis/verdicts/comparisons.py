@@ -1,7 +1,9 @@
 """Numbers of a part of a claim dataset that compare its machines, one a seed.
 
-at equal synapses    n(criterion) - n(reference), each at the larger of both numbers of synapses
-at equal function    n at the last session with  loss(retrained) <= loss(over-produced) + margin
+at equal synapses    values(more) - values(fewer), each at the larger of both numbers of synapses
+at equal function    sizes where  loss(retrained) = loss(over-produced) + tolerance  is crossed for the last time
+
+Between sessions both are read on straight lines; nothing is extrapolated.
 """
 
 from collections.abc import Callable
@@ -9,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-
-from analysis.verdicts.survival import logistic, survival
 
 
 def hidden_units(part: xr.Dataset, layer: int | str) -> xr.DataArray:
@@ -20,73 +20,75 @@ def hidden_units(part: xr.Dataset, layer: int | str) -> xr.DataArray:
 
 
 def at_session(values: xr.DataArray, session: str) -> np.ndarray:
-    """(n_seeds,) at the first (over-produced) or last session, or the mean of all sessions after 0."""
-    values = values.transpose("seed", "session").dropna("session", how="all")
-    if values.sizes["session"] == 0:
-        return np.full(values.sizes["seed"], np.nan)
+    """(n_seeds, ...) of (seed, session, ...) at the first (over-produced) or last session, or the mean of all after 0.
+
+    Sessions without any value don't count; NaN where none has one.
+    """
+    values = values.transpose("seed", "session", ...)
+    known = values.dropna("session", how="all")
+    if known.sizes["session"] == 0:
+        return values.isel(session=0).values
     if session == "mean":
-        return values.where(values["session"] > 0, drop=True).mean("session").values
-    return values.isel(session=0 if session == "first" else -1).values
+        return known.where(known["session"] > 0, drop=True).mean("session").values
+    return known.isel(session=0 if session == "first" else -1).values
 
 
-def at_equal_synapses(part: xr.Dataset, values: xr.DataArray, criterion: str) -> xr.DataArray:
-    """values(criterion) - values(reference), (seed, session), each at the larger of both numbers of synapses.
+def at_equal_synapses(part: xr.Dataset, values: xr.DataArray, more: str, fewer: str) -> xr.DataArray:
+    """values(more) - values(fewer), (seed, session, ...), each at the larger of both numbers of synapses.
 
+    values : (criterion, seed, session, ...), finite. more, fewer : criteria, or "pruned" for the reference.
     Criteria strand different units, so after a session they may differ in synapses. The run that has fewer is read
     between its sessions, linearly in the logarithm of its synapses: nothing is extrapolated.
     """
-
-    def difference(x, y, u, v):
-        at = np.maximum(x, y)  # sizes fall from session to session
-        return np.interp(at, x[::-1], u[::-1]) - np.interp(at, y[::-1], v[::-1])
-
     sizes = xr.ufuncs.log(part["n_synapses"].sum("synapse_layer"))
-    pairs = [
-        of.sel(criterion=name, drop=True) for of in (sizes, values) for name in (criterion, part.attrs["reference"])
-    ]
-    dims: dict = {"input_core_dims": [["session"]] * 4, "output_core_dims": [["session"]]}
-    return xr.apply_ufunc(difference, *pairs, vectorize=True, **dims).drop_attrs()
+    pair = [part.attrs["reference"] if name == "pruned" else name for name in (more, fewer)]
+    x, y = (sizes.sel(criterion=name, drop=True) for name in pair)
+    at, read = np.maximum(x, y), []
+    for size, name in zip((x, y), pair):
+        weights = xr.apply_ufunc(
+            _between_sessions,
+            at,
+            size,
+            input_core_dims=[["session"]] * 2,
+            output_core_dims=[["session", "read"]],
+            vectorize=True,
+        )
+        read.append(xr.dot(weights, values.sel(criterion=name, drop=True).rename(session="read"), dim="read"))
+    return (read[0] - read[1]).transpose("seed", "session", ...).drop_attrs()
 
 
-def excess_loss(part: xr.Dataset, measure: str, stage: str, criterion: str) -> xr.DataArray:
-    """loss(criterion) - loss(reference), (seed,), at equal synapses, mean over the sessions after 0."""
-    difference = at_equal_synapses(part, part[measure].sel(stage=stage), criterion)
-    mean = difference.where(part["session"] > 0).mean("session")
-    return mean.assign_attrs(units=part[measure].attrs.get("units", "1"))
+def _between_sessions(at, x):
+    """(n_at, n_sessions): weights of the sessions of falling sizes x where a size is at; x and at in logarithms."""
+    return np.stack([np.interp(at, x[::-1], session[::-1]) for session in np.eye(len(x))], axis=-1)
 
 
-def at_equal_function(part: xr.Dataset, sizes: xr.DataArray, measure: str, margin: float) -> xr.DataArray:
-    """sizes (criterion, seed) at the last session whose retrained loss is at most loss(over-produced) + margin.
+def at_equal_function(part: xr.Dataset, sizes: xr.DataArray, measure: str, tolerance: float) -> xr.DataArray:
+    """sizes (criterion, seed) where the retrained loss crosses loss(over-produced) + tolerance for the last time.
 
-    The last such session, whether or not an earlier one was beyond the margin; nothing is interpolated. Session 0 is
-    within by definition, so a criterion that never is again costs what it started with. One that still is at the last
-    session might have gone on: its cost is an upper bound.
+    The loss crosses between the last session that is within and the next one, and sizes are read on a straight line
+    between the two. Session 0 is within by definition. A run that still is at the last session might have gone on:
+    what it has left then is an upper bound.
     """
-    within = within_margin(part, measure, margin)
-    return sizes.sel(session=part["session"].where(within).max("session").astype(int))
+
+    def crossed(loss, size):
+        most = loss[0] + tolerance
+        last = np.flatnonzero(loss <= most)[-1]
+        return np.interp(most, loss[last : last + 2], size[last : last + 2])
+
+    dims = [["session"]] * 2
+    loss = part[measure].sel(stage="retrained", drop=True)
+    return xr.apply_ufunc(crossed, loss, sizes, input_core_dims=dims, vectorize=True).drop_attrs()
 
 
-def within_margin(part: xr.Dataset, measure: str, margin: float) -> xr.DataArray:
-    """Whether the retrained loss is at most loss(over-produced) + margin: (criterion, seed, session)."""
-    loss = part[measure].sel(stage="retrained")
-    return loss <= loss.isel(session=0) + margin
+def units_at_equal_function(part: xr.Dataset, criterion: str, measure: str, tolerance: float) -> xr.DataArray:
+    """Hidden units of a criterion's machines at equal function, (seed,); "pruned" stands for the reference."""
+    name = part.attrs["reference"] if criterion == "pruned" else criterion
+    return at_equal_function(part, hidden_units(part, "all"), measure, tolerance).sel(criterion=name, drop=True)
 
 
-def odds_of_survival(part: xr.Dataset, measure: str, layer: int) -> xr.DataArray:
-    """P(survivor > lost unit of the same session), (seed,), by what was measured before the loss; reference."""
-    return by_seed(survival, part, measure, layer)
-
-
-def coefficients(part: xr.Dataset, spec: dict, layer: int) -> xr.DataArray:
-    """Those of the logistic model of survival of an entry `survival_coefficient`: (seed, regressor); reference."""
-    b = by_seed(logistic, part, spec["regressors"], layer, spec["ridge"])
-    return b.assign_coords(regressor=spec["regressors"])
-
-
-def by_seed(function: Callable, part: xr.Dataset, *arguments: Any) -> xr.DataArray:
-    """function(the part of one seed, ...) of every seed: (seed,), or (seed, regressor)."""
-    values = np.array([function(part.isel(seed=k), *arguments) for k in range(part.sizes["seed"])])
-    return xr.DataArray(values, dims=("seed", "regressor")[: values.ndim])
+def by_seed(function: Callable[..., float], part: xr.Dataset, *arguments: Any) -> xr.DataArray:
+    """function(the part of one seed, ...) of every seed: (seed,)."""
+    return xr.DataArray([function(part.isel(seed=k), *arguments) for k in range(part.sizes["seed"])], dims="seed")
 
 
 def of_synapses(statistic: Callable, part: xr.Dataset, proxy: str, target: str) -> xr.DataArray:

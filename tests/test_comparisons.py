@@ -1,0 +1,117 @@
+"""Readings at equal synapses and at equal function are those of explicit loops."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from analysis.verdicts import comparisons
+
+CRITERIA, N_SEEDS, N_SESSIONS, N_IMAGES = ["variance_fi", "weight", "random"], 4, 5, 7
+
+
+@pytest.fixture
+def part():
+    """Machines whose synapses of two layers fall at different rates, with sizes and losses that go up and down."""
+    rng, shape = np.random.default_rng(0), (len(CRITERIA), N_SEEDS, N_SESSIONS)
+    shares = np.cumprod(np.concatenate([np.ones((*shape[:2], 1, 2)), rng.uniform(0.3, 0.8, (*shape[:2], 4, 2))], 2), 2)
+    coords = {"criterion": CRITERIA, "seed": range(N_SEEDS), "session": range(N_SESSIONS), "layer": range(3)}
+    dims = ("criterion", "seed", "session")
+    units = np.sort(rng.integers(1, 90, (*shape, 3)), axis=2)[:, :, ::-1]
+    loss = np.stack([np.full(shape, 9.0), rng.random(shape)], axis=-1)  # nobody looks at what is right after pruning
+    found = {
+        "n_synapses": ((*dims, "synapse_layer"), np.round(1000 * shares)),
+        "n_units": ((*dims, "layer"), units),
+        "kl": ((*dims, "stage"), loss),
+        "wrong": ((*dims, "test_image"), rng.integers(0, 2, (*shape, N_IMAGES)).astype(np.uint8)),
+    }
+    return xr.Dataset(found, coords | {"stage": ["pruned", "retrained"]}, {"reference": "variance_fi"})
+
+
+def naive_reading(sizes, values, at):
+    """The value at a number of synapses, on a straight line in its logarithm between two sessions."""
+    for k in range(len(sizes) - 1):
+        if sizes[k] >= at >= sizes[k + 1]:
+            t = (np.log(sizes[k]) - np.log(at)) / (np.log(sizes[k]) - np.log(sizes[k + 1]))
+            return (1 - t) * values[k] + t * values[k + 1]
+    raise AssertionError(f"{at} is not among {sizes}")
+
+
+@pytest.mark.parametrize(("more", "fewer"), [("weight", "pruned"), ("random", "weight"), ("pruned", "random")])
+@pytest.mark.parametrize("name", ["kl", "wrong"])
+def test_equal_synapses_are_read_as_by_loops(part, name, more, fewer):
+    values = part[name].sel(stage="retrained") if name == "kl" else part[name]
+    found = comparisons.at_equal_synapses(part, values, more, fewer)
+    assert found.dims == ("seed", "session", "test_image")[: found.ndim]
+    pair = [part.sel(criterion="variance_fi" if name == "pruned" else name) for name in (more, fewer)]
+    read = [values.sel(criterion=run["criterion"]).values.reshape(N_SEEDS, N_SESSIONS, -1) for run in pair]
+    for seed in range(N_SEEDS):
+        sizes = [run["n_synapses"].sum("synapse_layer").values[seed] for run in pair]
+        for session in range(N_SESSIONS):
+            at = max(sizes[0][session], sizes[1][session])
+            for image in range(read[0].shape[-1]):
+                a, b = (naive_reading(x, v[seed, :, image], at) for x, v in zip(sizes, read))
+                of_image = found.values.reshape(N_SEEDS, N_SESSIONS, -1)[seed, session, image]
+                assert of_image == pytest.approx(a - b, abs=1e-9)
+
+
+def test_errors_at_equal_synapses_are_the_mean_over_the_images(part):
+    by_image = comparisons.at_equal_synapses(part, part["wrong"], "weight", "pruned").mean("test_image")
+    error = comparisons.at_equal_synapses(part, part["wrong"].mean("test_image"), "weight", "pruned")
+    np.testing.assert_allclose(by_image, error, atol=1e-12)
+
+
+def naive_crossing(loss, sizes, limit):
+    """Session by session from the end; between two sessions by halving the step."""
+    for k in reversed(range(len(loss))):
+        if loss[k] <= limit:
+            low, high = 0.0, 1.0
+            for _ in range(60 if k + 1 < len(loss) else 0):
+                middle = (low + high) / 2
+                within = (1 - middle) * loss[k] + middle * loss[k + 1] <= limit
+                low, high = (middle, high) if within else (low, middle)
+            return sizes[k] if k + 1 == len(loss) else (1 - low) * sizes[k] + low * sizes[k + 1]
+    raise AssertionError("session 0 is within")
+
+
+@pytest.mark.parametrize("tolerance", [0.001, 0.1, 0.3, 2.0])
+def test_equal_function_is_crossed_where_loops_find_it(part, tolerance):
+    for name, criterion in (("pruned", 0), ("weight", 1), ("random", 2)):
+        found = comparisons.units_at_equal_function(part, name, "kl", tolerance)
+        assert found.dims == ("seed",)
+        for seed in range(N_SEEDS):
+            units, loss = part["n_units"].values[criterion, seed, :, 1:].sum(axis=1), part["kl"].values[criterion, seed]
+            expected = naive_crossing(loss[:, 1], units, loss[0, 1] + tolerance)
+            assert float(found[seed]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ([0.1, 0.3, 0.5, 0.9], 55),  # crossed half way from 60 to 50: the reading is no session's
+        ([0.1, 0.3, 0.1, 0.3], 45),  # twice: the last crossing counts
+        ([0.1, 0.3, 0.1, 0.2], 40),  # within at the end, whatever was before
+        ([0.1, 0.9, 0.5, 0.4], 58.75),  # never within again
+    ],
+)
+def test_the_last_crossing_counts_by_hand(loss, expected):
+    coords = {"criterion": ["weight"], "seed": [0], "session": range(4), "layer": [0, 1], "stage": ["retrained"]}
+    units = np.array([[13, 60], [13, 50], [13, 50], [13, 40]]).reshape(1, 1, 4, 2)
+    found = {"kl": (("criterion", "seed", "session", "stage"), np.reshape(loss, (1, 1, 4, 1)))}
+    found["n_units"] = (("criterion", "seed", "session", "layer"), units)
+    part = xr.Dataset(found, coords, {"reference": "weight"})
+    assert comparisons.units_at_equal_function(part, "pruned", "kl", 0.1).item() == pytest.approx(expected)
+
+
+def test_first_last_and_mean_are_over_the_sessions_that_they_name():
+    values = xr.DataArray([[8.0, 1, 3], [9, 2, 6]], {"session": [0, 1, 2]}, ("seed", "session"))
+    for session, expected in (("first", [8, 9]), ("last", [3, 6]), ("mean", [2, 4])):
+        np.testing.assert_array_equal(comparisons.at_session(values, session), expected)
+        images = values.expand_dims(test_image=5)
+        np.testing.assert_array_equal(comparisons.at_session(images, session), np.transpose([expected] * 5))
+
+
+def test_sessions_without_a_control_do_not_count():
+    values = xr.DataArray([[np.nan, np.nan, 3], [np.nan, np.nan, 6]], {"session": [0, 1, 2]}, ("seed", "session"))
+    for session in ("last", "mean"):
+        np.testing.assert_array_equal(comparisons.at_session(values, session), [3, 6])
+    assert np.isnan(comparisons.at_session(values * np.nan, "last")).all()
