@@ -23,7 +23,6 @@ def parts(collected):
     return lambda number, experiment: claims.part(collected(list(claims.CLAIMS)[number - 1]), experiment)
 
 
-SPEC = {"layers": {"digits": [1, 2]}, "regressors": ["activity", "degree"], "ridge": 1.0}
 PANELS = {
     curves.loss_of_controls: (1, "patches", ("kl", "synapses")),
     curves.units_left: (2, "digits", (2,)),
@@ -44,7 +43,6 @@ PANELS = {
     fates.survivors_and_lost: (4, "digits", ("activity", 1)),
     fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
     fates.causes_of_loss: (4, "digits", (1,)),
-    fates.survival_coefficients: (4, "digits", (SPEC,)),
     fates.neighbours: (4, "patches", (1,)),
     fates.disconnected_by_entropy: (4, "digits", ()),
     pictures.importance_map: (2, "patches", ("weight", 1)),

@@ -1,13 +1,12 @@
-"""Survival models and competition agree with cases by hand, naive twins and scikit-learn."""
+"""Survival, losses and competition agree with cases by hand and naive twins."""
 
 import numpy as np
 import pytest
 import xarray as xr
-from sklearn.linear_model import LogisticRegression
 
 from analysis.verdicts import survival
 
-NAMES = ["activity", "degree"]
+MEASURES = ["activity", "fisher"]
 
 
 def units(cause, **measures):
@@ -18,59 +17,70 @@ def units(cause, **measures):
 
 
 @pytest.fixture
-def one_session():
-    """200 units of one session; the odds of survival follow the first measure."""
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=(2, 200))
-    lost = rng.random(200) > 1 / (1 + np.exp(-1.5 * z[0] - 0.5))
-    return units([lost], activity=[3 * z[0] + 7], degree=[z[1]])
+def run():
+    """Four sessions of two layers; causes of all kinds, units that went earlier, ties, and measures of those there."""
+    rng, found = np.random.default_rng(0), {}
+    for layer, n in ((1, 40), (2, 25)):
+        cause = np.zeros((4, n), dtype=np.int8)
+        for s in (1, 2, 3):
+            cause[s] = np.where(cause[s - 1] == 0, rng.integers(0, 4, n) * (rng.random(n) < 0.5), -1)
+        there = cause == 0
+        columns = {name: rng.integers(0, 6, (4, n)) for name in MEASURES}
+        columns |= {"inputs": rng.integers(1, 6, (4, n)), "outputs": rng.integers(1, 6, (4, n)) * (layer == 1)}
+        dims = ("session", f"unit_{layer}")
+        found |= {f"unit_{name}_{layer}": (dims, np.where(there, x, np.nan)) for name, x in columns.items()}
+        found[f"loss_cause_{layer}"] = (dims, cause)
+    return xr.Dataset(found, {"session": range(4)})
 
 
-def test_coefficients_are_those_of_scikit_learn(one_session):
-    z = np.stack([one_session[f"unit_{name}_1"].values[0] for name in NAMES], axis=1)
-    z = (z - z.mean(axis=0)) / z.std(axis=0)
-    model = LogisticRegression(C=1 / 2.0, tol=1e-12, max_iter=10_000).fit(z, one_session["loss_cause_1"][0] == 0)
-    np.testing.assert_allclose(survival.logistic(one_session, NAMES, 1, 2.0), model.coef_[0], rtol=1e-5)
-
-
-def test_coefficients_know_no_scale_and_no_order_of_sessions(one_session):
-    by_hand = survival.logistic(one_session, NAMES, 1, 1.0)
-    other = one_session.assign(unit_activity_1=100 * one_session["unit_activity_1"] - 3)
-    np.testing.assert_allclose(survival.logistic(other, NAMES, 1, 1.0), by_hand, rtol=1e-9)
-    both = xr.concat([one_session, other], "pruning")
-    turned = xr.concat([other, one_session], "pruning")
-    found = [survival.logistic(part, NAMES, 1, 1.0) for part in (both, turned)]
-    np.testing.assert_allclose(*found, rtol=1e-9)
-    assert found[0][0] > by_hand[0]  # twice the data, the same ridge
-
-
-def test_sessions_differ_in_their_losses_without_a_measure_getting_the_credit():
-    rng = np.random.default_rng(0)
-    early, late = rng.random(400) < 0.1, rng.random(400) < 0.9
-    part = units([early, late], activity=[rng.normal(size=400), 5 + rng.normal(size=400)], degree=np.zeros((2, 400)))
-    assert abs(survival.logistic(part, NAMES, 1, 1.0)[0]) < 4 * np.sqrt(1 / (800 * 0.09))  # its standard error
-
-
-def test_a_measure_that_parts_units_perfectly_has_a_finite_coefficient():
-    part = units([[1] * 20 + [0] * 20], activity=[np.arange(40)], degree=[np.zeros(40)])
-    weak, strong = (survival.logistic(part, NAMES, 1, ridge)[0] for ridge in (0.1, 10.0))
-    assert np.inf > weak > strong > 0
-
-
-def test_units_lost_earlier_do_not_count(one_session):
-    cause = one_session["loss_cause_1"].values.copy()
-    gone = one_session.isel(unit_1=slice(50, None))
-    cause[:, :50] = -1
-    nan = one_session["unit_activity_1"].where(cause >= 0)
-    found = survival.logistic(
-        one_session.assign(loss_cause_1=(("pruning", "unit_1"), cause), unit_activity_1=nan), NAMES, 1, 1
+def naive_losses(run, layer, measure):
+    """P(survivor > lost unit), and the four counts, unit by unit."""
+    cause, value, inputs, outputs = (
+        run[f"{name}_{layer}"].values for name in ("loss_cause", f"unit_{measure}", "unit_inputs", "unit_outputs")
     )
-    np.testing.assert_allclose(found, survival.logistic(gone, NAMES, 1, 1.0), rtol=1e-9)
+    above, counts = [], [0, 0, 0, 0]
+    for s in (1, 2, 3):
+        for lost in range(cause.shape[1]):
+            if cause[s, lost] in (1, 2, 3):
+                pairs = []
+                for other in range(cause.shape[1]):
+                    if cause[s, other] == 0:
+                        x, y = value[s - 1, other], value[s - 1, lost]
+                        pairs.append(1.0 if x > y else 0.5 if x == y else 0.0)
+                above.append(sum(pairs) / len(pairs))
+                i, o = inputs[s - 1, lost], outputs[s - 1, lost]
+                alike = o > 0 and 0.5 <= i / o <= 2
+                of_lost = (True, cause[s, lost] == 2, alike, alike and cause[s, lost] == 2)
+                counts = [n + one for n, one in zip(counts, of_lost)]
+    return sum(above) / len(above), counts
 
 
-def test_without_losses_there_is_no_coefficient(one_session):
-    kept = one_session.assign(loss_cause_1=0 * one_session["loss_cause_1"])
-    assert np.isnan(survival.logistic(kept, NAMES, 1, 1.0)).all()
+def test_losses_are_those_of_a_naive_count(run):
+    found = survival.losses(run, [*MEASURES, "digit_information"], [1, 2])
+    assert found["unit_measure"].values.tolist() == MEASURES  # what the run has not is left out
+    for layer in (1, 2):
+        for measure in MEASURES:
+            above, counts = naive_losses(run, layer, measure)
+            of_layer = found.sel(hidden_layer=layer)
+            assert float(of_layer["survivor_above_lost"].sel(unit_measure=measure)) == pytest.approx(above)
+            names = ("n_lost", "n_axonal", "n_comparable", "n_axonal_comparable")
+            assert [int(of_layer[name]) for name in names] == counts
+            assert min(counts[: 4 if layer == 1 else 2]) > 0  # all kinds are there; the last layer has no outputs
+    assert found["n_comparable"].values[1] == found["n_axonal_comparable"].values[1] == 0
+
+
+def test_a_run_that_lost_no_unit_tells_nothing_of_survivors(run):
+    kept = run.assign({f"loss_cause_{k}": 0 * run[f"loss_cause_{k}"] for k in (1, 2)})
+    found = survival.losses(kept, MEASURES, [1, 2])
+    assert np.isnan(found["survivor_above_lost"]).all()
+    assert (found["n_lost"] == 0).all()
+
+
+def test_units_are_measured_before_the_pruning_that_decides_on_them(run):
+    found = survival.fates(run)
+    assert found["pruning"].values.tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(found["unit_fisher_1"], run["unit_fisher_1"][:-1])
+    np.testing.assert_array_equal(found["loss_cause_1"], run["loss_cause_1"][1:])
 
 
 def test_share_of_competitors_lost_is_that_of_a_naive_loop():
@@ -114,7 +124,7 @@ def test_own_lost_synapses_are_no_rise():
 def test_competition_reads_two_sessions_of_a_run(made_up_runs):
     with xr.open_dataset(made_up_runs / "digits" / "variance_fi_w2" / "0.nc", engine="h5netcdf") as run:
         before, after = run.isel(session=1).load(), run.isel(session=2).load()
-    found = survival.competition(before, after, [0, 1, 2])
+    found = survival.competition(before, after, [1, 2])
     for layer in (1, 2):
         kept = after[f"loss_cause_{layer}"].values == 0
         for name in ("competitors_lost", "own_drive"):

@@ -13,9 +13,6 @@ from scipy.stats import rankdata
 
 from analysis.figures.curves import QUANTITIES
 from analysis.figures.style import CAUSES, FATES, band, line, tidy, titled
-from analysis.verdicts.comparisons import coefficients
-from analysis.verdicts.intervals import interval
-from analysis.verdicts.names import words
 from analysis.verdicts.survival import residual, survivors
 
 
@@ -69,22 +66,6 @@ def causes_of_loss(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
     ax.set(xlabel="session", ylabel="units lost")
     ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     return titled(ax, part, layer)
-
-
-def survival_coefficients(part: xr.Dataset, spec: dict, ax: Axes) -> Axes:
-    """Coefficients of the logistic model of survival, layer by layer; right of the line a measure helps to survive."""
-    layers = spec["layers"][part.attrs["experiment"]]
-    markers, offsets = ("o", "s", "^"), 0.15 * (np.arange(len(layers)) - (len(layers) - 1) / 2)
-    for layer, marker, offset in zip(layers, markers, offsets):
-        b = coefficients(part, spec, layer).dropna("seed").values
-        y = np.arange(b.shape[1]) + offset
-        ax.hlines(y, *interval(b), color="black", lw=1.4)
-        ax.plot(b.mean(axis=0), y, color="black", marker=marker, mfc="white", ls="none", ms=5, label=f"layer {layer}")
-    ax.axvline(0, color="black", lw=0.7)
-    names = [words(name) for name in spec["regressors"]]
-    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
-    ax.set(xlabel="log odds of survival a s.d.", ylabel="measured before the loss")
-    return titled(ax, part)
 
 
 def neighbours(part: xr.Dataset, layer: int, ax: Axes, n_bins: int = 5) -> Axes:

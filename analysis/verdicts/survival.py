@@ -1,24 +1,27 @@
 """Who survives a pruning session, and what the loss of a unit does to its competitors.
 
-    P(survivor > lost unit)                                    by what was measured before the session
-    logit P(unit j survives session s) = a_s + sum_m b_m z_jm  z: measures before the session, standardised within it
-    e_j = <L_i / (D_i - 1)> over the inputs i of unit j        share of its competitors that a session removes
+    P(survivor > lost unit)                by what was measured before the session
+    e_j = <L_i / (D_i - 1)>                over the inputs i of unit j: share of its competitors that a session removes
 
 D_i is the number of units that input i drives, L_i how many of them the session removes: units that share an input
 compete for explaining it. A part of a claim dataset with one seed goes in, numbers come out.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import xarray as xr
-from scipy.special import expit
 from scipy.stats import rankdata
 
 from analysis.experiment.measures import variable
+from analysis.pruning.removal import LOST_OUTPUTS
 
+Arrays = Sequence[np.ndarray]
 DIGITS_OF_SHARE = 6  # sums over inputs differ in their last bits, which must not become ranks
+COMPARABLE = 2  # a unit's inputs and outputs are comparable if neither are more than so many times the others
 
 
-def probability_above(x, y):
+def probability_above(x: np.ndarray, y: np.ndarray) -> float:
     """P(x > y) + P(x = y) / 2 for one value drawn from each; NaN where either is empty."""
     if len(x) == 0 or len(y) == 0:
         return np.nan
@@ -26,34 +29,53 @@ def probability_above(x, y):
     return float((ranks[: len(x)].sum() - len(x) * (len(x) + 1) / 2) / (len(x) * len(y)))
 
 
-def survival(part, measure, layer):
+def survival(part: xr.Dataset, measure: str, layer: int) -> float:
     """Mean over the lost units of P(survivor of its session > it), by the measure before that session; one seed."""
     cause, value = part[f"loss_cause_{layer}"].values, part[f"unit_{measure}_{layer}"].values
     found = [(probability_above(v[c == 0], v[c > 0]), (c > 0).sum()) for c, v in zip(cause, value)]
     return _weighted_mean([(p, n) for p, n in found if not np.isnan(p)])
 
 
-def logistic(part, regressors, layer, ridge):
-    """b of logit P(survives) = a_s + sum_m b_m z_m over all sessions of one seed: (n_regressors,).
+def fates(run: xr.Dataset) -> xr.Dataset:
+    """Measures of a run's units (session, unit_k) before each pruning, and their fates in it: (pruning, unit_k)."""
+    causes = [name for name in run if str(name).startswith("loss_cause")]
+    after = run[causes].isel(session=slice(1, None))
+    before = run.drop_vars(causes).isel(session=slice(-1)).assign_coords(session=after["session"])
+    return before.merge(after).rename(session="pruning")
 
-    argmax log-likelihood - ridge |b|^2 / 2: without the penalty, units that one measure parts perfectly would make b
-    infinite. z is standardised within a session, so b is the change of log odds a standard deviation; a_s is not
-    penalised. A session counts if it kept units and lost units; NaN where none does.
+
+def losses(run: xr.Dataset, measures: Sequence[str], layers: Sequence[int]) -> xr.Dataset:
+    """What the units that one run lost had been like, all sessions together: a Dataset of (unit_measure, hidden_layer).
+
+    survivor_above_lost (unit_measure, hidden_layer) : see `survival`, by those of the measures that the run has
+    n_lost, n_axonal, n_comparable, n_axonal_comparable (hidden_layer) : all; those that lost their outputs alone; those
+    that had at most COMPARABLE times as many inputs as outputs, and outputs as inputs, before the session; both
     """
-    causes = part[f"loss_cause_{layer}"].values
-    values = np.stack([part[f"unit_{name}_{layer}"].values for name in regressors], axis=-1)
-    told = [s for s, c in enumerate(causes) if (c == 0).any() and (c > 0).any()]
-    if not told:
-        return np.full(len(regressors), np.nan)
-    z = np.concatenate([_standardise(values[s][causes[s] >= 0]) for s in told])
-    survives = np.concatenate([causes[s][causes[s] >= 0] == 0 for s in told])
-    session = np.repeat(np.arange(len(told)), [(causes[s] >= 0).sum() for s in told])
-    x = np.concatenate([z, session[:, None] == np.arange(len(told))], axis=1)
-    penalty = np.repeat([ridge, 0.0], [len(regressors), len(told)])
-    return _newton(x, survives, penalty)[: len(regressors)]
+    part, measures = fates(run), [name for name in measures if f"unit_{name}_{layers[0]}" in run]
+    above = [[survival(part, measure, layer) for layer in layers] for measure in measures]
+    text = "P(survivor > lost unit of the same session), measured before it"
+    found = {"survivor_above_lost": variable(("unit_measure", "hidden_layer"), above, text, "probability")}
+    texts = {
+        "n_lost": "lost units",
+        "n_axonal": "units that lost their outputs alone",
+        "n_comparable": "lost units that had about as many inputs as outputs",
+        "n_axonal_comparable": "units with about as many inputs as outputs that lost these alone",
+    }
+    counts = zip(*(_counts(part, layer) for layer in layers))
+    found |= {name: variable("hidden_layer", list(n), text, "counts") for (name, text), n in zip(texts.items(), counts)}
+    return xr.Dataset(found, {"unit_measure": measures, "hidden_layer": layers})
 
 
-def competitors_lost(mask, lost):
+def _counts(part, layer):
+    """The four counts of `losses`."""
+    inputs, outputs = (part[f"unit_{side}_{layer}"].values for side in ("inputs", "outputs"))
+    cause = part[f"loss_cause_{layer}"].values
+    comparable = np.maximum(inputs, outputs) <= COMPARABLE * np.minimum(inputs, outputs)  # False for NaN: not there
+    lost, axonal = cause > 0, cause == LOST_OUTPUTS
+    return [chosen.sum() for chosen in (lost, axonal, lost & comparable, axonal & comparable)]
+
+
+def competitors_lost(mask: np.ndarray, lost: np.ndarray) -> np.ndarray:
     """e_j = <L_i / (D_i - 1)> over the inputs i of unit j: (n,), 0 for a unit without inputs, of no use for lost units.
 
     mask : (n_inputs, n), synapses before the session. lost : (n,), units that it removes.
@@ -65,43 +87,51 @@ def competitors_lost(mask, lost):
     return np.round(np.divide(share @ mask, degree, out=np.zeros_like(degree), where=degree > 0), DIGITS_OF_SHARE)
 
 
-def own_drive(weights, removed, rates):
+def own_drive(weights: Arrays, removed: Arrays, rates: Arrays) -> np.ndarray:
     """- sum_i w_ij <x_i> over the synapses that unit j itself lost: (n,), nats, the change of its mean input.
 
-    weights, removed : pairs of arrays (n_neighbours, n), one a neighbouring layer; rates : their (n_neighbours,).
+    weights, removed : arrays (n_neighbours, n), one a neighbouring layer; rates : their (n_neighbours,).
     """
-    return -sum((w * gone).T @ rate for w, gone, rate in zip(weights, removed, rates))
+    return -np.sum([(w * gone).T @ rate for w, gone, rate in zip(weights, removed, rates)], axis=0)
 
 
-def competition(before, after, layers):
+def aftermath(run: xr.Dataset, layers: Sequence[int]) -> xr.Dataset:
+    """What each pruning of a run did to the units that it left: (pruning, unit_k).
+
+    unit_activity_pruned_k, before retraining; `competition`; connected_0, uint8, whether a pixel has a synapse
+    """
+    after = run.isel(session=slice(1, None)).rename(session="pruning")
+    pairs = [(run.sel(session=s - 1), run.sel(session=s)) for s in after["pruning"].values]
+    found = xr.concat([competition(*pair, layers) for pair in pairs], after["pruning"])
+    connected = (after["unit_outputs_0"] > 0).astype(np.uint8)
+    connected.attrs = {"long_name": "pixel has a synapse after the pruning", "units": "1"}
+    return found.merge(after[[f"unit_activity_pruned_{k}" for k in layers]]).assign(connected_0=connected)
+
+
+def competition(before: xr.Dataset, after: xr.Dataset, layers: Sequence[int]) -> xr.Dataset:
     """`competitors_lost` and `own_drive` of every unit that survives a session, NaN for others: a Dataset of (unit_k).
 
-    before, after : two sessions of a run dataset, with weights, masks and activity. layers : 0, 1, ..., L.
+    before, after : two sessions of a run dataset, with weights, masks and activity. layers : 1, ..., L.
     """
-    weights = {k: before[f"weight_{k}"].values.astype(np.float64) for k in layers[1:]}
-    removed = {k: before[f"mask_{k}"].values > after[f"mask_{k}"].values for k in layers[1:]}
-    rates = [np.nan_to_num(before[f"unit_activity_{k}"].values.astype(np.float64)) for k in layers]
+    weights = {k: before[f"weight_{k}"].values.astype(np.float64) for k in layers}
+    removed = {k: before[f"mask_{k}"].values > after[f"mask_{k}"].values for k in layers}
+    rates = [np.nan_to_num(before[f"unit_activity_{k}"].values.astype(np.float64)) for k in (0, *layers)]
     found = {}
-    for k in layers[1:]:
+    for k in layers:
         cause = after[f"loss_cause_{k}"].values
         share = competitors_lost(before[f"mask_{k}"].values, cause > 0)
         neighbours = [(weights[k], removed[k], rates[k - 1])]
         if k < layers[-1]:
             neighbours.append((weights[k + 1].T, removed[k + 1].T, rates[k + 1]))
-        for name, values, *text in (
-            ("competitors_lost", share, "share of the unit's competitors that the session removes", "fraction"),
-            (
-                "own_drive",
-                own_drive(*zip(*neighbours)),
-                "change of the unit's mean input by its own lost synapses",
-                "nats",
-            ),
-        ):
-            found[f"unit_{name}_{k}"] = variable(f"unit_{k}", np.where(cause == 0, values, np.nan), *text)
+        drive = own_drive(*zip(*neighbours))
+        text = "share of the unit's competitors that the session removes", "fraction"
+        found[f"unit_competitors_lost_{k}"] = variable(f"unit_{k}", np.where(cause == 0, share, np.nan), *text)
+        text = "change of the unit's mean input by its own lost synapses", "nats"
+        found[f"unit_own_drive_{k}"] = variable(f"unit_{k}", np.where(cause == 0, drive, np.nan), *text)
     return xr.Dataset(found)
 
 
-def rise(part, layer):
+def rise(part: xr.Dataset, layer: int) -> float:
     """Partial rank correlation of the survivors' change of activity with the share of competitors lost; one seed.
 
     Ranks of both are replaced by their residuals from a line on the ranks of `own_drive`. Mean over sessions, weighted
@@ -116,7 +146,7 @@ def rise(part, layer):
     return _weighted_mean(found)
 
 
-def survivors(part, layer):
+def survivors(part: xr.Dataset, layer: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(change of activity, share of competitors lost, own drive) of the survivors of each session that lost a unit.
 
     The change is that from before the pruning to right after it, before retraining.
@@ -129,28 +159,10 @@ def survivors(part, layer):
             yield after[kept].astype(np.float64) - before[kept], lost[kept], drive[kept]
 
 
-def residual(y, x):
+def residual(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """y less its mean and its least-squares line on x."""
     x, y = x - x.mean(), y - y.mean()
     return y - x * (x @ y / (x @ x)) if x @ x > 0 else y
-
-
-def _standardise(values):
-    spread = values.std(axis=0, dtype=np.float64)
-    return (values - values.mean(axis=0, dtype=np.float64)) / np.where(spread > 0, spread, 1.0)
-
-
-def _newton(x, y, penalty):
-    """argmax sum_n log P(y_n | x_n) - sum_m penalty_m b_m^2 / 2 by Newton's method, steps of 1 at most."""
-    b = np.zeros(x.shape[1])
-    for _ in range(200):
-        p = expit(x @ b)
-        curvature = (x.T * (p * (1 - p))) @ x + np.diag(penalty)
-        step = np.linalg.solve(curvature, x.T @ (y - p) - penalty * b)
-        b = b + step / max(1.0, np.abs(step).max())
-        if np.abs(step).max() < 1e-10:
-            return b
-    raise ValueError("logistic model: found no maximum in 200 steps, expected one; raise the ridge")
 
 
 def _weighted_mean(found):
