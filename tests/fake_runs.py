@@ -1,34 +1,40 @@
 """Run files with the schema of the protocol and made-up numbers: what the claims read, in milliseconds.
 
 Masks, sizes and causes of loss are consistent, for analysis.pruning makes them; measures are what is asked, with noise.
+A run is made of (experiment, settings, number, worse): random numbers are those of `number`, 100 times the seed and
+some, and its loss is `worse` than that of the first criterion.
 """
 
-import copy
 import json
 
 import numpy as np
 import xarray as xr
-import yaml
 
 from analysis import pruning
+from analysis.experiment import config as configuration
+from analysis.experiment.conditions import conditions
+from analysis.experiment.local_estimates import ESTIMATES, LOCAL, TARGETS
+from analysis.experiment.settings import seeds
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
+from analysis.pruning import label
 from analysis.verdicts.datasets import root
 
 HIDDEN = {"patches": [12], "digits": [16, 10]}
 N_VISIBLE = {"patches": 13, "digits": 400}
-MEASURES = ["activity", "activity_pruned", "fisher", "input_information", "digit_information", "sparseness"]
-MEASURES += ["pixel_tuning"]
+N_TEST = 200  # images
+MEASURES = ["activity", "activity_pruned", "fisher", "input_information", "sparseness", "pixel_tuning"]
 RANKS = [1, 2, 10, 100, 1000, 8192]
 
 
 def config(n_seeds=3):
-    """The default config with small machines, three sessions and few seeds."""
-    made = copy.deepcopy(yaml.safe_load((root() / "config" / "default.yaml").read_text()))
+    """The default config with small machines, three sessions and few seeds, from 0."""
+    made = configuration.merged([root() / "config" / "default.yaml"])
     for name, settings in made["experiments"].items():
         settings["machine"] |= {"hidden": HIDDEN[name]}
         settings["pruning"] |= {"n_sessions": 3}
-        settings |= {"control_sessions": [1, 3], "n_seeds": n_seeds}
+        settings |= {"control_sessions": [1, 3], "n_seeds": n_seeds, "first_seed": 0, "explored_seeds": 0}
+        settings["equal_work"] = settings["controls"][:1]
         settings["quality"] |= {"sessions": [0, 3]}
     return made
 
@@ -36,30 +42,27 @@ def config(n_seeds=3):
 def write(folder, made):
     """All runs of the config: folder/<experiment>/<condition>/<seed>.nc."""
     for experiment, settings in made["experiments"].items():
-        for seed in range(settings["n_seeds"]):
-            _save(overproduced(experiment, 100 * seed), folder, experiment, "overproduced", seed)
-            for k, name in enumerate(settings["criteria"]):
-                _save(criterion_run(experiment, settings, 100 * seed + k, 0.1 * k), folder, experiment, name, seed)
-            for k, name in enumerate(settings["controls"]):
-                run = control_run(experiment, settings, 100 * seed + 50 + k, 0.1 * (k + 1))
+        criteria = {label(entry): 0.1 * k for k, entry in enumerate(settings["criteria"])}
+        others = [name for name in conditions(settings) if name not in criteria]
+        for seed in seeds(settings):
+            for k, (name, worse) in enumerate(criteria.items()):
+                _save(criterion_run(experiment, settings, 100 * seed + k, worse), folder, experiment, name, seed)
+            for k, name in enumerate(others):
+                run = _OTHERS.get(name, control_run)(experiment, settings, 100 * seed + 50 + k, 0.1 * k)
                 _save(run, folder, experiment, name, seed)
-            if settings["proxy"]:
-                _save(proxy_run(settings, seed), folder, experiment, "fisher", seed)
-            if settings["quality"] is not None:
-                _save(quality_run(experiment, settings, seed), folder, experiment, "quality", seed)
 
 
-def overproduced(experiment, seed):
+def overproduced(experiment, settings, number, worse):
     """The machine that all runs of the seed start from, with samples."""
-    machine = BoltzmannMachine.random((N_VISIBLE[experiment], *HIDDEN[experiment]), seed)
-    states = sample(machine, 100, 2, seed)
+    machine = BoltzmannMachine.random((N_VISIBLE[experiment], *HIDDEN[experiment]), number)
+    states = sample(machine, 100, 2, number)
     return machine.to_dataset().assign({f"state_{k}": (("chain", f"unit_{k}"), x) for k, x in enumerate(states)})
 
 
-def criterion_run(experiment, settings, seed, worse):
+def criterion_run(experiment, settings, number, worse):
     """A run of four sessions whose loss is `worse` than that of the first criterion."""
-    rng = np.random.default_rng(seed)
-    machine = BoltzmannMachine.random((N_VISIBLE[experiment], *HIDDEN[experiment]), seed)
+    rng = np.random.default_rng(number)
+    machine = BoltzmannMachine.random((N_VISIBLE[experiment], *HIDDEN[experiment]), number)
     kept, n_units = [np.arange(n) for n in machine.n_units], machine.n_units
     causes = [np.zeros(n, dtype=np.int8) for n in n_units]
     sessions = [_session(experiment, rng, machine, kept, n_units, causes, worse)]
@@ -82,42 +85,42 @@ def criterion_run(experiment, settings, seed, worse):
     return run.assign({name: ((), value) for name, value in fixed.items()})
 
 
-def control_run(experiment, settings, seed, worse):
+def control_run(experiment, settings, number, worse):
     """A control with the stage `retrained` and the control sessions alone."""
-    run = criterion_run(experiment, settings, seed, worse)
-    wanted = [name for name in ("n_units", "n_synapses", "kl", "encoding_error") if name in run]
+    run = criterion_run(experiment, settings, number, worse)
+    measured = ("n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong")
+    wanted = [name for name in measured if name in run]
     return run[wanted].sel(session=settings["control_sessions"], stage=["retrained"])
 
 
-def proxy_run(settings, seed):
+def proxy_run(experiment, settings, number, worse):
     """Local estimates that follow the exact diagonal, on fewer and fewer synapses."""
-    rng, (n, m) = np.random.default_rng(seed), (N_VISIBLE["patches"], HIDDEN["patches"][0])
+    rng, (n, m) = np.random.default_rng(number), (N_VISIBLE["patches"], HIDDEN["patches"][0])
     n_sessions, n_parameters = settings["pruning"]["n_sessions"] + 1, n + m + n * m
     exists = np.cumsum(rng.random((n_sessions, n, m)) < 0.2, axis=0) <= 1
     exact = np.where(exists, 0.25 * rng.random((n_sessions, n, m)), np.nan)
-    local = ["variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi"]
-    local += ["exact_first_eigenvector", "sampled_first_eigenvector", "stiff_eigenvectors", "deletion_damage"]
-    local += ["first_order_damage", "second_order_damage"]
-    found = {name: (("session", "unit_0", "unit_1"), exact * rng.uniform(0.8, 1.2, exact.shape)) for name in local}
-    found["exact_diagonal"] = (("session", "unit_0", "unit_1"), exact)
-    for name in ("spectrum_exact", "spectrum_sampled"):
-        spectrum = np.broadcast_to(np.geomspace(10, 1e-5, n_parameters), (n_sessions, n_parameters))
-        found[name] = (("session", "parameter"), spectrum)
-    if seed == 0:
+    dims, names = ("session", "unit_0", "unit_1"), {*LOCAL, *TARGETS}
+    found = {name: (dims, exact * rng.uniform(0.8, 1.2, exact.shape)) for name in sorted(names)}
+    found["exact_diagonal"] = (dims, exact)
+    spectrum = np.broadcast_to(np.geomspace(10, 1e-5, n_parameters), (n_sessions, n_parameters))
+    found["spectrum_exact"] = (("session", "parameter"), spectrum)
+    first = number // 100 == seeds(settings)[0]
+    if first:
         found["information_matrix_exact"] = (("parameter", "parameter_2"), np.diag(np.full(n_parameters, 0.2)))
-    sizes, estimates = (
-        [100, 1000, 10000][: 3 if seed == 0 else 2],
-        ["variance_fi", "heuristic_fi", "online_fi", "equilibrium"],
-    )
+    sizes = [100, 1000, 10000][: 3 if first else 2]
     for name in ("relative_error", "diagonal_correlation"):
-        found[name] = (("estimate", "n_samples"), rng.random((len(estimates), len(sizes))))
-    coords = {"session": np.arange(n_sessions), "estimate": estimates, "n_samples": sizes}
+        found[name] = (("estimate", "n_samples"), rng.random((len(ESTIMATES), len(sizes))))
+    coords = {"session": np.arange(n_sessions), "estimate": list(ESTIMATES), "n_samples": sizes}
     return xr.Dataset(found, coords)
 
 
-def quality_run(experiment, settings, seed):
+def quality_run(experiment, settings, number, worse):
     """Machines and samples with which all is well."""
-    rng, sessions, n_layers = np.random.default_rng(seed), settings["quality"]["sessions"], len(HIDDEN[experiment]) + 1
+    rng, sessions, n_layers = (
+        np.random.default_rng(number),
+        settings["quality"]["sessions"],
+        len(HIDDEN[experiment]) + 1,
+    )
     n, n_moments = len(sessions), 10
     found = {
         "log_z": ("session", 10 + rng.random(n)),
@@ -134,6 +137,8 @@ def quality_run(experiment, settings, seed):
         "activity_exact": (("session", "layer"), rng.random((n, n_layers))),
     }
     found["log_z_exact"] = ("session", found["log_z"][1] + 0.05 if experiment == "patches" else np.full(n, np.nan))
+    if experiment == "patches":
+        found |= {"kl_reachable": ("session", np.full(n, 0.05)), "kl": ("session", 0.05 + 0.005 * rng.random(n))}
     coordinates = {"session": sessions, "sample": ["repeat", "noise", "long"], "split": ["train", "test"]}
     coordinates |= {"taken": ["protocol", "repeat", "noise", "long"], "layer": np.arange(n_layers)}
     return xr.Dataset(found, coordinates | {"synapse_layer": np.arange(1, n_layers)})
@@ -151,18 +156,23 @@ def _session(experiment, rng, machine, kept, n_units, causes, worse):
         found["kl"] = ("stage", loss, {"units": "nats"})
         found["rank_probability"] = (("stage", "rank"), np.tile([0.5, 0.2, 0.01, 1e-3, 1e-4, 1e-6], (2, 1)))
     else:
+        wrong = rng.random((2, N_TEST)).argsort(axis=1) < np.round(N_TEST * loss)[:, None]
+        loss = wrong.mean(axis=1)
+        found["wrong"] = (("stage", "test_image"), wrong.astype(np.uint8))
         found["encoding_error"] = ("stage", loss, {"units": "fraction"})
         found["digit_quality"] = ("stage", 0.9 - loss, {"units": "probability"})
         found["class_share"] = (("stage", "digit"), rng.dirichlet(np.ones(10), 2))
         found["example"] = (("stage", "image", "unit_0"), rng.integers(0, 2, (2, 16, n_units[0])).astype(np.uint8))
     for layer, (units, n) in enumerate(zip(kept, n_units)):
         found[f"loss_cause_{layer}"] = (f"unit_{layer}", causes[layer].copy())
-        degree = np.zeros(n) + sum(_degrees(machine, layer, units, n))
-        for name in MEASURES:
+        for name in (*MEASURES, *["digit_information"] * (experiment == "digits")):
             values = np.full(n, np.nan)
             values[units] = rng.random(len(units))
             found[f"unit_{name}_{layer}"] = (f"unit_{layer}", values)
-        found[f"unit_degree_{layer}"] = (f"unit_{layer}", np.where(np.isin(np.arange(n), units), degree, np.nan))
+        for name, k, axis in (("inputs", layer - 1, 0), ("outputs", layer, 1)):
+            values = np.full(n, np.nan)
+            values[units] = machine.masks[k].sum(axis=axis) if 0 <= k < len(machine.masks) else 0
+            found[f"unit_{name}_{layer}"] = (f"unit_{layer}", values)
     for layer, (weights, mask) in enumerate(zip(machine.weights, machine.masks)):
         dims, pair = (f"unit_{layer}", f"unit_{layer + 1}"), np.ix_(*kept[layer : layer + 2])
         for name, values in (("weight", weights), ("mask", mask), ("importance", np.abs(weights))):
@@ -172,16 +182,11 @@ def _session(experiment, rng, machine, kept, n_units, causes, worse):
     return xr.Dataset(found)
 
 
-def _degrees(machine, layer, units, n):
-    for k, axis in ((layer - 1, 0), (layer, 1)):
-        if 0 <= k < len(machine.masks):
-            degree = np.zeros(n)
-            degree[units] = machine.masks[k].sum(axis=axis)
-            yield degree
-
-
 def _save(run, folder, experiment, condition, seed):
     path = folder / experiment / condition / f"{seed}.nc"
     path.parent.mkdir(parents=True, exist_ok=True)
     data = json.dumps({"title": "made up", "source": "chance", "licence": "none"})
     run.assign_attrs(data=data, code_fingerprint="fake").to_netcdf(path, engine="h5netcdf")
+
+
+_OTHERS = {"overproduced": overproduced, "fisher": proxy_run, "quality": quality_run}

@@ -26,12 +26,12 @@ def clouds():
     return features, labels
 
 
-def test_encoding_error_is_the_share_of_wrong_test_labels(clouds):
+def test_images_are_misread_whose_test_label_is_another(clouds):
     features, labels = clouds
-    assert measures.encoding_error(features, labels, features, labels) == 0
+    assert not measures.misread(features, labels, features, labels).any()
     wrong = labels.copy()
     wrong[:100] = (wrong[:100] + 1) % 3
-    assert measures.encoding_error(features, labels, features, wrong) == 0.25
+    np.testing.assert_array_equal(measures.misread(features, labels, features, wrong), np.arange(400) < 100)
 
 
 def test_quality_and_share_follow_the_classifiers_probabilities(clouds):

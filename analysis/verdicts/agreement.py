@@ -6,16 +6,35 @@
 Looked at in the over-produced machines, from which every criterion starts.
 """
 
+from pathlib import Path
+
 import numpy as np
 import xarray as xr
 from scipy.stats import rankdata
 
+from analysis import data
+from analysis.experiment import protocol
 from analysis.experiment.measures import variable
+from analysis.experiment.settings import seeds
+from analysis.files import netcdf
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning import CRITERIA, Activity, Criterion
+from analysis.pruning import CRITERIA, Activity, Criterion, criteria_of
 
 N_BINS = 20
 ONLY = ["weight", "fisher"]
+
+
+def of_runs(folder: Path, settings: dict) -> xr.Dataset:
+    """`compare` of the over-produced machines of an experiment, with variance FI and the reference: over seed."""
+    against = criteria_of(list(dict.fromkeys(["variance_fi", protocol.reference_entry(settings)])))
+    patterns, found = data.load(settings["dataset"])["train"].values, []
+    for seed in seeds(settings):
+        stored = netcdf.read(folder / "overproduced" / f"{seed}.nc")
+        machine = BoltzmannMachine.from_dataset(stored)
+        states = [stored[f"state_{k}"].values for k in range(len(machine.n_units))]
+        seen = protocol.activity(settings, machine, patterns, states)
+        found.append(compare(machine, seen, against, settings["pruning"]["fraction"]))
+    return xr.concat(found, xr.Variable("seed", seeds(settings)))
 
 
 def compare(

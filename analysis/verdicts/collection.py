@@ -3,7 +3,7 @@
 Runs are concatenated over criterion (or condition) and seed; a file is open only while what is needed is read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -11,17 +11,15 @@ import h5netcdf
 import numpy as np
 import xarray as xr
 
-from analysis import data
 from analysis.experiment import config as configuration
-from analysis.experiment import protocol, record
 from analysis.experiment.conditions import conditions
+from analysis.experiment.controls import WITH_EQUAL_WORK
+from analysis.experiment.local_estimates import LOCAL, TARGETS
 from analysis.experiment.settings import seeds
-from analysis.files import netcdf, provenance
-from analysis.machine.model import BoltzmannMachine
-from analysis.pruning import Activity, criteria_of, label
-from analysis.verdicts import agreement
-from analysis.verdicts.datasets import NOTEBOOKS, prefixed
-from analysis.verdicts.survival import competition
+from analysis.files import provenance
+from analysis.pruning import label
+from analysis.verdicts import agreement, survival
+from analysis.verdicts.datasets import CLAIMS, NOTEBOOKS, prefixed
 
 N_FISHER_UNITS = 16  # hidden units whose block of the Fisher information matrix goes into the claim dataset
 MANTISSA_BITS = 11  # kept of the measures of single units and synapses: relative error below 1/2000, half the file
@@ -40,11 +38,12 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
     parts, sources, codes = [], {}, set[str]()
     for experiment, settings in made_by["experiments"].items():
         part = _Runs(Path(runs) / experiment, settings)
-        parts.append(prefixed(_COLLECT[claim](part), experiment))
+        found = [_COLLECT[claim](part), *([_checks(part)] if claim in CLAIMS else [])]
+        parts.append(prefixed(_join(*found), experiment))
         names = [name for name in conditions(settings) if name != "overproduced"]
-        found = [part.read(name, [], seed).attrs for name in names for seed in seeds(settings)]
-        sources[experiment] = found[0].get("data", "")
-        codes |= {of.get("code_fingerprint", "") for of in found}
+        attributes = [part.read(name, [], seed).attrs for name in names for seed in seeds(settings)]
+        sources[experiment] = attributes[0].get("data", "")
+        codes |= {of.get("code_fingerprint", "") for of in attributes}
     attrs = provenance.attributes(made_by, claim=claim, title=NOTEBOOKS[claim], data=sources, runs_code=sorted(codes))
     dataset = _join(*parts)
     wide = [name for name, variable in dataset.data_vars.items() if variable.dtype == np.float64]
@@ -73,14 +72,14 @@ class _Runs:
             coords = {dim: _variable(run[dim]) for dim in sorted(dims) if dim in run.variables}
             return xr.Dataset(found, coords, dict(run.attrs))
 
-    def over_seeds(self, name: str, wanted: list[str]) -> xr.Dataset:
-        """Wanted variables of the runs of one condition."""
+    def over_seeds(self, name: str, wanted: list[str], reduce: Callable = lambda run: run) -> xr.Dataset:
+        """Wanted variables of the runs of one condition, or what `reduce` makes of those of one run."""
         numbers = seeds(self.settings)
-        return _concat([self.read(name, wanted, seed) for seed in numbers], "seed", numbers)
+        return _concat([reduce(self.read(name, wanted, seed)) for seed in numbers], "seed", numbers)
 
-    def over(self, dim: str, names: list[str], wanted: list[str]) -> xr.Dataset:
-        """Wanted variables of the runs of some conditions."""
-        return _concat([self.over_seeds(name, wanted) for name in names], dim, names)
+    def over(self, dim: str, names: list[str], wanted: list[str], reduce: Callable = lambda run: run) -> xr.Dataset:
+        """The same of the runs of some conditions."""
+        return _concat([self.over_seeds(name, wanted, reduce) for name in names], dim, names)
 
     def of_first_seed(self, dim: str, names: list[str], wanted: list[str]) -> xr.Dataset:
         """Wanted variables of one run of each of some conditions."""
@@ -88,20 +87,22 @@ class _Runs:
 
 
 def _overproduction(runs):
-    """Reference run and controls: sizes and loss after (re)training."""
-    names = [runs.reference, *runs.settings["controls"]]
-    found = runs.over("condition", names, ["n_units", "n_synapses", *_LOSSES]).sel(stage="retrained", drop=True)
-    found = found.assign_coords(condition=["pruned", *runs.settings["controls"]])
-    return _join(found, runs.read(runs.reference, ["raw_pixel_error"]))
+    """Reference run and controls, with as many updates and with as much work: sizes and function after (re)training."""
+    controls = [*runs.settings["controls"], *(name + WITH_EQUAL_WORK for name in runs.settings.get("equal_work", ()))]
+    found = runs.over("condition", [runs.reference, *controls], _FUNCTION).sel(stage="retrained", drop=True)
+    return _join(found.assign_coords(condition=["pruned", *controls]), runs.read(runs.reference, ["raw_pixel_error"]))
 
 
 def _weight_pruning(runs):
-    """Sizes and loss by every criterion; by |w| and the reference the synapses of each unit, importance and weights;
-    where both disagree in the over-produced machines."""
-    pair = [runs.reference, "weight"]
-    found = [runs.over("criterion", runs.criteria, ["n_units", "n_synapses", *_LOSSES]), _agreement(runs)]
-    degrees = runs.over("compared", pair, [f"unit_degree_{k}" for k in runs.layers])
-    found.append(degrees.isel(session=-1, drop=True))
+    """Sizes and function by every criterion; by |w| and the reference the synapses of each unit, importance and
+    weights; where both disagree in the over-produced machines."""
+    pair = [runs.reference, *({"weight"} & {*runs.criteria} - {runs.reference})]
+    sides = [f"unit_{side}_{k}" for side in ("inputs", "outputs") for k in runs.layers]
+    counts, degrees = runs.over("compared", pair, sides).isel(session=-1, drop=True), xr.Dataset()
+    for k in runs.layers:
+        degrees[f"unit_degree_{k}"] = counts[f"unit_inputs_{k}"] + counts[f"unit_outputs_{k}"]
+        degrees[f"unit_degree_{k}"].attrs = {"long_name": "synapses of the unit", "units": "counts"}
+    found = [_functions(runs), agreement.of_runs(runs.folder, runs.settings), degrees]
     if "importance" in runs.settings["measures"]:
         found.append(runs.of_first_seed("compared", pair, ["importance_1", "weight_1", "mask_1"]))
     return _join(*found)
@@ -109,52 +110,70 @@ def _weight_pruning(runs):
 
 def _fisher_proxy(runs):
     """Function by every criterion; examples of one seed; local estimates beside the exact matrix."""
-    wanted = ["n_units", "n_synapses", *_LOSSES, "digit_quality", "class_share"]
-    found = [runs.over("criterion", runs.criteria, wanted)]
+    found = [_functions(runs, "class_share")]
     found.append(_first_and_last(runs.over("criterion", runs.criteria, ["rank_probability"])))
     found.append(_first_and_last(runs.of_first_seed("criterion", runs.criteria, ["example"])))
     found.append(runs.read(runs.reference, [*_OF_DIGITS, "data_rank_probability"]))
     if runs.settings["proxy"]:
-        proxies = runs.over_seeds("fisher", [*_PROXIES, *_SPECTRA])
-        found += [_round_mantissa(proxies[_PROXIES]), _first_and_last(proxies[_SPECTRA]), _information_matrix(runs)]
-        found.append(runs.over_seeds("fisher", ["relative_error", "diagonal_correlation"]))
+        proxies = [*TARGETS, *LOCAL]
+        fisher = runs.over_seeds("fisher", [*proxies, *_SPECTRA, "relative_error", "diagonal_correlation"])
+        found += [_round_mantissa(fisher[proxies]), _first_and_last(fisher[_SPECTRA]), _information_matrix(runs)]
+        found.append(fisher.drop_vars([*proxies, *_SPECTRA, "session"]))
         found.append(_first_and_last(runs.read(runs.reference, ["bias_0", "bias_1", "weight_1", "mask_1"])))
     return _join(*found)
 
 
+def _functions(runs, *more):
+    """Sizes and function by every criterion, and more; which test images were misread after retraining alone."""
+    found = runs.over("criterion", runs.criteria, [*_FUNCTION, *more])
+    return found.assign({name: found[name].sel(stage="retrained", drop=True) for name in {"wrong"} & {*found}})
+
+
 def _neuron_loss(runs):
-    """Each unit of the reference runs before each pruning, its fate in it and its activity right after; by every
-    criterion activity, sizes, and the fate of each unit in the first pruning, which is of the same machine."""
-    measured = [f"unit_{measure}_{k}" for k in runs.layers for measure in _MEASURES]
-    fates, pruned = ([f"{name}_{k}" for k in runs.layers] for name in ("loss_cause", "unit_activity_pruned"))
-    reference = runs.over_seeds(runs.reference, [*measured, *fates, *pruned, "unit_degree_0"])
-    after = reference.isel(session=slice(1, None))
-    before = reference[[name for name in measured if name in reference]].isel(session=slice(0, -1))
-    before = _round_mantissa(before).assign_coords(session=after["session"])
-    connected = (after["unit_degree_0"] > 0).astype(np.uint8)
-    connected.attrs = {"long_name": "pixel has a synapse after the pruning", "units": "1"}
-    right_after = _round_mantissa(after[pruned].merge(_competition(runs, after["session"])))
-    units = before.merge(after[fates]).merge(right_after).assign(connected_0=connected).rename(session="pruning")
-    by_criterion = runs.over("criterion", runs.criteria, ["activity", "n_synapses", "n_units", *fates])
-    first = by_criterion[fates].isel(session=1, drop=True).rename({name: f"first_{name}" for name in fates})
-    return _join(by_criterion.drop_vars(fates), first, units, runs.read(runs.reference, ["unit_entropy_0"]))
+    """By every criterion activity, sizes, and what lost units had been like; each unit of the reference runs before
+    each pruning, its fate in it and its activity right after."""
+    layers, by_criterion = runs.layers, partial(runs.over, "criterion", runs.criteria)
+    causes, active = ([f"{name}_{k}" for k in layers] for name in ("loss_cause", "unit_activity"))
+    before = [*causes, *(f"unit_{name}_{k}" for name in (*_MEASURES, "inputs", "outputs") for k in layers)]
+    after = [*causes, *active, "unit_activity_0", "unit_outputs_0"]
+    after += [f"{name}_{k}" for name in ("unit_activity_pruned", "weight", "mask") for k in layers]
+    found = [by_criterion(["activity", "n_synapses", "n_units"])]
+    found.append(by_criterion(before, lambda run: survival.losses(run, _MEASURES, layers)))
+    found.append(_round_mantissa(runs.over_seeds(runs.reference, before, survival.fates)))
+    found.append(_round_mantissa(runs.over_seeds(runs.reference, after, lambda run: survival.aftermath(run, layers))))
+    return _join(*found, runs.read(runs.reference, ["unit_entropy_0"]))
 
 
 def _model_quality(runs):
-    """Likelihood, convergence, and agreement of samples, along the reference runs."""
+    """Likelihood, convergence, agreement of samples, and how well machines are trained, along the reference runs."""
     return xr.Dataset() if runs.settings["quality"] is None else runs.over_seeds("quality", _QUALITY)
 
 
+def _checks(runs):
+    """The model checks that conclusions rest on: nats above what exact gradients reach, and the worst layer's rho."""
+    found, checks = _model_quality(runs), xr.Dataset()
+    if "kl_reachable" in found:
+        checks["check_trained"] = found["kl"] - found["kl_reachable"]
+    if "rank_correlation" in found:
+        checks["check_rank_correlation"] = found["rank_correlation"].sel(sample="long", drop=True).min("synapse_layer")
+    return checks
+
+
 _COLLECT = dict(zip(NOTEBOOKS, (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _model_quality)))
-_LOSSES = ["kl", "encoding_error"]
-_MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning", "degree"]
+_FUNCTION = ["n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong"]
+_MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
 _OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random", "test_class_share"]
-_PROXIES = ["exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage"]
-_PROXIES += ["variance_fi", "heuristic_fi", "variance_fi_w2", "heuristic_fi_w2", "weight", "online_fi"]
-_PROXIES += ["sampled_first_eigenvector", "first_order_damage", "second_order_damage"]
-_SPECTRA = ["spectrum_exact", "spectrum_sampled"]
+_SPECTRA = ["spectrum_exact"]
 _QUALITY = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kind", "r_hat", "two_start_r_hat"]
-_QUALITY += ["autocorrelation_time", "rank_correlation", "in_common", "activity", "activity_exact"]
+_QUALITY += [
+    "autocorrelation_time",
+    "rank_correlation",
+    "in_common",
+    "activity",
+    "activity_exact",
+    "kl",
+    "kl_reachable",
+]
 
 
 def _information_matrix(runs):
@@ -175,34 +194,6 @@ def _information_matrix(runs):
     return xr.Dataset({"information_matrix": (("parameter_row", "parameter_column"), matrix, attrs)})
 
 
-def _agreement(runs):
-    """|w| beside the Fisher information of synapses in the over-produced machines, over seed."""
-    settings, found = runs.settings, []
-    against = criteria_of(list(dict.fromkeys(["variance_fi", protocol.reference_entry(settings)])))
-    for seed in seeds(settings):
-        stored = netcdf.read(runs.folder / "overproduced" / f"{seed}.nc")
-        machine = BoltzmannMachine.from_dataset(stored)
-        states = [stored[f"state_{k}"].values for k in range(len(machine.n_units))]
-        activity = Activity(states, partial(_views, settings, machine))
-        found.append(agreement.compare(machine, activity, against, settings["pruning"]["fraction"]))
-    return xr.concat(found, xr.Variable("seed", seeds(settings)))
-
-
-def _views(settings, machine):
-    return record.views(settings, machine, data.load(settings["dataset"])["train"].values)
-
-
-def _competition(runs, sessions):
-    """Of each hidden unit, the share of its competitors that a session removes, and what its own lost synapses do."""
-    layers, found = [0, *runs.layers], []
-    wanted = [f"{name}_{k}" for name in ("unit_activity", "loss_cause", "weight", "mask") for k in layers]
-    for seed in seeds(runs.settings):
-        run = runs.read(runs.reference, wanted, seed)
-        pairs = [(run.sel(session=s - 1), run.sel(session=s)) for s in sessions.values]
-        found.append(xr.concat([competition(*pair, layers) for pair in pairs], sessions))
-    return xr.concat(found, xr.Variable("seed", seeds(runs.settings)))
-
-
 def _first_and_last(dataset):
     """The first and the last session alone, over a dimension of their own."""
     if not dataset.data_vars:
@@ -221,10 +212,12 @@ def _join(*datasets):
 
 
 def _round_mantissa(dataset):
-    """Numbers rounded to MANTISSA_BITS bits, so that files compress; NaN stays."""
+    """Fractions rounded to MANTISSA_BITS bits, so that files compress; NaN and integers stay."""
     step = np.float32(2.0**MANTISSA_BITS)
 
     def rounded(x):
+        if x.dtype.kind != "f":
+            return x
         mantissa, exponent = np.frexp(x.astype(np.float32))
         return np.ldexp(np.round(mantissa * step) / step, exponent)
 

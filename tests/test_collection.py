@@ -1,0 +1,107 @@
+"""Claim datasets hold what the runs hold: of every criterion and control, seed by seed."""
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from test_survival import naive_losses
+
+from analysis import claims
+from analysis.experiment import config as configuration
+
+SESSIONS = [1, 3]  # of controls
+
+
+@pytest.fixture
+def part(collected):
+    """Function: the part of an experiment in the dataset of a claim's number."""
+    return lambda number, experiment: claims.part(collected(list(claims.CLAIMS)[number - 1]), experiment)
+
+
+@pytest.fixture
+def run(made_up_runs):
+    """Function: the run of an experiment, condition and seed."""
+
+    def read(*names):
+        with xr.open_dataset("/".join(map(str, (made_up_runs, *names))) + ".nc", engine="h5netcdf") as found:
+            return found.load()
+
+    return read
+
+
+def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_machines(part, run, made_up_runs):
+    for experiment, settings in configuration.load(made_up_runs / "config.yaml")["experiments"].items():
+        found, controls = part(1, experiment), settings["controls"]
+        expected = ["pruned", *controls, f"{controls[0]}_work"]
+        assert found["condition"].values.tolist() == expected
+        for name in expected:
+            stored = run(experiment, settings["reference"] if name == "pruned" else name, 2).sel(stage="retrained")
+            for measure in ("kl", "encoding_error", "digit_quality", "wrong", "n_units"):
+                assert (measure in found) == (measure in stored)
+                if measure in found:
+                    values = found[measure].sel(condition=name, seed=2)
+                    np.testing.assert_allclose(values.sel(session=SESSIONS), stored[measure].sel(session=SESSIONS))
+                    assert values.sel(session=2).notnull().all() == (name == "pruned")
+
+
+def test_images_misread_after_retraining_make_the_error(part):
+    for number, last in ((1, 3), (2, 3), (3, 3)):
+        found = part(number, "digits").sel(session=last)
+        error = found["encoding_error"].sel(stage="retrained") if "stage" in found.dims else found["encoding_error"]
+        np.testing.assert_allclose(found["wrong"].mean("test_image"), error, rtol=1e-6)
+        assert "wrong" not in part(number, "patches")
+
+
+def test_losses_by_every_criterion_are_those_of_its_runs(part, run):
+    for experiment, layers in (("patches", [1]), ("digits", [1, 2])):
+        found = part(4, experiment)
+        assert found["hidden_layer"].values.tolist() == layers
+        assert ("digit_information" in found["unit_measure"]) == (experiment == "digits")
+        for criterion in ("weight", found.attrs["reference"]):
+            stored = run(experiment, criterion, 1)
+            for layer in layers:
+                above, counts = naive_losses(stored, layer, "fisher")
+                of_layer = found.sel(criterion=criterion, seed=1, hidden_layer=layer)
+                value = of_layer["survivor_above_lost"].sel(unit_measure="fisher").item()
+                assert value == pytest.approx(above, rel=1e-6)
+                names = ("n_lost", "n_axonal", "n_comparable", "n_axonal_comparable")
+                assert [int(of_layer[name]) for name in names] == counts
+
+
+def test_degrees_are_inputs_and_outputs_together(part, run):
+    found = part(2, "digits").sel(compared="weight", seed=1)
+    masks = [run("digits", "weight", 1)[f"mask_{k}"].values[-1] for k in (1, 2)]
+    np.testing.assert_array_equal(found["unit_degree_1"].fillna(0), masks[0].sum(axis=0) + masks[1].sum(axis=1))
+    np.testing.assert_array_equal(found["unit_degree_2"].fillna(0), masks[1].sum(axis=0))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_every_claim_knows_the_checks_of_its_machines(number, part, run):
+    for experiment in ("patches", "digits"):
+        found, stored = part(number, experiment), run(experiment, "quality", 2)
+        rho = found["check_rank_correlation"].sel(seed=2)
+        for session in (0, 3):
+            worst = min(stored["rank_correlation"].sel(sample="long", session=session).values)
+            assert float(rho.sel(session=session)) == pytest.approx(worst, rel=1e-6)
+    assert "check_trained" not in found
+    gap = part(number, "patches")["check_trained"].sel(seed=2, session=3).item()
+    stored = run("patches", "quality", 2).sel(session=3)
+    assert gap == pytest.approx(float(stored["kl"] - stored["kl_reachable"]), abs=1e-7)
+
+
+def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path):
+    made = configuration.load(made_up_runs / "config.yaml")
+    made["claims"] = {name: made["claims"][name] for name in ("confidence", "margins", "model_quality")}
+    for settings in made["experiments"].values():
+        settings |= {"first_seed": 1, "n_seeds": 1, "quality": None, "proxy": False, "controls": ["reinitialised"]}
+        settings |= {"criteria": ["variance_fi", "random"], "reference": "random"}
+        del settings["equal_work"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(made))
+    for claim in claims.NOTEBOOKS:
+        dataset = claims.collect(claim, made_up_runs, tmp_path / "config.yaml")
+        for experiment in made["experiments"]:
+            found = claims.part(dataset, experiment)
+            assert not any(str(name).startswith("check") for name in found)
+            assert found["seed"].values.tolist() == [1] if "seed" in found else claim == "05_model_quality"
+            if "compared" in found:
+                assert found["compared"].values.tolist() == ["random"]
