@@ -34,7 +34,6 @@ def config(n_seeds=3):
         settings["machine"] |= {"hidden": HIDDEN[name]}
         settings["pruning"] |= {"n_sessions": 3}
         settings |= {"control_sessions": [1, 3], "n_seeds": n_seeds, "first_seed": 0, "explored_seeds": 0}
-        settings["equal_work"] = settings["controls"][:1]
         settings["quality"] |= {"sessions": [0, 3]}
     return made
 

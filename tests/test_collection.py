@@ -32,7 +32,7 @@ def run(made_up_runs):
 def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_machines(part, run, made_up_runs):
     for experiment, settings in configuration.load(made_up_runs / "config.yaml")["experiments"].items():
         found, controls = part(1, experiment), settings["controls"]
-        expected = ["pruned", *controls, f"{controls[0]}_work"]
+        expected = ["pruned", *controls, *(f"{name}_work" for name in settings["equal_work"])]
         assert found["condition"].values.tolist() == expected
         for name in expected:
             stored = run(experiment, settings["reference"] if name == "pruned" else name, 2).sel(stage="retrained")

@@ -96,7 +96,7 @@ def _overproduction(runs):
 def _weight_pruning(runs):
     """Sizes and function by every criterion; by |w| and the reference the synapses of each unit, importance and
     weights; where both disagree in the over-produced machines."""
-    pair = [runs.reference, *({"weight"} & {*runs.criteria} - {runs.reference})]
+    pair = [name for name in dict.fromkeys([runs.reference, "weight"]) if name in runs.criteria]
     sides = [f"unit_{side}_{k}" for side in ("inputs", "outputs") for k in runs.layers]
     counts, degrees = runs.over("compared", pair, sides).isel(session=-1, drop=True), xr.Dataset()
     for k in runs.layers:
@@ -116,9 +116,9 @@ def _fisher_proxy(runs):
     found.append(runs.read(runs.reference, [*_OF_DIGITS, "data_rank_probability"]))
     if runs.settings["proxy"]:
         proxies = [*TARGETS, *LOCAL]
-        fisher = runs.over_seeds("fisher", [*proxies, *_SPECTRA, "relative_error", "diagonal_correlation"])
-        found += [_round_mantissa(fisher[proxies]), _first_and_last(fisher[_SPECTRA]), _information_matrix(runs)]
-        found.append(fisher.drop_vars([*proxies, *_SPECTRA, "session"]))
+        found.append(_round_mantissa(runs.over_seeds("fisher", proxies)))
+        found.append(_first_and_last(runs.over_seeds("fisher", ["spectrum_exact"])))
+        found += [_information_matrix(runs), runs.over_seeds("fisher", ["relative_error", "diagonal_correlation"])]
         found.append(_first_and_last(runs.read(runs.reference, ["bias_0", "bias_1", "weight_1", "mask_1"])))
     return _join(*found)
 
@@ -163,17 +163,9 @@ _COLLECT = dict(zip(NOTEBOOKS, (_overproduction, _weight_pruning, _fisher_proxy,
 _FUNCTION = ["n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong"]
 _MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
 _OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random", "test_class_share"]
-_SPECTRA = ["spectrum_exact"]
-_QUALITY = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kind", "r_hat", "two_start_r_hat"]
-_QUALITY += [
-    "autocorrelation_time",
-    "rank_correlation",
-    "in_common",
-    "activity",
-    "activity_exact",
-    "kl",
-    "kl_reachable",
-]
+_QUALITY = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kl", "kl_reachable", "activity"]
+_QUALITY += ["activity_exact", "kind", "r_hat", "two_start_r_hat", "autocorrelation_time", "rank_correlation"]
+_QUALITY += ["in_common"]
 
 
 def _information_matrix(runs):
@@ -185,7 +177,7 @@ def _information_matrix(runs):
     shown = np.concatenate([np.arange(n), n + units, (n + m + np.arange(n)[:, None] * m + units).ravel()])
     matrix = whole["information_matrix_exact"].values[np.ix_(shown, shown)]
     attrs = {
-        "long_name": "exact Fisher information of the over-produced machine, seed 0",
+        "long_name": "exact Fisher information of the over-produced machine of the first seed",
         "units": "1",
         "comment": f"biases and synapses of the {len(units)} hidden units of largest Fisher information",
         "n_visible": n,

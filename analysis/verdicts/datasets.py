@@ -23,7 +23,7 @@ CLAIMS = {
 CHECKS = {"05_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
 NOTEBOOKS = CLAIMS | CHECKS
 MAPS = "maps"  # no notebook of its own: the first one shows it
-PAPERS_CONFIGS = ("paper_digits", "paper")  # both write to data/paper; the first is a part of the second
+PAPERS_CONFIGS = ("paper_digits", "paper_patches", "paper")  # all write to data/paper; the last has all of it
 
 
 save = whole.write
