@@ -342,24 +342,6 @@ def prune(machine, importance, fraction):
     return remove_stranded(masks)
 
 
-def prune_to(machine, importance, n_synapses):
-    """Masks of the larger machine: the best synapses between units not yet out; units they strand are out; again."""
-    out = [set() for _ in machine.n_units]
-    while True:
-        masks = []
-        for layer, (mask, x, n) in enumerate(zip(machine.masks, importance, n_synapses)):
-            left = [(i, j) for i, j in np.argwhere(mask) if i not in out[layer] and j not in out[layer + 1]]
-            ranking = sorted((float(x[i, j]), i, j) for i, j in left)
-            masks.append(np.zeros_like(mask))
-            for _, i, j in ranking[max(0, len(ranking) - n) :]:
-                masks[-1][i, j] = True
-        connected, causes = remove_stranded(masks)
-        lost = [{j for j, cause in enumerate(layer) if cause} for layer in causes]
-        if lost == out:
-            return connected
-        out = lost
-
-
 def remove_stranded(masks):
     """(masks, causes): hidden units without input (1), output (2) or both (3) go, until all are connected."""
     masks = [np.array(mask) for mask in masks]

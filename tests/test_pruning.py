@@ -155,32 +155,3 @@ def test_pruning_is_that_of_its_twin(case, fraction):
         np.testing.assert_array_equal(found.machine.masks[layer], masks[layer][np.ix_(*pair)])
         expected = np.where(masks[layer], machine.weights[layer], 0)[np.ix_(*pair)]
         np.testing.assert_array_equal(found.machine.weights[layer], expected)
-
-
-@given(machines_with_importance(), st.floats(0.1, 1.0))
-def test_pruning_to_a_size_is_that_of_its_twin(case, share):
-    machine, importance = case
-    n_synapses = [max(1, int(share * n)) for n in machine.n_synapses]
-    if min(machine.n_synapses) == 0:
-        return
-    expected = naive.prune_to(machine, importance, n_synapses)
-    if not all(mask.any() for mask in expected):
-        with pytest.raises(ValueError, match="found no unit left"):
-            pruning.prune_to(machine, importance, n_synapses)
-        return
-    found = pruning.prune_to(machine, importance, n_synapses)
-    kept = [np.arange(machine.n_units[0]), *(np.flatnonzero(mask.any(axis=0)) for mask in expected)]
-    for mask, whole, pair in zip(found.masks, expected, zip(kept, kept[1:])):
-        np.testing.assert_array_equal(mask, whole[np.ix_(*pair)])
-        assert mask.sum() == whole.sum()
-
-
-def test_pruning_to_a_size_keeps_as_many_synapses_as_asked_though_units_are_stranded():
-    machine = naive.machine_of((6, 12, 10), density=1.1)
-    rng = np.random.default_rng(0)
-    importance = [rng.random(mask.shape) * rng.random(mask.shape[1]) for mask in machine.masks]
-    found = pruning.prune_to(machine, importance, [20, 25])
-    assert found.n_synapses == (20, 25)
-    assert sum(found.n_units) < sum(machine.n_units)
-    with pytest.raises(ValueError, match=r"^n_synapses\[1\]: found 121, expected 1 to 120"):
-        pruning.prune_to(machine, importance, [5, 121])

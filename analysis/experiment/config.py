@@ -82,14 +82,19 @@ def merged(paths: list, changes: dict | None = None) -> Any:
         config = lay_over(config, _own(Path(path))[0])
     config = lay_over(config, changes) if changes else config
     experiments = config.get("experiments") if isinstance(config, dict) else None
-    for name, settings in list(experiments.items()) if isinstance(experiments, dict) else ():
-        if isinstance(settings, dict) and (base := settings.pop("extends", None)) is not None:
-            if base not in experiments or base == name:
-                raise ValueError(
-                    f"experiments/{name}/extends: found {base!r}, expected another experiment of the config"
-                )
-            experiments[name] = _merge(experiments[base], settings)
+    if isinstance(experiments, dict):
+        for name, settings in experiments.items():
+            if isinstance(settings, dict) and "extends" in settings:
+                experiments[name] = _like(experiments, name)
     return config
+
+
+def _like(experiments: dict, name: str) -> dict:
+    """An experiment that says what differs from the one that it extends."""
+    changes = dict(experiments[name])
+    if (base := changes.pop("extends")) not in experiments or base == name:
+        raise ValueError(f"experiments/{name}/extends: found {base!r}, expected another experiment of the config")
+    return _merge(experiments[base], changes)
 
 
 def _own(path: Path) -> tuple[Any, Any]:

@@ -28,7 +28,7 @@ from analysis.pruning import fisher, online
 LOCAL = ("variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi")  # the criteria's functions
 TARGETS = ("exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage")
 ESTIMATES = ("variance_fi", "heuristic_fi", "online_fi", "equilibrium")
-MOST_CHAINS, READING_GAP = 10_000, 10  # of samples_needed; sweeps from a reading to the next
+MOST_CHAINS, MOST_SAMPLES, READING_GAP = 10_000, 100_000, 10  # of samples_needed; sweeps from a reading to the next
 NATS = ("weight", "deletion_damage")
 
 
@@ -61,10 +61,10 @@ def samples_needed(settings: dict, seed: int, machine: BoltzmannMachine, pattern
     start where the config says and sleep as long as it says, at most MOST_CHAINS of them: for more samples each is read
     again every READING_GAP sweeps; online_fi from one network after as many sweeps; equilibrium, the variance of exact
     draws from the model, which has the error of the sampling without that of the mixing.
-    n_samples: powers of ten, to 25 times the config's n_chains, for the first seed to 250 times, at most a million.
+    n_samples: powers of ten, to 25 times the config's n_chains, at most MOST_SAMPLES.
     """
-    largest = min(settings["samples"]["n_chains"] * (250 if seed == seeds(settings)[0] else 25), 10**6)
-    sizes = [10**k for k in range(2, 7) if 10**k <= largest] or [largest]
+    largest = min(settings["samples"]["n_chains"] * 25, MOST_SAMPLES)
+    sizes = [10**k for k in range(2, 6) if 10**k <= largest] or [largest]
     mask = machine.masks[0]
     diagonal = np.diag(exact.fisher_information(machine))[sum(machine.n_units) :].reshape(mask.shape)
     chains = _read_often(settings, machine, patterns, sizes[-1], derive(seed, "chains"))

@@ -9,7 +9,6 @@ from analysis.pruning.removal import (
     Pruned,
     least_important,
     prune,
-    prune_to,
     remove_stranded,
     remove_units,
 )

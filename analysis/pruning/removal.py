@@ -62,30 +62,9 @@ def least_important(importance: np.ndarray, fraction: float) -> np.ndarray:
     The round(fraction n) lowest, halves up, at least one and as many as have importance exactly 0; ties by position.
     """
     n_pruned = max(1, int(np.floor(fraction * len(importance) + 0.5)), int((importance == 0).sum()))
-    return _lowest(importance, n_pruned)
-
-
-def prune_to(machine: BoltzmannMachine, importance: Layers, n_synapses: Any) -> BoltzmannMachine:
-    """The machine that keeps the n_synapses[l] most important synapses of layer l, ties broken as in `prune`.
-
-    Where that strands units, these go and the choice is made anew among the synapses of the others: as many are left
-    as asked, or, where the others have fewer, all of theirs. Raises ValueError as `prune`, and for other counts than 1
-    to the layer's.
-    """
-    importance = check_importance(machine, importance)
-    for layer, (n, existing) in enumerate(zip(n_synapses, machine.n_synapses, strict=True)):
-        if not 1 <= n <= existing:
-            raise ValueError(f"n_synapses[{layer}]: found {n}, expected 1 to {existing}, those that the machine has")
-    while True:
-        masks = [mask.copy() for mask in machine.masks]
-        for mask, values, n in zip(masks, importance, n_synapses):
-            existing = values[mask]
-            mask[mask] = ~_lowest(existing, max(0, len(existing) - int(n)))
-        smaller = remove_stranded(machine, masks)
-        if smaller.machine.n_units == machine.n_units:
-            return smaller.machine
-        importance = [x[np.ix_(*pair)] for x, pair in zip(importance, zip(smaller.kept, smaller.kept[1:]))]
-        machine = remove_units(machine, smaller.kept)
+    lowest = np.zeros(len(importance), dtype=bool)
+    lowest[np.argsort(importance, kind="stable")[:n_pruned]] = True
+    return lowest
 
 
 def remove_stranded(machine: BoltzmannMachine, masks: Layers) -> Pruned:
@@ -129,13 +108,6 @@ def remove_units(machine: BoltzmannMachine, kept: Layers) -> BoltzmannMachine:
         tuple(w[np.ix_(*pair)] for w, pair in zip(machine.weights, pairs)),
         tuple(m[np.ix_(*pair)] for m, pair in zip(machine.masks, pairs)),
     )
-
-
-def _lowest(importance: np.ndarray, n: int) -> np.ndarray:
-    """Which are the n lowest of (n_synapses,), ties by position: bool."""
-    lowest = np.zeros(len(importance), dtype=bool)
-    lowest[np.argsort(importance.astype(np.float64), kind="stable")[:n]] = True
-    return lowest
 
 
 def check_importance(machine: BoltzmannMachine, importance: Any, name: str = "importance") -> list[np.ndarray]:
