@@ -19,6 +19,7 @@ from analysis.experiment.settings import seeds
 from analysis.files import netcdf
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import CRITERIA, Activity, Criterion, criteria_of
+from analysis.pruning.removal import least_important
 
 N_BINS = 20
 ONLY = ["weight", "fisher"]
@@ -43,7 +44,7 @@ def compare(
     """Ranks by |w| beside ranks by each criterion in `against`, and what one alone would prune: a Dataset.
 
     Variables of each layer of synapses k: rank_histogram_k (against, rank_weight, rank_fisher), shares of synapses
-    that sum to 1; share_of_only_k (against), share of synapses that |w| alone would prune, as many as the other alone;
+    that sum to 1; share_of_only_k (against), share of synapses that |w| alone would prune;
     unit_only_k (against, only, unit_k), the same as a share of a unit's inputs, by |w| alone (only = weight) and by the
     other alone (fisher); rate_of_only_k (against, only), mean activity of the units above these synapses, each unit as
     often as it has one; unit_rate_k (unit_k). fraction : of the synapses of a layer, pruned; one, or one a layer.
@@ -62,7 +63,8 @@ def compare(
 def _of_layer(k, mask, by_weight, by_fisher, post, fraction):
     synapses, rate = np.nonzero(mask), post.mean(axis=0)
     weight, fisher = ranks(by_weight[synapses]), ranks(by_fisher[synapses])
-    only = [(weight < fraction) & (fisher >= fraction), (weight >= fraction) & (fisher < fraction)]
+    by_weight, by_fisher = (least_important(x[synapses], fraction) for x in (by_weight, by_fisher))
+    only = [by_weight & ~by_fisher, by_fisher & ~by_weight]
     units = [synapses[1][one] for one in only]
     counts = np.array([np.bincount(u, minlength=mask.shape[1]) for u in units])
     rates, of_inputs = [rate[u].mean() if len(u) else np.nan for u in units], counts / np.maximum(mask.sum(axis=0), 1)
