@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from analysis.experiment.local_estimates import LOCAL
 from analysis.experiment.measures import spearman
 from analysis.figures.style import band, line, look, tidy, titled
-from analysis.files.palette import ORANGE
 from analysis.verdicts.comparisons import of_synapses
 from analysis.verdicts.names import words
 
@@ -41,12 +40,11 @@ def pruned_by_one_only(part: xr.Dataset, against: str, layer: int, ax: Axes, n_b
 
 
 def spectrum(part: xr.Dataset, shown: str, ax: Axes) -> Axes:
-    """Eigenvalues of the Fisher information matrix in falling order: exact, and from samples."""
-    for name, (colour, dashes) in {"exact": ("black", "-"), "sampled": (ORANGE, "--")}.items():
-        values = part[f"spectrum_{name}"].sel(shown=shown).transpose("seed", "parameter").values
-        n_known = int(np.isfinite(values).all(axis=0).sum())
-        order = np.unique(np.geomspace(1, n_known, 120).astype(int))
-        band(order, values[:, order - 1], ax, color=colour, linestyle=dashes, label=name)
+    """Eigenvalues of the exact Fisher information matrix in falling order."""
+    values = part["spectrum_exact"].sel(shown=shown).transpose("seed", "parameter").values
+    n_known = int(np.isfinite(values).all(axis=0).sum())
+    order = np.unique(np.geomspace(1, n_known, 120).astype(int))
+    band(order, values[:, order - 1], ax, color="black")
     ax.set(xscale="log", yscale="log", xlabel="order", ylabel="eigenvalue", ylim=(1e-6, None), title=words(shown))
     return tidy(ax)
 

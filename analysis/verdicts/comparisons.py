@@ -40,21 +40,16 @@ def at_equal_synapses(part: xr.Dataset, values: xr.DataArray, more: str, fewer: 
     Criteria strand different units, so after a session they may differ in synapses. The run that has fewer is read
     between its sessions, linearly in the logarithm of its synapses: nothing is extrapolated.
     """
-    sizes = xr.ufuncs.log(part["n_synapses"].sum("synapse_layer"))
     pair = [part.attrs["reference"] if name == "pruned" else name for name in (more, fewer)]
-    x, y = (sizes.sel(criterion=name, drop=True) for name in pair)
-    at, read = np.maximum(x, y), []
-    for size, name in zip((x, y), pair):
-        weights = xr.apply_ufunc(
-            _between_sessions,
-            at,
-            size,
-            input_core_dims=[["session"]] * 2,
-            output_core_dims=[["session", "read"]],
-            vectorize=True,
-        )
-        read.append(xr.dot(weights, values.sel(criterion=name, drop=True).rename(session="read"), dim="read"))
-    return (read[0] - read[1]).transpose("seed", "session", ...).drop_attrs()
+    sizes = xr.ufuncs.log(part["n_synapses"].sum("synapse_layer"))
+    at = sizes.sel(criterion=pair).max("criterion")
+    dims: dict = {"input_core_dims": [["session"]] * 2, "output_core_dims": [["session", "read"]]}
+
+    def read(name):
+        weights = xr.apply_ufunc(_between_sessions, at, sizes.sel(criterion=name, drop=True), vectorize=True, **dims)
+        return xr.dot(weights, values.sel(criterion=name, drop=True).rename(session="read"), dim="read")
+
+    return (read(pair[0]) - read(pair[1])).transpose("seed", "session", ...).drop_attrs()
 
 
 def _between_sessions(at, x):
