@@ -4,7 +4,6 @@ Runs are concatenated over criterion (or condition) and seed; a file is open onl
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 
 import h5netcdf
@@ -132,13 +131,16 @@ def _functions(runs, *more):
 def _neuron_loss(runs):
     """By every criterion activity, sizes, and what lost units had been like; each unit of the reference runs before
     each pruning, its fate in it and its activity right after."""
-    layers, by_criterion = runs.layers, partial(runs.over, "criterion", runs.criteria)
+    layers, sizes = runs.layers, ["activity", "n_synapses", "n_units"]
     causes, active = ([f"{name}_{k}" for k in layers] for name in ("loss_cause", "unit_activity"))
     before = [*causes, *(f"unit_{name}_{k}" for name in (*_MEASURES, "inputs", "outputs") for k in layers)]
     after = [*causes, *active, "unit_activity_0", "unit_outputs_0"]
     after += [f"{name}_{k}" for name in ("unit_activity_pruned", "weight", "mask") for k in layers]
-    found = [by_criterion(["activity", "n_synapses", "n_units"])]
-    found.append(by_criterion(before, lambda run: survival.losses(run, _MEASURES, layers)))
+
+    def losses(run):
+        return run[sizes].merge(survival.losses(run, _MEASURES, layers))
+
+    found = [runs.over("criterion", runs.criteria, [*sizes, *before], losses)]
     found.append(_round_mantissa(runs.over_seeds(runs.reference, before, survival.fates)))
     found.append(_round_mantissa(runs.over_seeds(runs.reference, after, lambda run: survival.aftermath(run, layers))))
     return _join(*found, runs.read(runs.reference, ["unit_entropy_0"]))
