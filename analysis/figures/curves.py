@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures.style import against_size, band, look, shrinking, tidy, titled
 from analysis.verdicts.comparisons import at_equal_function, hidden_units
-from analysis.verdicts.intervals import interval
+from analysis.verdicts.intervals import pointwise
 from analysis.verdicts.names import STAGES, words
 
 QUANTITIES = {
@@ -84,7 +84,7 @@ def cost_at_equal_function(part: xr.Dataset, measure: str, margin: float, ax: Ax
     costs = [at_equal_function(part, n, measure, margin) for n in sizes]
     for name in part["criterion"].values:
         cost = [n.sel(criterion=name).values for n in costs]
-        (x, y), (x_error, y_error) = zip(*[(n.mean(), np.abs(interval(n) - n.mean())[:, None]) for n in cost])
+        (x, y), (x_error, y_error) = zip(*[(n.mean(), np.abs(pointwise(n) - n.mean())[:, None]) for n in cost])
         colour, marker, _ = look(name)
         ax.errorbar(x, y, y_error, x_error, color=colour, marker=marker, ms=5, lw=1, ls="none", label=words(name))
     start = [float(n.isel(session=0).mean()) for n in sizes]

@@ -1,4 +1,7 @@
-"""Predictions as a forest of intervals: table of claims.evaluate in, Axes or Figure out."""
+"""Predictions as a forest of intervals, in their own units: table of claims.evaluate in, Figure out."""
+
+from textwrap import fill
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -7,31 +10,46 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.style import PAGE, VERDICTS, theme, tidy
+from analysis.verdicts.datasets import CLAIMS
+
+MOST_ROWS = 10  # a claim
+_WIDTH, _LINE, _PANEL = 62, 0.13, 0.42  # letters a line of text; inches a line, and around a panel
+_MARGIN: dict[str, Any] = {"color": "0.88", "lw": 0, "label": "does not matter"}
 
 
-def forest(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Effects of a table of predictions, each less its threshold and in units of its largest bound; right: holds."""
-    bounds = table[["effect", "low", "high"]].sub(table["threshold"], axis=0)
-    scaled = bounds.div(bounds.abs().max(axis=1).replace(0, 1), axis=0)
-    for y, (row, effect, low, high) in enumerate(zip(table["verdict"], *scaled.to_numpy().T)):
-        colour, marker = VERDICTS[row]
-        ax.plot([low, high], [y, y], color=colour, lw=1.6)
-        ax.plot(effect, y, color=colour, marker=marker, ms=5)
+def forest(table: pd.DataFrame) -> Figure:
+    """The first rows of each claim, a panel a unit and margin; the grey band of a row is what does not matter."""
+    theme()
+    panels = list(table.groupby("claim", sort=False).head(MOST_ROWS).groupby(["claim", "units", "margin"], sort=False))
+    heights = [_PANEL + _LINE * sum(_n_lines(text) + 1 for text in rows["prediction"]) for _, rows in panels]
+    size = (PAGE, sum(heights) + 0.5)
+    figure, axes = plt.subplots(len(panels), figsize=size, height_ratios=heights, squeeze=False)
+    titled = set[str]()
+    for ((claim, *_), rows), ax in zip(panels, axes.ravel()):
+        panel(rows, ax)
+        if claim not in titled and table["claim"].nunique() > 1:
+            ax.set_title(fill(f"{int(claim[:2])}. {CLAIMS[claim]}", 90), fontweight="bold", loc="right")
+        titled.add(claim)
+    looks = {word: look for word, look in VERDICTS.items() if word in set(table["verdict"])}
+    marks: list = [mpl.lines.Line2D([], [], color=c, marker=m, label=word) for word, (c, m) in looks.items()]
+    figure.legend(handles=[*marks, mpl.patches.Patch(**_MARGIN)], loc="outside lower center", ncols=len(marks) + 1)
+    return figure
+
+
+def panel(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """Effects with their intervals, those of one unit, coloured by verdict; right of 0 the sentence holds."""
+    for y, row in enumerate(rows.itertuples()):
+        colour, marker = VERDICTS[row.verdict]
+        ax.barh(y, 2 * row.margin, left=-row.margin, height=0.8, **_MARGIN)
+        ax.hlines(y, row.low, row.high, color=colour, lw=1.6)
+        ax.plot(row.mean, y, color=colour, marker=marker, ms=5)
     ax.axvline(0, color="black", lw=0.7)
-    ax.tick_params(axis="y", labelsize=6.5)  # small, to leave room for the intervals
-    ax.set(yticks=range(len(table)), yticklabels=table["prediction"], ylim=(len(table) - 0.4, -0.6), xlim=(-1.08, 1.08))
-    ax.set(xticks=[-1, 0, 1], xticklabels=["against", "0", "for"])
+    ax.use_sticky_edges = False  # room around the band
+    ax.tick_params(axis="y", labelsize=6.5, length=0)  # small, to leave room for the intervals
+    texts = [fill(text, _WIDTH) for text in rows["prediction"]]
+    ax.set(yticks=range(len(rows)), yticklabels=texts, ylim=(len(rows) - 0.4, -0.6), xlabel=rows["units"].iloc[0])
     return tidy(ax)
 
 
-def claims_figure(table: pd.DataFrame) -> Figure:
-    """Every prediction of every claim, one panel a claim."""
-    theme()
-    groups = list(table.groupby("claim", sort=True))
-    heights = [len(rows) + 2 for _, rows in groups]
-    figure, axes = plt.subplots(len(groups), figsize=(PAGE, 0.17 * sum(heights)), height_ratios=heights, squeeze=False)
-    for (claim, rows), ax in zip(groups, axes.ravel()):
-        forest(rows, ax).set_title(f"{int(claim[:2])}. {claim[3:].replace('_', ' ')}", loc="left", fontweight="bold")
-    marks = [mpl.lines.Line2D([], [], color=c, marker=m, label=word) for word, (c, m) in VERDICTS.items()]
-    figure.legend(handles=marks, loc="outside lower right", ncols=3)
-    return figure
+def _n_lines(text):
+    return fill(text, _WIDTH).count("\n") + 1

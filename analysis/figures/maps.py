@@ -9,7 +9,7 @@ from matplotlib.colors import TwoSlopeNorm
 
 from analysis.experiment.maps import BUDGETS, PRUNED
 from analysis.figures.style import line, tidy
-from analysis.verdicts.intervals import interval
+from analysis.verdicts.intervals import pointwise
 from analysis.verdicts.maps import AXES, gain
 from analysis.verdicts.names import words
 
@@ -30,7 +30,7 @@ def gain_map(part: xr.Dataset, control: str, budget: str, ax: Axes, rows: str = 
     base = np.logical_and.reduce([part[axis] == part[axis][0] for axis in {*AXES} - {rows, "growth"}])
     both = {name: gain(part.isel(cell=base), control, PRUNED, name).dropna("cell") for name in BUDGETS}
     gains, limit = both[budget], max(float(abs(known.mean("seed")).max()) for known in both.values() if known.size)
-    low, high = interval(gains.T)
+    low, high = pointwise(gains.T)
     cells = {"x": gains["growth"], "y": gains[rows], "mean": gains.mean("seed"), "sure": (low > 0) | (high < 0)}
     table = pd.DataFrame(cells).pivot(index="y", columns="x")
     ax.imshow(table["mean"], cmap="RdBu", norm=TwoSlopeNorm(0, -limit, limit), origin="lower", aspect="auto")

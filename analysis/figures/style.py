@@ -16,12 +16,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from analysis.experiment.controls import CONTROLS
+from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
 from analysis.files import whole
 from analysis.files.palette import BLACK, BLUE, GREY, ORANGE, VERMILION, YELLOW, Line, spare_look
 from analysis.pruning import CRITERIA
 from analysis.verdicts.comparisons import hidden_units
-from analysis.verdicts.intervals import interval
+from analysis.verdicts.intervals import pointwise
 from analysis.verdicts.names import words
 
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
@@ -31,13 +31,20 @@ _LOOKS: dict[str, tuple[str, str, Line]] = {
     "updates": (VERMILION, "v", "-."),
     "synapse_updates": (BLACK, "D", ":"),
 }
-VERDICTS = {"reproduced": (BLUE, "o"), "mixed": (GREY, "s"), "not reproduced": (VERMILION, "X")}
+VERDICTS = {
+    "reproduced": (BLUE, "o"),
+    "contradicted": (VERMILION, "X"),
+    "no difference that matters": (ORANGE, "s"),
+    "open": (GREY, "D"),
+}
 FATES = {"survives": BLUE, "is lost": VERMILION}
 CAUSES = {1: ("lost its inputs", YELLOW), 2: ("lost its outputs", ORANGE), 3: ("lost both", VERMILION)}
 
 
 def look(name: str) -> tuple[str, str, Line]:
     """Colour, marker and line of a criterion, control or estimate; a spare look for a criterion of the user's own."""
+    if (control := CONTROLS.get(name.removesuffix(WITH_EQUAL_WORK))) and control.name != name:
+        return control.colour, control.marker, ":"  # with as much work
     record = CRITERIA.get(name) or CONTROLS.get(name)
     return (record.colour, record.marker, record.line) if record else _LOOKS.get(name) or spare_look(name)
 
@@ -107,9 +114,9 @@ def band(x: ArrayLike, values: np.ndarray, ax: Axes, alpha: float = 0.18, **opti
     """Mean of values (seed, x), a line with the options of Axes.plot, and its interval over seeds."""
     ax.plot(x, values.mean(axis=0), **options)
     if np.size(x) > 1:
-        ax.fill_between(x, *interval(values), color=options["color"], alpha=alpha, lw=0)
+        ax.fill_between(x, *pointwise(values), color=options["color"], alpha=alpha, lw=0)
     else:
-        ax.vlines(x, *interval(values), color=options["color"], lw=1.2)
+        ax.vlines(x, *pointwise(values), color=options["color"], lw=1.2)
     return ax
 
 

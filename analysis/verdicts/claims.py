@@ -1,17 +1,17 @@
 """From runs to verdicts.
 
     collect    the run files of a claim -> one small dataset, which its notebook draws and judges
-    evaluate   that dataset -> a table: prediction, effect, 95 % interval over seeds, verdict
+    evaluate   that dataset -> a table, one row a prediction: effect, interval, margin, verdict
 
-Predictions, sessions and thresholds stand in the config's `claims:` section, which was fixed before the runs and which
-every claim dataset carries in its attributes. A verdict is computed; "not reproduced" is a result like the others.
+Predictions, margins and seeds stand in the config, which was fixed before the runs and which every claim dataset
+carries in its attributes. A verdict is computed; "contradicted" is a result like the others.
 """
 
-import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import binomtest
 
-from analysis.verdicts import effects
+from analysis.verdicts import effects, quality
 from analysis.verdicts.collection import collect
 from analysis.verdicts.datasets import (
     CLAIMS,
@@ -28,72 +28,55 @@ from analysis.verdicts.datasets import (
     settings,
     stale,
 )
-from analysis.verdicts.intervals import detectable, holm, interval, p_value
+from analysis.verdicts.intervals import interval, those_that_tell
 
 __all__ = ["CLAIMS", "NOTEBOOKS", "at_both_sizes", "at_papers_size", "collect", "evaluate", "load", "loss", "part"]
 __all__ += ["parts", "root", "same_config", "save", "settings", "stale", "verdict"]
 
-REPRODUCED, MIXED, NOT_REPRODUCED = VERDICTS = ("reproduced", "mixed", "not reproduced")
-COLUMNS = ["claim", "prediction", "effect", "low", "high", "units", "threshold", "n_seeds", "p", "p_holm"]
-COLUMNS += ["detectable", "verdict"]
+VERDICTS = ("reproduced", "contradicted", "no difference that matters", "open")
+COLUMNS = ["claim", "id", "prediction", "primary", "experiment", "effect", "mean", "low", "high", "units", "margin"]
+COLUMNS += ["n_seeds", "verdict", "failed"]
 
 
 def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
-    """One row a prediction, columns COLUMNS.
+    """One row a prediction, columns COLUMNS: the primary ones first.
 
-    effect is the mean over seeds, [low, high] its bootstrap interval (see intervals). Row rule: reproduced
-    if the whole interval lies above the threshold, not reproduced if the whole interval lies at or below it, else
-    mixed; mixed too where fewer than two seeds can tell. p is that of the effect being the threshold, p_holm the same
-    adjusted for all the rows of the claim, detectable the smallest distance from the threshold that so many seeds, as
-    far apart as these, show with 80 % power (intervals.detectable); the verdict looks at none of them.
+    mean : of the effect over seeds, [low, high] its interval (see intervals). The intervals of all primary predictions
+    hold together with the confidence of the config, each with 1 - (1 - confidence) / n (Bonferroni); each secondary one
+    holds by itself. failed : model checks that machines of the experiment did not pass, joined by ", ".
+    Raises ValueError where the dataset lacks what a prediction names.
     """
-    claim, judged = dataset.attrs["claim"], settings(dataset)["claims"]
-    asked, machines = judged[claim[3:]], parts(dataset)
-    rows = [
-        {"claim": claim, "prediction": text, "units": units}
-        | outcome(by_seed, asked[name]["threshold"], judged["interval"])
-        for name in effects.PREDICTIONS
-        if name in asked
-        for text, units, by_seed in effects.effects(name, machines, asked[name])
-    ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.assign(p_holm=holm(table["p"]))
+    claim, judged, machines = dataset.attrs["claim"], settings(dataset)["claims"], parts(dataset)
+    asked = judged.get(claim[3:], {})
+    n_primary = sum(prediction.get("primary", False) for prediction in asked.values())
+    rows, order = [], list(machines)
+    for name, prediction in sorted(asked.items(), key=lambda item: order.index(item[1]["experiment"])):
+        primary, part = prediction.get("primary", False), machines[prediction["experiment"]]
+        confidence = 1 - (1 - judged["confidence"]) / n_primary if primary else judged["confidence"]
+        margin = judged["margins"][prediction["margin"]]["value"]
+        row = {"claim": claim, "id": name, "prediction": prediction["text"], "primary": primary}
+        row |= {"experiment": prediction["experiment"], "effect": prediction["effect"]}
+        row |= outcome(part, prediction, confidence, margin)
+        rows.append(row | {"failed": ", ".join(quality.failed(part, judged["model_quality"]))})
+    return pd.DataFrame(rows, columns=COLUMNS).sort_values("primary", ascending=False, kind="stable", ignore_index=True)
 
 
-def outcome(by_seed: np.ndarray, threshold: float, intervals: dict, power: dict | None = None) -> dict:
-    """Effect, interval, test and verdict of one number a seed, NaN where the seed can't tell.
-
-    intervals : options of intervals.interval. power : those of intervals.detectable.
-    """
-    known = by_seed[np.isfinite(by_seed)]
-    low, high = interval(known, **intervals)
-    sd = known.std(ddof=1) if len(known) > 1 else np.nan
-    return {
-        "effect": known.mean() if len(known) else np.nan,
-        "low": low,
-        "high": high,
-        "threshold": threshold,
-        "n_seeds": len(known),
-        "p": p_value(known, threshold),
-        "detectable": detectable(sd, len(known), **(power or {})),
-        "verdict": row_verdict(low, high, threshold),
-    }
+def outcome(part: xr.Dataset, prediction: dict, confidence: float, margin: float) -> dict:
+    """Effect, interval and verdict of a prediction."""
+    values, units = effects.of(part, prediction)
+    mean, low, high = interval(values, confidence)
+    if prediction["effect"] == "axonal" and mean == 0:  # seeds agree on none: their pooled counts tell
+        exact = binomtest(0, effects.n_lost(part, prediction)).proportion_ci(confidence, method="exact")
+        low, high = exact.low, exact.high
+    found = {"mean": mean, "low": low, "high": high, "units": units, "margin": margin}
+    return found | {"n_seeds": len(those_that_tell(values)), "verdict": verdict(low, high, margin)}
 
 
-def row_verdict(low: float, high: float, threshold: float) -> str:
-    """The row rule of `evaluate`."""
-    if low > threshold:
-        return REPRODUCED
-    return NOT_REPRODUCED if high <= threshold else MIXED
-
-
-def verdict(table: pd.DataFrame) -> str:
-    """The verdict of a claim from its rows.
-
-    reproduced if every prediction is; not reproduced if none is and at least one is contradicted (its row says not
-    reproduced); mixed in every other case.
-    """
-    found = set(table["verdict"])
-    if REPRODUCED in found:
-        return REPRODUCED if len(found) == 1 else MIXED
-    return NOT_REPRODUCED if NOT_REPRODUCED in found else MIXED
+def verdict(low: float, high: float, margin: float) -> str:
+    """One of VERDICTS: where the interval is above the margin, below its negative, within both, or on both sides."""
+    reproduced, contradicted, none, undecided = VERDICTS
+    if low > margin:
+        return reproduced
+    if high < -margin:
+        return contradicted
+    return none if low >= -margin and high <= margin else undecided

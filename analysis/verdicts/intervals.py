@@ -1,79 +1,93 @@
-"""Intervals and tests over seeds, and what so many seeds can see.
+"""Intervals of a mean over seeds, or over seeds and the test images that all of them share.
 
-    [low, high] = the 2.5 % and 97.5 % quantiles of the mean of n seeds drawn with replacement from the n seeds
-    p = P(|T| >= |mean - null| / (sd / sqrt(n))),   T ~ Student's t with n - 1 degrees of freedom
+    [mean - s (q + k), mean + s q]   where effects are skewed to the left, else the other way round,
+    k = |g| (2 q^2 + 1) / 4          q: quantile of Student's t, s: standard error, g: skewness of the mean
 
-The percentile bootstrap; source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. With few
-seeds it is coarse: it holds the mean of normal seeds 85 % of the time with five of them, 90 % with ten, and not 95 %.
+Effects are skewed where some machines fail, and Student's t then misses on one side. Johnson's correction moves both
+bounds by two thirds of k; with few seeds it misses more than t, on the side that it draws in. So that side stays, and
+the other goes half as far again, for few seeds show less skewness than there is.
+
+How often six intervals of 1 - 0.05 / 6 hold all six truths (%), t and ours, 40,000 simulations (standard error 0.1 %):
+
+    seeds   normal         gamma, skewness 1   exponential, skewness 2   ours is wider than t (normal)
+    8       95.0   96.7    90.5   94.2         75.8   87.7               1.20
+    10      95.2   96.9    90.8   94.6         77.2   89.1               1.15
+    20      95.2   96.5    91.7   95.4         82.7   93.4               1.07
+    30      95.1   96.0    92.4   95.9         85.7   94.9               1.05
+
+So 95 % hold for normal and for moderately skewed effects, for strongly skewed ones from 30 seeds on. Johnson's own
+interval holds 73, 83 and 92 % at skewness 1 with 8, 10 and 20 seeds, the bootstrap of t 91, 92 and 95; Hall's
+transformation 91, 92 and 94, and it is up to 2.5 times as wide as t.
+Source: Johnson (1978), Modified t tests and confidence intervals for asymmetrical populations, JASA 73:536-544.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
-from scipy.stats import bootstrap, chi2, norm, ttest_1samp
 from scipy.stats import t as student
 
-_AT_ONCE = 10**7  # resampled numbers in memory: 80 MB, whatever the number of seeds and columns
+
+def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
+    """(mean, low, high) of the mean over seeds, or over seeds and images; bounds NaN for fewer than two seeds.
+
+    values : (n_seeds,), or (n_seeds, n_images) where all seeds are tested on the same images, drawn like the seeds.
+    A seed that can't tell is left out.
+    """
+    told = those_that_tell(values)
+    if len(told) < 2:
+        return float(told.mean()) if len(told) else np.nan, np.nan, np.nan
+    low, high = _crossed(told, confidence) if told.ndim == 2 else pointwise(told, confidence)
+    return float(told.mean()), float(low), float(high)
 
 
-def interval(values: ArrayLike, confidence: float = 0.95, n_resamples: int = 9999, seed: int = 0) -> np.ndarray:
-    """[low, high] of the mean over the first axis (seeds), (2, ...); NaN for fewer than two seeds.
+def those_that_tell(values: ArrayLike) -> np.ndarray:
+    """The seeds, of (n_seeds, ...), that have no NaN."""
+    values = np.asarray(values, dtype=np.float64)
+    return values[np.isfinite(values).all(axis=tuple(range(1, values.ndim)))]
 
-    values : (n_seeds, ...). seed governs the resampling, the same for all the columns, so rows stay paired.
+
+def pointwise(values: ArrayLike, confidence: float = 0.95) -> np.ndarray:
+    """[low, high] of the mean over the first axis (seeds), of every point of a curve by itself: (2, ...).
+
+    values : (n_seeds, ...). NaN for fewer than two seeds, and where a seed is NaN.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
         return np.full((2, *values.shape[1:]), np.nan)
-    batch = max(1, _AT_ONCE // max(1, values.size))
-    options = {"confidence_level": confidence, "n_resamples": n_resamples, "method": "percentile", "batch": batch}
-    result = bootstrap((values,), np.mean, axis=0, rng=np.random.default_rng(seed), **options)
-    return np.array(result.confidence_interval)
+    error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
+    return _bounds(values.mean(axis=0), error, len(values) - 1, _third_moment(values), confidence)
 
 
-def p_value(values: ArrayLike, null: float = 0.0) -> float:
-    """p of the two-sided one-sample t test that the mean over seeds is `null`; NaN for fewer than two seeds.
+def _crossed(values: np.ndarray, confidence: float) -> np.ndarray:
+    """[low, high] of the mean of (n_seeds, n_images) = mean + seed + image + residual, all three random.
 
-    values : (n_seeds,), independent, and near normal: means over many units or synapses. The smallest p of the exact
-    sign-flip test is 2^(1 - n_seeds), 0.06 for five seeds: it can never speak. Seeds that agree give 0, or 1 at `null`.
+        var(mean) = var(row means) / S + var(column means) / N - residual variance / (S N)
+                  = (M_S + M_N - M_R) / (S N),   M: mean squares of seeds, images and residuals
+
+    Degrees of freedom: (M_S + M_N - M_R)^2 / (M_S^2 / f_S + M_N^2 / f_N + M_R^2 / f_R), f_S = S - 1, ...
+    M_S and M_N are taken as no less than M_R, for no component is negative. The components need no normal numbers, and
+    hold for right and wrong too: Owen (2007), The pigeonhole bootstrap, doi:10.1214/07-AOAS122. Degrees of freedom:
+    Satterthwaite (1946), Biometrics Bulletin 2:110-114; Searle, Casella & McCulloch (1992), Variance Components.
     """
-    values = np.asarray(values, dtype=np.float64)
-    if len(values) < 2:
-        return np.nan
-    if np.ptp(values) <= 1e-12 * np.abs(values).max():  # they agree but for the last bits of their sums
-        return float(np.isclose(values.mean(), null, rtol=1e-12, atol=0))
-    return float(ttest_1samp(values, null).pvalue)
+    n_seeds, n_images = values.shape
+    rows, columns, mean = values.mean(axis=1), values.mean(axis=0), values.mean()
+    residual = ((values - rows[:, None] - columns + mean) ** 2).sum() / ((n_seeds - 1) * (n_images - 1))
+    squares = np.maximum([n_images * rows.var(ddof=1), n_seeds * columns.var(ddof=1), residual], residual)
+    if not (total := squares @ [1, 1, -1]):
+        return np.array([mean, mean])
+    freedom = np.array([n_seeds - 1, n_images - 1, (n_seeds - 1) * (n_images - 1)])
+    error = np.sqrt(total / values.size)
+    return _bounds(mean, error, total**2 / (squares**2 / freedom).sum(), _third_moment(rows), confidence)
 
 
-def holm(p: ArrayLike) -> np.ndarray:
-    """max over j <= i of min(1, (m - j + 1) p_(j)), p_(1) <= ... <= p_(m): p values for m tests judged together.
-
-    p : (n_tests,), NaN where there is no test. Of all adjusted p below alpha one or more are false findings with a
-    chance of at most alpha, however tests depend. Source: Holm (1979), Scand. J. Statist. 6:65-70; scipy has none.
-    """
-    p = np.asarray(p, dtype=np.float64)
-    adjusted, order = np.full(p.shape, np.nan), np.argsort(p)
-    order = order[np.isfinite(p[order])]
-    factors = len(order) - np.arange(len(order))
-    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
-    return adjusted
+def _third_moment(values: np.ndarray) -> np.ndarray:
+    """E[(mean - its expectation)^3] over the first axis, unbiased; 0 for two seeds, which can't tell."""
+    n = len(values)
+    return ((values - values.mean(axis=0)) ** 3).sum(axis=0) / (n * (n - 1) * max(n - 2, 1))
 
 
-def detectable(sd: float, n_seeds: int, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The smallest mean difference that a two-sided paired t-test of so many seeds sees with this power.
-
-    sd : standard deviation over seeds of the paired differences, in whose unit the answer is. NaN below two seeds, and
-    for seeds that all agree. Given the ratio s of the sample's to the true standard deviation, (n - 1) s^2 ~
-    chi^2(n - 1), the test finds a shift d = difference sqrt(n) / sd with probability Phi(d - c s) + Phi(-d - c s), c
-    the critical t; averaged over 2,000 quantiles of s (scipy's noncentral t, the same function of d, fails far out).
-    Source: Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, chapter 2.
-    """
-    if n_seeds < 2 or sd == 0:
-        return np.nan
-    df = n_seeds - 1
-    ratio = np.sqrt(chi2.ppf((np.arange(2000) + 0.5) / 2000, df) / df)
-    reach = student.ppf(1 - alpha / 2, df) * ratio
-
-    def missing(shift):
-        return power - np.mean(norm.cdf(shift - reach) + norm.cdf(-shift - reach))
-
-    return sd * brentq(missing, 0.0, 2 * reach.max() + 20) / np.sqrt(n_seeds)
+def _bounds(mean, error, freedom, third, confidence):
+    """[low, high] of the title's formula; the mean itself where the error is 0. third : of `_third_moment`."""
+    q = student.ppf((1 + confidence) / 2, freedom)
+    skewness = np.divide(third, error**3, out=np.zeros_like(error), where=error > 0)
+    longer = np.abs(skewness) * (2 * q**2 + 1) / 4
+    return np.array([mean - error * (q + longer * (skewness < 0)), mean + error * (q + longer * (skewness > 0))])

@@ -13,9 +13,10 @@ import xarray as xr
 
 from analysis.experiment import config as configuration
 from analysis.experiment import maps
+from analysis.experiment.settings import seeds
 from analysis.files import netcdf, provenance
 from analysis.verdicts import claims, datasets, tables
-from analysis.verdicts.intervals import holm
+from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
 
 AXES = ["final", "growth", "sessions", "epochs"]
@@ -36,13 +37,11 @@ def collect_maps(folder: Path | str, config: Path | str) -> xr.Dataset:
     described, protocol = configuration.load_maps(config)
     parts, sources, codes = [], {}, set()
     for name, of in described["maps"].items():
-        runs = [
-            [netcdf.read(Path(folder, name, job, f"{k}.nc")) for job in maps.jobs(of)] for k in range(of["n_seeds"])
-        ]
+        runs = [[netcdf.read(Path(folder, name, job, f"{k}.nc")) for job in maps.jobs(of)] for k in seeds(of)]
         sources[name] = runs[0][0].attrs["data"]
         codes |= {job.attrs["code_fingerprint"] for jobs in runs for job in jobs}
-        seeds = xr.Variable("seed", np.arange(of["n_seeds"]), {"long_name": "seed"})
-        part = xr.concat([xr.concat(jobs, "cell").sortby("cell") for jobs in runs], seeds)
+        numbers = xr.Variable("seed", list(seeds(of)), {"long_name": "seed"})
+        part = xr.concat([xr.concat(jobs, "cell").sortby("cell") for jobs in runs], numbers)
         for axis, (text, units) in _COLUMNS.items():
             attrs = {"long_name": text, "units": units}
             part = part.assign_coords({axis: ("cell", [getattr(c, axis) for c in maps.cells(of)], attrs)})
@@ -95,50 +94,32 @@ def gain(part: xr.Dataset, worse: str, better: str, budget: str) -> xr.DataArray
 def evaluate_cells(dataset: xr.Dataset) -> pd.DataFrame:
     """One row a prediction, budget and cell.
 
-    Columns: map, prediction, budget, cell (text), final, growth, sessions, epochs (of a trend: NaN along its axis),
-    effect, low, high, threshold (0), units, n_seeds, verdict (rule of claims.row_verdict), n_comparisons, p (paired
-    t-test), p_holm (corrected within map, prediction and budget), detectable (the smallest effect that so many seeds
-    see with the power that the config names).
+    Columns: map, prediction, budget, cell (text), final, growth, sessions, epochs, mean, low, high, units, margin,
+    n_seeds, verdict (rule of claims.verdict). The intervals of all cells of a prediction, map and budget hold together
+    with the confidence of the config (Bonferroni).
     """
-    asked, found = datasets.settings(dataset)["predictions"], []
-    for (name, part), budget in product(with_likelihood(dataset).items(), maps.BUDGETS):
-        for spec in [*asked["differences"], *asked["trends"]]:
-            places = _places(part, gain(part, spec["worse"], spec["better"], budget), spec.get("axis"))
-            rows = [place | claims.outcome(x, 0.0, asked["interval"], asked["power"]) for place, x in places]
-            if rows:
-                table = pd.DataFrame(rows).assign(map=name, prediction=spec["text"], budget=budget)
-                table = table.assign(units=part["loss"].attrs["units"], n_comparisons=len(table))
-                found.append(table.assign(p_holm=holm(table["p"])))
-    return pd.concat(found, ignore_index=True)
+    asked, rows = datasets.settings(dataset)["predictions"], []
+    for (name, margin), budget in product(asked["margins"].items(), maps.BUDGETS):
+        part = datasets.part(dataset, name)
+        for spec in asked["differences"]:
+            gains = gain(part, spec["worse"], spec["better"], budget).dropna("cell", how="all")
+            confidence = 1 - (1 - asked["confidence"]) / max(gains.sizes["cell"], 1)
+            shared = {"map": name, "prediction": spec["text"], "budget": budget, "units": gains.attrs["units"]}
+            for cell in gains.transpose("cell", "seed"):
+                place = {axis: float(cell[axis]) for axis in AXES}
+                mean, low, high = interval(cell.values, confidence)
+                row = {"cell": ", ".join(f"{axis} {value:g}" for axis, value in place.items()), **place}
+                row |= {"mean": mean, "low": low, "high": high, "margin": margin}
+                row |= {"n_seeds": int(cell.notnull().sum()), "verdict": claims.verdict(low, high, margin)}
+                rows.append(shared | row)
+    return pd.DataFrame(rows)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """How the cells of each prediction came out; stand: for or against it after Holm's correction for these cells.
-
-    effects: mean over cells, smallest and largest. visible: what the seeds of the median and of the noisiest row show.
-    """
+    """How the cells of each prediction came out. effects: mean over cells, smallest and largest."""
     rows = []
     for (prediction, name, budget), cells in table.groupby(["prediction", "map", "budget"], sort=False):
-        units, effect, seen = cells["units"].iloc[0], cells["effect"], cells["detectable"]
+        effects = tables.quote(cells["mean"].mean(), cells["mean"].min(), cells["mean"].max(), cells["units"].iloc[0])
         found = [(cells["verdict"] == verdict).sum() for verdict in claims.VERDICTS]
-        stand = ((cells["verdict"] != claims.MIXED) & (cells["p_holm"] < 0.05)).sum()
-        visible = f"{seen.median():.2g}, {seen.max():.2g}"
-        effects = tables.quote(effect.mean(), effect.min(), effect.max(), units)
-        rows.append([prediction, name, words(budget), len(cells), effects, *found, stand, visible])
-    columns = ["prediction", "map", "budget", "cells", "effects", *claims.VERDICTS, "stand", "visible"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _places(part, difference, axis=None):
-    """(place, (n_seeds,)) of the cells where the difference is known; along an axis its largest minus its smallest."""
-    lines: dict[tuple, dict] = {}
-    for k, values in enumerate(difference.transpose("cell", "seed").values):
-        if np.isfinite(values).any():
-            place = {name: float(part[name][k]) for name in AXES}
-            at = place.pop(axis, 0.0)
-            lines.setdefault(tuple(place.items()), {})[at] = values
-    for rest, line in lines.items():
-        if len(line) > 1 or not axis:
-            place = dict(rest) | ({axis: np.nan} if axis else {})
-            text = (f"{name} {x:g}" if np.isfinite(x) else f"{name} largest - smallest" for name, x in place.items())
-            yield {"cell": ", ".join(text), **place}, line[max(line)] - line[min(line)] if axis else line[0.0]
+        rows.append([prediction, name, words(budget), len(cells), effects, *found])
+    return pd.DataFrame(rows, columns=["prediction", "map", "budget", "cells", "effects", *claims.VERDICTS])

@@ -1,6 +1,6 @@
 """What a name of a condition, an estimate or a measure is called in tables and figures."""
 
-from analysis.experiment.controls import CONTROLS
+from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
 from analysis.pruning import CRITERIA
 
 NAMES = {name: record.words for name, record in CRITERIA.items()}
@@ -16,7 +16,6 @@ NAMES |= {
     "digit_information": "information on the digit",
     "sparseness": "lifetime sparseness",
     "pixel_tuning": "tuning to a pixel",
-    "degree": "number of synapses",
     "first": "full machine",
     "last": "last session",
     "mean": "session mean",
@@ -28,4 +27,7 @@ STAGES = {"pruned": "before retraining", "retrained": "retrained"}
 
 def words(name: str) -> str:
     """The name in words; what has none, such as a criterion of the user's own, by its name."""
+    control = name.removesuffix(WITH_EQUAL_WORK)
+    if control != name and control in CONTROLS:
+        return f"{NAMES[control]}, as much work"
     return NAMES.get(name, name.replace("_", " "))

@@ -1,23 +1,27 @@
-"""Are the samples and likelihoods good enough for what is concluded from them?
+"""Are machines trained, and samples and likelihoods good enough, for what is concluded from them?
 
 A check is passed where its worst moment or layer is within the limit for every seed; limits stand in the config's
-claims/model_quality and were fixed before the runs. None of them is a claim of the paper's.
+claims/model_quality and were fixed before the runs. None of them is a claim of the paper's. Where one of the DECISIVE
+checks fails, the rows of the experiment's predictions say so.
 """
 
 import operator
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from analysis.verdicts import datasets
 
 CHECKED = {
+    "trained": "KL above what exact gradients reach (nats)",
     "log_z_error": "standard error of log Z (nats)",
     "log_z_bias": "distance of log Z from enumeration (nats)",
     "r_hat": "R-hat, chains from noise",
     "two_start_r_hat": "R-hat, chains from noise and from data",
     "rank_correlation": "rank correlation of importance with long chains",
 }
+DECISIVE = {"trained": "machines are not trained to the end", "rank_correlation": "samples are not the machine's"}
 
 
 def with_quality(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
@@ -27,6 +31,8 @@ def with_quality(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
 
 def values(part: xr.Dataset, check: str) -> xr.DataArray:
     """The checked quantity (seed, session): the worst moment, or synapse layer; NaN where there is nothing to check."""
+    if check == "trained":
+        return part["kl"] - part["kl_reachable"] if "kl_reachable" in part else np.nan * part["log_z"]
     if check == "log_z_bias":
         return abs(part["log_z"] - part["log_z_exact"])
     if check == "rank_correlation":
@@ -38,13 +44,31 @@ def checks(dataset: xr.Dataset) -> pd.DataFrame:
     """One row a check, experiment and session: check, experiment, session, mean, worst, limit, n_seeds, passed."""
     rows, limits = [], datasets.settings(dataset)["claims"]["model_quality"]
     for check, text in CHECKED.items():
-        ((kind, limit),) = limits[check].items()
-        sign, worst, holds = ("≤", max, operator.le) if kind == "at_most" else ("≥", min, operator.ge)
+        sign, worst, _, limit = _rule(limits[check])
         for experiment, part in with_quality(dataset).items():
             for session in part["session"].values:
                 known = values(part, check).sel(session=session).dropna("seed").values
                 if len(known):
-                    found = known.mean(), worst(known), f"{sign} {limit:g}", len(known)
-                    rows.append([text, experiment, int(session), *found, bool(holds(worst(known), limit))])
+                    passed = within(known, limits[check])
+                    found = known.mean(), worst(known), f"{sign} {limit:g}", len(known), passed
+                    rows.append([text, experiment, int(session), *found])
     columns = ["check", "experiment", "session", "mean", "worst", "limit", "n_seeds", "passed"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def failed(part: xr.Dataset, limits: dict) -> list[str]:
+    """Names of the DECISIVE checks that machines of an experiment fail: variables check_<name> (seed, session)."""
+    stored = {name: part[f"check_{name}"].values for name in DECISIVE if f"check_{name}" in part}
+    return [name for name, found in stored.items() if not within(found[~np.isnan(found)], limits[name])]
+
+
+def within(found: np.ndarray, limit: dict) -> bool:
+    """Whether all numbers are within {at_most: limit} or {at_least: limit}; nothing is."""
+    _, worst, holds, bound = _rule(limit)
+    return len(found) == 0 or bool(holds(worst(found), bound))
+
+
+def _rule(limit):
+    """Sign, the worst of several, comparison and number of a limit of the config."""
+    ((kind, bound),) = limit.items()
+    return ("≤", np.max, operator.le, bound) if kind == "at_most" else ("≥", np.min, operator.ge, bound)

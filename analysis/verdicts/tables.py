@@ -1,7 +1,7 @@
 """What the verdicts rest on, as tables to be read: DataFrames of text, which `markdown` writes."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.verdicts import claims, datasets
+from analysis.verdicts import datasets, quality
 from analysis.verdicts.comparisons import hidden_units
 from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
-
-NEARLY_SILENT = 0.01  # probability to be on
 
 
 def quote(mean: float, low: float, high: float, units: str = "1") -> str:
@@ -30,8 +28,7 @@ def quote(mean: float, low: float, high: float, units: str = "1") -> str:
 
 def over_seeds(values: xr.DataArray) -> str:
     """Mean and 95 % interval over the seeds of a DataArray (seed), as text."""
-    low, high = interval(values.values)
-    return quote(float(values.mean("seed")), low, high, values.attrs.get("units", "1"))
+    return quote(*interval(values.values), values.attrs.get("units", "1"))
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -88,15 +85,12 @@ def departures(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def predictions(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of claims.evaluate.
-
-    visible: the smallest distance from the threshold that these seeds show with 80 % power.
-    """
-    found = table[["prediction"]].assign(**{"effect [95 % interval]": _effects(table)})
-    found["holds above"], found["seeds"] = table["threshold"].map("{:g}".format), table["n_seeds"]
-    found["p (Holm)"] = table["p_holm"].map(lambda p: "?" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}")
-    found["visible"] = table["detectable"].map(lambda x: "?" if np.isnan(x) else f"{x:.2g}")
-    return found.assign(verdict=table["verdict"])
+    """Rows of claims.evaluate. but: what the model checks say against the machines of the experiment."""
+    found = table[["prediction"]].assign(**{"effect [interval]": _effects(table)})
+    found["does not matter below"] = [f"{margin:g} {units}" for margin, units in zip(table["margin"], table["units"])]
+    found = found.assign(seeds=table["n_seeds"], verdict=table["verdict"])
+    failed = [", ".join(quality.DECISIVE[name] for name in names.split(", ") if name) for names in table["failed"]]
+    return found.assign(but=failed) if any(failed) else found
 
 
 def checks(table: pd.DataFrame) -> pd.DataFrame:
@@ -105,25 +99,6 @@ def checks(table: pd.DataFrame) -> pd.DataFrame:
     found["worst seed"] = table["worst"].map("{:.3g}".format)
     found["limit"], found["seeds"] = table["limit"], table["n_seeds"]
     return found.assign(**{"": table["passed"].map({True: "passed", False: "**failed**"})})
-
-
-def counts(table: pd.DataFrame, by: str | pd.Series) -> pd.DataFrame:
-    """How many of the rows came out which way, by a column or a Series."""
-    found = table.groupby(by, sort=False)["verdict"].value_counts().unstack(fill_value=0)
-    order = table.groupby(by, sort=False).size().index
-    return found.reindex(index=order, columns=list(claims.VERDICTS), fill_value=0).reset_index()
-
-
-def by_experiment(table: pd.DataFrame) -> pd.DataFrame:
-    """How many of a claim's predictions came out which way, by experiment."""
-    return counts(table, table["prediction"].str.split(":").str[0].rename("experiment"))
-
-
-def of_claims(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """One row a claim: how many of its predictions came out which way, and its verdict."""
-    found = pd.concat([counts(table, "claim").assign(verdict=claims.verdict(table)) for table in tables])
-    found.insert(0, "", [int(name[:2]) for name in found["claim"]])
-    return found.assign(claim=[claims.CLAIMS[name] for name in found["claim"]])
 
 
 def sizes(part: xr.Dataset) -> pd.DataFrame:
@@ -139,34 +114,16 @@ def sizes(part: xr.Dataset) -> pd.DataFrame:
 
 
 def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """The predictions that are judged here and at the paper's size; a side is that of the threshold, each its own.
+    """The predictions of claims.evaluate that are judged here and at the paper's size.
 
-    table, paper : of claims.evaluate.
+    A side is that on which the interval lies beyond the margin; of one seed, which has no interval, the effect itself.
     """
-    both = table.merge(paper, on="prediction", suffixes=("", "_paper")).dropna(subset=["effect", "effect_paper"])
-    same = (both["effect"] > both["threshold"]) == (both["effect_paper"] > both["threshold_paper"])
+    both = table.merge(paper, on=["claim", "id"], suffixes=("", "_paper")).dropna(subset=["mean", "mean_paper"])
+    product = _side(both) * _side(both, "_paper")
     found = both[["prediction"]].assign(**{"effect here": _effects(both), "verdict here": both["verdict"]})
     found["at the paper's size"] = _effects(both, "_paper")
     found["verdict there"] = both["verdict_paper"].where(both["n_seeds_paper"] > 1, "one seed")
-    return found.assign(**{"same side": same.map({True: "yes", False: "no"})})
-
-
-def first_session(part: xr.Dataset, layer: int) -> pd.DataFrame:
-    """Units of a layer that the first session takes, by criterion; of those that take any. Means over seeds.
-
-    nearly silent: on in less than NEARLY_SILENT of the samples before it
-    """
-    unit, rows = f"unit_{layer}", []
-    silent = part[f"unit_activity_{layer}"].sel(pruning=1) < NEARLY_SILENT
-    for name in part["criterion"].values:
-        lost = (part[f"first_loss_cause_{layer}"] > 0).sel(criterion=name)
-        if lost.any():
-            later = -part["n_units"].sel(criterion=name, layer=layer).diff("session").isel(session=slice(1, None))
-            counts = [f"{x.sum(unit).mean().item():.1f}" for x in (silent, lost)]
-            share = f"{(lost & silent).sum().item() / lost.sum().item():.0%}"
-            rows.append([part.attrs["experiment"], layer, words(name), *counts, share, f"{later.mean().item():.1f}"])
-    columns = ["", "layer", "criterion", "nearly silent at first", "lost in session 1", "of these nearly silent"]
-    return pd.DataFrame(rows, columns=[*columns, "lost in each later one"])
+    return found.assign(side=[{1: "same", -1: "opposite", 0: "too close to tell"}[side] for side in product])
 
 
 def _experiments(dataset):
@@ -175,5 +132,12 @@ def _experiments(dataset):
 
 
 def _effects(table, size=""):
-    columns = [f"{name}{size}" for name in ("effect", "low", "high", "units")]
+    columns = [f"{name}{size}" for name in ("mean", "low", "high", "units")]
     return [quote(*row) for row in table[columns].itertuples(index=False)]
+
+
+def _side(table, size=""):
+    """1 above the margin, -1 below its negative, else 0."""
+    mean, margin = table[f"mean{size}"], table[f"margin{size}"]
+    low, high = (table[f"{bound}{size}"].fillna(mean) for bound in ("low", "high"))
+    return (low > margin).astype(int) - (high < -margin).astype(int)

@@ -12,38 +12,48 @@ from analysis.verdicts import claims, tables
 
 _COLUMNS = {
     "claim": ("claim", "1"),
+    "id": ("name of the prediction in the config", "1"),
     "prediction": ("what the claim predicts", "1"),
-    "effect": ("mean effect over seeds", "see variable units"),
-    "low": ("lower end of the 95 % interval", "see variable units"),
-    "high": ("upper end of the 95 % interval", "see variable units"),
-    "units": ("unit of effect, low, high and threshold", "1"),
-    "threshold": ("the prediction holds above", "see variable units"),
+    "primary": ("1 if the prediction is primary", "1"),
+    "experiment": ("experiment", "1"),
+    "effect": ("kind of effect", "1"),
+    "mean": ("mean effect over seeds, positive where the prediction holds", "see variable units"),
+    "low": ("lower end of the interval", "see variable units"),
+    "high": ("upper end of the interval", "see variable units"),
+    "units": ("unit of mean, low, high and margin", "1"),
+    "margin": ("a smaller difference does not matter", "see variable units"),
     "n_seeds": ("seeds that can tell", "counts"),
-    "p": ("p of the effect being the threshold, two-sided t test over seeds", "probability"),
-    "p_holm": ("p adjusted for the predictions of the claim by Holm's method", "probability"),
-    "detectable": ("smallest distance from the threshold that these seeds show, 80 % power", "see variable units"),
     "verdict": ("verdict", "1"),
+    "failed": ("model checks that machines of the experiment fail", "1"),
 }
 
 
 def write(data: Path, figures: Path, results: Path) -> pd.DataFrame:
     """Judge every claim dataset in the folder `data`, and write the table in all its forms. Returns it."""
     found = {claim: claims.load(claim, data) for claim in claims.CLAIMS}
-    judged = {claim: claims.evaluate(dataset) for claim, dataset in found.items()}
-    pages = {"": tables.of_claims(list(judged.values()))}
-    pages |= {f"{int(claim[:2])}. {claims.CLAIMS[claim]}": tables.predictions(t) for claim, t in judged.items()}
-    lines = [f"## {title}\n\n" * bool(title) + tables.markdown(page) for title, page in pages.items()]
+    table = pd.concat([claims.evaluate(dataset) for dataset in found.values()], ignore_index=True)
+    pages = _pages(table)
+    lines = [f"## {title}\n\n{tables.markdown(page)}" for title, page in pages.items()]
     with pd.option_context("display.max_colwidth", None):
         html = [page.to_html(index=False, classes="claims", border=0, justify="left") for page in pages.values()]
-    shown = [f"<h3>{title}</h3>\n" * bool(title) + page for title, page in zip(pages, html)]
+    shown = [f"<h3>{title}</h3>\n{page}" for title, page in zip(pages, html)]
     title = "<!doctype html><meta charset='utf-8'><title>Claims</title>"
     for path, parts in ((figures / "claims.md", lines), (results / "claims.html", [title, *shown])):
         with whole.whole(path) as temporary:
             temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    table = pd.concat(judged.values(), ignore_index=True)
-    style.save(forest.claims_figure(table), figures / "claims")
+    style.save(forest.forest(table[table["primary"]]), figures / "claims")
     claims.save(_as_dataset(table, next(iter(found.values())).attrs), data / "claims.nc")
     return table
+
+
+def _pages(table):
+    """{title: rows}: the primary predictions of every claim, then the secondary ones of every claim."""
+    kinds = ((True, "{}"), (False, "{}: secondary, each judged by itself"))
+    pages = {}
+    for primary, title in kinds:
+        for claim, rows in table[table["primary"] == primary].groupby("claim"):
+            pages[title.format(f"{int(claim[:2])}. {claims.CLAIMS[claim]}")] = tables.predictions(rows)
+    return pages
 
 
 def _as_dataset(table, made_by):
@@ -51,7 +61,7 @@ def _as_dataset(table, made_by):
     variables = {}
     for name, (text, units) in _COLUMNS.items():
         values = table[name].to_numpy()
-        values = values.astype({"f": np.float32, "i": np.int64}.get(values.dtype.kind, str))
+        values = values.astype({"f": np.float32, "i": np.int64, "b": np.int64}.get(values.dtype.kind, str))
         variables[name] = ("row", values, {"long_name": text, "units": units})
     kept = {key: value for key, value in made_by.items() if key not in ("claim", "title")}
     return xr.Dataset(variables, attrs={"title": "Verdicts of the four claims"} | kept)
