@@ -81,13 +81,12 @@ def merged(paths: list, changes: dict | None = None) -> Any:
     for path in paths[1:]:
         config = lay_over(config, _own(Path(path))[0])
     config = lay_over(config, changes) if changes else config
-    experiments = config.get("experiments") if isinstance(config, dict) else None
+    experiments: Any = config.get("experiments") if isinstance(config, dict) else None
     for name, settings in list(experiments.items()) if isinstance(experiments, dict) else ():
         if isinstance(settings, dict) and (base := settings.pop("extends", None)) is not None:
-            if base not in experiments or base == name:
-                raise ValueError(
-                    f"experiments/{name}/extends: found {base!r}, expected another experiment of the config"
-                )
+            if not isinstance(base, str) or base not in experiments or base == name:
+                expected = "another experiment of the config"
+                raise ValueError(f"experiments/{name}/extends: found {base!r}, expected {expected}")
             experiments[name] = _merge(experiments[base], settings)
     return config
 
