@@ -14,7 +14,7 @@ min_version("9.0")
 sys.path.insert(0, workflow.basedir)  # whatever PYTHONPATH says: this checkout's package
 
 from analysis.experiment import config as protocol
-from analysis.experiment.maps import jobs
+from analysis.experiment.maps import check_feasible, jobs
 from analysis.experiment.settings import seeds
 from analysis.files import yamlfile
 from analysis.files.provenance import fingerprint
@@ -40,6 +40,9 @@ RUNS, LOGS = f"{PLACES.data}/runs/maps", f"{PLACES.logs}/maps"
 
 onstart:
     guard.take_over()
+    with guard.one_line():
+        for name, described in CONFIG["maps"].items():
+            check_feasible(described, PROTOCOL["experiments"][described["experiment"]], f"maps/{name}")
     yamlfile.write(CONFIG, PLACES.config)  # what every job reads
     guard.stop_at_once()
 

@@ -92,7 +92,8 @@ def merged(paths: list, changes: dict | None = None) -> Any:
 def _like(experiments: dict, name: str) -> dict:
     """An experiment that says what differs from the one that it extends."""
     changes = dict(experiments[name])
-    if (base := changes.pop("extends")) not in experiments or base == name:
+    base = changes.pop("extends")
+    if not isinstance(base, str) or base not in experiments or base == name:
         raise ValueError(f"experiments/{name}/extends: found {base!r}, expected another experiment of the config")
     return _merge(experiments[base], changes)
 

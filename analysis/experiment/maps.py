@@ -72,6 +72,18 @@ def cells(described: dict) -> list[Cell]:
     return made
 
 
+def check_feasible(described: dict, settings: dict, place: str) -> None:
+    """Raise ValueError for cells that memory can't hold, or that pruning leaves nothing of, before any job."""
+    for cell in cells(described):
+        sized = _sized(settings, cell) | {name: described[name] for name in ("dataset", "samples")}
+        protocol.check_feasible(sized, f"{place}, {cell.start} units at the start")
+
+
+def _sized(settings: dict, cell: Cell) -> dict:
+    machine = settings["machine"] | {"hidden": [*settings["machine"]["hidden"][:-1], cell.start]}
+    return settings | {"machine": machine, "pruning": {"n_sessions": cell.sessions, "fraction": cell.fraction}}
+
+
 def jobs(described: dict) -> list[str]:
     """Names of a map's jobs a seed: `all`, or the start sizes, where each is a job of its own."""
     if described["jobs"] == "seed":
@@ -104,10 +116,7 @@ def run(described: dict, settings: dict, job: str, seed: int, progress: bool = F
     settings = settings | {name: described[name] for name in ("dataset", "samples", "annealing")}
     patterns, started, found = data.load(settings["dataset"]), {}, []
     for number, cell in tqdm(chosen, disable=not progress, unit="cell", leave=False):
-        machine = settings["machine"] | {"hidden": [*settings["machine"]["hidden"][:-1], cell.start]}
-        pruning = {"n_sessions": cell.sessions, "fraction": cell.fraction}
-        sized = settings | {"machine": machine, "pruning": pruning}
-        sized |= {"loss": settings["measures"], "measures": []}  # nothing is measured on the way
+        sized = _sized(settings, cell) | {"loss": settings["measures"], "measures": []}  # nothing measured on the way
         of, large = stretch(sized, cell.epochs), (cell.start, cell.epochs)
         if large not in started:  # cells that start alike share the over-produced machine
             started[large] = protocol.overproduce(of, seed)

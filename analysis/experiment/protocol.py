@@ -92,6 +92,7 @@ def check_feasible(settings: dict, place: str) -> None:
         n_chains = settings.get(name, {}).get("n_chains", 1)
         check_memory(f"{place}/{name}/n_chains", n_chains, n_chains * sum(n_units) // 8)
     _check_receptive_field(f"{place}/machine/receptive_field", settings["machine"], n_pixels)
+    _check_pruning(f"{place}/pruning", settings, n_pixels)
     n_enumerated = n_pixels + min(sum(hidden[::2]), sum(hidden[1::2]))
     if (settings["proxy"] or "kl" in settings["measures"]) and 2**n_enumerated > MAX_STATES:
         raise ValueError(
@@ -109,6 +110,20 @@ def _check_receptive_field(place: str, machine: dict, n_visible: int) -> None:
     if side is not None and (round(n_visible**0.5) ** 2 != n_visible or n_first != n_visible):
         found = f"{n_visible} pixels and {n_first} units in the first hidden layer"
         raise ValueError(f"{place}: found {found}, expected a square image and one unit a pixel, or null")
+
+
+def _check_pruning(place: str, settings: dict, n_visible: int) -> None:
+    n_sessions, fraction = settings["pruning"]["n_sessions"], settings["pruning"]["fraction"]
+    for layer, mask in enumerate(initial_masks(settings, n_visible)):
+        left = n_born = int(mask.sum())
+        share = fraction[layer] if isinstance(fraction, list) else fraction
+        for _ in range(min(n_sessions, n_born)):
+            left -= max(1, int(share * left + 0.5))  # at least, see `pruning.prune`
+        if left < 1:
+            found = f"{n_sessions} sessions of {share}, which leave none of the {n_born} synapses of layer {layer + 1}"
+            raise ValueError(
+                f"{place}: found {found}, expected one left at least; take fewer sessions, or less in each"
+            )
 
 
 def initial_masks(settings: dict, n_visible: int) -> list[np.ndarray]:
