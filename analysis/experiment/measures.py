@@ -58,12 +58,15 @@ def raw_pixel_classifier(features: ArrayLike, labels: ArrayLike) -> Any:
     is and brings L-BFGS there in fewer steps. The protocol takes it on raw pixels for digit quality and class share, on
     mean-field states for the encoding error.
     """
+    return _classifier().fit(np.asarray(features, dtype=np.float64), labels)
+
+
+def _classifier():
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    classifier = make_pipeline(StandardScaler(with_std=False), LogisticRegression(solver="lbfgs", **CLASSIFIER))
-    return classifier.fit(np.asarray(features, dtype=np.float64), labels)
+    return make_pipeline(StandardScaler(with_std=False), LogisticRegression(solver="lbfgs", **CLASSIFIER))
 
 
 def misread(
@@ -75,6 +78,14 @@ def misread(
     """
     classifier = raw_pixel_classifier(train_features, train_label)
     return classifier.predict(np.asarray(test_features, dtype=np.float64)) != np.asarray(test_label)
+
+
+def misread_by_others(features: np.ndarray, labels: np.ndarray, n_folds: int) -> np.ndarray:
+    """(n,) bool: patterns that a classifier misreads which was fitted to the other folds of n_folds."""
+    from sklearn.model_selection import cross_val_predict
+
+    features = np.asarray(features, dtype=np.float64)
+    return cross_val_predict(_classifier(), features, labels, cv=n_folds) != np.asarray(labels)
 
 
 def digit_quality(classifier: Any, images: np.ndarray) -> float:

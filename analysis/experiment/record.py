@@ -33,10 +33,16 @@ def views(settings: dict, machine: BoltzmannMachine, patterns: np.ndarray) -> La
     return mean_field(machine, patterns, schedule.n_mean_field_steps, schedule.tolerance)
 
 
-def misread(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset) -> np.ndarray:
-    """(n_test,) bool: what a linear classifier that reads the last layer gets wrong. patterns : with labels."""
+def misread(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, by_others: bool = False) -> np.ndarray:
+    """(n_test,) bool: test patterns that a linear classifier that reads the last layer gets wrong.
+
+    by_others : of all patterns, training ones first, where the config has `folds`. patterns : with labels.
+    """
     train, test = (views(settings, machine, patterns[name].values)[-1] for name in ("train", "test"))
-    return measures.misread(train, patterns["train_label"].values, test, patterns["test_label"].values)
+    labels = patterns["train_label"].values, patterns["test_label"].values
+    if by_others and (n_folds := settings.get("folds")):
+        return measures.misread_by_others(np.concatenate([train, test]), np.concatenate(labels), n_folds)
+    return measures.misread(train, labels[0], test, labels[1])
 
 
 class Record:
@@ -54,6 +60,9 @@ class Record:
             self.classifier = measures.raw_pixel_classifier(train, patterns["train_label"].values)
             labels, noise = patterns["test_label"].values, (bits(0, 0, test.size) & 1).reshape(test.shape)
             error = np.mean(self.classifier.predict(test) != labels)
+            if n_folds := settings.get("folds"):
+                every, classes = np.concatenate([train, test]), np.concatenate([patterns["train_label"], labels])
+                error = measures.misread_by_others(every, classes, n_folds).mean()
             share = np.bincount(labels, minlength=len(self.classifier.classes_)) / len(labels)
             text, of_test, of_noise = "error of the classifier on raw pixels", self._quality(test), self._quality(noise)
             self.constants["raw_pixel_error"] = variable((), error, text, "fraction")
@@ -78,8 +87,8 @@ class Record:
         """
         machine, test = retrained[0], self.patterns["test"].values
         self.causes = later_causes(self.causes, causes)
-        stages = [self._measures(*pruned)]
-        stages.append(stages[0] if pruned is retrained else self._measures(*retrained))
+        last = self._measures(*retrained, retrained=True)
+        stages = [last if pruned is retrained else self._measures(*pruned, retrained=False), last]
         labels = None if self.classifier is None else self.patterns["test_label"].values
         of_units = measures.unit_activity(machine, pruned[1], retrained[1])
         of_units |= measures.unit_selectivity(views(self.settings, machine, test), test, labels)
@@ -104,27 +113,31 @@ class Record:
         ):
             score = np.where(mask, x, 0).astype(np.float32)
             found[f"importance_{k + 1}"] = place((k, k + 1), score, "importance by the criterion", "1")
-        return self._complete(number, xr.concat(stages, xr.Variable("stage", STAGES)), machine, found)
+        both = [stage.drop_vars("wrong", errors="ignore") for stage in stages]
+        return self._complete(number, xr.concat(both, xr.Variable("stage", STAGES)), machine, last, found)
 
     def control(self, number: int, machine: BoltzmannMachine, states: Layers) -> xr.Dataset:
         """A machine that was trained from scratch; states: one array (n_chains, n_l) a layer."""
-        return self._complete(number, self._measures(machine, states).expand_dims(stage=["retrained"]), machine, {})
+        measured = self._measures(machine, states, retrained=True)
+        staged = measured.drop_vars("wrong", errors="ignore").expand_dims(stage=["retrained"])
+        return self._complete(number, staged, machine, measured, {})
 
     def _quality(self, images: np.ndarray) -> float:
         # The classifier's weights end where its gradient is below a tolerance, which depends on the last bits of BLAS.
         return round(measures.digit_quality(self.classifier, images), 3)
 
     def _complete(
-        self, number: int, measured: xr.Dataset, machine: BoltzmannMachine, found: dict[str, Any]
+        self, number: int, staged: xr.Dataset, machine: BoltzmannMachine, last: xr.Dataset, found: dict[str, Any]
     ) -> xr.Dataset:
+        found |= {"wrong": last["wrong"]} if "wrong" in last else {}
         found["n_units"] = variable("layer", list(machine.n_units), "units left", "counts")
         found["n_synapses"] = variable("synapse_layer", list(machine.n_synapses), "synapses left", "counts")
-        dataset = measured.assign(found).expand_dims(session=[number]).assign(self.constants)
+        dataset = staged.assign(found).expand_dims(session=[number]).assign(self.constants)
         layers = np.arange(len(machine.n_units))
         dataset = dataset.assign_coords(layer=layers, synapse_layer=layers[1:])
         return dataset.assign_coords(rank=self.ranks) if "rank" in dataset.dims else dataset
 
-    def _measures(self, machine: BoltzmannMachine, states: Layers) -> xr.Dataset:
+    def _measures(self, machine: BoltzmannMachine, states: Layers, retrained: bool) -> xr.Dataset:
         """Function of a machine and its spontaneous activity, whatever its size."""
         rates = [float(x.mean()) for x in states]
         found = {"activity": variable("layer", rates, "mean spontaneous activity", "probability")}
@@ -134,11 +147,11 @@ class Record:
             p = stable(measures.rank_probabilities(exact.visible_log_probabilities(machine), self.ranks))
             found["rank_probability"] = variable("rank", p, "pattern probability under the model, exact", "probability")
         if self.classifier is not None:
-            wrong, images = misread(self.settings, machine, self.patterns), states[0]
+            wrong, images = misread(self.settings, machine, self.patterns, by_others=retrained), states[0]
             text = "error of the classifier on the last layer"
             found["encoding_error"] = variable((), wrong.mean(), text, "fraction")
-            text = "test image that the classifier on the last layer misreads"
-            found["wrong"] = variable("test_image", wrong.astype(np.uint8), text, "1")
+            if retrained:
+                found["wrong"] = variable("test_image", wrong.astype(np.uint8), "image that is misread", "1")
             text = "mean probability of the winning class"
             found["digit_quality"] = variable((), self._quality(images), text, "probability")
             share = measures.class_share(self.classifier, images)

@@ -135,6 +135,7 @@ class PruningRun(OverproducedMachine):
     retraining: Schedule
     pruning: Pruning
     measures: Annotated[list[Literal["kl", "importance", "digits"]], AfterValidator(unique)]
+    folds: AtLeastTwo = LEFT_OUT  # of all labelled patterns, for the error of retrained machines; else test patterns
 
 
 class RunsOfASeed(PruningRun):
