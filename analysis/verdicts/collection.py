@@ -17,7 +17,7 @@ from analysis.experiment.local_estimates import LOCAL, TARGETS
 from analysis.experiment.settings import seeds
 from analysis.files import provenance
 from analysis.pruning import label
-from analysis.verdicts import agreement, survival
+from analysis.verdicts import agreement, quality, survival
 from analysis.verdicts.datasets import CLAIMS, NOTEBOOKS, prefixed
 
 N_FISHER_UNITS = 16  # hidden units whose block of the Fisher information matrix goes into the claim dataset
@@ -152,13 +152,10 @@ def _model_quality(runs):
 
 
 def _checks(runs):
-    """The model checks that conclusions rest on: nats above what exact gradients reach, and the worst layer's rho."""
-    found, checks = _model_quality(runs), xr.Dataset()
-    if "kl_reachable" in found:
-        checks["check_trained"] = found["kl"] - found["kl_reachable"]
-    if "rank_correlation" in found:
-        checks["check_rank_correlation"] = found["rank_correlation"].sel(sample="long", drop=True).min("synapse_layer")
-    return checks
+    """Values of the model checks that conclusions rest on, (seed, session), of machines that are checked so."""
+    found = _model_quality(runs)
+    values = {name: quality.values(found, name).reset_coords(drop=True) for name in quality.DECISIVE if found}
+    return xr.Dataset({f"check_{name}": checked for name, checked in values.items() if checked.notnull().any()})
 
 
 _COLLECT = dict(zip(NOTEBOOKS, (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _model_quality)))
