@@ -18,8 +18,10 @@ _MARGIN: dict[str, Any] = {"color": "0.88", "lw": 0, "label": "does not matter"}
 
 
 def forest(table: pd.DataFrame) -> Figure:
-    """The first rows of each claim, a panel a unit and margin; the grey band of a row is what does not matter."""
+    """The first MOST_ROWS rows of each claim, a panel a unit and margin; the grey band of a row is what does not matter."""
     theme()
+    if table.empty:
+        return plt.figure(figsize=(PAGE, 0.5))
     panels = list(table.groupby("claim", sort=False).head(MOST_ROWS).groupby(["claim", "units", "margin"], sort=False))
     heights = [_PANEL + _LINE * sum(_n_lines(text) + 1 for text in rows["prediction"]) for _, rows in panels]
     size = (PAGE, sum(heights) + 0.5)
