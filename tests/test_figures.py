@@ -125,14 +125,9 @@ def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
 
 
 def test_a_forest_has_a_panel_a_unit_and_draws_intervals_and_margins_as_they_are():
-    columns = {
-        "prediction": ["a", "b", "c"],
-        "mean": [0.6, -0.4, 9.0],
-        "low": [0.5, -0.5, 8.0],
-        "high": [0.7, -0.3, 9.5],
-    }
-    columns |= {"margin": [0.1, 0.1, 2.0], "units": ["nats", "nats", "units"]}
-    table = pd.DataFrame(columns | {"verdict": list(claims.VERDICTS)[:3], "claim": list(claims.CLAIMS)[0]})
+    bounds = {"mean": [0.6, -0.4, 9.0], "low": [0.5, -0.5, 8.0], "high": [0.7, -0.3, 9.5], "margin": [0.1, 0.1, 2.0]}
+    texts = {"prediction": ["a", "b", "c"], "units": ["nats", "nats", "units"], "verdict": [*claims.VERDICTS][:3]}
+    table = pd.DataFrame(bounds | texts | {"claim": "01_overproduction"})
     figure = forest(table)
     nats, units = figure.axes
     assert (nats.get_xlabel(), units.get_xlabel()) == ("nats", "units")
