@@ -26,7 +26,8 @@ def test_made_up_runs_that_are_good_pass_every_check(dataset):
     assert table["passed"].all()
     assert set(table["n_seeds"]) == {3}
     assert set(table["experiment"]) == {"patches", "digits"}
-    assert not ((table["check"] == quality.CHECKED["log_z_bias"]) & (table["experiment"] == "digits")).any()
+    for check in ("log_z_bias", "trained"):  # what takes enumeration
+        assert set(table["experiment"][table["check"] == quality.CHECKED[check]]) == {"patches"}
 
 
 @pytest.mark.parametrize(
@@ -37,12 +38,13 @@ def test_made_up_runs_that_are_good_pass_every_check(dataset):
         ("r_hat", {"moment": 3}, 1.2),
         ("two_start_r_hat", {"moment": 3}, 1.2),
         ("rank_correlation", {"sample": 2, "synapse_layer": 0}, 0.5),
+        ("trained", {}, 0.03),
     ],
 )
 def test_one_bad_moment_of_one_seed_fails_the_check_of_its_machine_alone(dataset, check, where, bad):
-    variable = dataset["patches_log_z" if check == "log_z_bias" else f"patches_{check}"]
-    place = {f"patches_{name}": k for name, k in {"seed": 1, "session": 1, **where}.items()}
-    variable[place] = bad
+    name = {"log_z_bias": "log_z", "trained": "kl"}.get(check, check)
+    place = {f"patches_{dim}": k for dim, k in {"seed": 1, "session": 1, **where}.items()}
+    dataset[f"patches_{name}"][place] = bad + (dataset["patches_kl_reachable"][place] if check == "trained" else 0)
     sessions = dataset["patches_session"].values
     found = row(dataset, check, "patches", sessions[1])
     assert not found["passed"]

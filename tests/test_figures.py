@@ -81,7 +81,7 @@ def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
     synapses = part["n_synapses"].sum("synapse_layer").sel(criterion="random").mean("seed")
     np.testing.assert_allclose(line.get_xdata(), synapses)
     band = ax.collections[part["criterion"].values.tolist().index("random")].get_paths()[0].vertices
-    low, high = intervals.interval(values.transpose("seed", "session").values)
+    low, high = intervals.pointwise(values.transpose("seed", "session").values)
     assert band[:, 1].min() == pytest.approx(low.min())
     assert band[:, 1].max() == pytest.approx(high.max())
 
@@ -124,12 +124,20 @@ def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
         assert len(first) > 0
 
 
-def test_forest_draws_right_of_the_line_what_holds(ax):
-    columns = {"prediction": ["a", "b"], "effect": [0.6, 0.4], "low": [0.55, 0.3], "high": [0.7, 0.45]}
-    more = {"threshold": [0.5, 0.5], "verdict": ["reproduced", "not reproduced"]}
-    forest(pd.DataFrame(columns | more), ax)
-    above, below = (ax.lines[k].get_xdata() for k in (0, 2))
-    assert min(above) > 0 > max(below)
+def test_a_forest_has_a_panel_a_unit_and_draws_intervals_and_margins_as_they_are():
+    bounds = {"mean": [0.6, -0.4, 9.0], "low": [0.5, -0.5, 8.0], "high": [0.7, -0.3, 9.5], "margin": [0.1, 0.1, 2.0]}
+    texts = {"prediction": ["a", "b", "c"], "units": ["nats", "nats", "units"], "verdict": [*claims.VERDICTS][:3]}
+    table = pd.DataFrame(bounds | texts | {"claim": "01_overproduction"})
+    figure = forest(table)
+    nats, units = figure.axes
+    assert (nats.get_xlabel(), units.get_xlabel()) == ("nats", "units")
+    segments = [bars.get_segments()[0][:, 0].tolist() for bars in nats.collections]
+    assert segments == [[0.5, 0.7], [-0.5, -0.3]]
+    assert [(band.get_x(), band.get_width()) for band in units.patches] == [(-2, 4)]
+    plt.close(figure)
+    assert len(forest(pd.concat([table.iloc[:1]] * 12)).axes[0].get_yticks()) == 10
+    plt.close("all")
+    forest(table.iloc[:0])
 
 
 def test_criteria_and_controls_differ_in_colour_marker_or_line_and_those_of_one_figure_in_marker():

@@ -9,6 +9,8 @@ import yaml
 from analysis import claims
 from analysis.experiment import config
 from analysis.verdicts import tables
+from analysis.verdicts.intervals import pointwise
+from analysis.verdicts.names import words
 from analysis.workflow import summary
 
 
@@ -36,43 +38,51 @@ def test_digits_do_not_depend_on_the_last_bits_of_a_number(power):
 
 def test_a_mean_over_seeds_stands_with_its_interval_and_unit():
     values = xr.DataArray([0.1, 0.3, 0.7], dims="seed", attrs={"units": "nats"})
-    assert tables.over_seeds(values) == "0.367 [0.100, 0.700] nats"
+    low, high = pointwise(values.values)
+    text = tables.quote(values.mean().item(), low, high, "nats")
+    assert tables.over_seeds(values) == text
     made = tables.of_seeds({("a", 1): [values, "text"]}, ["name", "layer", "x", "y"])
-    assert made.to_numpy().tolist() == [["a", 1, "0.367 [0.100, 0.700] nats", "text"]]
+    assert made.to_numpy().tolist() == [["a", 1, text, "text"]]
 
 
-def rows(effects, verdicts, n_seeds):
-    """Rows as those of `claims.evaluate`, threshold 0, whose intervals reach 0.1 either way."""
-    made = pd.DataFrame({"prediction": [f"x: p{k}" for k in range(len(effects))], "effect": effects})
+def rows(means, verdicts, n_seeds, **more):
+    """Rows as those of `claims.evaluate`, margin 0.2, whose intervals reach 0.1 either way."""
+    made = pd.DataFrame({"prediction": [f"P{k}" for k in range(len(means))], "mean": means, "verdict": verdicts})
+    made["id"] = made["prediction"].str.lower()
     reach = 0.1 if n_seeds > 1 else np.nan
-    made = made.assign(low=made["effect"] - reach, high=made["effect"] + reach, units="nats", threshold=0.0)
-    return made.assign(verdict=verdicts, n_seeds=n_seeds, claim="01_overproduction")
+    made = made.assign(low=made["mean"] - reach, high=made["mean"] + reach, units="nats", margin=0.2, failed="")
+    return made.assign(n_seeds=n_seeds, claim="01_overproduction", primary=True, **more)
 
 
-HERE = rows([1.0, 0.5, 0.05, -1.0], ["reproduced", "reproduced", "mixed", "not reproduced"], 5)
+HERE = rows([1.0, 0.5, 0.05, -1.0, 0.4], ["reproduced"] * 2 + ["no difference that matters", "contradicted", "open"], 5)
 
 
-def test_both_sizes_stand_side_by_side_with_the_side_of_the_threshold():
-    paper = rows([2.0, -0.5, 0.3, -2.0], ["mixed"] * 4, 1)
+def test_sizes_are_on_the_same_side_or_opposite_or_too_close_to_tell():
+    paper = rows([2.0, -0.5, 0.9, -2.0, 0.25], ["open"] * 5, 1)
     found = tables.both_sizes(HERE, paper)
-    assert found["same side"].tolist() == ["yes", "no", "yes", "yes"]
-    assert tables.both_sizes(HERE, paper.assign(threshold=1.0))["same side"].tolist() == ["yes", "no", "no", "yes"]
-    cells = ["x: p1", "0.500 [0.400, 0.600] nats", "reproduced", "-0.500 nats", "one seed", "no"]
+    assert found["side"].tolist() == ["same", "opposite", "too close to tell", "same", "same"]
+    several = paper.assign(n_seeds=3, low=paper["mean"] - 0.1, high=paper["mean"] + 0.1)
+    assert tables.both_sizes(HERE, several)["side"].tolist()[-1] == "too close to tell"  # 0.15 is within the margin
+    wide = tables.both_sizes(HERE, paper.assign(margin=1.0))["side"].tolist()
+    assert wide == ["same", *["too close to tell"] * 2, "same", "too close to tell"]
+    cells = ["P1", "0.500 [0.400, 0.600] nats", "reproduced", "-0.500 nats", "one seed", "opposite"]
     assert found.iloc[1].tolist() == cells
 
 
 def test_rows_that_one_size_lacks_or_cannot_tell_are_left_out():
-    paper = rows([2.0, np.nan, 0.3, -2.0], ["reproduced"] * 4, 3).assign(prediction=["x: p0", "x: p1", "else", "x: p3"])
+    paper = rows([2.0, np.nan, 0.3, -2.0], ["reproduced"] * 4, 3).assign(id=["p0", "p1", "else", "p3"])
     found = tables.both_sizes(HERE, paper)
-    assert found["prediction"].tolist() == ["x: p0", "x: p3"]
+    assert found["prediction"].tolist() == ["P0", "P3"]
     assert found["verdict there"].tolist() == ["reproduced"] * 2
+    assert tables.both_sizes(HERE, paper.iloc[:0]).empty
 
 
-def test_counts_are_those_of_the_rows_in_their_order():
-    both = pd.concat([HERE.assign(prediction="z: p"), HERE.iloc[:2].assign(prediction="a: p")])
-    assert tables.by_experiment(both).to_numpy().tolist() == [["z", 2, 1, 1], ["a", 2, 0, 0]]
-    (row,) = tables.of_claims([HERE]).to_numpy().tolist()
-    assert row == [1, claims.CLAIMS["01_overproduction"], 2, 1, 1, "mixed"]
+def test_a_row_says_margin_and_verdict_and_what_speaks_against_its_machines():
+    shown = tables.predictions(HERE.assign(failed=["", "trained", "", "", "trained, rank_correlation"]))
+    assert shown.iloc[0].tolist() == ["P0", "1.00 [0.90, 1.10] nats", "0.2 nats", 5, "reproduced", ""]
+    assert shown["but"].tolist()[1] == "machines are not trained to the end"
+    assert shown["but"].tolist()[4] == "machines are not trained to the end, samples are not the machine's"
+    assert "but" not in tables.predictions(HERE)
 
 
 @pytest.fixture
@@ -109,28 +119,11 @@ def test_parts_stand_side_by_side_where_both_sizes_have_the_experiment(beside, c
 
 def test_sizes_are_those_of_the_last_session_that_all_machines_have(collected):
     part = claims.part(collected("01_overproduction"), "digits")
-    found = tables.sizes(part).set_index("digits").loc["random sparse"]
-    last = part.sel(condition="random_sparse", session=3)
+    found = tables.sizes(part).set_index("digits").loc[words("rewired")]
+    last = part.sel(condition="rewired", session=3)
     assert found["synapses"] == f"{float(last['n_synapses'].sum('synapse_layer').mean()):,.0f}"
     assert found["hidden units"] == f"{float(last['n_units'].sel(layer=[1, 2]).sum('layer').mean()):,.0f}"
     assert found["encoding error"] == tables.over_seeds(last["encoding_error"])
-
-
-def test_what_the_first_session_takes_is_told_by_silence_before_it():
-    activity = [[[0.001, np.nan], [0.3, 0.2], [0.2, 0.001], [0.004, 0.1]], [[0.002, np.nan], *[[0.2, 0.2]] * 3]]
-    first = [[[1, 2, 0, 0], [1, 0, 0, 0]], np.zeros((2, 4)), [[0, 0, 0, 0], [0, 3, 0, 0]]]
-    n_units = [[[4, 2, 1], [4, 3, 3]], [[4, 4, 4]] * 2, [[4, 4, 4], [4, 3, 3]]]
-    found = {
-        "unit_activity_1": (("seed", "unit_1", "pruning"), activity),
-        "first_loss_cause_1": (("criterion", "seed", "unit_1"), first),
-        "n_units": (("layer", "criterion", "seed", "session"), [n_units]),
-    }
-    coords = {"pruning": [1, 2], "criterion": ["variance_fi", "random", "weight"], "layer": [1], "session": [0, 1, 2]}
-    table = tables.first_session(xr.Dataset(found, coords, {"experiment": "digits"}), 1)
-    assert table.to_numpy().tolist() == [
-        ["digits", 1, "variance FI", "1.5", "1.5", "67%", "0.5"],
-        ["digits", 1, "|w|", "1.5", "0.5", "0%", "0.0"],
-    ]
 
 
 def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
@@ -139,13 +132,14 @@ def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
     table = summary.write(tmp_path, tmp_path / "figures", tmp_path / "results")
     text, page = (tmp_path / "figures" / "claims.md").read_text(), (tmp_path / "results" / "claims.html").read_text()
     assert all(title in text and title in page for title in claims.CLAIMS.values())
-    assert text.count("\n| patches: ") + text.count("\n| digits: ") == len(table)
+    primary = text.partition("secondary")[0]
     for row in table.itertuples():
-        assert row.prediction.replace("|", "\\|") in text
+        cell = f"| {row.prediction.replace('|', chr(92) + '|')} | "
+        assert (text.count(cell), primary.count(cell)) == (1, row.primary)
         assert f"<td>{row.prediction.replace('<', '&lt;')}</td>" in page
     assert "http" not in page
     with xr.open_dataset(tmp_path / "claims.nc", engine="h5netcdf") as dataset:
         assert dataset["verdict"].values.tolist() == table["verdict"].tolist()
-        np.testing.assert_allclose(dataset["effect"], table["effect"], rtol=1e-6)
+        np.testing.assert_allclose(dataset["mean"], table["mean"], rtol=1e-6)
         assert dataset.attrs["config_sha256"] == claims.load("01_overproduction", tmp_path).attrs["config_sha256"]
     assert (tmp_path / "figures" / "claims.svg").stat().st_size > 0

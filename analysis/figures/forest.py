@@ -18,8 +18,10 @@ _MARGIN: dict[str, Any] = {"color": "0.88", "lw": 0, "label": "does not matter"}
 
 
 def forest(table: pd.DataFrame) -> Figure:
-    """The first rows of each claim, a panel a unit and margin; the grey band of a row is what does not matter."""
+    """The first MOST_ROWS rows of each claim, a panel a unit and margin; the grey band is what does not matter."""
     theme()
+    if table.empty:
+        return plt.figure(figsize=(PAGE, 0.5))
     panels = list(table.groupby("claim", sort=False).head(MOST_ROWS).groupby(["claim", "units", "margin"], sort=False))
     heights = [_PANEL + _LINE * sum(_n_lines(text) + 1 for text in rows["prediction"]) for _, rows in panels]
     size = (PAGE, sum(heights) + 0.5)
@@ -37,7 +39,7 @@ def forest(table: pd.DataFrame) -> Figure:
 
 
 def panel(rows: pd.DataFrame, ax: Axes) -> Axes:
-    """Effects with their intervals, those of one unit, coloured by verdict; right of 0 the sentence holds."""
+    """Effects with their intervals, coloured by verdict; right of 0 the sentence holds."""
     for y, row in enumerate(rows.itertuples()):
         colour, marker = VERDICTS[row.verdict]
         ax.barh(y, 2 * row.margin, left=-row.margin, height=0.8, **_MARGIN)

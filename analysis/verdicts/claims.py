@@ -58,7 +58,8 @@ def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
         row |= {"experiment": prediction["experiment"], "effect": prediction["effect"]}
         row |= outcome(part, prediction, confidence, margin)
         rows.append(row | {"failed": ", ".join(quality.failed(part, judged["model_quality"]))})
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values("primary", ascending=False, kind="stable", ignore_index=True)
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"primary": bool})
+    return table.sort_values("primary", ascending=False, kind="stable", ignore_index=True)
 
 
 def outcome(part: xr.Dataset, prediction: dict, confidence: float, margin: float) -> dict:

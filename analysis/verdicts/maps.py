@@ -96,11 +96,13 @@ def evaluate_cells(dataset: xr.Dataset) -> pd.DataFrame:
 
     Columns: map, prediction, budget, cell (text), final, growth, sessions, epochs, mean, low, high, units, margin,
     n_seeds, verdict (rule of claims.verdict). The intervals of all cells of a prediction, map and budget hold together
-    with the confidence of the config (Bonferroni).
+    with the confidence of the config (Bonferroni). Raises ValueError where a map has no margin.
     """
-    asked, rows = datasets.settings(dataset)["predictions"], []
-    for (name, margin), budget in product(asked["margins"].items(), maps.BUDGETS):
-        part = datasets.part(dataset, name)
+    asked, order, rows = datasets.settings(dataset)["predictions"], json.loads(dataset.attrs["order"]), []
+    if missing := [name for name in order if name not in asked["margins"]]:
+        raise ValueError(f"predictions/margins: found none of the map {missing[0]}, expected one of every map")
+    for name, budget in product(order, maps.BUDGETS):
+        part, margin = datasets.part(dataset, name), asked["margins"][name]
         for spec in asked["differences"]:
             gains = gain(part, spec["worse"], spec["better"], budget).dropna("cell", how="all")
             confidence = 1 - (1 - asked["confidence"]) / max(gains.sizes["cell"], 1)
