@@ -111,6 +111,13 @@ def test_a_criterion_of_ones_own_has_a_look_and_a_name_without_an_edit(ax):
     assert ax.lines[0].get_label() == "my own"
 
 
+def test_a_control_with_as_much_work_looks_like_its_control_but_for_the_line():
+    assert style.look("rewired_work")[:2] == style.look("rewired")[:2]
+    assert style.look("rewired_work")[2] != style.look("rewired")[2]
+    assert words("rewired_work") == f"{words('rewired')}, as much work"
+    assert words("mine_work") == "mine work"
+
+
 def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
     for folder in ("a", "b"):
         style.theme()
