@@ -29,7 +29,7 @@ PANELS = {
     curves.synapses_a_unit: (2, "digits", (1,)),
     curves.loss_of_criteria: (3, "digits", ("digit_quality", "pruned")),
     curves.rank_frequency: (3, "patches", ("retrained",)),
-    curves.class_shares: (3, "digits", ("random", "retrained")),
+    curves.class_shares: (3, "digits", ("weight", "retrained")),
     curves.diversity: (3, "digits", ("retrained",)),
     curves.activity: (4, "digits", (1,)),
     curves.cost_at_equal_function: (2, "digits", ("encoding_error", 0.02)),
@@ -67,8 +67,8 @@ def test_panel_returns_its_axes_with_data_and_labels(panel, parts, ax):
 
 def test_examples_show_the_images_of_the_dataset(parts, ax):
     part = parts(3, "digits")
-    pictures.examples(part, "random", "last", "retrained", ax, "label", n_images=1)
-    expected = part["example"].sel(criterion="random", shown="last", stage="retrained").isel(image=0)
+    pictures.examples(part, "weight", "last", "retrained", ax, "label", n_images=1)
+    expected = part["example"].sel(criterion="weight", shown="last", stage="retrained").isel(image=0)
     np.testing.assert_array_equal(ax.images[0].get_array(), pictures.layout(expected.values, part))
 
 
