@@ -12,6 +12,7 @@ from scipy.stats import binomtest, spearmanr
 from scipy.stats import t as student
 
 from analysis import claims
+from analysis.experiment import predictions
 from analysis.files import provenance
 from analysis.verdicts import effects, survival, tables
 
@@ -112,6 +113,10 @@ def test_data_made_for_a_verdict_get_it(make, shift, expected):
     assert set(table["verdict"]) == {expected}
     np.testing.assert_allclose(table["mean"], shift, atol=1e-12)
     assert set(table["n_seeds"]) == {6}
+
+
+def test_every_effect_that_a_config_may_ask_for_can_be_measured():
+    assert list(effects.EFFECTS) == list(predictions.EFFECTS)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ PANELS = {
     curves.synapses_a_unit: (2, "digits", (1,)),
     curves.loss_of_criteria: (3, "digits", ("digit_quality", "pruned")),
     curves.rank_frequency: (3, "patches", ("retrained",)),
-    curves.class_shares: (3, "digits", ("random", "retrained")),
+    curves.class_shares: (3, "digits", ("weight", "retrained")),
     curves.diversity: (3, "digits", ("retrained",)),
     curves.activity: (4, "digits", (1,)),
     curves.cost_at_equal_function: (2, "digits", ("encoding_error", 0.02)),
@@ -67,8 +67,8 @@ def test_panel_returns_its_axes_with_data_and_labels(panel, parts, ax):
 
 def test_examples_show_the_images_of_the_dataset(parts, ax):
     part = parts(3, "digits")
-    pictures.examples(part, "random", "last", "retrained", ax, "label", n_images=1)
-    expected = part["example"].sel(criterion="random", shown="last", stage="retrained").isel(image=0)
+    pictures.examples(part, "weight", "last", "retrained", ax, "label", n_images=1)
+    expected = part["example"].sel(criterion="weight", shown="last", stage="retrained").isel(image=0)
     np.testing.assert_array_equal(ax.images[0].get_array(), pictures.layout(expected.values, part))
 
 
@@ -109,6 +109,13 @@ def test_a_criterion_of_ones_own_has_a_look_and_a_name_without_an_edit(ax):
     assert style.look("my_own") not in [(r.colour, r.marker, r.line) for r in CRITERIA.values()]
     style.line([0, 1], np.ones((3, 2)), "my_own", ax)
     assert ax.lines[0].get_label() == "my own"
+
+
+def test_a_control_with_as_much_work_looks_like_its_control_but_for_the_line():
+    assert style.look("rewired_work")[:2] == style.look("rewired")[:2]
+    assert style.look("rewired_work")[2] != style.look("rewired")[2]
+    assert words("rewired_work") == f"{words('rewired')}, as much work"
+    assert words("mine_work") == "mine work"
 
 
 def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):

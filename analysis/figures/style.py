@@ -44,7 +44,7 @@ CAUSES = {1: ("lost its inputs", YELLOW), 2: ("lost its outputs", ORANGE), 3: ("
 def look(name: str) -> tuple[str, str, Line]:
     """Colour, marker and line of a criterion, control or estimate; a spare look for a criterion of the user's own."""
     if (control := CONTROLS.get(name.removesuffix(WITH_EQUAL_WORK))) and control.name != name:
-        return control.colour, control.marker, ":"  # with as much work
+        return control.colour, control.marker, (0, (1, 3))  # with as much work
     record = CRITERIA.get(name) or CONTROLS.get(name)
     return (record.colour, record.marker, record.line) if record else _LOOKS.get(name) or spare_look(name)
 
