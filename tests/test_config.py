@@ -66,7 +66,7 @@ WRONG = {
     ),
     f"{P}/machine/hidden": ([], "machine/hidden: found [], expected at least 1"),
     f"{P}/n_seeds": ("3", f"at {P}/n_seeds: found '3', expected integer"),
-    f"{P}/training/momentum": ([0.5, 0.9], "momentum: found [0.5, 0.9], expected one value, or 1, one an epoch"),
+    f"{P}/training/momentum": ([0.5, 0.9], "momentum: found [0.5, 0.9], expected one from 0 to 0.9999, or 1, one an"),
     f"{P}/samples/n_chains": (10**12, "n_chains: found 1000000000000, expected less than or equal to 4294967295"),
     f"{P}/pruning/fraction": ([0.5, 0.5], "fraction: found [0.5, 0.5], expected one number, or 1, one a layer of"),
     f"{D}/pruning/fraction": (1, "pruning/fraction: found 1, expected a number above 0 and below 1, or a list of them"),

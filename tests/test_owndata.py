@@ -213,6 +213,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
     refused(rule(folder), "a: found no pictures in it")
     put(folder, LEVELS)
     refused(rule(folder, labels="words"), "dataset/labels: found 'words', expected folders")
+    refused(rule(folder, variable="pixels"), "dataset/variable: found 'pixels', expected none for a folder")
     (folder / "zzz.png").write_bytes((folder / "003.png").read_bytes()[:60])
     refused(rule(folder), "zzz.png: found a file that can't be read .*truncated.*move it away")
     Image.fromarray(LEVELS[0, :3]).save(folder / "zzz.png")

@@ -209,10 +209,10 @@ BAD_VALUES = [
     *(("n_epochs", n, "a count of at least 1") for n in (1.5, True, "3")),
     *(("learning_rates", r, "(first, last), both at least 1e-9") for r in (0.1, (0.1,), (0.1, 0.0), (np.nan, 1))),
     *(("learning_rates", r, "(first, last), both at least 1e-9") for r in ((-0.1, 0.1), (0.1, np.inf))),
-    *(("momentum", m, "one value in [0, 1), or one an epoch") for m in (1.0, -0.1, (0.5, 0.5), np.nan)),
+    *(("momentum", m, "one from 0 to 0.9999, or 3, one an epoch") for m in (1.0, -0.1, (0.5, 0.5), np.nan)),
     *(("tolerance", t, "a number of at least 0") for t in (-1e-3, np.nan, "small")),
     *(("max_norm", x, "a positive number or None") for x in (0, np.nan)),
-    ("algorithm", "sgd", "one of ['cd', 'pcd']"),
+    ("algorithm", "sgd", "'cd' or 'pcd'"),
 ]
 
 

@@ -12,6 +12,7 @@ from analysis.data.own import OwnImages
 from analysis.data.sets import Named, Rule
 from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
 from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, one_of, unique
+from analysis.machine import training
 from analysis.pruning import criterion, label
 
 
@@ -41,32 +42,31 @@ Criterion = Annotated[str, AfterValidator(_known_criterion)]
 Control = Annotated[str, one_of(CONTROLS)]
 Controls = Annotated[list[Control], AfterValidator(unique)]
 AtLeastTwo = Annotated[int, Field(ge=2, le=2**32 - 1)]
-Momentum = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(unique)]
 
 
 class Schedule(Model):
-    """How a machine learns, `machine.training.Schedule`."""
+    """How a machine learns: entries of `machine.training.Schedule`, which says what they may be."""
 
-    algorithm: Literal["cd", "pcd"]
-    n_epochs: Count
-    learning_rates: Annotated[list[Positive], Field(min_length=2, max_length=2)]  # first, last; log-spaced between
-    momentum: Annotated[
-        Momentum | Annotated[list[Momentum], Field(min_length=1)],
-        described("a number of at least 0 and below 1, or a list of them, one an epoch"),
-    ]
-    batch_size: Count
-    n_gibbs_steps: Count = LEFT_OUT
-    n_chains: Count = LEFT_OUT
-    n_mean_field_steps: Count = LEFT_OUT
-    tolerance: Annotated[float, Field(ge=0)] = LEFT_OUT
-    max_norm: Positive | None = None
+    algorithm: str
+    n_epochs: int
+    learning_rates: list[float]
+    momentum: Annotated[float | list[float], described("a number, or a list of them, one an epoch")]
+    batch_size: int
+    n_gibbs_steps: int = LEFT_OUT
+    n_chains: int = LEFT_OUT
+    n_mean_field_steps: int = LEFT_OUT
+    tolerance: float = LEFT_OUT
+    max_norm: float | None = None
 
     @model_validator(mode="after")
-    def _one_momentum_an_epoch(self):
-        if isinstance(self.momentum, list) and len(self.momentum) != self.n_epochs:
-            raise fault("momentum", self.momentum, f"one value, or {self.n_epochs}, one an epoch")
+    def _of_the_machine(self):
+        try:
+            training.Schedule(**self.model_dump(exclude_unset=True))
+        except ValueError as error:
+            place, _, said = str(error).partition(": found ")
+            raise fault(place, *said.split(", expected ", 1)) from None
         return self
 
 

@@ -42,7 +42,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:
-            raise ValueError(f"algorithm: found {self.algorithm!r}, expected one of {list(ALGORITHMS)}")
+            raise ValueError(f"algorithm: found {self.algorithm!r}, expected {' or '.join(map(repr, ALGORITHMS))}")
         for name in ("n_epochs", "batch_size", "n_gibbs_steps", "n_chains", "n_mean_field_steps"):
             check_count(name, getattr(self, name))
         rates = self.learning_rates
@@ -51,7 +51,9 @@ class Schedule:
         one = np.ndim(self.momentum) == 0
         momenta = cast(Sequence[float], [self.momentum] * self.n_epochs if one else self.momentum)
         if len(momenta) != self.n_epochs or not all(is_number(m) and 0 <= m <= 0.9999 for m in momenta):
-            raise ValueError(f"momentum: found {self.momentum!r}, expected one value in [0, 1), or one an epoch")
+            raise ValueError(
+                f"momentum: found {self.momentum!r}, expected one from 0 to 0.9999, or {self.n_epochs}, one an epoch"
+            )
         if not is_number(self.tolerance) or not self.tolerance >= 0:
             raise ValueError(f"tolerance: found {self.tolerance!r}, expected a number of at least 0")
         if self.max_norm is not None and not (is_number(self.max_norm) and self.max_norm > 0):
