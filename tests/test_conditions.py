@@ -55,7 +55,8 @@ def with_settings(**changes):
 
 def test_all_conditions_are_made_in_their_order_and_nothing_is_made_twice(made, tmp_path):
     make(tmp_path)
-    assert names(made) == [FIRST, *SETTINGS["criteria"], *SETTINGS["controls"], "fisher", "quality"]
+    worked = [f"{name}_work" for name in SETTINGS["equal_work"]]
+    assert names(made) == [FIRST, *SETTINGS["criteria"], *SETTINGS["controls"], *worked, "fisher", "quality"]
     assert all((tmp_path / "patches" / name / "0.nc").is_file() for name in names(made))
     made.clear()
     make(tmp_path)

@@ -5,6 +5,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from analysis.experiment.local_estimates import LOCAL
 from analysis.experiment.measures import spearman
 from analysis.figures.style import band, line, look, tidy, titled
 from analysis.files.palette import ORANGE
@@ -61,9 +62,8 @@ def proxy_against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> 
 
 
 def rank_correlations(part: xr.Dataset, target: str, ax: Axes) -> Axes:
-    """Spearman's rho of the local estimates, and the sampled eigenvector, with an exact target, session by session."""
-    local = "variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi"
-    for proxy in (*local, "sampled_first_eigenvector"):
+    """Spearman's rho of the local estimates with an exact target, session by session."""
+    for proxy in LOCAL:
         rho = of_synapses(spearman, part, proxy, target).transpose("seed", "session")
         line(part["session"].values, rho.values, proxy, ax)
     ax.set(xlabel="session", ylabel="rank correlation", xticks=part["session"].values, ylim=(-1.02, 1.02))

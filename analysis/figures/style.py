@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from analysis.experiment.controls import CONTROLS
 from analysis.files import whole
-from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, YELLOW, Line, spare_look
+from analysis.files.palette import BLACK, BLUE, GREY, ORANGE, VERMILION, YELLOW, Line, spare_look
 from analysis.pruning import CRITERIA
 from analysis.verdicts.comparisons import hidden_units
 from analysis.verdicts.intervals import interval
@@ -30,7 +30,6 @@ _LOOKS: dict[str, tuple[str, str, Line]] = {
     "pruned": (BLUE, "o", "-"),
     "updates": (VERMILION, "v", "-."),
     "synapse_updates": (BLACK, "D", ":"),
-    "sampled_first_eigenvector": (GREEN, "D", "-."),
 }
 VERDICTS = {"reproduced": (BLUE, "o"), "mixed": (GREY, "s"), "not reproduced": (VERMILION, "X")}
 FATES = {"survives": BLUE, "is lost": VERMILION}

@@ -7,11 +7,8 @@ NAMES = {name: record.words for name, record in CRITERIA.items()}
 NAMES |= {name: record.words for name, record in CONTROLS.items()}
 NAMES |= {
     "pruned": "pruned from large",
-    "heuristic_fi_w2": "heuristic FI × w²",
     "equilibrium": "variance FI, exact draws",
     "deletion_damage": "damage by deletion",
-    "first_order_damage": "damage to first order",
-    "second_order_damage": "first and second order together",
     "diagonal_correlation": "rank correlation",
     "kl": "KL divergence",
     "fisher": "Fisher information",
