@@ -152,7 +152,7 @@ def test_criteria_and_controls_differ_in_colour_marker_or_line_and_those_of_one_
         looks = [(record.colour, record.marker, record.line) for record in together]
         assert len(set(looks)) == len(looks)
     first = ["variance_fi", "variance_fi_w2", "heuristic_fi", "eigenvector", "weight", "random", "anti_fi"]
-    for names in (first, ["pruned", "born_small_units", "born_small_synapses", "random_sparse", "reinitialised"]):
+    for names in (first, ["pruned", "born_small_units", "born_small_synapses", "rewired", "reinitialised"]):
         assert (
             len({style.look(name)[1] for name in names}) == len({style.look(name)[0] for name in names}) == len(names)
         )
