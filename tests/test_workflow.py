@@ -29,7 +29,7 @@ CONFIG = """
 extends: smoke.yaml
 experiments:
   patches:
-    criteria: [variance_fi, heuristic_fi, weight, random, random_units, anti_fi, "mine.py:correlation"]
+    criteria: [variance_fi, heuristic_fi, eigenvector, weight, random, random_units, anti_fi, "mine.py:correlation"]
 """
 
 
@@ -224,7 +224,7 @@ def test_what_the_command_line_says_is_what_runs_or_is_refused(copied):
     text = start(
         copied, "-n", *smoke, 'experiments={"digits": {"criteria": ["random", "variance_fi_w2"]}}', check=False
     )
-    assert "claims/weight_pruning/digits_units/more: found 'weight', expected one of random, variance_fi_w2 of" in text
+    assert "claims/weight_pruning/digits_units/more: found 'weight', expected one of random, variance_fi_w2" in text
     start(copied, "runs", "-n", *smoke, 'experiments={"digits": {"criteria": ["random", "variance_fi_w2"]}}')
 
 
