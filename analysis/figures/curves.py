@@ -73,7 +73,8 @@ def differences(
     ax.axvspan(-margin, margin, color="0.9", lw=0, zorder=0)
     ax.axvline(0, color="black", lw=0.7)
     ax.set(yticks=range(len(pairs)), yticklabels=[_compared(*pair) for pair in pairs], ylim=(len(pairs) - 0.4, -0.6))
-    ax.set(xlabel=f"{words(measure)}, difference ({units})", title=part.attrs["experiment"])
+    ax.set(xlabel=f"difference ({units})\n← works better      works worse →")
+    ax.set_title(f"{part.attrs['experiment']}: {words(measure)}")
     return tidy(ax)
 
 
