@@ -86,6 +86,29 @@ def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
     assert band[:, 1].max() == pytest.approx(high.max())
 
 
+def test_differences_are_the_effects_of_the_predictions_with_their_intervals(collected, ax):
+    dataset = collected("01_overproduction")
+    table = claims.evaluate(dataset)
+    primary = table["primary"].sum()
+    for part in claims.parts(dataset).values():
+        ax.clear()
+        curves.differences(part, [("born_small_synapses", "pruned")], 0.02, ax, 1 - 0.05 / primary)
+        row = table.set_index("id").loc[f"{part.attrs['experiment']}_born_small"]
+        assert ax.collections[0].get_segments()[0][:, 0] == pytest.approx([row["low"], row["high"]])
+        seeds, mean, _ = ax.lines
+        assert mean.get_xdata() == pytest.approx([row["mean"]])
+        assert seeds.get_xdata().mean() == pytest.approx(row["mean"])
+
+
+def test_each_control_is_compared_with_the_pruned_machine_and_random_with_pruned_wiring(parts):
+    pairs = curves.against_pruned(parts(1, "patches"))
+    small = [pair for pair in pairs if pair[0].startswith("born_small_synapses")]
+    assert small == [("born_small_synapses", "pruned"), ("born_small_synapses_work", "pruned")]
+    assert pairs.index(small[1]) == pairs.index(small[0]) + 1
+    assert pairs[-1] == ("rewired", "reinitialised")
+    assert len(pairs) == parts(1, "patches").sizes["condition"]
+
+
 def test_bars_add_up_to_the_units_lost(parts, ax):
     part = parts(4, "digits")
     fates.causes_of_loss(part, 1, ax)

@@ -66,14 +66,17 @@ def origin(dataset: xr.Dataset | None, config: Path, stale: Callable = datasets.
 
 
 def runs(dataset: xr.Dataset) -> pd.DataFrame:
-    """What was run, by experiment, from the config that the dataset carries."""
-    rows = []
-    for name, of in _experiments(dataset).items():
-        n_sessions, hidden = of["pruning"]["n_sessions"], of["machine"]["hidden"]
+    """What was run, by experiment: its config, and the synapses that the reference runs have left, a layer each."""
+    rows, experiments = [], _experiments(dataset)
+    for name, part in datasets.parts(dataset).items():
+        of = experiments[name]
+        dim, pruned = ("condition", "pruned") if "condition" in part.dims else ("criterion", of["reference"])
+        n_synapses = part["n_synapses"].sel({dim: pruned}).mean("seed")
+        left = n_synapses.isel(session=-1) / n_synapses.isel(session=0)
         shares = np.atleast_1d(of["pruning"]["fraction"])  # one, or one a layer
-        texts = (map(str, hidden), map("{:.0%}".format, shares), map("{:.1%}".format, (1 - shares) ** n_sessions))
-        units, removed, left = map(" and ".join, texts)
-        rows.append([name, units, n_sessions, removed, left, of["n_seeds"], words(of["reference"])])
+        texts = (map(str, of["machine"]["hidden"]), map("{:.0%}".format, shares), map("{:.1%}".format, left.values))
+        units, removed, kept = map(" and ".join, texts)
+        rows.append([name, units, of["pruning"]["n_sessions"], removed, kept, of["n_seeds"], words(of["reference"])])
     columns = ["experiment", "hidden units at the start", "sessions", "of the synapses each removes", "left at the end"]
     return pd.DataFrame(rows, columns=[*columns, "seeds", "reference criterion"])
 
