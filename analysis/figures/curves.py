@@ -48,13 +48,6 @@ def units_left(part: xr.Dataset, layer: int | str, ax: Axes) -> Axes:
     return against_size(hidden_units(part, layer), part, ax, title=title, ylabel="units left", ylim=(0, None))
 
 
-def activity(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
-    """Mean spontaneous activity of a layer against synapses left, retrained, by criterion."""
-    title = f"{part.attrs['experiment']}, layer {layer}{' (visible)' if layer == 0 else ''}"
-    rate = part["activity"].sel(stage="retrained", layer=layer)
-    return against_size(rate, part, ax, title=title, ylabel=QUANTITIES["activity"])
-
-
 def diversity(part: xr.Dataset, stage: str, ax: Axes) -> Axes:
     """Entropy of the classes among generated images, as an effective number of digits, exp H, by criterion."""
     share = part["class_share"].sel(stage=stage)
