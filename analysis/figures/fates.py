@@ -42,7 +42,8 @@ def survivors_above_lost(part: xr.Dataset, measure: str, margin: float, ax: Axes
         ax.hlines(y, low, high, color=colour, lw=2)
         ax.plot(mean, y, marker, color=colour, ms=6)
     ax.axvline(0, color="black", lw=0.7)
-    ax.set(yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5))
+    widest = np.nanmax([0.5, *(np.abs(values).max() for values, _ in rows.values())]) * 1.08  # ½: all survivors above
+    ax.set(yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5), xlim=(-widest, widest))
     ax.set(xlabel="P(survivor > lost unit) − ½", title=f"{part.attrs['experiment']}, {words(measure)}")
     ax.tick_params(axis="y", length=0)
     return tidy(ax)
@@ -68,7 +69,7 @@ def causes_of_loss(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
         ax.bar(part["pruning"].values, counts, bottom=bottom, color=colour, label=label, width=0.8, lw=0.4, ec="black")
         bottom = bottom + counts
     ax.set(xlabel="session", ylabel="units lost", xlim=(0.3, part.sizes["pruning"] + 0.7))
-    ax.margins(y=0.1)
+    ax.set_ylim(0, 1.1 * max(bottom.max(), 1))
     ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     return titled(ax, part, layer)
 
