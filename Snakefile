@@ -153,6 +153,7 @@ rule claim:
     params:
         code=CODE,
         source=asked.notebook_source,  # its code alone: stored outputs make nothing stale
+        headings=asked.headings,
         asked=partial(asked.asked_of, CONFIG),
         places=" ".join(f"-p {name} {quote(place)}" for name, place in asked.parameters(PLACES).items()),
     log:

@@ -52,6 +52,10 @@ def beyond_memory(part, **changes):
 CONFIGS = {
     "config absent": (ABSENT, "config: found no file config.yaml, expected a YAML file such as config/default.yaml"),
     "config not YAML": ("title: [", "which is not YAML (while parsing a flow node"),
+    "sessions that leave nothing": (
+        smoke(pruning={"n_sessions": 20, "fraction": 0.5}),
+        "experiments/patches/pruning: found 20 sessions of 0.5, which leave none of the 156 synapses of layer 1, expec",
+    ),
     "unknown data set": (
         smoke(dataset="digit"),
         "at experiments/patches/dataset: found 'digit', expected one of digits",
@@ -86,11 +90,11 @@ OPTIONS = {
 COMMANDS = {
     "unknown command": (["prune"], "analysis: argument command: invalid choice: 'prune' (choose from 'seed',"),
     "unknown control": (
-        ["control", "condition=born", "reference=short.nc", "config=short.yaml"],
+        ["control", "condition=born", "reference=short.nc"],
         "control: found 'born', expected one of born_small_units",
     ),
     "control of a machine": (["control", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine"),
-    "control of a short run": (["control", "reference=short.nc"], "reference: found no sessions [1, 2], expected"),
+    "control of a short run": (["control", "reference=short.nc"], "reference: found no sessions [3], expected"),
     "summary of nothing": (["summary"], "claim dataset: found no file data/01_overproduction.nc, expected one that"),
     "verify outside git": (["verify"], "expected a git checkout in ."),
 }
@@ -121,7 +125,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(SMOKE, sort_keys=False))
     (tmp_path / "machine.nc").write_bytes(content(GOOD))
-    (tmp_path / "short.yaml").write_text(smoke(control_sessions=[]))
     short = xr.Dataset({"loss_cause_0": (("session", "unit_0"), np.zeros((1, 13)))}, {"session": [0]}, GOOD.attrs)
     (tmp_path / "short.nc").write_bytes(content(short))
     return tmp_path

@@ -8,10 +8,9 @@ import pytest
 from analysis import data
 from analysis.experiment import config
 from analysis.experiment.config import Maps
-from analysis.experiment.predictions import check_answerable
+from analysis.experiment.predictions import CLAIMS, EFFECTS, check_answerable
 from analysis.files import typed, yamlfile
 from analysis.files.checkout import ROOT
-from analysis.verdicts import effects
 from analysis.workflow import rules
 
 FOLDER = ROOT / "config"
@@ -19,6 +18,10 @@ MAPS = ["maps", "maps_smoke"]
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem not in ("data", *MAPS))
 SMOKE, DEFAULT = (config.load(FOLDER / f"{name}.yaml") for name in ("smoke", "default"))
 ABSENT = object()
+PATCHES = SMOKE["experiments"]["patches"]
+TWO_SESSIONS = PATCHES | {"pruning": {"n_sessions": 2, "fraction": 0.5}, "control_sessions": [2], "quality": None}
+FEW_CONTROLS = PATCHES | {"controls": ["reinitialised"], "equal_work": []}
+TO_EXTEND = "extends: smoke.yaml\nexperiments: {{mine: {{extends: {}}}}}"
 
 
 def changed(place, value, whole=SMOKE):
@@ -52,7 +55,9 @@ def test_every_config_is_valid_and_its_claims_are_about_what_its_experiments_hav
 
 
 P, D, C = "experiments/patches", "experiments/digits", "claims"
-LOST, SIZE = f"{C}/neuron_loss/survivors_above_lost", f"{C}/weight_pruning/units_at_equal_function"
+UNITS, FUNCTION = f"{C}/weight_pruning/patches_units", f"{C}/weight_pruning/patches_function"
+BORN, RANK = f"{C}/overproduction/patches_born_small", f"{C}/fisher_proxy/patches_variance"
+LOST = f"{C}/neuron_loss/digits_information"
 WRONG = {
     "speed": ("high", "at top level: found the unknown key 'speed', expected keys among title, folder"),
     "title": (ABSENT, "at top level: found no title, expected all of title, experiments, claims"),
@@ -81,12 +86,36 @@ WRONG = {
     f"{P}/criteria/0": ("wait", f"at {P}/criteria/0: found 'wait', expected one of variance_fi"),
     f"{P}/criteria/1": ("no/mine.py:best", f"at {P}/criteria/1: found no/mine.py:best: no "),
     f"{P}/reference": ("born", "reference: found 'born', expected one of criteria, variance_fi"),
-    f"{P}/control_sessions": ([1, 3], "control_sessions: found [1, 3], expected sessions up to 2, as pruning"),
-    f"{P}/quality/sessions": ([0, 9], f"at {P}/quality/sessions: found [0, 9], expected sessions up to 2"),
+    f"{P}/criteria/2": ("no/mine.py:fisher_work", f"at {P}/criteria/2: found no/mine.py:fisher_work: no "),
+    f"{P}/control_sessions": ([1, 4], "control_sessions: found [1, 4], expected sessions up to 3, as pruning"),
+    f"{D}/control_sessions": ([], "control_sessions: found [], expected at least 1"),
+    f"{P}/quality/sessions": ([0, 9], f"at {P}/quality/sessions: found [0, 9], expected sessions up to 3"),
+    f"{P}/equal_work": (
+        ["born_small_synapses", "random"],
+        f"at {P}/equal_work/1: found 'random', expected one of born",
+    ),
+    f"{D}/equal_work": (["original_weights"], f"at {D}/equal_work: found 'original_weights', expected one of controls"),
+    f"{D}/tuning": ({"original_weights": {"rates": 2.0}}, f"at {D}/tuning: found 'original_weights', expected one of"),
+    f"{P}/tuning": ({"rewired": {"rates": 0}}, f"at {P}/tuning/rewired/rates: found 0, expected greater than 0"),
+    f"{P}/explored_seeds": (
+        100,
+        f"at {P}/first_seed: found 0, expected at least 100, explored_seeds: those below have",
+    ),
     f"{P}/dataset": ({"path": "x", "binarise": "mean"}, f"at {P}/dataset: found no split, expected all of path"),
-    f"{C}/interval/confidence": (95, "interval/confidence: found 95, expected less than 1"),
+    f"{C}/confidence": (95, "claims/confidence: found 95, expected less than 1"),
+    f"{C}/margins/kl": ({"value": 0.01, "units": "nats"}, f"at {C}/margins/kl: found no because, expected all of"),
+    f"{C}/margins/kl/value": (0, f"at {C}/margins/kl/value: found 0, expected greater than 0"),
     f"{C}/model_quality/r_hat": ({"at_most": 1, "at_least": 0}, "found ['at_least', 'at_most'], expected at_most"),
-    f"{C}/fisher_proxy/rank_correlation/proxies": (["fi"], "proxies/0: found 'fi', expected 'variance_fi'"),
+    f"{BORN}/margin": (ABSENT, f"at {BORN}: found no margin, expected all of text, experiment, margin"),
+    f"{BORN}/effect": ("difference", f"at {BORN}/effect: found 'difference', expected one of loss, units, units_at"),
+    f"{UNITS}/effect": (ABSENT, f"at {UNITS}/effect: found None, expected one of loss, units, units_at"),
+    f"{UNITS}/worse": ("weight", f"at {UNITS}: found the unknown key 'worse', expected keys among text, primary"),
+    f"{UNITS}/layer": (0, f"at {UNITS}/layer: found 0, expected a hidden layer, from 1, or all"),
+    f"{FUNCTION}/tolerance": (0, f"at {FUNCTION}/tolerance: found 0, expected greater than 0"),
+    f"{RANK}/proxy": ("fi", f"at {RANK}/proxy: found 'fi', expected 'variance_fi'"),
+    f"{RANK}/session": ("mean", f"at {RANK}/session: found 'mean', expected 'first' or 'last'"),
+    f"{C}/overproduction": ({"It holds": None}, "found 'It holds', expected"),
+    f"{C}/dreams": ({}, f"at {C}: found the unknown key 'dreams', expected keys among confidence, margins"),
 }
 
 
@@ -99,26 +128,50 @@ def test_a_wrong_entry_is_refused_at_its_place(place):
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        ("experiments", {"mine": SMOKE["experiments"]["patches"]}, "found 'patches', expected one of the"),
-        (f"{D}/measures", [], f"{D}/measures: found [], expected kl or digits"),
-        (f"{D}/reference", "weight", f"{D}/criteria: found "),
-        (f"{D}/criteria", ["variance_fi_w2", "weight"], "loss_minus_reference: found 'random'"),
-        (f"{LOST}/layers/patches", [2], "layers/patches: found 2, expected one of the hidden layers, 1 to 1"),
-        (f"{LOST}/measures/patches", ["digit_information"], "expected what measures of"),
-        (f"{SIZE}/margin", {"patches": 0.1}, "expected the same experiments as beside it, patches, digits"),
-        (f"{C}/weight_pruning", {}, "claims/weight_pruning: found 'no prediction', expected units_at_equal_function"),
+        (f"{D}/measures", ["importance"], f"{D}/measures: found ['importance'], expected kl or digits among them"),
+        (f"{BORN}/experiment", "patch", f"{BORN}/experiment: found 'patch', expected one of patches, digits"),
+        (f"{BORN}/margin", "nats", f"{BORN}/margin: found 'nats', expected one of claims/margins, kl, error"),
+        (f"{BORN}/worse", "born_big", f"{BORN}/worse: found 'born_big', expected one of pruned, variance_fi"),
+        (f"{BORN}/worse", "original_weights_work", f"{BORN}/worse: found 'original_weights_work', expected one"),
+        (P, FEW_CONTROLS, f"{BORN}/worse: found 'born_small_synapses', expected one of pruned, variance_fi"),
+        (f"{BORN}/stage", "pruned", f"{BORN}/stage: found 'pruned', expected retrained, since controls are not pruned"),
+        (f"{BORN}/measure", "encoding_error", f"{BORN}/measure: found 'encoding_error', expected what measures give"),
+        (f"{UNITS}/more", "pruned", f"{UNITS}/more: found 'pruned', expected one of variance_fi, heuristic_fi"),
+        (f"{UNITS}/layer", 2, f"{UNITS}/layer: found 2, expected one of the hidden layers, 1 to 1, of {P}"),
+        (f"{LOST}/than", "eigenvector", f"{LOST}/than: found 'eigenvector', expected one of variance_fi_w2"),
+        (f"{P}/proxy", False, f"{RANK}/effect: found 'rank', expected a prediction that needs no proxy: true of {P}"),
+        (P, TWO_SESSIONS, f"{FUNCTION}/effect: found '2 sessions of 0.5', expected at least 3 sessions of at most 0.6"),
+        (f"{P}/pruning/fraction", 0.61, f"{FUNCTION}/effect: found '3 sessions of 0.61', expected at least 3 sessions"),
+        (f"{D}/pruning/fraction", [0.3, 0.7], "digits_function/effect: found '3 sessions of [0.3, 0.7]', expected at"),
     ],
 )
-def test_claims_about_what_no_experiment_has_are_refused(place, value, message):
+def test_predictions_that_no_experiment_can_answer_are_refused(place, value, message):
+    config.check(changed(place, value))
     assert message in refused(check_answerable, changed(place, value))
 
 
-@pytest.mark.parametrize("prediction", effects.PREDICTIONS)
-def test_an_entry_that_a_prediction_reads_may_not_lack(prediction):
-    claim = next(claim for claim, spec in DEFAULT["claims"].items() if prediction in spec)
-    for field in DEFAULT["claims"][claim][prediction]:
-        lacking = changed(f"claims/{claim}/{prediction}/{field}", ABSENT, DEFAULT)
-        assert f"at claims/{claim}/{prediction}: found no {field}, expected" in refused(config.check, lacking)
+def test_a_claim_has_at_most_three_primary_predictions_of_an_experiment():
+    claims = SMOKE["claims"]["overproduction"]
+    secondary = [name for name in claims if not claims[name].get("primary")]
+    for name, experiment in [(name, claims[name]["experiment"]) for name in secondary]:
+        place = f"{C}/overproduction/{name}/primary"
+        message = f"{place}: found True, expected at most 3 primary predictions a claim and experiment"
+        assert refused(check_answerable, changed(place, True)) == message, experiment
+    n_patches = sum(of["experiment"] == "patches" and of.get("primary", False) for of in claims.values())
+    assert n_patches == 3  # and as many of digits are no reason against them
+    check_answerable(SMOKE)
+
+
+@pytest.mark.parametrize("kind", EFFECTS)
+def test_an_entry_that_an_effect_reads_may_not_lack(kind):
+    places = [
+        (claim, name) for claim in CLAIMS for name, of in DEFAULT["claims"][claim].items() if of["effect"] == kind
+    ]
+    claim, name = places[0]
+    required = [field for field, of in EFFECTS[kind].model_fields.items() if of.is_required() and field != "effect"]
+    for field in required:
+        lacking = changed(f"claims/{claim}/{name}/{field}", ABSENT, DEFAULT)
+        assert f"at claims/{claim}/{name}: found no {field}, expected" in refused(config.check, lacking)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +188,12 @@ def test_an_entry_that_a_prediction_reads_may_not_lack(prediction):
         ("title: 2021-10-18\nexperiments: {}\nclaims: {}", "expected text; quote it"),
         ("extends: nowhere.yaml", "at extends: found 'nowhere.yaml', expected another file beside it or in config/"),
         ("extends: mine.yaml", "at extends: found 'mine.yaml', expected another file"),
+        (
+            TO_EXTEND.format("cifar"),
+            "experiments/mine/extends: found 'cifar', expected another experiment of the config",
+        ),
+        (TO_EXTEND.format("mine"), "experiments/mine/extends: found 'mine', expected another experiment"),
+        (TO_EXTEND.format("[patches]"), "experiments/mine/extends: found ['patches'], expected another experiment"),
     ],
 )
 def test_a_file_that_is_no_config_is_refused(tmp_path, text, message):
@@ -166,14 +225,23 @@ def test_what_differs_is_laid_over_key_by_key_and_null_takes_a_key_away():
     assert base["inner"] == {"a": 1, "b": 2}
 
 
-def test_an_experiment_that_is_taken_away_leaves_the_claims():
+def test_an_experiment_that_is_taken_away_takes_the_predictions_about_it_along():
     alone = config.lay_over(DEFAULT, {"experiments": {"digits": None}})
     config.check(alone)
     check_answerable(alone)
     assert list(alone["experiments"]) == ["patches"]
-    assert alone["claims"]["overproduction"]["control_minus_pruned"]["measure"] == {"patches": "kl"}
-    gone = {"axonal_share", "connected_above_disconnected"}  # which are about digits alone
-    assert set(DEFAULT["claims"]["neuron_loss"]) - set(alone["claims"]["neuron_loss"]) == gone
+    for claim in CLAIMS:
+        of_patches = {name: of for name, of in DEFAULT["claims"][claim].items() if of["experiment"] == "patches"}
+        assert alone["claims"][claim] == of_patches
+    assert alone["claims"]["margins"] == DEFAULT["claims"]["margins"]
+
+
+def test_an_experiment_may_say_what_differs_from_another(tmp_path):
+    text = "extends: smoke.yaml\nexperiments: {mine: {extends: patches, quality: null, machine: {hidden: [7]}}}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    patches, mine = (config.load(tmp_path / "mine.yaml")["experiments"][name] for name in ("patches", "mine"))
+    assert patches == PATCHES
+    assert mine == PATCHES | {"machine": PATCHES["machine"] | {"hidden": [7]}, "quality": None}
 
 
 def test_the_command_line_changes_what_it_names_and_numbers_are_numbers(tmp_path):
@@ -193,7 +261,7 @@ def test_maps_name_experiments_of_their_protocol(name):
     for place, value, message in (
         ("maps/patches/grids/0/growth", [1], "maps/patches/grids/0/growth/0: found 1, expected greater than 1"),
         ("maps/patches/jobs", "all", "maps/patches/jobs: found 'all', expected 'seed' or 'start'"),
-        ("predictions/trends/0/axis", "size", "trends/0/axis: found 'size', expected 'final', 'growth'"),
+        ("predictions/margins/patches", 0, "predictions/margins/patches: found 0, expected greater than 0"),
         ("predictions/differences/0/worse", "none", "differences/0/worse"),
         ("maps/patches/dataset", "digit", "maps/patches/dataset: found 'digit', expected one of digits"),
         ("maps/patches/sizes", 1, "maps/patches: found the unknown key 'sizes'"),

@@ -95,6 +95,21 @@ def test_every_criterion_is_finite_where_units_never_or_always_fire(machine, dat
         pruned_or_none(machine, importance, 0.3)
 
 
+@few
+@given(machines(densities=(1.1,), n_layers=(2, 2)), fractions, st.integers(0, 10**6))
+def test_pruning_random_units_takes_whole_units_and_some_synapses_of_one(machine, fraction, seed):
+    importance = CRITERIA["random_units"](machine, None, seed)
+    for x in importance:
+        assert (x == x[0]).all()  # one number a unit,
+        assert len(set(x[0])) == x.shape[1]  # another one each
+    pruned = pruned_or_none(machine, importance, fraction)
+    if pruned is not None:
+        n_inputs = pruned.machine.masks[0].sum(axis=0)
+        assert (n_inputs < machine.n_units[0]).sum() <= 1
+        lost = np.flatnonzero(pruned.causes[1] != KEPT)
+        assert importance[0][0][lost].max(initial=0) < importance[0][0][pruned.kept[1]].min()
+
+
 ODD_PATTERNS = {
     "one pattern": np.array([[0, 1, 1, 0]]),
     "zeros": np.zeros((9, 4), int),

@@ -58,8 +58,9 @@ def test_every_config_of_maps_is_valid_and_its_conditions_are_run_somewhere(name
         for cell in maps.cells(of):
             run |= {control for names in cell.controls.values() for control in names}
             assert 0 < cell.fraction < 1
-    asked = [spec for kind in ("differences", "trends") for spec in loaded["predictions"][kind]]
+    asked = loaded["predictions"]["differences"]
     assert {spec[side] for spec in asked for side in ("worse", "better")} <= run
+    assert loaded["maps"].keys() <= loaded["predictions"]["margins"].keys()
 
 
 def test_the_fractions_of_a_cell_leave_one_synapse_in_growth():
@@ -72,9 +73,9 @@ def test_the_fractions_of_a_cell_leave_one_synapse_in_growth():
 
 def test_a_cell_of_two_grids_has_the_controls_of_both_once():
     both = described(updates=["reinitialised"])
-    both["grids"].append(described(updates=["pruned_once", "reinitialised"], growth=[2, 4])["grids"][0])
+    both["grids"].append(described(updates=["rewired", "reinitialised"], growth=[2, 4])["grids"][0])
     first, second = maps.cells(both)
-    assert first.controls["updates"] == ["reinitialised", "pruned_once"]
+    assert first.controls["updates"] == ["reinitialised", "rewired"]
     assert (first.growth, second.growth) == (2, 4)
 
 
@@ -83,12 +84,19 @@ def test_a_cell_of_two_grids_has_the_controls_of_both_once():
     [
         ({"growth": [1.3]}, r"^growth: found 1.3, expected one that makes 4 units a whole number$"),
         ({"synapse_updates": ["reinitialised"]}, r"^synapse_updates: found reinitialised, expected one of the cell's"),
-        ({"updates": ["pruned_once"], "synapse_updates": ["pruned_once"]}, r"^synapse_updates: found pruned_once"),
     ],
 )
 def test_cells_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         maps.cells(described(**changes))
+
+
+def test_a_map_whose_pruning_leaves_nothing_is_refused_before_any_job():
+    small, large = (CONFIG["maps"]["digits"] | described(final=[1], growth=[g]) for g in (20, 20000))
+    maps.check_feasible(small, PROTOCOL["experiments"]["digits"], "maps/digits")
+    message = r"^maps/digits, 20000 units at the start/pruning: found 3 sessions of 0.96.* leave none of.* layer 1"
+    with pytest.raises(ValueError, match=f"{message}.*, expected one"):
+        maps.check_feasible(large, PROTOCOL["experiments"]["digits"], "maps/digits")
 
 
 def test_stretching_makes_schedules_longer_and_keeps_their_momenta_in_place():
@@ -144,7 +152,8 @@ def test_a_job_holds_the_conditions_of_its_cells_alone_and_machines_of_their_siz
             assert sorted(known) == sorted([maps.PRUNED] * (budget == "updates") + cell.controls[budget])
         n_synapses = part["n_synapses"].sel(condition="pruned", budget="updates")
         born = part["n_synapses"].sel(condition="born_small_synapses", budget="updates")
-        assert abs(n_synapses - born) <= 2 + 0.01 * born
+        if described["experiment"] == "patches":  # digits' split may ask for more units than there were at the start
+            assert abs(n_synapses - born) <= 2 + 0.01 * born
 
 
 def test_a_job_is_a_function_of_its_seed_and_carries_what_made_it(job):
@@ -175,7 +184,7 @@ def test_the_dataset_carries_its_provenance_and_survives_its_file(dataset, tmp_p
     assert all(found[name].attrs["units"] and found[name].attrs["long_name"] for name in found.data_vars)
 
 
-@pytest.mark.parametrize(("key", "stale"), [("criteria", False), ("retraining", True)])
+@pytest.mark.parametrize(("key", "stale"), [("criteria", False), ("retraining", True), ("tuning", True)])
 def test_maps_are_stale_where_what_they_read_of_the_protocol_changed(dataset, monkeypatch, key, stale):
     changed = copy.deepcopy(PROTOCOL)
     changed["experiments"]["digits"][key] = None
@@ -184,13 +193,23 @@ def test_maps_are_stale_where_what_they_read_of_the_protocol_changed(dataset, mo
     assert any("its protocol is another" in reason for reason in reasons) == stale
 
 
-def test_the_likelihood_of_a_map_is_that_of_enumeration_and_is_judged_as_a_map_of_its_own(dataset, jobs):
-    names = list(judged_maps.with_likelihood(dataset))
-    assert names == ["patches", "digits", "digits by likelihood"]
-    own, again = (claims.part(dataset, "digits"), judged_maps.with_likelihood(dataset)["digits by likelihood"])
+def test_a_map_by_likelihood_has_the_bound_for_its_loss(dataset):
+    shown = judged_maps.with_likelihood(dataset)
+    assert list(shown) == ["patches", "digits", "digits by likelihood"]
+    own, again = claims.part(dataset, "digits"), shown["digits by likelihood"]
     xr.testing.assert_identical(again["loss"].drop_attrs(), own["negative_bound"].rename("loss").drop_attrs())
     assert (own["negative_bound"].notnull() == own["loss"].notnull()).all()
     assert again["loss"].attrs["units"] == "nats"
+
+
+def test_every_cell_of_a_map_is_judged_once_a_budget_that_it_has(dataset):
     judged = judged_maps.evaluate_cells(dataset)
-    cells = judged[(judged["prediction"] == judged["prediction"].iloc[0]) & judged["growth"].notna()]
-    assert set(cells["map"]) == set(names)
+    born = judged[judged["prediction"] == CONFIG["predictions"]["differences"][0]["text"]]
+    expected = [
+        (name, budget)
+        for name, of in CONFIG["maps"].items()
+        for budget in maps.BUDGETS
+        for cell in maps.cells(of)
+        if "born_small_synapses" in cell.controls[budget]
+    ]
+    assert sorted(zip(born["map"], born["budget"])) == sorted(expected)

@@ -1,4 +1,4 @@
-"""Runs: sizes, invariants of pruning over sessions, controls of the same size, and the record of it all."""
+"""Runs: sizes, invariants of pruning over sessions, and the record of it all."""
 
 import hashlib
 
@@ -7,13 +7,12 @@ import pytest
 import xarray as xr
 
 from analysis import data, exact, pruning
-from analysis.experiment import config, controls, maps, protocol
-from analysis.experiment.record import join, kept_units, machine_of, masks_of
+from analysis.experiment import config, maps, protocol
+from analysis.experiment.record import join, machine_of, masks_of
 from analysis.files import netcdf, whole
+from analysis.machine.model import BoltzmannMachine
 
-BITS = {"patches": "f9ef0cb5", "digits": "b79dd69f"}
-BITS |= {"born_small_units": "ed46fbc1", "born_small_synapses": "f4993e77", "random_sparse": "77afed31"}
-BITS |= {"reinitialised": "a746b58b", "original_weights": "912e35d5", "pruned_once": "31f1ddf4"}
+BITS = {"patches": "e406ddff", "digits": "27e4883f"}
 QUICK_FIRST = ["patches", pytest.param("digits", marks=pytest.mark.slow)]
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]
 
@@ -29,18 +28,20 @@ def small(name, **changes):
     settings["samples"] = {"start": "data", "n_chains": 300, "n_steps": 5, "n_measure_chains": 100}
     if name == "digits":
         settings["machine"] = {**settings["machine"], "hidden": [400, 10]}
+        del settings["folds"]
     return settings
+
+
+def made(name):
+    """(settings, over-produced machine, run by the reference criterion) of a small experiment."""
+    settings = small(name)
+    start = protocol.overproduce(settings, 0)
+    return settings, start, protocol.prune_run(settings, settings["reference"], 0, start)
 
 
 @pytest.fixture(scope="module")
 def runs(few):
-    """One run of each experiment by its reference criterion, on few patterns."""
-    found = {}
-    for name in SMOKE:
-        settings = small(name)
-        start = protocol.overproduce(settings, 0)
-        found[name] = settings, start, protocol.prune_run(settings, settings["reference"], 0, start)
-    return found
+    return {name: made(name) for name in SMOKE}
 
 
 @pytest.mark.parametrize("name", SMOKE)
@@ -57,7 +58,7 @@ def test_masks_only_shrink_and_pruned_synapses_stay_zero(runs, name):
 def test_each_session_removes_the_asked_share_and_what_stranded_units_take_along(runs, name):
     settings, _, run = runs[name]
     left = run["n_synapses"].values
-    assert (left[1:] <= np.floor(left[:-1] * (1 - settings["pruning"]["fraction"]) + 0.5)).all()
+    assert (left[1:] <= np.floor(left[:-1] * (1 - np.array(settings["pruning"]["fraction"])) + 0.5)).all()
     assert (left > 0).all()
 
 
@@ -110,13 +111,6 @@ def test_a_run_of_seed_0_has_the_bits_that_it_always_had(runs, name):
     assert digest(*arrays) == BITS[name]
 
 
-@pytest.mark.parametrize("control", sorted(BITS.keys() & controls.CONTROLS.keys()))
-def test_a_control_of_seed_0_has_the_bits_that_it_always_had(runs, control):
-    settings, _, run = runs["patches"]
-    patterns = data.load(settings["dataset"])["train"].values
-    assert digest(*controls.CONTROLS[control].function(settings, patterns, run, 2, 0).weights) == BITS[control]
-
-
 @pytest.mark.parametrize("name", SMOKE)
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(runs, name):
     settings, start, run = runs[name]
@@ -133,70 +127,30 @@ def test_the_recorded_kl_is_that_of_the_recorded_machine(runs):
         assert run["kl"].sel(session=session, stage="retrained") == pytest.approx(kl, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", QUICK_FIRST)
-@pytest.mark.parametrize("control", controls.CONTROLS)
-def test_a_control_has_the_size_that_it_promises(runs, name, control):
-    settings, _, run = runs[name]
-    sessions = settings["control_sessions"]
-    masks = {s: masks_of(run, s) for s in sessions}
-    found = join(controls.control_sessions(small(name, control_sessions=sessions), control, 0, run))
-    for session in sessions:
-        units, synapses = (found[k].sel(session=session).values for k in ("n_units", "n_synapses"))
-        if control in ("random_sparse", "reinitialised", "original_weights", "born_small_units"):
-            assert (units == run["n_units"].sel(session=session)).all()
-        if control in ("random_sparse", "reinitialised", "original_weights", "pruned_once"):
-            assert (synapses == [m.sum() for m in masks[session]]).all()
-        if control == "born_small_units":
-            assert (synapses >= [m.sum() for m in masks[session]]).all()
-        if control == "born_small_synapses":
-            inputs_a_unit = [25 if name == "digits" else 13, units[1]]  # at most; the last unit may be half too many
-            for layer, mask in enumerate(masks[session]):
-                assert abs(synapses[layer] - mask.sum()) <= max(inputs_a_unit[layer] / 2, 1) or units[layer + 1] == 10
-
-
-def test_random_sparse_keeps_the_number_of_inputs_of_each_unit_and_draws_them_anew(runs):
-    settings, _, run = runs["patches"]
-    masks, kept = masks_of(run, 1), kept_units(run, 1)
-    (drawn,) = controls.random_sparse(settings, masks, kept, 0)
-    assert (drawn.sum(axis=0) == masks[0].sum(axis=0)).all()
-    assert (drawn != masks[0]).any()
-    assert (drawn != controls.random_sparse(settings, masks, kept, 1)[0]).any()
-
-
-@pytest.fixture
-def lessons(monkeypatch):
-    """(machine, n_updates) of every training, which learns nothing, in the order in which they happen."""
+def record_lessons(monkeypatch):
+    """[(machine, schedule)] of every training to come, which learns nothing, in their order; pretraining: schedules."""
     found = []
 
     def train(machine, patterns, schedule, seed, progress=False):
-        found.append((machine, schedule.n_updates(len(patterns))))
+        found.append((machine, schedule))
+        return machine
+
+    def pretrain(machine, patterns, schedules, seed, progress=False):
+        found.append((machine, schedules))
         return machine
 
     monkeypatch.setattr(protocol, "train", train)
+    monkeypatch.setattr(protocol, "pretrain_greedily", pretrain)
     return found
 
 
-@pytest.mark.parametrize("name", SMOKE)
-@pytest.mark.parametrize("control", controls.CONTROLS)
-def test_a_control_has_as_many_updates_as_the_run_up_to_its_session(runs, lessons, name, control):
-    """Pruned once: the training of the over-produced machine is counted, though its result is taken from the run."""
-    settings, _, run = runs[name]
-    patterns = data.load(settings["dataset"])["train"].values
-    trained = controls.CONTROLS[control].function(settings, patterns, run, 2, 0)
-    updates = [n for _, n in lessons]
-    if control == "pruned_once":
-        assert [m.n_synapses for m, _ in lessons] == [machine_of(run, 0).n_synapses, trained.n_synapses]
-        updates.insert(0, protocol.Schedule(**settings["training"]).n_updates(len(patterns)))
-    schedules = [protocol.Schedule(**settings[key]) for key in ("training", "retraining", "retraining")]
-    assert updates == [schedule.n_updates(len(patterns)) for schedule in schedules]
-
-
-def test_what_finishes_follows_the_training_and_every_retraining(lessons):
+def test_what_finishes_follows_the_training_and_every_retraining(monkeypatch):
+    lessons = record_lessons(monkeypatch)
     finishing = {"algorithm": "pcd", "n_epochs": 1, "learning_rates": [0.02, 0.01], "momentum": 0.0, "batch_size": 160}
     settings = small("patches", finishing=finishing)
     protocol.prune_run(settings, "weight", 0, protocol.overproduce(settings, 0))
     n = protocol.Schedule(**settings["training"]).n_updates(320)
-    assert [updates for _, updates in lessons] == [n, 2] * (1 + settings["pruning"]["n_sessions"])
+    assert [schedule.n_updates(320) for _, schedule in lessons] == [n, 2] * (1 + settings["pruning"]["n_sessions"])
     assert maps.work(settings, 320, [100], [[50], [20]]) == (3 * (n + 2), (n + 2) * 170)
 
 
@@ -227,11 +181,36 @@ def test_a_receptive_field_has_a_pixel_in_its_middle():
         ),
         ("patches", {"measures": ["digits"]}, "mine/measures: found digits and patterns without labels"),
         ("digits", {"measures": ["kl"]}, "mine: found 400 pixels, too many for kl"),
+        (
+            "digits",
+            {"pruning": {"n_sessions": 9, "fraction": [0.27, 0.9]}},
+            "mine/pruning: found 9 sessions of 0.9, which leave none of the 9600 synapses of layer 2",
+        ),
     ],
 )
 def test_what_data_do_not_give_is_refused_at_its_place_before_any_run(name, changes, message):
     with pytest.raises(ValueError, match=f"^{message}.*, expected|^{message}.*; expected"):
         protocol.check_feasible(SMOKE[name] | changes, "mine")
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.49, 0.5, 0.9])
+def test_pruning_is_refused_from_the_session_on_that_would_leave_nothing(fraction):
+    """One hidden unit loses its 13 synapses as pruning takes them; a fraction of few rounds to one at least."""
+    settings = SMOKE["patches"] | {"machine": SMOKE["patches"]["machine"] | {"hidden": [1]}}
+    machine, n_sessions = BoltzmannMachine.random((13, 1), 0), 0
+
+    def check(n):
+        protocol.check_feasible(settings | {"pruning": {"n_sessions": n, "fraction": fraction}}, "mine")
+
+    while machine is not None:
+        check(n_sessions)
+        try:
+            machine = pruning.prune(machine, [np.ones(machine.masks[0].shape)], fraction).machine
+            n_sessions += 1
+        except ValueError:
+            machine = None
+    with pytest.raises(ValueError, match=rf"^mine/pruning: found {n_sessions + 1} sessions of {fraction}, which leave"):
+        check(n_sessions + 1)
 
 
 def test_visible_biases_start_at_the_logit_of_the_data():
@@ -252,11 +231,3 @@ def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, n
         later = list(protocol.prune_sessions(*arguments, done=netcdf.read(path)))
         assert len(later) == len(parts) - n
         xr.testing.assert_identical(join([netcdf.read(path), *later]), complete)
-
-
-def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break(runs):
-    settings, _, reference = runs["patches"]
-    parts = list(controls.control_sessions(settings, "reinitialised", 0, reference))
-    for n in range(1, len(parts) + 1):
-        later = controls.control_sessions(settings, "reinitialised", 0, reference, done=join(parts[:n]))
-        xr.testing.assert_identical(join([*parts[:n], *later]), join(parts))

@@ -18,7 +18,7 @@ def test_causes_follow_units_from_the_session_of_their_loss_on():
     assert {x.dtype for x in third} == {np.dtype(np.int8)}
 
 
-def test_activity_information_and_degree_are_means_and_sums_over_synapses():
+def test_activity_information_and_numbers_of_inputs_and_outputs_are_means_and_sums_over_synapses():
     machine = naive.machine_of((5, 4, 3), density=0.6)
     rng = np.random.default_rng(0)
     pruned, states = ([rng.integers(0, 2, (50, n)).astype(np.uint8) for n in machine.n_units] for _ in range(2))
@@ -26,16 +26,17 @@ def test_activity_information_and_degree_are_means_and_sums_over_synapses():
     for k, n in enumerate(machine.n_units):
         np.testing.assert_allclose(found["activity", k][0], states[k].mean(axis=0))
         np.testing.assert_allclose(found["activity_pruned", k][0], pruned[k].mean(axis=0))
-        information, degree = np.zeros(n), np.zeros(n)
+        information, n_inputs, n_outputs = np.zeros((3, n))
         for layer, mask in enumerate(machine.masks):
             for i, j in np.argwhere(mask):
                 variance = (states[layer][:, i] * states[layer + 1][:, j]).var()
-                for place, unit in ((layer, i), (layer + 1, j)):
+                for place, unit, count in ((layer, i, n_outputs), (layer + 1, j, n_inputs)):
                     if place == k:
                         information[unit] += variance
-                        degree[unit] += 1
+                        count[unit] += 1
         np.testing.assert_allclose(found["fisher", k][0], information)
-        np.testing.assert_array_equal(found["degree", k][0], degree)
+        np.testing.assert_array_equal(found["inputs", k][0], n_inputs)
+        np.testing.assert_array_equal(found["outputs", k][0], n_outputs)
 
 
 def test_values_stand_at_the_places_that_units_had_and_nowhere_else():

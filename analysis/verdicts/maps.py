@@ -55,7 +55,7 @@ def collect_maps(folder: Path | str, config: Path | str) -> xr.Dataset:
 
 def read_of(protocol: dict, experiment: str) -> dict:
     """What a map reads of an experiment of the protocol; sizes, lengths and samples are its own."""
-    read = ("machine", "pretraining", "training", "finishing", "retraining", "reference", "measures")
+    read = ("machine", "pretraining", "training", "finishing", "retraining", "reference", "tuning", "measures")
     settings = protocol["experiments"][experiment]
     return {key: settings[key] for key in read if key in settings}
 

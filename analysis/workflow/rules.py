@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,17 +85,15 @@ def runs(folder: str, experiments: dict) -> list[str]:
 
 
 def megabytes(settings: dict) -> int:
-    """To ask a cluster for: twice what was measured with 4,000 chains; what is above 300 grows with the chains."""
-    measured = 706 if settings["quality"] else 505 if settings["proxy"] else 412
-    return 2 * math.ceil(300 + (measured - 300) * max(1, settings["samples"]["n_chains"] / 4000))
+    """To ask a cluster for: twice what was measured, with 2,000 chains of 1,076 hidden units and with 60,000."""
+    return 2 * math.ceil(400 + 17e-6 * settings["samples"]["n_chains"] * sum(settings["machine"]["hidden"]))
 
 
 def minutes(settings: dict) -> int:
-    """To ask a cluster for: ten times the seconds measured with the default config, more with more sweeps."""
-    seconds = 20 + 26 * len(settings["criteria"]) + 34 * len(settings["controls"])
-    seconds += 22 * settings["proxy"] + 51 * (settings["quality"] is not None)
-    n, usual = settings["samples"], 4000 * 1000 if "kl" in settings["measures"] else 2000 * 100
-    return math.ceil(10 * seconds / 60 * max(1, n["n_chains"] * n["n_steps"] / usual))
+    """To ask a cluster for: ten times the seconds that its runs took with the default config, more with more sweeps."""
+    seconds, usual = (2, 90_000 * 50) if "kl" in settings["measures"] else (12, 2000 * 100)
+    more = max(1, settings["samples"]["n_chains"] * settings["samples"]["n_steps"] / usual)
+    return math.ceil(10 / 60 * (20 + seconds * len(conditions(settings))) * more)
 
 
 def asked_of(config: dict, wildcards: Any) -> str:
@@ -109,9 +108,26 @@ def asked_of(config: dict, wildcards: Any) -> str:
 
 def notebook_source(wildcards: Any) -> str:
     """SHA-256 of the code and text of notebooks/<claim>.ipynb without its stored outputs."""
-    cells = json.loads((ROOT / "notebooks" / f"{wildcards.claim}.ipynb").read_text(encoding="utf-8"))["cells"]
-    source = json.dumps([(cell["cell_type"], "".join(cell["source"])) for cell in cells])
+    source = json.dumps(_cells(wildcards.claim))
     return hashlib.sha256(source.encode()).hexdigest()
+
+
+def headings(wildcards: Any) -> dict[str, str]:
+    """For the report: {figure, or how its name begins: the heading above it in the notebook}, in reStructuredText."""
+    found, heading = {}, ""
+    for kind, text in _cells(wildcards.claim):
+        if kind == "markdown":
+            heading = next((line.lstrip("# ") for line in reversed(text.splitlines()) if line.startswith("#")), heading)
+        elif kind == "code":
+            names = re.findall(r'(?s)\bkeep\(.*?,\s*f?"([a-z][a-z0-9_]*)', text)
+            found |= dict.fromkeys(names, re.sub(r"([\\*`|_])", r"\\\1", heading))
+    return found
+
+
+def _cells(claim):
+    """(kind, text) of the cells of a notebook."""
+    cells = json.loads((ROOT / "notebooks" / f"{claim}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
 
 
 def shown_beside(folder: str, wildcards: Any) -> list[str]:

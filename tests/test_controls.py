@@ -1,0 +1,199 @@
+"""Controls: wirings of the sizes that they promise, mixed as far as chance goes, and trained for as long as said."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from test_protocol import QUICK_FIRST, SMOKE, digest, made, record_lessons, small
+
+from analysis import data
+from analysis.experiment import controls, protocol
+from analysis.experiment.controls import CONTROLS, develop_control
+from analysis.experiment.record import join, kept_units, masks_of
+from analysis.experiment.work import work
+
+BITS = {"born_small_units": "580b8c51", "born_small_synapses": "6b05e394", "rewired": "7f9e2921"}
+BITS |= {"reinitialised": "9086cf87", "original_weights": "23a47b03"}
+SAME_UNITS = ("rewired", "reinitialised", "original_weights", "born_small_units")
+SAME_SYNAPSES = ("rewired", "reinitialised", "original_weights")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few(few_patterns):
+    with few_patterns():
+        yield
+
+
+@pytest.fixture(scope="module")
+def runs(few):
+    return {name: made(name) for name in SMOKE}
+
+
+@pytest.fixture
+def lessons(monkeypatch):
+    return record_lessons(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def fields():
+    """(settings, masks, kept units) of a machine of digits that has 28 % of its receptive fields left."""
+    settings = small("digits")
+    settings["machine"] = settings["machine"] | {"hidden": [400, 100]}
+    rng, born = np.random.default_rng(0), protocol.initial_masks(settings, 400)
+    masks = [mask & (rng.random(mask.shape) < share) for mask, share in zip(born, (0.28, 0.1))]
+    return settings, masks, [np.arange(n) for n in (400, 400, 100)]
+
+
+def patterns_of(settings):
+    return data.load(settings["dataset"])["train"].values
+
+
+@pytest.mark.parametrize("name", QUICK_FIRST)
+@pytest.mark.parametrize("control", CONTROLS)
+def test_a_control_has_the_size_that_it_promises(runs, name, control):
+    settings, _, run = runs[name]
+    settings = {key: value for key, value in settings.items() if key != "tuning"} | {"control_sessions": [1, 3]}
+    found = join(controls.control_sessions(settings, control, 0, run))
+    for session in (1, 3):
+        units, synapses = (found[k].sel(session=session).values for k in ("n_units", "n_synapses"))
+        wanted = np.array([mask.sum() for mask in masks_of(run, session)])
+        if control in SAME_UNITS:
+            assert (units == run["n_units"].sel(session=session)).all()
+        if control in SAME_SYNAPSES:
+            assert (synapses == wanted).all()
+        if control == "born_small_units":
+            assert (synapses >= wanted).all()
+        if control == "born_small_synapses":
+            inputs_a_unit = [
+                25 if name == "digits" else 13,
+                *units[1:-1],
+            ]  # at most; the last unit may be half too many
+            near = abs(synapses - wanted) <= np.maximum(np.array(inputs_a_unit) / 2, 1)
+            assert (near | (units[1:] == settings["machine"]["hidden"])).all()
+
+
+def test_synapses_born_small_are_split_between_layers_as_the_tuning_says(fields):
+    settings, masks, kept = fields
+    total = sum(mask.sum() for mask in masks)
+    for split in (0.3, 0.5):
+        tuned = settings | {"tuning": {"born_small_synapses": {"split": split}, "rewired": {"split": 0.1}}}
+        first, second = controls.born_small_synapses(tuned, masks, kept, 0)
+        assert abs(first.sum() - split * total) <= 25 / 2  # half of what a unit has, at most
+        assert abs(first.sum() + second.sum() - total) <= 25 / 2 + len(second) / 2 + 1
+        assert second.all()
+
+
+def test_rewiring_keeps_both_degrees_of_every_unit_and_stays_within_what_was_there_at_birth(runs, fields):
+    wired = [(settings, masks_of(run, 2), kept_units(run, 2)) for settings, _, run in runs.values()]
+    for settings, masks, kept in (*wired, fields):
+        born = controls.born_small_units(settings, masks, kept, 0)
+        for seed in (0, 1):
+            for mask, new, full in zip(masks, controls.rewired(settings, masks, kept, seed), born, strict=True):
+                assert (new.sum(axis=0) == mask.sum(axis=0)).all()
+                assert (new.sum(axis=1) == mask.sum(axis=1)).all()
+                assert not (new & ~full).any()
+
+
+def by_degrees(mask, born):
+    """P(i -> j) of the wiring that is random but for its degrees and for what was there at birth.
+
+    p_ij = x_i y_j / (1 + x_i y_j), fitted to the degrees: the maximum of entropy.
+    """
+    inputs, outputs = mask.sum(axis=0), mask.sum(axis=1)[:, None]
+    x, y = np.ones((len(mask), 1)), np.ones(mask.shape[1])
+    for _ in range(300):
+        x = outputs / (born * y / (1 + x * y)).sum(axis=1, keepdims=True)
+        y = inputs / (born * x / (1 + x * y)).sum(axis=0)
+    return born * x * y / (1 + x * y)
+
+
+def test_rewiring_mixes_as_far_as_chance_goes_even_within_receptive_fields(fields):
+    """What it shares with the wiring before is what any wiring of these degrees shares; another seed, another one."""
+    settings, masks, kept = fields
+    p = by_degrees(masks[0], protocol.initial_masks(settings, 400)[0])
+    n, chance = masks[0].sum(), p[masks[0]].sum()
+    np.testing.assert_allclose(p.sum(axis=0), masks[0].sum(axis=0), atol=0.01)
+    found = [controls.rewired(settings, masks, kept, seed)[0] for seed in range(3)]
+    error = np.sqrt((p * (1 - p))[masks[0]].sum())
+    for new in found:
+        assert abs((new & masks[0]).sum() - chance) < 4 * error, ((new & masks[0]).sum() / n, chance / n)
+    assert (found[0] & found[1]).sum() < n / 2
+
+
+def test_original_weights_are_those_of_the_large_machine_before_it_learned(runs, lessons):
+    settings, _, run = runs["digits"]
+    patterns, kept, masks = patterns_of(settings), kept_units(run, 2), masks_of(run, 2)
+    machine, _ = develop_control(settings, "original_weights", patterns, run, 2, 0)
+    large = protocol.initial_machine(settings, patterns, 0)
+    for k, (mask, weights) in enumerate(zip(masks, machine.weights)):
+        np.testing.assert_array_equal(machine.masks[k], mask)
+        np.testing.assert_array_equal(weights, np.where(mask, large.weights[k][np.ix_(kept[k], kept[k + 1])], 0))
+    for bias, before, units in zip(machine.biases, large.biases, kept):
+        np.testing.assert_array_equal(bias, before[units])
+    again, _ = develop_control(settings, "reinitialised", patterns, run, 2, 0)
+    assert not (again.weights[0] == machine.weights[0])[masks[0]].any()
+
+
+@pytest.mark.parametrize("name", SMOKE)
+@pytest.mark.parametrize("control", CONTROLS)
+def test_a_control_has_as_many_updates_as_the_run_up_to_its_session(runs, lessons, name, control):
+    settings, _, run = runs[name]
+    n = len(patterns_of(settings))
+    machine, (updates, changes) = develop_control(settings, control, patterns_of(settings), run, 2, 0)
+    first, again = (
+        [protocol.Schedule(**settings[key]).n_updates(n) for key in (name, "finishing") if key in settings]
+        for name in ("training", "retraining")
+    )
+    assert [schedule.n_updates(n) for _, schedule in lessons] == first + again * 2
+    assert updates == sum(first + again * 2)
+    assert changes == updates * sum(machine.n_synapses)
+
+
+@pytest.mark.parametrize("name", SMOKE)
+@pytest.mark.parametrize("control", ["born_small_units", "born_small_synapses", "rewired"])
+def test_equal_work_is_that_of_the_pruned_machine_up_to_half_an_epoch_of_every_training(runs, lessons, name, control):
+    settings, _, run = runs[name]
+    long = {key: settings[key] | {"n_epochs": n} for key, n in (("training", 9), ("retraining", 4))}
+    settings, patterns = settings | long, patterns_of(settings)
+    machine, (_, worked) = develop_control(settings, control, patterns, run, 2, 0, equal_work=True)
+    done = [schedule.n_updates(len(patterns)) * sum(machine.n_synapses) for _, schedule in lessons]
+    epochs = [
+        schedule.n_updates(len(patterns)) // schedule.n_epochs * sum(machine.n_synapses) for _, schedule in lessons
+    ]
+    left = [run["n_synapses"].sel(session=k).values.tolist() for k in range(3)]
+    wanted = work(settings, len(patterns), left[0], left[1:])[1]
+    assert worked == sum(done)
+    assert abs(worked - wanted) <= sum(epochs) / 2
+    equal_updates = develop_control(settings, control, patterns, run, 2, 0)[1][1]
+    assert control == "born_small_units" or abs(equal_updates - wanted) > sum(epochs) / 2
+
+
+def test_rates_of_a_control_are_its_own_in_all_but_the_finishing(runs, lessons):
+    settings, _, run = runs["digits"]
+    settings = settings | {"pretraining": [settings["training"] | {"algorithm": "cd"}] * 2}
+    settings["finishing"] = settings["training"] | {"learning_rates": [0.5, 0.25]}
+    settings["tuning"] = {"reinitialised": {"rates": 2.0}}
+    rates = {}
+    for control in ("rewired", "reinitialised"):
+        develop_control(settings, control, patterns_of(settings), run, 1, 0)
+        pretraining, *others = [schedule for _, schedule in lessons]
+        rates[control] = [schedule.learning_rates for schedule in (*pretraining, *others)]
+        lessons.clear()
+    assert rates["rewired"] == [[0.01, 0.01]] * 3 + [[0.5, 0.25], [0.01, 0.01], [0.5, 0.25]]
+    assert rates["reinitialised"] == [[0.02, 0.02]] * 3 + [[0.5, 0.25], [0.02, 0.02], [0.5, 0.25]]
+
+
+@pytest.mark.parametrize("control", ["reinitialised", "born_small_synapses_work"])
+def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break(runs, control):
+    settings, _, reference = runs["patches"]
+    settings = settings | {"control_sessions": [1, 3]}
+    parts = list(controls.control_sessions(settings, control, 0, reference))
+    for n in range(1, len(parts) + 1):
+        later = controls.control_sessions(settings, control, 0, reference, done=join(parts[:n]))
+        xr.testing.assert_identical(join([*parts[:n], *later]), join(parts))
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_a_control_of_seed_0_has_the_bits_that_it_always_had(runs, control):
+    settings, _, run = runs["patches"]
+    machine, _ = develop_control(settings, control, patterns_of(settings), run, 2, 0)
+    assert digest(*machine.weights) == BITS[control]
