@@ -70,9 +70,8 @@ def look(
 def draw(look: Look) -> Figure:
     """Receptive fields of the units left, data above dreams, and the KL divergence by fraction pruned: a Figure."""
     style.theme()
-    rows = [["fields", "data", "curve"], ["fields", "dreams", "curve"]]
-    figure, axes = plt.subplot_mosaic(rows, figsize=(style.PAGE, 2.6), width_ratios=(1, 1, 1.1))
-    fields, examples, dreams, curve = (axes[name] for name in ("fields", "data", "dreams", "curve"))
+    figure, axes = plt.subplot_mosaic("fec;fdc", figsize=(style.PAGE, 2.6), width_ratios=(1, 1, 1.1))
+    fields, examples, dreams, curve = (axes[letter] for letter in "fedc")
     machine, (mask,), (weight,) = look.machine, look.machine.masks, look.machine.weights
     limit, patches = float(np.abs(weight).max()) or 1.0, xr.Dataset(attrs={"dataset": "patches"})
     for ax in (fields, examples, dreams):
