@@ -40,7 +40,6 @@ PANELS = {
     proxies.pruned_by_one_only: (2, "patches", ("variance_fi", 1)),
     fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
     fates.causes_of_loss: (4, "digits", (1,)),
-    fates.neighbours: (4, "patches", (1,)),
     fates.disconnected_by_entropy: (4, "digits", ()),
     pictures.importance_map: (2, "patches", ("weight", 1)),
 }

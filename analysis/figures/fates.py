@@ -8,24 +8,22 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
-from scipy.stats import rankdata
 
 from analysis.figures.curves import QUANTITIES
-from analysis.figures.style import CAUSES, FATES, band, line, look, tidy, titled
+from analysis.figures.style import CAUSES, FATES, band, look, tidy, titled
 from analysis.verdicts import effects
 from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
-from analysis.verdicts.survival import residual, survivors
 
 
 def survivors_above_lost(part: xr.Dataset, measure: str, margin: float, ax: Axes) -> Axes:
     """P(survivor > lost unit of its session) - 1/2 of each seed, by criterion; below, the reference less |w|.
 
-    Rows: the reference, |w| and random whole units, as far as they were run. Dots are seeds, lines intervals of their
-    mean; the grey band is what does not matter of a difference.
+    Dots are seeds, lines intervals of their mean; the grey band is what does not matter of a difference. Rows: of the
+    reference, variance FI, |w| and random whole units those that were run.
     """
     reference, prediction = part.attrs["reference"], {"measure": measure, "layer": "all"}
-    names = dict.fromkeys((reference, "weight", "random_units"))
+    names = dict.fromkeys((reference, "variance_fi", "weight", "random_units"))
     shown = [name for name in names if name in part["criterion"].values]
     rows = {words(name): (effects.survivors(part.assign_attrs(reference=name), prediction), name) for name in shown}
     if "weight" in shown[1:]:
@@ -42,7 +40,7 @@ def survivors_above_lost(part: xr.Dataset, measure: str, margin: float, ax: Axes
         ax.hlines(y, low, high, color=colour, lw=2)
         ax.plot(mean, y, marker, color=colour, ms=6)
     ax.axvline(0, color="black", lw=0.7)
-    widest = np.nanmax([0.5, *(np.abs(values).max() for values, _ in rows.values())]) * 1.08  # ½: all survivors above
+    widest = np.nanmax([0.68, *(np.abs(values).max() for values, _ in rows.values())]) * 1.05
     ax.set(yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5), xlim=(-widest, widest))
     ax.set(xlabel="P(survivor > lost unit) − ½", title=f"{part.attrs['experiment']}, {words(measure)}")
     ax.tick_params(axis="y", length=0)
@@ -62,7 +60,7 @@ def what_units_tell(part: xr.Dataset, x: str, y: str, layer: int, ax: Axes) -> A
 
 
 def causes_of_loss(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
-    """Units lost in each session, by what they lost; mean over seeds."""
+    """Units lost in each session, by what they lost, mean over seeds; the title counts them over all seeds."""
     cause, bottom = part[f"loss_cause_{layer}"], np.zeros(part.sizes["pruning"])
     for code, (label, colour) in CAUSES.items():
         counts = (cause == code).sum(f"unit_{layer}").mean("seed").values
@@ -71,26 +69,8 @@ def causes_of_loss(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
     ax.set(xlabel="session", ylabel="units lost", xlim=(0.3, part.sizes["pruning"] + 0.7))
     ax.set_ylim(0, 1.1 * max(bottom.max(), 1))
     ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
-    return titled(ax, part, layer)
-
-
-def neighbours(part: xr.Dataset, layer: int, ax: Axes, n_bins: int = 5) -> Axes:
-    """Change of the survivors' activity right after a pruning, by how many of their competitors it removed.
-
-    Equal parts of the survivors of each session; what a unit's own lost synapses explain, a line, is taken out.
-    """
-    means = np.full((part.sizes["seed"], n_bins), np.nan)
-    for of_seed, seed in zip(means, range(part.sizes["seed"])):
-        found = [(y, lost, drive) for y, lost, drive in survivors(part.isel(seed=seed), layer) if np.ptp(lost) > 0]
-        changes = [residual(y, drive) for y, _, drive in found]
-        bins = [((rankdata(lost) - 0.5) / len(lost) * n_bins).astype(int) for _, lost, _ in found]
-        for k in np.unique(np.concatenate(bins)) if found else []:
-            of_seed[k] = np.concatenate(changes)[np.concatenate(bins) == k].mean()
-    known, middle = np.isfinite(means).all(axis=0), (np.arange(n_bins) + 0.5) / n_bins
-    line(middle[known], means[:, known], part.attrs["reference"], ax)
-    ax.axhline(0, color="black", lw=0.5)
-    ax.set(xlabel="rank by share of competitors lost", ylabel="change of activity", xlim=(0, 1))
-    return titled(ax, part, layer)
+    ax.set_title(f"{part.attrs['experiment']}, layer {layer}: {int((cause > 0).sum()):,} lost")
+    return tidy(ax)
 
 
 def disconnected_by_entropy(part: xr.Dataset, ax: Axes, n_bins: int = 8) -> Axes:
