@@ -19,6 +19,7 @@ QUANTITIES = {
     "input_information": "I(unit; input) (nats)",
     "digit_information": "I(unit; digit) (nats)",
     "sparseness": "lifetime sparseness",
+    "input_weight": "sum of input weights (nats)",
     "pixel_tuning": "largest |corr.| with a pixel",
 }
 _REFERENCES = {
