@@ -123,9 +123,8 @@ def _fisher_proxy(runs):
 
 
 def _functions(runs, *more):
-    """Sizes and function by every criterion, and more; which test images were misread after retraining alone."""
-    found = runs.over("criterion", runs.criteria, [*_FUNCTION, *more])
-    return found.assign({name: found[name].sel(stage="retrained", drop=True) for name in {"wrong"} & {*found}})
+    """Sizes and function by every criterion, and more."""
+    return runs.over("criterion", runs.criteria, [*_FUNCTION, *more])
 
 
 def _neuron_loss(runs):
