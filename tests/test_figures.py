@@ -31,7 +31,6 @@ PANELS = {
     curves.rank_frequency: (3, "patches", ("retrained",)),
     curves.class_shares: (3, "digits", ("weight", "retrained")),
     curves.diversity: (3, "digits", ("retrained",)),
-    curves.activity: (4, "digits", (1,)),
     curves.cost_at_equal_function: (2, "digits", ("encoding_error", 0.02)),
     proxies.spectrum: (3, "patches", ("last",)),
     proxies.proxy_against_exact: (3, "patches", ("variance_fi", "exact_diagonal")),
@@ -39,11 +38,8 @@ PANELS = {
     proxies.samples_needed: (3, "patches", ("relative_error",)),
     proxies.rank_agreement: (2, "digits", ("variance_fi", 2)),
     proxies.pruned_by_one_only: (2, "patches", ("variance_fi", 1)),
-    fates.trajectories: (4, "digits", ("activity", 1)),
-    fates.survivors_and_lost: (4, "digits", ("activity", 1)),
     fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
     fates.causes_of_loss: (4, "digits", (1,)),
-    fates.neighbours: (4, "patches", (1,)),
     fates.disconnected_by_entropy: (4, "digits", ()),
     pictures.importance_map: (2, "patches", ("weight", 1)),
 }
@@ -115,6 +111,17 @@ def test_bars_add_up_to_the_units_lost(parts, ax):
     lost = (part["loss_cause_1"] > 0).sum("unit_1").mean("seed")
     tops = [max(bar.get_y() + bar.get_height() for bar in bars) for bars in zip(*ax.containers)]
     np.testing.assert_allclose(tops, lost)
+
+
+def test_dots_of_survivors_are_seeds_and_the_last_row_is_their_difference_from_weight(parts, ax):
+    part = parts(4, "patches")  # one layer: no mean over layers
+    assert fates.survivors_above_lost(part, "activity", 0.1, ax) is ax
+    above = part["survivor_above_lost"].sel(unit_measure="activity").isel(hidden_layer=0)
+    first, weight = (above.sel(criterion=name).values for name in (part.attrs["reference"], "weight"))
+    dots = [line.get_xdata() for line in ax.lines if line.get_marker() == "."]
+    assert [text.get_text() for text in ax.get_yticklabels()][:2] == [words(part.attrs["reference"]), "|w|"]
+    for shown, expected in zip((dots[0], dots[1], dots[-1]), (first - 0.5, weight - 0.5, first - weight)):
+        np.testing.assert_allclose(shown, expected[np.isfinite(expected)], rtol=1e-6)
 
 
 def test_an_image_puts_every_pixel_at_its_place(parts):

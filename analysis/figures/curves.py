@@ -25,6 +25,7 @@ QUANTITIES = {
     "input_information": "I(unit; input) (nats)",
     "digit_information": "I(unit; digit) (nats)",
     "sparseness": "lifetime sparseness",
+    "input_weight": "sum of input weights (nats)",
     "pixel_tuning": "largest |corr.| with a pixel",
 }
 _REFERENCES = {
@@ -86,13 +87,6 @@ def units_left(part: xr.Dataset, layer: int | str, ax: Axes) -> Axes:
     """Units left in a layer against synapses left, by criterion."""
     title = f"{part.attrs['experiment']}, layer {layer}"
     return against_size(hidden_units(part, layer), part, ax, title=title, ylabel="units left", ylim=(0, None))
-
-
-def activity(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
-    """Mean spontaneous activity of a layer against synapses left, retrained, by criterion."""
-    title = f"{part.attrs['experiment']}, layer {layer}{' (visible)' if layer == 0 else ''}"
-    rate = part["activity"].sel(stage="retrained", layer=layer)
-    return against_size(rate, part, ax, title=title, ylabel=QUANTITIES["activity"])
 
 
 def diversity(part: xr.Dataset, stage: str, ax: Axes) -> Axes:

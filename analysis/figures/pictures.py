@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import SymLogNorm
+from matplotlib.colors import LinearSegmentedColormap, SymLogNorm
 from matplotlib.image import AxesImage
 
 from analysis import data
+from analysis.figures.style import FATES
 from analysis.verdicts.agreement import ranks
 from analysis.verdicts.names import words
 
@@ -74,19 +75,20 @@ def examples(
 
 
 def lost_pixels(part: xr.Dataset, ax: Axes) -> Axes:
-    """Share of seeds in which each pixel has lost every synapse after the last session."""
+    """Share of seeds in which each pixel has lost every synapse after the last session, white to the colour of loss."""
     share = 1 - part["connected_0"].isel(pruning=-1).mean("seed").values
-    return _pixels(share, part, ax, "disconnected pixels", "share of seeds", vmax=1)
+    colours = LinearSegmentedColormap.from_list("loss", ["white", FATES["is lost"]])
+    return _pixels(share, part, ax, "disconnected pixels", "share of seeds", cmap=colours, vmax=1)
 
 
 def pixel_entropy(part: xr.Dataset, ax: Axes) -> Axes:
-    """Entropy of each pixel in the data, in nats."""
-    return _pixels(part["unit_entropy_0"].values, part, ax, "what pixels tell", "entropy (nats)")
+    """Entropy of each pixel in the data, in nats, white to black."""
+    return _pixels(part["unit_entropy_0"].values, part, ax, "what pixels tell", "entropy (nats)", cmap="gray_r")
 
 
-def _pixels(values, part, ax, title, label, vmax=None):
-    image = show([values], part, 1, ax, cmap="cividis", vmin=0, vmax=vmax)
-    ax.figure.colorbar(image, ax=ax, label=label)
+def _pixels(values, part, ax, title, label, **options):
+    image = show([values], part, 1, ax, vmin=0, **options)
+    ax.figure.colorbar(image, ax=ax, label=label, shrink=0.85)
     ax.set(xticks=[], yticks=[], title=title)
     return ax
 
