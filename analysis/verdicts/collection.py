@@ -20,7 +20,6 @@ from analysis.pruning import label
 from analysis.verdicts import agreement, quality, survival
 from analysis.verdicts.datasets import CLAIMS, NOTEBOOKS, prefixed
 
-N_FISHER_UNITS = 16  # hidden units whose block of the Fisher information matrix goes into the claim dataset
 MANTISSA_BITS = 11  # kept of the measures of single units and synapses: relative error below 1/2000, half the file
 
 
@@ -110,22 +109,18 @@ def _weight_pruning(runs):
 def _fisher_proxy(runs):
     """Function by every criterion; examples of one seed; local estimates beside the exact matrix."""
     found = [_functions(runs, "class_share")]
-    found.append(_first_and_last(runs.over("criterion", runs.criteria, ["rank_probability"])))
     found.append(_first_and_last(runs.of_first_seed("criterion", runs.criteria, ["example"])))
-    found.append(runs.read(runs.reference, [*_OF_DIGITS, "data_rank_probability"]))
+    found.append(runs.read(runs.reference, _OF_DIGITS))
     if runs.settings["proxy"]:
         proxies = [*TARGETS, *LOCAL]
         found.append(_round_mantissa(runs.over_seeds("fisher", proxies)))
         found.append(_first_and_last(runs.over_seeds("fisher", ["spectrum_exact"])))
-        found += [_information_matrix(runs), runs.over_seeds("fisher", ["relative_error", "diagonal_correlation"])]
-        found.append(_first_and_last(runs.read(runs.reference, ["bias_0", "bias_1", "weight_1", "mask_1"])))
     return _join(*found)
 
 
 def _functions(runs, *more):
-    """Sizes and function by every criterion, and more; which test images were misread after retraining alone."""
-    found = runs.over("criterion", runs.criteria, [*_FUNCTION, *more])
-    return found.assign({name: found[name].sel(stage="retrained", drop=True) for name in {"wrong"} & {*found}})
+    """Sizes and function by every criterion, and more."""
+    return runs.over("criterion", runs.criteria, [*_FUNCTION, *more])
 
 
 def _neuron_loss(runs):
@@ -161,28 +156,10 @@ def _checks(runs):
 _COLLECT = dict(zip(NOTEBOOKS, (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _model_quality)))
 _FUNCTION = ["n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong"]
 _MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
-_OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random", "test_class_share"]
+_OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random"]
 _QUALITY = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kl", "kl_reachable", "activity"]
 _QUALITY += ["activity_exact", "kind", "r_hat", "two_start_r_hat", "autocorrelation_time", "rank_correlation"]
 _QUALITY += ["in_common"]
-
-
-def _information_matrix(runs):
-    """The block of the exact matrix that belongs to the visible units and the most informative hidden ones."""
-    whole = runs.read("fisher", ["information_matrix_exact", "exact_diagonal"])
-    n, m = whole.sizes["unit_0"], whole.sizes["unit_1"]
-    information = whole["exact_diagonal"].isel(session=0).sum("unit_0").values
-    units = np.sort(np.argsort(-information, kind="stable")[:N_FISHER_UNITS])
-    shown = np.concatenate([np.arange(n), n + units, (n + m + np.arange(n)[:, None] * m + units).ravel()])
-    matrix = whole["information_matrix_exact"].values[np.ix_(shown, shown)]
-    attrs = {
-        "long_name": "exact Fisher information of the over-produced machine of the first seed",
-        "units": "1",
-        "comment": f"biases and synapses of the {len(units)} hidden units of largest Fisher information",
-        "n_visible": n,
-        "n_hidden": len(units),
-    }
-    return xr.Dataset({"information_matrix": (("parameter_row", "parameter_column"), matrix, attrs)})
 
 
 def _first_and_last(dataset):
