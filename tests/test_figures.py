@@ -9,7 +9,7 @@ from scipy import stats
 
 from analysis import claims
 from analysis.experiment.controls import CONTROLS
-from analysis.figures import curves, fates, pictures, proxies, style
+from analysis.figures import curves, fates, pictures, proxies, style, units
 from analysis.figures.forest import forest
 from analysis.pruning import CRITERIA
 from analysis.verdicts import effects, intervals
@@ -26,27 +26,28 @@ def parts(collected):
 
 PANELS = {
     curves.loss_of_controls: (1, "patches", ("kl", "synapses")),
-    curves.units_left: (2, "digits", (2,)),
-    curves.synapses_a_unit: (2, "digits", (1,)),
-    curves.loss_of_criteria: (3, "digits", ("digit_quality", "pruned")),
+    units.loss_against_units: (2, "patches", ("kl", 0.02)),
     curves.activity: (4, "digits", (1,)),
-    curves.cost_at_equal_function: (2, "digits", ("encoding_error", 0.02)),
     proxies.against_exact: (3, "patches", ("variance_fi", "stiff_eigenvectors")),
     proxies.rank_correlations: (3, "patches", ("deletion_damage", "last", 0.5)),
     proxies.excess_loss: (3, "digits", (0.02,)),
     proxies.loss_against_synapses: (3, "digits", (["weight"],)),
-    proxies.rank_agreement: (2, "digits", ("variance_fi", 2)),
-    proxies.pruned_by_one_only: (2, "patches", ("variance_fi", 1)),
     fates.trajectories: (4, "digits", ("activity", 1)),
     fates.survivors_and_lost: (4, "digits", ("activity", 1)),
     fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
     fates.causes_of_loss: (4, "digits", (1,)),
     fates.neighbours: (4, "patches", (1,)),
     fates.disconnected_by_entropy: (4, "digits", ()),
-    pictures.importance_map: (2, "patches", ("weight", 1)),
 }
-PICTURES = {
-    pictures.receptive_fields: (2, "patches", ("variance_fi", 3)),
+PICTURES = {  # and panels whose rows have names
+    units.more_by_weight: (2, "digits", (20,)),
+    units.units_left: (2, "digits", ()),
+    units.more_for_function: (
+        2,
+        "patches",
+        ({"more": "weight", "fewer": "variance_fi", "measure": "kl", "tolerance": 0.02}, 3),
+    ),
+    pictures.receptive_fields: (2, "patches", ("variance_fi",)),
     pictures.lost_pixels: (4, "digits", ()),
     pictures.pixel_entropy: (4, "digits", ()),
 }
@@ -89,13 +90,13 @@ def test_excess_loss_is_that_of_the_prediction_of_the_same_pair(parts, ax):
 
 def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
     part = parts(3, "patches")
-    curves.loss_of_criteria(part, "kl", "retrained", ax)
+    proxies.loss_against_synapses(part, ["random"], ax)
     line = next(line for line in ax.lines if line.get_label() == words("random"))
     values = part["kl"].sel(criterion="random", stage="retrained")
     np.testing.assert_allclose(line.get_ydata(), values.mean("seed"), rtol=1e-6)
     synapses = part["n_synapses"].sum("synapse_layer").sel(criterion="random").mean("seed")
     np.testing.assert_allclose(line.get_xdata(), synapses)
-    band = ax.collections[part["criterion"].values.tolist().index("random")].get_paths()[0].vertices
+    band = ax.collections[0].get_paths()[0].vertices
     low, high = intervals.pointwise(values.transpose("seed", "session").values)
     assert band[:, 1].min() == pytest.approx(low.min())
     assert band[:, 1].max() == pytest.approx(high.max())
@@ -137,7 +138,7 @@ def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
     for folder in ("a", "b"):
         style.theme()
         figure, ax = plt.subplots()
-        curves.units_left(parts(2, "patches"), 1, ax)
+        units.units_left(parts(2, "patches"), ax)
         assert style.save(figure, tmp_path / folder / "units.left") is figure  # a dot in the name is no suffix
         plt.close(figure)
     for suffix in (".svg", ".png"):

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from analysis.experiment.local_estimates import LOCAL
 from analysis.experiment.measures import spearman
@@ -13,33 +13,6 @@ from analysis.figures.style import line, look, rows, shrinking, tidy, titled
 from analysis.verdicts import datasets, effects, tables
 from analysis.verdicts.comparisons import at_session, of_synapses
 from analysis.verdicts.names import words
-
-
-def rank_agreement(part: xr.Dataset, against: str, layer: int, ax: Axes) -> Axes:
-    """Synapses by their ranks, |w| and Fisher information, in units of what independent ranks give; mean over seeds."""
-    shares = part[f"rank_histogram_{layer}"].sel(against=against).mean("seed").transpose("rank_fisher", "rank_weight")
-    ratio = np.maximum(shares.values * shares.size, 1e-9)
-    norm = mpl.colors.LogNorm(0.2, 5)
-    image = ax.imshow(ratio, norm=norm, cmap="RdBu_r", origin="lower", extent=(0, 1, 0, 1), interpolation="nearest")
-    bar = ax.figure.colorbar(image, ax=ax, ticks=[0.2, 1, 5], extend="both")
-    bar.ax.set_yticklabels(["0.2", "1", "5"])
-    bar.ax.minorticks_off()
-    ax.set(xlabel=f"rank by {words('weight')}", ylabel=f"rank by {words(against)}")
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
-    return ax
-
-
-def pruned_by_one_only(part: xr.Dataset, against: str, layer: int, ax: Axes, n_bins: int = 8) -> Axes:
-    """Share of a unit's inputs that one criterion alone would prune, by the unit's activity (equal parts of units)."""
-    rate = part[f"unit_rate_{layer}"].transpose("seed", f"unit_{layer}").values
-    bins = np.array_split(np.argsort(rate, axis=1, kind="stable"), n_bins, axis=1)
-    x = [np.take_along_axis(rate, units, 1).mean() for units in bins]
-    for only, name in (("weight", "weight"), ("fisher", against)):
-        share = part[f"unit_only_{layer}"].sel(against=against, only=only).transpose("seed", ...).values
-        means = np.stack([np.take_along_axis(share, units, 1).mean(axis=1) for units in bins], axis=1)
-        line(x, means, name, ax, label=f"by {words(name)} alone")
-    labels = {"xlabel": "activity of the unit (probability)", "ylabel": "share of its inputs pruned"}
-    return titled(ax, part, layer, ylim=(0, None), **labels)
 
 
 def against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> Axes:
@@ -74,7 +47,7 @@ def excess_loss(part: xr.Dataset, margin: float, ax: Axes) -> Axes:
     rows(excess, margin, ax)
     if max(np.nanmax(np.abs(values.mean(axis=-1))) for values in excess.values()) > 50 * margin:
         ax.set_xscale("symlog", linthresh=2 * margin, linscale=0.6)
-        ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+        ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter("{x:g}")
     unit = part[measure].attrs.get("units", "1")
     ax.set(xlabel=f"{words(measure)} ({unit})\nmore than by {words(part.attrs['reference'])}")

@@ -21,7 +21,6 @@ NAMES |= {
     "updates": "as many updates",
     "synapse_updates": "as many synapse-updates",
 }
-STAGES = {"pruned": "before retraining", "retrained": "retrained"}
 
 
 def words(name: str) -> str:
