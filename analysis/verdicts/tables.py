@@ -51,6 +51,22 @@ def of_seeds(rows: dict[Any, list], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(text, columns=columns)
 
 
+def beside(rows: dict[str, tuple[float, list[xr.DataArray], str]], places: list[str]) -> pd.DataFrame:
+    """{quantity: (the authors' one run, ours (seed) at each place, why they may differ)}, as a table.
+
+    The same: the authors' number is within the range of our seeds. Quantities without any number of ours are left out.
+    """
+    found = []
+    for name, (theirs, all_ours, why) in rows.items():
+        cells = [_range(ours.values) for ours in all_ours]
+        same = ["yes" if ours.min() <= theirs <= ours.max() else "no" for ours in all_ours]
+        pairs = [*zip(cells, same), *[("", "")] * (len(places) - len(cells))]
+        found += [[name, f"{theirs:g}", *(cell for pair in pairs for cell in pair), why]] if cells else []
+    pairs = [(f"{place}: mean [lowest, highest seed]", "same?") for place in places]
+    columns = ["the paper's number", "authors, one run", *(column for pair in pairs for column in pair), "why not"]
+    return pd.DataFrame(found, columns=columns)
+
+
 def origin(dataset: xr.Dataset | None, config: Path, stale: Callable = datasets.stale) -> pd.DataFrame:
     """Where a dataset comes from: its config, the data of its runs; and why it is stale, if it is."""
     if dataset is None:
@@ -116,6 +132,22 @@ def sizes(part: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[part.attrs["experiment"], "synapses", "hidden units", words(measure)])
 
 
+def units_beside(authors: dict[str, str], ours: dict[str, xr.Dataset]) -> pd.DataFrame:
+    """Hidden units left after sessions 1, 2, ...: an author's text by criterion beside parts of ours, by name.
+
+    Ours: mean over seeds, then of the last session the smallest and the largest seed.
+    """
+    found = pd.DataFrame({"hidden units left": map(words, authors), "authors": authors.values()})
+    for title, part in ours.items():
+        left = hidden_units(part, "all").where(part["session"] > 0, drop=True)
+        known = {name: left.sel(criterion=name) for name in authors if name in part["criterion"]}
+        texts = {name: " / ".join(f"{n:.0f}" for n in known[name].mean("seed").values) for name in known}
+        last = {name: known[name].isel(session=-1) for name in known}
+        texts = {name: f"{text} ({last[name].min():.0f} to {last[name].max():.0f})" for name, text in texts.items()}
+        found[title] = [texts.get(name, "") for name in authors]
+    return found
+
+
 def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """The predictions of claims.evaluate that are judged here and at the paper's size.
 
@@ -132,6 +164,11 @@ def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 def _experiments(dataset):
     """{experiment: its settings}, in the order of the parts."""
     return {name: datasets.settings(dataset)["experiments"][name] for name in datasets.parts(dataset)}
+
+
+def _range(values):
+    mean, low, high = (float(reduce(values)) for reduce in (np.mean, np.min, np.max))
+    return quote(mean, low, high) if low < high else quote(mean, np.nan, np.nan)
 
 
 def _effects(table, size=""):
