@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 
 from analysis import claims
 from analysis.experiment.controls import CONTROLS
-from analysis.figures import curves, fates, pictures, proxies, style
+from analysis.figures import curves, fates, pictures, proxies, style, units
 from analysis.figures.forest import forest
 from analysis.pruning import CRITERIA
 from analysis.verdicts import intervals
@@ -25,31 +25,28 @@ def parts(collected):
 
 PANELS = {
     curves.loss_of_controls: (1, "patches", ("kl", "synapses")),
-    curves.units_left: (2, "digits", (2,)),
-    curves.synapses_a_unit: (2, "digits", (1,)),
+    units.loss_against_units: (2, "patches", ("kl", 0.02)),
     curves.loss_of_criteria: (3, "digits", ("digit_quality", "pruned")),
     curves.rank_frequency: (3, "patches", ("retrained",)),
     curves.class_shares: (3, "digits", ("weight", "retrained")),
     curves.diversity: (3, "digits", ("retrained",)),
     curves.activity: (4, "digits", (1,)),
-    curves.cost_at_equal_function: (2, "digits", ("encoding_error", 0.02)),
     proxies.spectrum: (3, "patches", ("last",)),
     proxies.proxy_against_exact: (3, "patches", ("variance_fi", "exact_diagonal")),
     proxies.rank_correlations: (3, "patches", ("exact_first_eigenvector",)),
     proxies.samples_needed: (3, "patches", ("relative_error",)),
-    proxies.rank_agreement: (2, "digits", ("variance_fi", 2)),
-    proxies.pruned_by_one_only: (2, "patches", ("variance_fi", 1)),
     fates.trajectories: (4, "digits", ("activity", 1)),
     fates.survivors_and_lost: (4, "digits", ("activity", 1)),
     fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
     fates.causes_of_loss: (4, "digits", (1,)),
     fates.neighbours: (4, "patches", (1,)),
     fates.disconnected_by_entropy: (4, "digits", ()),
-    pictures.importance_map: (2, "patches", ("weight", 1)),
 }
-PICTURES = {
+PICTURES = {  # and panels whose rows have names
+    units.more_by_weight: (2, "digits", (20,)),
+    units.units_left: (2, "digits", ()),
     pictures.information_matrix: (3, "patches", ()),
-    pictures.receptive_fields: (2, "patches", ("variance_fi", 3)),
+    pictures.receptive_fields: (2, "patches", ("variance_fi",)),
     pictures.lost_pixels: (4, "digits", ()),
     pictures.pixel_entropy: (4, "digits", ()),
 }
@@ -122,7 +119,7 @@ def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
     for folder in ("a", "b"):
         style.theme()
         figure, ax = plt.subplots()
-        curves.units_left(parts(2, "patches"), 1, ax)
+        units.units_left(parts(2, "patches"), ax)
         assert style.save(figure, tmp_path / folder / "units.left") is figure  # a dot in the name is no suffix
         plt.close(figure)
     for suffix in (".svg", ".png"):

@@ -14,7 +14,6 @@ from matplotlib.colors import SymLogNorm
 from matplotlib.image import AxesImage
 
 from analysis import data
-from analysis.verdicts.agreement import ranks
 from analysis.verdicts.names import words
 
 
@@ -36,29 +35,17 @@ def information_matrix(part: xr.Dataset, ax: Axes) -> Axes:
     return ax
 
 
-def importance_map(part: xr.Dataset, criterion: str, session: int, ax: Axes) -> Axes:
-    """Importance of each synapse (visible unit, hidden unit) before the next pruning, as its rank; white where none."""
-    score = part["importance_1"].sel(compared=criterion, session=session).values
-    exists = part["mask_1"].sel(compared=criterion, session=session).values.astype(bool)
-    rank = np.full(score.shape, np.nan)
-    rank[exists] = ranks(score[exists])
-    ax.imshow(rank, cmap="viridis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    ax.set(xlabel="hidden unit", ylabel="visible unit")
-    ax.set_title(f"{words(criterion)}, session {session}: {exists.sum():,} synapses", loc="left")
-    return ax
-
-
-def receptive_fields(part: xr.Dataset, criterion: str, session: int, ax: Axes, n_columns: int = 20) -> Axes:
+def receptive_fields(part: xr.Dataset, criterion: str, ax: Axes, n_columns: int = 13) -> Axes:
     """Weights of every hidden unit left, as the patch that it sees: red +, blue −, grey without a synapse."""
-    weight = part["weight_1"].sel(compared=criterion, session=session).values
-    exists = part["mask_1"].sel(compared=criterion, session=session).values.astype(bool)
+    weight = part["weight_1"].sel(compared=criterion).values
+    exists = part["mask_1"].sel(compared=criterion).values.astype(bool)
     units = np.flatnonzero(exists.any(axis=0))
     fields = [np.where(exists[:, u], weight[:, u], np.nan) for u in units]
     largest = float(np.abs(weight).max()) or 1.0
     show([np.full(len(weight), 0.15)] * len(units), part, n_columns, ax, cmap="gray_r", vmin=0, vmax=1)
     show(fields, part, n_columns, ax, cmap="RdBu_r", vmin=-largest, vmax=largest)
     ax.set_axis_off()
-    ax.set_title(f"{words(criterion)}: {len(units)} units, |w| ≤ {largest:.1f}", loc="left")
+    ax.set_title(f"{words(criterion)}: {exists.sum()} synapses on {len(units)} units", loc="left")
     return ax
 
 

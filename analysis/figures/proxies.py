@@ -1,42 +1,14 @@
 """What each synapse can know, beside the exact Fisher information and |w|: part of a claim dataset in, Axes out."""
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
 from analysis.experiment.local_estimates import LOCAL
 from analysis.experiment.measures import spearman
-from analysis.figures.style import band, line, look, tidy, titled
+from analysis.figures.style import band, line, look, tidy
 from analysis.verdicts.comparisons import of_synapses
 from analysis.verdicts.names import words
-
-
-def rank_agreement(part: xr.Dataset, against: str, layer: int, ax: Axes) -> Axes:
-    """Synapses by their ranks, |w| and Fisher information, in units of what independent ranks give; mean over seeds."""
-    shares = part[f"rank_histogram_{layer}"].sel(against=against).mean("seed").transpose("rank_fisher", "rank_weight")
-    ratio = np.maximum(shares.values * shares.size, 1e-9)
-    norm = mpl.colors.LogNorm(0.2, 5)
-    image = ax.imshow(ratio, norm=norm, cmap="RdBu_r", origin="lower", extent=(0, 1, 0, 1), interpolation="nearest")
-    bar = ax.figure.colorbar(image, ax=ax, ticks=[0.2, 1, 5], extend="both")
-    bar.ax.set_yticklabels(["0.2", "1", "5"])
-    bar.ax.minorticks_off()
-    ax.set(xlabel=f"rank by {words('weight')}", ylabel=f"rank by {words(against)}")
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
-    return ax
-
-
-def pruned_by_one_only(part: xr.Dataset, against: str, layer: int, ax: Axes, n_bins: int = 8) -> Axes:
-    """Share of a unit's inputs that one criterion alone would prune, by the unit's activity (equal parts of units)."""
-    rate = part[f"unit_rate_{layer}"].transpose("seed", f"unit_{layer}").values
-    bins = np.array_split(np.argsort(rate, axis=1, kind="stable"), n_bins, axis=1)
-    x = [np.take_along_axis(rate, units, 1).mean() for units in bins]
-    for only, name in (("weight", "weight"), ("fisher", against)):
-        share = part[f"unit_only_{layer}"].sel(against=against, only=only).transpose("seed", ...).values
-        means = np.stack([np.take_along_axis(share, units, 1).mean(axis=1) for units in bins], axis=1)
-        line(x, means, name, ax, label=f"by {words(name)} alone")
-    labels = {"xlabel": "activity of the unit (probability)", "ylabel": "share of its inputs pruned"}
-    return titled(ax, part, layer, ylim=(0, None), **labels)
 
 
 def spectrum(part: xr.Dataset, shown: str, ax: Axes) -> Axes:

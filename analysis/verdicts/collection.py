@@ -17,7 +17,7 @@ from analysis.experiment.local_estimates import LOCAL, TARGETS
 from analysis.experiment.settings import seeds
 from analysis.files import provenance
 from analysis.pruning import label
-from analysis.verdicts import agreement, quality, survival
+from analysis.verdicts import quality, survival
 from analysis.verdicts.datasets import CLAIMS, NOTEBOOKS, prefixed
 
 N_FISHER_UNITS = 16  # hidden units whose block of the Fisher information matrix goes into the claim dataset
@@ -93,17 +93,12 @@ def _overproduction(runs):
 
 
 def _weight_pruning(runs):
-    """Sizes and function by every criterion; by |w| and the reference the synapses of each unit, importance and
-    weights; where both disagree in the over-produced machines."""
-    pair = [name for name in dict.fromkeys([runs.reference, "weight"]) if name in runs.criteria]
-    sides = [f"unit_{side}_{k}" for side in ("inputs", "outputs") for k in runs.layers]
-    counts, degrees = runs.over("compared", pair, sides).isel(session=-1, drop=True), xr.Dataset()
-    for k in runs.layers:
-        degrees[f"unit_degree_{k}"] = counts[f"unit_inputs_{k}"] + counts[f"unit_outputs_{k}"]
-        degrees[f"unit_degree_{k}"].attrs = {"long_name": "synapses of the unit", "units": "counts"}
-    found = [_functions(runs), agreement.of_runs(runs.folder, runs.settings), degrees]
-    if "importance" in runs.settings["measures"]:
-        found.append(runs.of_first_seed("compared", pair, ["importance_1", "weight_1", "mask_1"]))
+    """Sizes and function by every criterion; of one hidden layer, what one seed has left by |w| and the reference."""
+    found = [_functions(runs)]
+    if list(runs.layers) == [1]:
+        pair = [name for name in dict.fromkeys([runs.reference, "weight"]) if name in runs.criteria]
+        left = runs.of_first_seed("compared", pair, ["weight_1", "mask_1"])
+        found.append(left.isel(session=-1, drop=True))
     return _join(*found)
 
 
