@@ -113,6 +113,22 @@ def sizes(part: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[part.attrs["experiment"], "synapses", "hidden units", words(measure)])
 
 
+def units_beside(authors: dict[str, str], ours: dict[str, xr.Dataset]) -> pd.DataFrame:
+    """Hidden units left after sessions 1, 2, ...: an author's text by criterion beside parts of ours, by name.
+
+    Ours: mean over seeds, then of the last session the smallest and the largest seed.
+    """
+    found = pd.DataFrame({"hidden units left": map(words, authors), "authors": authors.values()})
+    for title, part in ours.items():
+        left = hidden_units(part, "all").where(part["session"] > 0, drop=True)
+        known = {name: left.sel(criterion=name) for name in authors if name in part["criterion"]}
+        texts = {name: " / ".join(f"{n:.0f}" for n in known[name].mean("seed").values) for name in known}
+        last = {name: known[name].isel(session=-1) for name in known}
+        texts = {name: f"{text} ({last[name].min():.0f} to {last[name].max():.0f})" for name, text in texts.items()}
+        found[title] = [texts.get(name, "") for name in authors]
+    return found
+
+
 def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """The predictions of claims.evaluate that are judged here and at the paper's size.
 
