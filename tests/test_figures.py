@@ -45,6 +45,11 @@ PANELS = {
 PICTURES = {  # and panels whose rows have names
     units.more_by_weight: (2, "digits", (20,)),
     units.units_left: (2, "digits", ()),
+    units.more_for_function: (
+        2,
+        "patches",
+        ({"more": "weight", "fewer": "variance_fi", "measure": "kl", "tolerance": 0.02}, 3),
+    ),
     pictures.information_matrix: (3, "patches", ()),
     pictures.receptive_fields: (2, "patches", ("variance_fi",)),
     pictures.lost_pixels: (4, "digits", ()),

@@ -25,10 +25,15 @@ def more_by_weight(part: xr.Dataset, margin: float, ax: Axes) -> Axes:
     for y, name in enumerate(names):
         pair = {"more": "weight", "fewer": name, "layer": "all"}
         _row(effects.units(part, pair), y, _colour(part, name), ax)
-    ax.axvspan(-margin, margin, color="0.9", lw=0, zorder=0)
-    ax.axvline(0, color=BLACK, lw=0.7, zorder=0)
-    ax.set(xlabel="hidden units, more than under the other criterion", title=part.attrs["experiment"])
-    return _named([f"|w| − {words(name)}" for name in names], ax)
+    ax.set_title(part.attrs["experiment"])
+    return _differences(names, margin, ax)
+
+
+def more_for_function(part: xr.Dataset, prediction: dict, margin: float, ax: Axes) -> Axes:
+    """Hidden units that |w| needs less those that another criterion needs for the same loss, by a `prediction`."""
+    fewer = prediction["fewer"]
+    _row(effects.units_at_equal_function(part, prediction), 0, _colour(part, fewer), ax)
+    return _differences([fewer], margin, ax)
 
 
 def units_left(part: xr.Dataset, ax: Axes, others: Mapping[str, float] | None = None) -> Axes:
@@ -82,6 +87,13 @@ def _row(values, y, colour_marker, ax):
     ax.plot(told, y + 0.28 * np.resize([-1, 0, 1, 0.5, -0.5], len(told)), ".", color=colour, ms=4, mew=0, alpha=0.6)
     ax.hlines(y, low, high, color=colour, lw=2)
     ax.plot(mean, y, marker, color=colour, ms=6, mec="white", mew=0.5)
+
+
+def _differences(names, margin, ax):
+    ax.axvspan(-margin, margin, color="0.9", lw=0, zorder=0)
+    ax.axvline(0, color=BLACK, lw=0.7, zorder=0)
+    ax.set_xlabel("hidden units, difference")
+    return _named([f"|w| − {words(name)}" for name in names], ax)
 
 
 def _named(names, ax):
