@@ -20,15 +20,16 @@ from analysis.figures.style import FATES, PAGE
 from analysis.verdicts.names import words
 
 
-def receptive_fields(part: xr.Dataset, criterion: str, ax: Axes, n_columns: int = 13) -> Axes:
+def receptive_fields(part: xr.Dataset, criterion: str, ax: Axes, n_columns: int = 16) -> Axes:
     """Weights of every hidden unit left, as the patch that it sees: red +, blue −, grey without a synapse."""
     weight = part["weight_1"].sel(compared=criterion).values
     exists = part["mask_1"].sel(compared=criterion).values.astype(bool)
     units = np.flatnonzero(exists.any(axis=0))
     fields = [np.where(exists[:, u], weight[:, u], np.nan) for u in units]
+    empty = [np.full(len(weight), np.nan)] * (-len(units) % n_columns)  # so that few units are no larger than many
     largest = float(np.abs(weight).max()) or 1.0
-    show([np.full(len(weight), 0.15)] * len(units), part, n_columns, ax, cmap="gray_r", vmin=0, vmax=1)
-    show(fields, part, n_columns, ax, cmap="RdBu_r", vmin=-largest, vmax=largest)
+    show([np.full(len(weight), 0.15)] * len(units) + empty, part, n_columns, ax, cmap="gray_r", vmin=0, vmax=1)
+    show(fields + empty, part, n_columns, ax, cmap="RdBu_r", vmin=-largest, vmax=largest)
     ax.set_axis_off()
     ax.set_title(f"{words(criterion)}: {exists.sum()} synapses on {len(units)} units", loc="left")
     return ax
