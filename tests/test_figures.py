@@ -32,13 +32,13 @@ PANELS = {
     proxies.rank_correlations: (3, "patches", ("deletion_damage", "last", 0.5)),
     proxies.excess_loss: (3, "digits", (0.02,)),
     proxies.loss_against_synapses: (3, "digits", (["weight"],)),
-    fates.trajectories: (4, "digits", ("activity", 1)),
-    fates.survivors_and_lost: (4, "digits", ("activity", 1)),
     fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
     fates.causes_of_loss: (4, "digits", (1,)),
     fates.disconnected_by_entropy: (4, "digits", ()),
 }
 PICTURES = {  # and panels whose rows have names
+    curves.differences: (1, "patches", ([("rewired", "pruned"), ("rewired", "reinitialised")], 0.005)),
+    fates.survivors_above_lost: (4, "digits", ("input_information", 0.1)),
     units.more_by_weight: (2, "digits", (20,)),
     units.units_left: (2, "digits", ()),
     units.more_for_function: (
