@@ -3,6 +3,8 @@
 import matplotlib as mpl
 import pytest
 
+from analysis.figures.quality import checked
+from analysis.files.palette import VERMILION
 from analysis.verdicts import quality, tables
 
 mpl.use("Agg")
@@ -59,3 +61,11 @@ def test_worst_and_mean_are_over_seeds(dataset):
     found = row(dataset, "log_z_error", "patches", dataset["patches_session"].values[0])
     assert found["worst"] == pytest.approx(0.4)
     assert found["mean"] == pytest.approx(0.2)
+
+
+def test_the_panel_of_a_check_tells_the_seeds_beyond_its_limit_by_colour(dataset, ax):
+    dataset["patches_log_z_error"][:] = [[0.1, 0.1], [0.1, 3.0], [0.1, 0.1]]
+    checked(quality.with_quality(dataset), "log_z_error", {"at_most": 1.0}, ax)
+    beyond = [line.get_xdata().tolist() for line in ax.lines if line.get_color() == VERMILION]
+    assert beyond[:2] == [[], [3.0]]
+    assert not any(beyond[2:])

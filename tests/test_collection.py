@@ -108,3 +108,15 @@ def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path
             assert found["seed"].values.tolist() == [1] if "seed" in found else claim == "05_model_quality"
             if "compared" in found:
                 assert found["compared"].values.tolist() == ["random"]
+
+
+def test_input_weights_are_summed_before_the_pruning_and_unknown_of_units_lost_earlier(part, run):
+    found = part(4, "digits")
+    stored = run("digits", found.attrs["reference"], int(found["seed"][1]))
+    for layer in (1, 2):
+        total = found[f"unit_input_weight_{layer}"].isel(seed=1).transpose("pruning", ...).values
+        expected = stored[f"weight_{layer}"].values[:-1].sum(axis=1)
+        there = stored[f"loss_cause_{layer}"].values[:-1] == 0
+        np.testing.assert_allclose(total[there], expected[there], rtol=1e-3, atol=1e-4)
+        assert np.isnan(total[~there]).all()
+        assert not there.all()

@@ -32,14 +32,13 @@ PANELS = {
     proxies.rank_correlations: (3, "patches", ("deletion_damage", "last", 0.5)),
     proxies.excess_loss: (3, "digits", (0.02,)),
     proxies.loss_against_synapses: (3, "digits", (["weight"],)),
-    fates.trajectories: (4, "digits", ("activity", 1)),
-    fates.survivors_and_lost: (4, "digits", ("activity", 1)),
     fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
     fates.causes_of_loss: (4, "digits", (1,)),
-    fates.neighbours: (4, "patches", (1,)),
     fates.disconnected_by_entropy: (4, "digits", ()),
 }
 PICTURES = {  # and panels whose rows have names
+    curves.differences: (1, "patches", ([("rewired", "pruned"), ("rewired", "reinitialised")], 0.005)),
+    fates.survivors_above_lost: (4, "digits", ("input_information", 0.1)),
     units.more_by_weight: (2, "digits", (20,)),
     units.units_left: (2, "digits", ()),
     units.more_for_function: (
@@ -102,12 +101,46 @@ def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
     assert band[:, 1].max() == pytest.approx(high.max())
 
 
+def test_differences_are_the_effects_of_the_predictions_with_their_intervals(collected, ax):
+    dataset = collected("01_overproduction")
+    table = claims.evaluate(dataset)
+    primary = table["primary"].sum()
+    for part in claims.parts(dataset).values():
+        ax.clear()
+        curves.differences(part, [("born_small_synapses", "pruned")], 0.02, ax, 1 - 0.05 / primary)
+        row = table.set_index("id").loc[f"{part.attrs['experiment']}_born_small"]
+        assert ax.collections[0].get_segments()[0][:, 0] == pytest.approx([row["low"], row["high"]])
+        seeds, mean, _ = ax.lines
+        assert mean.get_xdata() == pytest.approx([row["mean"]])
+        assert seeds.get_xdata().mean() == pytest.approx(row["mean"])
+
+
+def test_each_control_is_compared_with_the_pruned_machine_and_random_with_pruned_wiring(parts):
+    pairs = curves.against_pruned(parts(1, "patches"))
+    small = [pair for pair in pairs if pair[0].startswith("born_small_synapses")]
+    assert small == [("born_small_synapses", "pruned"), ("born_small_synapses_work", "pruned")]
+    assert pairs.index(small[1]) == pairs.index(small[0]) + 1
+    assert pairs[-1] == ("rewired", "reinitialised")
+    assert len(pairs) == parts(1, "patches").sizes["condition"]
+
+
 def test_bars_add_up_to_the_units_lost(parts, ax):
     part = parts(4, "digits")
     fates.causes_of_loss(part, 1, ax)
     lost = (part["loss_cause_1"] > 0).sum("unit_1").mean("seed")
     tops = [max(bar.get_y() + bar.get_height() for bar in bars) for bars in zip(*ax.containers)]
     np.testing.assert_allclose(tops, lost)
+
+
+def test_dots_of_survivors_are_seeds_and_the_last_row_is_their_difference_from_weight(parts, ax):
+    part = parts(4, "patches")  # one layer: no mean over layers
+    assert fates.survivors_above_lost(part, "activity", 0.1, ax) is ax
+    above = part["survivor_above_lost"].sel(unit_measure="activity").isel(hidden_layer=0)
+    first, weight = (above.sel(criterion=name).values for name in (part.attrs["reference"], "weight"))
+    dots = [line.get_xdata() for line in ax.lines if line.get_marker() == "."]
+    assert [text.get_text() for text in ax.get_yticklabels()][:2] == [words(part.attrs["reference"]), "|w|"]
+    for shown, expected in zip((dots[0], dots[1], dots[-1]), (first - 0.5, weight - 0.5, first - weight)):
+        np.testing.assert_allclose(shown, expected[np.isfinite(expected)], rtol=1e-6)
 
 
 def test_an_image_puts_every_pixel_at_its_place(parts):
@@ -168,7 +201,7 @@ def test_criteria_and_controls_differ_in_colour_marker_or_line_and_those_of_one_
         looks = [(record.colour, record.marker, record.line) for record in together]
         assert len(set(looks)) == len(looks)
     first = ["variance_fi", "variance_fi_w2", "heuristic_fi", "eigenvector", "weight", "random", "anti_fi"]
-    for names in (first, ["pruned", "born_small_units", "born_small_synapses", "random_sparse", "reinitialised"]):
+    for names in (first, ["pruned", "born_small_units", "born_small_synapses", "rewired", "reinitialised"]):
         assert (
             len({style.look(name)[1] for name in names}) == len({style.look(name)[0] for name in names}) == len(names)
         )

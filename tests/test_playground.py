@@ -35,7 +35,8 @@ def test_the_figure_says_what_is_left(machine):
     titles = [ax.get_title() for ax in figure.axes]
     assert titles[0] == f"{look.machine.n_units[1]} units, 52 synapses left"
     assert titles[2] == f"|w|: {look.kl:.2f} nats"
-    assert np.nanmax(figure.axes[1].images[0].get_array()) == 1
+    for ax, patches in ((figure.axes[1], playground.patterns()), (figure.axes[3], look.dreams)):
+        assert np.nansum(ax.images[0].get_array()) == patches[: playground.N_SHOWN].sum()
     plt.close(figure)
 
 

@@ -11,23 +11,25 @@ import numpy as np
 import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from analysis import data
-from analysis.figures.style import PAGE
+from analysis.figures.style import FATES, PAGE
 from analysis.verdicts.names import words
 
 
-def receptive_fields(part: xr.Dataset, criterion: str, ax: Axes, n_columns: int = 13) -> Axes:
+def receptive_fields(part: xr.Dataset, criterion: str, ax: Axes, n_columns: int = 16) -> Axes:
     """Weights of every hidden unit left, as the patch that it sees: red +, blue −, grey without a synapse."""
     weight = part["weight_1"].sel(compared=criterion).values
     exists = part["mask_1"].sel(compared=criterion).values.astype(bool)
     units = np.flatnonzero(exists.any(axis=0))
     fields = [np.where(exists[:, u], weight[:, u], np.nan) for u in units]
+    empty = [np.full(len(weight), np.nan)] * (-len(units) % n_columns)  # so that few units are no larger than many
     largest = float(np.abs(weight).max()) or 1.0
-    show([np.full(len(weight), 0.15)] * len(units), part, n_columns, ax, cmap="gray_r", vmin=0, vmax=1)
-    show(fields, part, n_columns, ax, cmap="RdBu_r", vmin=-largest, vmax=largest)
+    show([np.full(len(weight), 0.15)] * len(units) + empty, part, n_columns, ax, cmap="gray_r", vmin=0, vmax=1)
+    show(fields + empty, part, n_columns, ax, cmap="RdBu_r", vmin=-largest, vmax=largest)
     ax.set_axis_off()
     ax.set_title(f"{words(criterion)}: {exists.sum()} synapses on {len(units)} units", loc="left")
     return ax
@@ -63,19 +65,20 @@ def _dreamt(images, part, ax, label, n_images, quality):
 
 
 def lost_pixels(part: xr.Dataset, ax: Axes) -> Axes:
-    """Share of seeds in which each pixel has lost every synapse after the last session."""
+    """Share of seeds in which each pixel has lost every synapse after the last session, white to the colour of loss."""
     share = 1 - part["connected_0"].isel(pruning=-1).mean("seed").values
-    return _pixels(share, part, ax, "disconnected pixels", "share of seeds", vmax=1)
+    colours = LinearSegmentedColormap.from_list("loss", ["white", FATES["is lost"]])
+    return _pixels(share, part, ax, "disconnected pixels", "share of seeds", cmap=colours, vmax=1)
 
 
 def pixel_entropy(part: xr.Dataset, ax: Axes) -> Axes:
-    """Entropy of each pixel in the data, in nats."""
-    return _pixels(part["unit_entropy_0"].values, part, ax, "what pixels tell", "entropy (nats)")
+    """Entropy of each pixel in the data, in nats, white to black."""
+    return _pixels(part["unit_entropy_0"].values, part, ax, "what pixels tell", "entropy (nats)", cmap="gray_r")
 
 
-def _pixels(values, part, ax, title, label, vmax=None):
-    image = show([values], part, 1, ax, cmap="cividis", vmin=0, vmax=vmax)
-    ax.figure.colorbar(image, ax=ax, label=label)
+def _pixels(values, part, ax, title, label, **options):
+    image = show([values], part, 1, ax, vmin=0, **options)
+    ax.figure.colorbar(image, ax=ax, label=label, shrink=0.85)
     ax.set(xticks=[], yticks=[], title=title)
     return ax
 

@@ -23,7 +23,9 @@ from analysis.pruning import CRITERIA, prune
 from analysis.pruning import criterion as record_of
 from analysis.verdicts.names import words
 
-N_PATTERNS, N_CHAINS, N_SWEEPS, N_SHOWN = 10_000, 2000, 200, 60
+N_PATTERNS, N_CHAINS, N_SWEEPS, N_SHOWN = 10_000, 2000, 200, 40
+# CD never crosses from dark to bright patches; many persistent chains learn how often a patch is bright.
+FINISHING = Schedule("pcd", 2, (0.02, 0.001), batch_size=200, n_chains=1000, n_gibbs_steps=5)
 FRACTIONS = tuple(float(f) for f in np.round(np.linspace(0.05, 0.9, 18), 2))
 
 
@@ -45,9 +47,8 @@ def patterns() -> np.ndarray:
 
 @cache
 def over_produce(n_hidden: int = 20, seed: int = 0) -> BoltzmannMachine:
-    """A patch machine of n_hidden units, trained for two epochs: seconds. Raises ValueError for no count of units."""
-    machine = BoltzmannMachine.random((patterns().shape[1], n_hidden), seed)
-    return train(machine, patterns(), Schedule("cd", 2, (0.05, 0.01)), seed)
+    """A patch machine of n_hidden units, trained as in the runs: seconds. Raises ValueError for no count of units."""
+    return _learn(BoltzmannMachine.random((patterns().shape[1], n_hidden), seed), 2, (0.05, 0.01), seed)
 
 
 def look(
@@ -61,23 +62,25 @@ def look(
     importance = _importance(machine, criterion, seed)
     left = prune(machine, importance, fraction).machine if fraction else machine
     if n_epochs:
-        left = train(left, patterns(), Schedule("cd", n_epochs, (0.01, 0.01)), seed)
+        left = _learn(left, n_epochs, (0.01, 0.01), seed)
     dreams = sample(left, N_CHAINS, N_SWEEPS, seed)[0]
     return Look(left, criterion, fraction, dreams, _kl(left), _curve(machine, criterion, seed))
 
 
 def draw(look: Look) -> Figure:
-    """Receptive fields of the units left, dreams, and the KL divergence against the fraction pruned: a Figure."""
+    """Receptive fields of the units left, data above dreams, and the KL divergence by fraction pruned: a Figure."""
     style.theme()
-    figure, (fields, dreams, curve) = plt.subplots(1, 3, figsize=(style.PAGE, 2.5), width_ratios=(1, 1, 1.1))
+    figure, axes = plt.subplot_mosaic("fec;fdc", figsize=(style.PAGE, 2.6), width_ratios=(1, 1, 1.1))
+    fields, examples, dreams, curve = (axes[letter] for letter in "fedc")
     machine, (mask,), (weight,) = look.machine, look.machine.masks, look.machine.weights
     limit, patches = float(np.abs(weight).max()) or 1.0, xr.Dataset(attrs={"dataset": "patches"})
-    for ax in (fields, dreams):
+    for ax in (fields, examples, dreams):
         ax.set(facecolor="0.85", xticks=[], yticks=[])  # grey between patches and where there is no synapse
     show(np.where(mask, weight, np.nan).T, patches, 5, fields, cmap="RdBu_r", vmin=-limit, vmax=limit)
     fields.set_title(f"{machine.n_units[1]} units, {machine.n_synapses[0]} synapses left")
-    show(look.dreams[:N_SHOWN], patches, 10, dreams, cmap="gray_r", vmin=0, vmax=1)
-    dreams.set_title("dreams")
+    for images, ax, title in ((patterns(), examples, "data"), (look.dreams, dreams, "dreams")):
+        show(images[:N_SHOWN], patches, 10, ax, cmap="gray_r", vmin=0, vmax=1)
+        ax.set_title(title)
     colour, marker, dashes = style.look(look.criterion)
     curve.plot(FRACTIONS, look.curve, color=colour, linestyle=dashes, label="not retrained")
     curve.plot(look.fraction, look.kl, color="black", marker=marker, linestyle="", label="this machine")
@@ -112,6 +115,10 @@ def play(machine: BoltzmannMachine) -> Any:
         slider.observe(follow, names="value")
     follow()
     return widgets.VBox([*sliders.values(), picture])
+
+
+def _learn(machine, n_epochs, rates, seed):
+    return train(train(machine, patterns(), Schedule("cd", n_epochs, rates), seed), patterns(), FINISHING, seed)
 
 
 @cache

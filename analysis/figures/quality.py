@@ -1,70 +1,71 @@
-"""Panels of notebook 05, on machines and their samples: part of a claim dataset in, Axes out."""
+"""Panels of notebook 05, on machines and their samples: parts of a claim dataset in, Axes out."""
+
+from textwrap import fill
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from analysis.figures.style import band, tidy, titled
-from analysis.files.palette import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION
+from analysis.figures.style import titled
+from analysis.files.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION
+from analysis.verdicts import quality
+from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
-from analysis.verdicts.quality import CHECKED
 
 SAMPLES = {
     "repeat": ("the same again", BLACK, "o"),
     "noise": ("chains from noise", ORANGE, "^"),
-    "long": ("from data, 10 times as long", BLUE, "s"),
+    "long": ("from data, 10 times as long", GREEN, "s"),
 }
-_SESSIONS = (BLACK, ORANGE, SKY, GREEN, VERMILION)
 
 
-def likelihood(part: xr.Dataset, ax: Axes) -> Axes:
-    """Variational bound of training and test patterns by session, nats, with independent pixels of the same means."""
-    for split, colour, marker in (("train", BLUE, "o"), ("test", ORANGE, "^")):
-        _with_interval(part["bound"].sel(split=split), ax, color=colour, marker=marker, label=f"{split} patterns")
-    pixels = float(part["base_rate"].sel(split="test").mean())
-    ax.axhline(pixels, color=BLACK, ls=":", label="independent pixels, test")
-    return titled(ax, part, xlabel="session", ylabel="log P(v), lower bound (nats)")
+def checked(parts: dict[str, xr.Dataset], check: str, limit: dict[str, float], ax: Axes) -> Axes:
+    """What a check finds for each seed, by experiment and session; grey: beyond the limit.
 
-
-def annealing(part: xr.Dataset, ax: Axes) -> Axes:
-    """log Z less its exact value, each seed, with two standard errors."""
-    bias, error = part["log_z"] - part["log_z_exact"], part["log_z_error"]
-    n_seeds = part.sizes["seed"]
-    for colour, session in zip(_SESSIONS, part["session"].values):
-        y, e = (x.sel(session=session).transpose("seed").values for x in (bias, error))
-        x = part["seed"].values + (0.15 if session else -0.15)
-        ax.errorbar(x, y, 2 * e, color=colour, fmt="o", label=_moment(part, session), lw=0.8)
-    ax.axhline(0, color=BLACK, lw=0.6)
-    return titled(ax, part, xlabel="seed", ylabel="log Z − exact (nats)", xlim=(-0.5, n_seeds - 0.5))
-
-
-def converged(part: xr.Dataset, name: str, limit: float, ax: Axes) -> Axes:
-    """Share of the moments whose R-hat (name) less 1 is at most x, by session, all seeds; the limit as a line."""
-    for colour, session in zip(_SESSIONS, part["session"].values):
-        found = np.sort(part[name].sel(session=session).values.ravel())
-        found = found[np.isfinite(found)] - 1
-        share = np.arange(1, len(found) + 1) / len(found)
-        ax.step(np.maximum(found, 1e-4), share, where="post", color=colour, label=_moment(part, session))
-    ax.axvline(limit - 1, color=BLACK, ls=":", label="limit" if name == "r_hat" else None)
-    ax.set(xscale="log", xlabel=f"{CHECKED[name]}, − 1", ylabel="share of moments ≤ x", ylim=(0, 1.02))
-    return titled(ax, part)
+    Dots are the worst moment or layer of a seed's machine. limit : {at_most: x} or {at_least: x}.
+    """
+    moments = [(name, session) for name, part in parts.items() for session in part["session"].values]
+    for y, (name, session) in enumerate(moments):
+        found = quality.values(parts[name], check).sel(session=session).dropna("seed").values
+        passed = np.array([quality.within(found[[k]], limit) for k in range(len(found))], dtype=bool)
+        for chosen, colour, label in ((passed, BLUE, "within the limit"), (~passed, VERMILION, "beyond the limit")):
+            ax.plot(found[chosen], _spread(found)[chosen] + y, "o", color=colour, ms=3.5, mew=0, alpha=0.7, label=label)
+    ((kind, bound),) = limit.items()
+    low, high = ax.get_xlim()
+    low, high = min(low, bound - 0.1 * (high - low)), max(high, bound + 0.1 * (high - low))
+    ax.axvspan(*((bound, high) if kind == "at_most" else (low, bound)), color="0.9", lw=0, zorder=0)
+    ax.set(xlim=(low, high), ylim=(len(moments) - 0.5, -0.5), yticks=range(len(moments)))
+    ax.set_yticklabels([f"{name}, {_moment(parts[name], session)}" for name, session in moments])
+    ax.set(xlabel=fill(quality.CHECKED[check], 30))
+    return _without_ticks(ax)
 
 
 def sample_agreement(part: xr.Dataset, layer: int, limit: float, ax: Axes) -> Axes:
-    """Rank correlation of importance between the protocol's samples and others, by session; the limit as a line."""
-    for sample, (label, colour, marker) in SAMPLES.items():
-        found = part["rank_correlation"].sel(sample=sample, synapse_layer=layer)
-        _with_interval(found, ax, color=colour, marker=marker, label=label)
-    ax.axhline(limit, color=BLACK, ls=":")
-    ax.set(xlabel="session", ylabel="rank correlation of importance")
-    ax.set_title(f"{part.attrs['experiment']}, synapses of layer {layer}")
-    return tidy(ax)
+    """Rank correlation of importance between the protocol's samples and others; dots are seeds, the limit a line."""
+    sessions = part["session"].values
+    for y, session in enumerate(sessions):
+        for offset, (sample, (label, colour, marker)) in zip((-0.25, 0, 0.25), SAMPLES.items()):
+            found = part["rank_correlation"].sel(sample=sample, synapse_layer=layer, session=session).values
+            ax.plot(found, y + offset + _spread(found) / 4, ".", color=colour, ms=3, mew=0, alpha=0.6)
+            mean, low, high = interval(found)
+            ax.hlines(y + offset, low, high, color=colour, lw=1.5)
+            ax.plot(mean, y + offset, marker, color=colour, ms=5, label=label, ls="none")
+    ax.axvline(limit, color=BLACK, ls=":")
+    ax.set(yticks=range(len(sessions)), yticklabels=[_moment(part, session) for session in sessions])
+    ax.set(ylim=(len(sessions) - 0.5, -0.5), xlabel="rank correlation of importance")
+    titled(ax, part, layer)
+    return _without_ticks(ax)
 
 
-def _with_interval(found, ax, **options):
-    """Mean over seeds by session, and its interval."""
-    band(found["session"].values, found.transpose("seed", "session").values, ax, **options)
-    ax.set_xticks(found["session"].values)
+def _spread(found):
+    """Places of dots around their row."""
+    return np.linspace(-0.25, 0.25, len(found)) if len(found) > 1 else np.zeros(len(found))
+
+
+def _without_ticks(ax):
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
 
 
 def _moment(part, session):

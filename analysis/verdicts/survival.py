@@ -98,11 +98,16 @@ def own_drive(weights: Arrays, removed: Arrays, rates: Arrays) -> np.ndarray:
 def aftermath(run: xr.Dataset, layers: Sequence[int]) -> xr.Dataset:
     """What each pruning of a run did to the units that it left: (pruning, unit_k).
 
-    unit_activity_pruned_k, before retraining; `competition`; connected_0, uint8, whether a pixel has a synapse
+    unit_activity_pruned_k, before retraining; `competition`; connected_0, uint8, whether a pixel has a synapse; and of
+    all units unit_input_weight_k, the sum of the weights of their inputs before the pruning
     """
     after = run.isel(session=slice(1, None)).rename(session="pruning")
     pairs = [(run.sel(session=s - 1), run.sel(session=s)) for s in after["pruning"].values]
     found = xr.concat([competition(*pair, layers) for pair in pairs], after["pruning"])
+    before = run.isel(session=slice(-1)).rename(session="pruning").assign_coords(pruning=after["pruning"])
+    for k in layers:
+        total = before[f"weight_{k}"].sum(f"unit_{k - 1}").where(before[f"unit_activity_{k}"].notnull())
+        found[f"unit_input_weight_{k}"] = total.assign_attrs(long_name="sum of the unit's input weights", units="nats")
     connected = (after["unit_outputs_0"] > 0).astype(np.uint8)
     connected.attrs = {"long_name": "pixel has a synapse after the pruning", "units": "1"}
     return found.merge(after[[f"unit_activity_pruned_{k}" for k in layers]]).assign(connected_0=connected)
