@@ -157,7 +157,7 @@ def _session(experiment, rng, machine, kept, n_units, causes, worse):
     else:
         wrong = rng.random((2, N_TEST)).argsort(axis=1) < np.round(N_TEST * loss)[:, None]
         loss = wrong.mean(axis=1)
-        found["wrong"] = (("stage", "test_image"), wrong.astype(np.uint8))
+        found["wrong"] = ("test_image", wrong[-1].astype(np.uint8))  # retrained
         found["encoding_error"] = ("stage", loss, {"units": "fraction"})
         found["digit_quality"] = ("stage", 0.9 - loss, {"units": "probability"})
         found["class_share"] = (("stage", "digit"), rng.dirichlet(np.ones(10), 2))

@@ -32,7 +32,7 @@ def run(made_up_runs):
 def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_machines(part, run, made_up_runs):
     for experiment, settings in configuration.load(made_up_runs / "config.yaml")["experiments"].items():
         found, controls = part(1, experiment), settings["controls"]
-        expected = ["pruned", *controls, *(f"{name}_work" for name in settings["equal_work"])]
+        expected = ["pruned", *controls, *(f"{name}_work" for name in settings.get("equal_work", ()))]
         assert found["condition"].values.tolist() == expected
         for name in expected:
             stored = run(experiment, settings["reference"] if name == "pruned" else name, 2).sel(stage="retrained")
@@ -68,11 +68,14 @@ def test_losses_by_every_criterion_are_those_of_its_runs(part, run):
                 assert [int(of_layer[name]) for name in names] == counts
 
 
-def test_degrees_are_inputs_and_outputs_together(part, run):
-    found = part(2, "digits").sel(compared="weight", seed=1)
-    masks = [run("digits", "weight", 1)[f"mask_{k}"].values[-1] for k in (1, 2)]
-    np.testing.assert_array_equal(found["unit_degree_1"].fillna(0), masks[0].sum(axis=0) + masks[1].sum(axis=1))
-    np.testing.assert_array_equal(found["unit_degree_2"].fillna(0), masks[1].sum(axis=0))
+def test_what_a_shallow_machine_has_left_by_weight_and_by_the_reference_is_that_of_the_first_seed(part, run):
+    found = part(2, "patches")
+    assert found["compared"].values.tolist() == [found.attrs["reference"], "weight"]
+    for name in found["compared"].values:
+        stored = run("patches", name, 0).isel(session=-1)
+        for variable in ("weight_1", "mask_1"):
+            np.testing.assert_allclose(found[variable].sel(compared=name), stored[variable], rtol=1e-6)
+    assert "weight_1" not in part(2, "digits")
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
@@ -95,7 +98,7 @@ def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path
     for settings in made["experiments"].values():
         settings |= {"first_seed": 1, "n_seeds": 1, "quality": None, "proxy": False, "controls": ["reinitialised"]}
         settings |= {"criteria": ["variance_fi", "random"], "reference": "random"}
-        del settings["equal_work"]
+        settings.pop("equal_work", None)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(made))
     for claim in claims.NOTEBOOKS:
         dataset = claims.collect(claim, made_up_runs, tmp_path / "config.yaml")

@@ -12,6 +12,7 @@ from analysis.machine.model import BoltzmannMachine
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")
 SETTINGS = SMOKE["experiments"]["patches"]
 FIRST, N_SESSIONS = "overproduced", 3
+CONTROLS = [*SETTINGS["controls"], *(f"{name}_work" for name in SETTINGS["equal_work"])]
 
 
 @pytest.fixture
@@ -55,8 +56,7 @@ def with_settings(**changes):
 
 def test_all_conditions_are_made_in_their_order_and_nothing_is_made_twice(made, tmp_path):
     make(tmp_path)
-    worked = [f"{name}_work" for name in SETTINGS["equal_work"]]
-    assert names(made) == [FIRST, *SETTINGS["criteria"], *SETTINGS["controls"], *worked, "fisher", "quality"]
+    assert names(made) == [FIRST, *SETTINGS["criteria"], *CONTROLS, "fisher", "quality"]
     assert all((tmp_path / "patches" / name / "0.nc").is_file() for name in names(made))
     made.clear()
     make(tmp_path)
@@ -84,16 +84,20 @@ def test_what_is_absent_or_damaged_is_made_again_and_nothing_else(made, tmp_path
     assert names(made) == ["weight", "random"]
 
 
-LATER = {*SETTINGS["criteria"], *SETTINGS["controls"], "fisher", "quality"}
+LATER = {*SETTINGS["criteria"], *CONTROLS, "fisher", "quality"}
 CHANGES = {
     "the title": ({}, set()),
     "the seeds": ({"n_seeds": 7}, set()),
     "other criteria": ({"criteria": ["variance_fi"]}, set()),
     "the machine": ({"machine": SETTINGS["machine"] | {"hidden": [11]}}, {FIRST} | LATER),
     "retraining": ({"retraining": SETTINGS["retraining"] | {"n_epochs": 2}}, LATER),
-    "sessions of controls": ({"control_sessions": [1]}, set(SETTINGS["controls"])),
+    "sessions of controls": ({"control_sessions": [1]}, set(CONTROLS)),
+    "tuning": ({"tuning": {"reinitialised": {"rates": 2.0}}}, set(CONTROLS)),
+    "more equal work": ({"equal_work": ["rewired", "reinitialised"]}, {"rewired_work"}),
+    "what finishes": ({"finishing": SETTINGS["finishing"] | {"n_epochs": 2}}, {FIRST} | LATER),
+    "folds": ({"folds": 3}, LATER),
     "quality": ({"quality": SETTINGS["quality"] | {"n_chains": 21}}, {"quality"}),
-    "the reference": ({"reference": "weight"}, {*SETTINGS["controls"], "fisher", "quality"}),
+    "the reference": ({"reference": "weight"}, {*CONTROLS, "fisher", "quality"}),
 }
 
 

@@ -5,13 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from scipy import stats
 
 from analysis import claims
 from analysis.experiment.controls import CONTROLS
-from analysis.figures import curves, fates, pictures, proxies, style
+from analysis.figures import curves, fates, pictures, proxies, style, units
 from analysis.figures.forest import forest
 from analysis.pruning import CRITERIA
-from analysis.verdicts import intervals
+from analysis.verdicts import effects, intervals
 from analysis.verdicts.names import words
 
 mpl.use("Agg")
@@ -25,27 +26,27 @@ def parts(collected):
 
 PANELS = {
     curves.loss_of_controls: (1, "patches", ("kl", "synapses")),
-    curves.units_left: (2, "digits", (2,)),
-    curves.synapses_a_unit: (2, "digits", (1,)),
-    curves.loss_of_criteria: (3, "digits", ("digit_quality", "pruned")),
-    curves.rank_frequency: (3, "patches", ("retrained",)),
-    curves.class_shares: (3, "digits", ("weight", "retrained")),
-    curves.diversity: (3, "digits", ("retrained",)),
-    curves.cost_at_equal_function: (2, "digits", ("encoding_error", 0.02)),
-    proxies.spectrum: (3, "patches", ("last",)),
-    proxies.proxy_against_exact: (3, "patches", ("variance_fi", "exact_diagonal")),
-    proxies.rank_correlations: (3, "patches", ("exact_first_eigenvector",)),
-    proxies.samples_needed: (3, "patches", ("relative_error",)),
-    proxies.rank_agreement: (2, "digits", ("variance_fi", 2)),
-    proxies.pruned_by_one_only: (2, "patches", ("variance_fi", 1)),
+    units.loss_against_units: (2, "patches", ("kl", 0.02)),
+    curves.activity: (4, "digits", (1,)),
+    proxies.against_exact: (3, "patches", ("variance_fi", "stiff_eigenvectors")),
+    proxies.rank_correlations: (3, "patches", ("deletion_damage", "last", 0.5)),
+    proxies.excess_loss: (3, "digits", (0.02,)),
+    proxies.loss_against_synapses: (3, "digits", (["weight"],)),
+    fates.trajectories: (4, "digits", ("activity", 1)),
+    fates.survivors_and_lost: (4, "digits", ("activity", 1)),
     fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
     fates.causes_of_loss: (4, "digits", (1,)),
     fates.disconnected_by_entropy: (4, "digits", ()),
-    pictures.importance_map: (2, "patches", ("weight", 1)),
 }
-PICTURES = {
-    pictures.information_matrix: (3, "patches", ()),
-    pictures.receptive_fields: (2, "patches", ("variance_fi", 3)),
+PICTURES = {  # and panels whose rows have names
+    units.more_by_weight: (2, "digits", (20,)),
+    units.units_left: (2, "digits", ()),
+    units.more_for_function: (
+        2,
+        "patches",
+        ({"more": "weight", "fewer": "variance_fi", "measure": "kl", "tolerance": 0.02}, 3),
+    ),
+    pictures.receptive_fields: (2, "patches", ("variance_fi",)),
     pictures.lost_pixels: (4, "digits", ()),
     pictures.pixel_entropy: (4, "digits", ()),
 }
@@ -58,28 +59,69 @@ def test_panel_returns_its_axes_with_data_and_labels(panel, parts, ax):
     assert ax.has_data()
     if panel in PANELS:
         assert ax.get_xlabel()
-        assert ax.get_ylabel()
+        assert ax.get_ylabel() or all(label.get_text() for label in ax.get_yticklabels())  # or rows with names
 
 
-def test_examples_show_the_images_of_the_dataset(parts, ax):
+def test_dreams_are_rows_of_the_images_of_data_and_machines_with_their_quality(parts):
     part = parts(3, "digits")
-    pictures.examples(part, "weight", "last", "retrained", ax, "label", n_images=1)
-    expected = part["example"].sel(criterion="weight", shown="last", stage="retrained").isel(image=0)
-    np.testing.assert_array_equal(ax.images[0].get_array(), pictures.layout(expected.values, part))
+    figure = pictures.dreams(part, n_images=1)
+    labels = [ax.get_ylabel() for ax in figure.axes]
+    assert labels == ["data", "over-produced", *map(words, part["criterion"].values)]
+    ax, machine = figure.axes[labels.index("|w|")], part.sel(criterion="weight", stage="retrained")
+    expected = machine["example"].sel(shown="last").isel(image=0).values
+    np.testing.assert_array_equal(ax.images[0].get_array(), pictures.layout(expected, part))
+    share = machine["class_share"].isel(session=-1).values
+    classes = np.mean([np.exp(stats.entropy(of_seed)) for of_seed in share])
+    quality = machine["digit_quality"].isel(session=-1).mean()
+    assert ax.texts[0].get_text() == f"quality {quality:.2f}, {classes:.1f} classes"
+    plt.close(figure)
+
+
+def test_excess_loss_is_that_of_the_prediction_of_the_same_pair(parts, ax):
+    part = parts(3, "digits")
+    proxies.excess_loss(part, 0.02, ax)
+    row = [label.get_text() for label in ax.get_yticklabels()].index(words("weight"))
+    pair = {"worse": "weight", "better": "pruned", "measure": "encoding_error", "session": "mean"}
+    mean, low, high = intervals.interval(effects.loss(part, pair))
+    np.testing.assert_allclose(ax.collections[row].get_segments()[0], [[low, row], [high, row]])
+    assert ax.lines[2 * row + 1].get_xdata() == pytest.approx(mean)
 
 
 def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
     part = parts(3, "patches")
-    curves.loss_of_criteria(part, "kl", "retrained", ax)
+    proxies.loss_against_synapses(part, ["random"], ax)
     line = next(line for line in ax.lines if line.get_label() == words("random"))
     values = part["kl"].sel(criterion="random", stage="retrained")
     np.testing.assert_allclose(line.get_ydata(), values.mean("seed"), rtol=1e-6)
     synapses = part["n_synapses"].sum("synapse_layer").sel(criterion="random").mean("seed")
     np.testing.assert_allclose(line.get_xdata(), synapses)
-    band = ax.collections[part["criterion"].values.tolist().index("random")].get_paths()[0].vertices
+    band = ax.collections[0].get_paths()[0].vertices
     low, high = intervals.pointwise(values.transpose("seed", "session").values)
     assert band[:, 1].min() == pytest.approx(low.min())
     assert band[:, 1].max() == pytest.approx(high.max())
+
+
+def test_differences_are_the_effects_of_the_predictions_with_their_intervals(collected, ax):
+    dataset = collected("01_overproduction")
+    table = claims.evaluate(dataset)
+    primary = table["primary"].sum()
+    for part in claims.parts(dataset).values():
+        ax.clear()
+        curves.differences(part, [("born_small_synapses", "pruned")], 0.02, ax, 1 - 0.05 / primary)
+        row = table.set_index("id").loc[f"{part.attrs['experiment']}_born_small"]
+        assert ax.collections[0].get_segments()[0][:, 0] == pytest.approx([row["low"], row["high"]])
+        seeds, mean, _ = ax.lines
+        assert mean.get_xdata() == pytest.approx([row["mean"]])
+        assert seeds.get_xdata().mean() == pytest.approx(row["mean"])
+
+
+def test_each_control_is_compared_with_the_pruned_machine_and_random_with_pruned_wiring(parts):
+    pairs = curves.against_pruned(parts(1, "patches"))
+    small = [pair for pair in pairs if pair[0].startswith("born_small_synapses")]
+    assert small == [("born_small_synapses", "pruned"), ("born_small_synapses_work", "pruned")]
+    assert pairs.index(small[1]) == pairs.index(small[0]) + 1
+    assert pairs[-1] == ("rewired", "reinitialised")
+    assert len(pairs) == parts(1, "patches").sizes["condition"]
 
 
 def test_bars_add_up_to_the_units_lost(parts, ax):
@@ -129,7 +171,7 @@ def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
     for folder in ("a", "b"):
         style.theme()
         figure, ax = plt.subplots()
-        curves.units_left(parts(2, "patches"), 1, ax)
+        units.units_left(parts(2, "patches"), ax)
         assert style.save(figure, tmp_path / folder / "units.left") is figure  # a dot in the name is no suffix
         plt.close(figure)
     for suffix in (".svg", ".png"):
@@ -159,7 +201,7 @@ def test_criteria_and_controls_differ_in_colour_marker_or_line_and_those_of_one_
         looks = [(record.colour, record.marker, record.line) for record in together]
         assert len(set(looks)) == len(looks)
     first = ["variance_fi", "variance_fi_w2", "heuristic_fi", "eigenvector", "weight", "random", "anti_fi"]
-    for names in (first, ["pruned", "born_small_units", "born_small_synapses", "random_sparse", "reinitialised"]):
+    for names in (first, ["pruned", "born_small_units", "born_small_synapses", "rewired", "reinitialised"]):
         assert (
             len({style.look(name)[1] for name in names}) == len({style.look(name)[0] for name in names}) == len(names)
         )

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 DELAYS = np.random.default_rng(20211018).uniform(0, 0.3, 12)  # seconds, from what was waited for to the kill
 SMOKE = config.load(ROOT / "config" / "smoke.yaml")
 PATCHES = SMOKE["experiments"]["patches"] | {"n_seeds": 1, "proxy": False, "quality": None, "control_sessions": [1]}
+PATCHES["equal_work"] = []
 
 
 def write_config(path, **changes):

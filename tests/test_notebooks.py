@@ -45,6 +45,11 @@ def test_last_cell_asserts_on_the_data_and_not_on_the_verdict(notebook):
     assert not any("==" in text and "verdict" in text for text in asserts)
 
 
+def test_a_notebook_is_read_in_ten_minutes(notebook):
+    assert len(notebook.cells) <= 25
+    assert sum(len(re.findall(r"\bkeep\(", cell.source)) for cell in code_cells(notebook)) <= 5
+
+
 def test_stored_outputs_can_be_compared(notebook):
     for cell in code_cells(notebook):
         for output in cell.outputs:
@@ -56,7 +61,7 @@ def test_stored_outputs_can_be_compared(notebook):
 
 def test_figures_in_the_notebook_are_those_in_its_folder(claim, notebook):
     source = "\n".join(cell.source for cell in code_cells(notebook))
-    named = set(re.findall(r'keep\(.*, f?"([a-z_{}]+)"\)', source))
+    named = set(re.findall(r'(?s)\bkeep\(.*?,\s*f?"([a-z0-9_{}]+)"', source))
     stored = {p.stem for p in (root() / "figures" / claim).glob("[!.]*")}
     patterns = [re.sub(r"\{\w+\}", r"[a-z]+", name) for name in named]
     assert all(any(re.fullmatch(pattern, stem) for stem in stored) for pattern in patterns)

@@ -1,4 +1,4 @@
-"""The README says what the data, the config and the code say."""
+"""README and notebooks say what the data, the config and the code say."""
 
 import os
 import re
@@ -6,19 +6,35 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from analysis import claims
 from analysis.files.checkout import ROOT
 
 README = (ROOT / "README.md").read_text()
 RECIPES = (ROOT / "docs" / "recipes.md").read_text()
+NUMBER = r"[-−]?\d[\d,.]*"
+EFFECT = re.compile(
+    rf"{NUMBER}[^\[\]\n]{{0,12}}\[{NUMBER}, {NUMBER}\]"
+)  # mean [low, high], and what may be put between
 
 
-def test_every_effect_of_the_readme_is_a_row_of_the_table_of_claims():
-    effects = re.findall(r"(-?[\d.]+ \[-?[\d.]+, -?[\d.]+\])", README)
+def sentences(page):
+    """Of README, or of the text of a notebook."""
+    text = README
+    if page in claims.NOTEBOOKS:
+        cells = nbformat.read(ROOT / "notebooks" / f"{page}.ipynb", as_version=4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return [sentence for line in text.splitlines() for sentence in re.split(r"(?<=[.:;])\s", line)]
+
+
+@pytest.mark.parametrize(("page", "at_least"), [("README.md", 4), *((claim, 1) for claim in claims.CLAIMS)])
+def test_every_number_with_an_interval_is_a_row_of_the_table_of_claims(page, at_least):
     rows = (ROOT / "figures" / "claims.md").read_text()
-    assert len(effects) >= 10
-    assert [effect for effect in effects if f"| {effect} " not in rows] == []
+    found = [(effect.replace("−", "-"), text) for text in sentences(page) for effect in EFFECT.findall(text)]
+    assert len(found) >= at_least
+    assert [text for effect, text in found if f"| {effect} " not in rows] == []
 
 
 def blocks(text, language):

@@ -143,3 +143,11 @@ def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
         np.testing.assert_allclose(dataset["mean"], table["mean"], rtol=1e-6)
         assert dataset.attrs["config_sha256"] == claims.load("01_overproduction", tmp_path).attrs["config_sha256"]
     assert (tmp_path / "figures" / "claims.svg").stat().st_size > 0
+
+
+def test_the_table_of_runs_says_what_is_left_and_not_what_fractions_would_leave(collected):
+    dataset = collected("01_overproduction")
+    synapses = claims.part(dataset, "digits")["n_synapses"].sel(condition="pruned").mean("seed")
+    shares = (synapses.sel(session=3) / synapses.sel(session=0)).values
+    found = tables.runs(dataset).set_index("experiment").loc["digits", "left at the end"]
+    assert found == " and ".join(f"{share:.1%}" for share in shares)

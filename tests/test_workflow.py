@@ -29,11 +29,7 @@ CONFIG = """
 extends: smoke.yaml
 experiments:
   patches:
-    criteria: [variance_fi, weight, random, anti_fi, online_fi, "mine.py:correlation"]
-    controls: [born_small_synapses, random_sparse]
-  digits:
-    criteria: [variance_fi_w2, weight, random, anti_fi, online_fi]
-    controls: [born_small_synapses]
+    criteria: [variance_fi, heuristic_fi, eigenvector, weight, random, random_units, anti_fi, "mine.py:correlation"]
 """
 
 
@@ -156,7 +152,7 @@ EDITS = {
         {"claim": 1, "summary": 1},
     ),
     "a figure": ("analysis/figures/style.py", swapped("dpi=200", "dpi=201"), JUDGED),
-    "judging": ("config/mine.yaml", changed("claims/interval/seed", 1), JUDGED),
+    "judging": ("config/mine.yaml", changed("claims/confidence", 0.9), JUDGED),
     "a constant of a kernel": (
         "analysis/kernels/layouts.py",
         swapped("CHAINS = 64", "CHAINS = 32"),
@@ -228,7 +224,7 @@ def test_what_the_command_line_says_is_what_runs_or_is_refused(copied):
     text = start(
         copied, "-n", *smoke, 'experiments={"digits": {"criteria": ["random", "variance_fi_w2"]}}', check=False
     )
-    assert "expected weight, and another one as reference" in text
+    assert "claims/weight_pruning/digits_units/more: found 'weight', expected one of random, variance_fi_w2" in text
     start(copied, "runs", "-n", *smoke, 'experiments={"digits": {"criteria": ["random", "variance_fi_w2"]}}')
 
 

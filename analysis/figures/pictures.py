@@ -9,69 +9,58 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, SymLogNorm
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from analysis import data
-from analysis.figures.style import FATES
-from analysis.verdicts.agreement import ranks
+from analysis.figures.style import FATES, PAGE
 from analysis.verdicts.names import words
 
 
-def information_matrix(part: xr.Dataset, ax: Axes) -> Axes:
-    """The exact Fisher information matrix as an image, on a symmetric logarithmic scale; lines between its blocks."""
-    matrix = part["information_matrix"]
-    norm = SymLogNorm(linthresh=1e-4, vmin=-0.25, vmax=0.25, base=10)
-    image = ax.imshow(matrix.values, norm=norm, cmap="RdBu_r", interpolation="nearest")
-    n_visible, n_biases = matrix.attrs["n_visible"], matrix.attrs["n_visible"] + matrix.attrs["n_hidden"]
-    for place in (n_visible, n_biases):
-        ax.axhline(place - 0.5, color="black", lw=0.5)
-        ax.axvline(place - 0.5, color="black", lw=0.5)
-    middles = [n_visible / 2, (n_visible + n_biases) / 2, (n_biases + len(matrix)) / 2]
-    ax.set_xticks(middles, ["visible", "hidden", "synapses"], rotation=45, ha="right", rotation_mode="anchor")
-    ax.set_yticks(middles, ["visible", "hidden", "synapses"])
-    ax.tick_params(length=0)
-    bar = ax.figure.colorbar(image, ax=ax, label="covariance", ticks=[-0.1, -0.01, -0.001, 0, 0.001, 0.01, 0.1])
-    bar.ax.set_yticklabels(["−10⁻¹", "−10⁻²", "−10⁻³", "0", "10⁻³", "10⁻²", "10⁻¹"])
-    return ax
-
-
-def importance_map(part: xr.Dataset, criterion: str, session: int, ax: Axes) -> Axes:
-    """Importance of each synapse (visible unit, hidden unit) before the next pruning, as its rank; white where none."""
-    score = part["importance_1"].sel(compared=criterion, session=session).values
-    exists = part["mask_1"].sel(compared=criterion, session=session).values.astype(bool)
-    rank = np.full(score.shape, np.nan)
-    rank[exists] = ranks(score[exists])
-    ax.imshow(rank, cmap="viridis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    ax.set(xlabel="hidden unit", ylabel="visible unit")
-    ax.set_title(f"{words(criterion)}, session {session}: {exists.sum():,} synapses", loc="left")
-    return ax
-
-
-def receptive_fields(part: xr.Dataset, criterion: str, session: int, ax: Axes, n_columns: int = 20) -> Axes:
+def receptive_fields(part: xr.Dataset, criterion: str, ax: Axes, n_columns: int = 16) -> Axes:
     """Weights of every hidden unit left, as the patch that it sees: red +, blue −, grey without a synapse."""
-    weight = part["weight_1"].sel(compared=criterion, session=session).values
-    exists = part["mask_1"].sel(compared=criterion, session=session).values.astype(bool)
+    weight = part["weight_1"].sel(compared=criterion).values
+    exists = part["mask_1"].sel(compared=criterion).values.astype(bool)
     units = np.flatnonzero(exists.any(axis=0))
     fields = [np.where(exists[:, u], weight[:, u], np.nan) for u in units]
+    empty = [np.full(len(weight), np.nan)] * (-len(units) % n_columns)  # so that few units are no larger than many
     largest = float(np.abs(weight).max()) or 1.0
-    show([np.full(len(weight), 0.15)] * len(units), part, n_columns, ax, cmap="gray_r", vmin=0, vmax=1)
-    show(fields, part, n_columns, ax, cmap="RdBu_r", vmin=-largest, vmax=largest)
+    show([np.full(len(weight), 0.15)] * len(units) + empty, part, n_columns, ax, cmap="gray_r", vmin=0, vmax=1)
+    show(fields + empty, part, n_columns, ax, cmap="RdBu_r", vmin=-largest, vmax=largest)
     ax.set_axis_off()
-    ax.set_title(f"{words(criterion)}: {len(units)} units, |w| ≤ {largest:.1f}", loc="left")
+    ax.set_title(f"{words(criterion)}: {exists.sum()} synapses on {len(units)} units", loc="left")
     return ax
 
 
-def examples(
-    part: xr.Dataset, criterion: str, shown: str, stage: str, ax: Axes, label: str, n_images: int = 10
-) -> Axes:
-    """Images that a machine generated, side by side, with a label on the left."""
-    images = part["example"].sel(criterion=criterion, shown=shown, stage=stage).values[:n_images]
-    show(images, part, n_images, ax, cmap="gray_r", vmin=0, vmax=1)
+def dreams(part: xr.Dataset, n_images: int = 10) -> Figure:
+    """A row each: images of the data, the over-produced machine, and each criterion after the last session, retrained.
+
+    On the right: mean quality, and effective number of classes, exp H of their shares, over seeds.
+    """
+    dataset, names = data.load(part.attrs["dataset"]), part["criterion"].values
+    first = np.unique(dataset["test_label"], return_index=True)[1]
+    shown = [("over-produced", part.attrs["reference"], "first"), *((words(name), name, "last") for name in names)]
+    figure, axes = plt.subplots(len(shown) + 1, figsize=(PAGE, 0.5 * (len(shown) + 1)), layout="none")
+    figure.subplots_adjust(left=0.17, right=0.8, top=0.98, bottom=0.02, hspace=0.1)
+    _dreamt(dataset["test"].values[first], part, axes[0], "data", n_images)
+    for ax, (label, name, place) in zip(axes[1:], shown):
+        machine = part[["example", "digit_quality", "class_share"]].sel(criterion=name, stage="retrained")
+        _dreamt(machine["example"].sel(shown=place).values, part, ax, label, n_images)
+        then = machine.isel(session=0 if place == "first" else -1)
+        share = then["class_share"]
+        classes = xr.ufuncs.exp(-(share * np.log(share.where(share > 0))).sum("digit")).mean()
+        text = f"quality {float(then['digit_quality'].mean()):.2f}, {float(classes):.1f} classes"
+        ax.text(1.02, 0.5, text, transform=ax.transAxes, va="center")
+    return figure
+
+
+def _dreamt(images, part, ax, label, n_images):
+    show(images[:n_images], part, n_images, ax, cmap="gray_r", vmin=0, vmax=1)
     ax.set(xticks=[], yticks=[], frame_on=False)
     ax.set_ylabel(label, rotation=0, ha="right", va="center")
-    return ax
 
 
 def lost_pixels(part: xr.Dataset, ax: Axes) -> Axes:

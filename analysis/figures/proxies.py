@@ -1,85 +1,70 @@
-"""What each synapse can know, beside the exact Fisher information and |w|: part of a claim dataset in, Axes out."""
+"""What a synapse can know of its importance, and what heeding it gains: part of a claim dataset in, Axes out."""
 
-import matplotlib as mpl
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from analysis.experiment.local_estimates import LOCAL
 from analysis.experiment.measures import spearman
-from analysis.figures.style import band, line, look, tidy, titled
-from analysis.verdicts.comparisons import of_synapses
+from analysis.figures.style import line, look, rows, shrinking, tidy, titled
+from analysis.verdicts import datasets, effects, tables
+from analysis.verdicts.comparisons import at_session, of_synapses
 from analysis.verdicts.names import words
 
 
-def rank_agreement(part: xr.Dataset, against: str, layer: int, ax: Axes) -> Axes:
-    """Synapses by their ranks, |w| and Fisher information, in units of what independent ranks give; mean over seeds."""
-    shares = part[f"rank_histogram_{layer}"].sel(against=against).mean("seed").transpose("rank_fisher", "rank_weight")
-    ratio = np.maximum(shares.values * shares.size, 1e-9)
-    norm = mpl.colors.LogNorm(0.2, 5)
-    image = ax.imshow(ratio, norm=norm, cmap="RdBu_r", origin="lower", extent=(0, 1, 0, 1), interpolation="nearest")
-    bar = ax.figure.colorbar(image, ax=ax, ticks=[0.2, 1, 5], extend="both")
-    bar.ax.set_yticklabels(["0.2", "1", "5"])
-    bar.ax.minorticks_off()
-    ax.set(xlabel=f"rank by {words('weight')}", ylabel=f"rank by {words(against)}")
-    ax.set_title(f"{part.attrs['experiment']}, layer {layer}")
+def against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> Axes:
+    """Each synapse of the first seed's over-produced machine: local estimate against exact value; line of identity.
+
+    Title: Spearman's rho with its interval over all seeds. For estimates in the unit of the target; smaller than 1e-5
+    is drawn there.
+    """
+    x, y = (np.maximum(part[name].isel(session=0, seed=0).values.ravel(), 1e-5) for name in (target, proxy))
+    ax.plot([1e-9, 1], [1e-9, 1], color="0.6", lw=0.8, zorder=0)
+    ax.plot(x, y, ".", color=look(proxy)[0], ms=4, alpha=0.4, mew=0, rasterized=True)
+    rho = of_synapses(spearman, part, proxy, target).isel(session=0)
+    ax.set(xlabel=words(target), ylabel="local estimate", title=f"{words(proxy)}\nρ = {tables.over_seeds(rho)}")
+    ax.set(xscale="log", yscale="log", xlim=(8e-6, 0.5), ylim=(8e-6, 0.5))
+    return tidy(ax)
+
+
+def rank_correlations(part: xr.Dataset, target: str, session: str, margin: float, ax: Axes) -> Axes:
+    """Spearman's rho of each local estimate with an exact target over the synapses of a session: first or last."""
+    rho = {name: at_session(of_synapses(spearman, part, name, target), session) for name in LOCAL}
+    rows(rho, margin, ax)
+    ax.set(xlabel="rank correlation", xlim=(-1.05, 1.05), title=f"{words(target)}\n{words(session)}")
     return ax
 
 
-def pruned_by_one_only(part: xr.Dataset, against: str, layer: int, ax: Axes, n_bins: int = 8) -> Axes:
-    """Share of a unit's inputs that one criterion alone would prune, by the unit's activity (equal parts of units)."""
-    rate = part[f"unit_rate_{layer}"].transpose("seed", f"unit_{layer}").values
-    bins = np.array_split(np.argsort(rate, axis=1, kind="stable"), n_bins, axis=1)
-    x = [np.take_along_axis(rate, units, 1).mean() for units in bins]
-    for only, name in (("weight", "weight"), ("fisher", against)):
-        share = part[f"unit_only_{layer}"].sel(against=against, only=only).transpose("seed", ...).values
-        means = np.stack([np.take_along_axis(share, units, 1).mean(axis=1) for units in bins], axis=1)
-        line(x, means, name, ax, label=f"by {words(name)} alone")
-    labels = {"xlabel": "activity of the unit (probability)", "ylabel": "share of its inputs pruned"}
-    return titled(ax, part, layer, ylim=(0, None), **labels)
+def excess_loss(part: xr.Dataset, margin: float, ax: Axes) -> Axes:
+    """loss(criterion) - loss(reference) at equal synapses, retrained, mean over sessions, by criterion."""
+    measure = datasets.loss(part)
+    pair = {"better": "pruned", "measure": measure, "session": "mean"}
+    names = [name for name in part["criterion"].values if name != part.attrs["reference"]]
+    excess = {name: effects.loss(part, pair | {"worse": name}) for name in names}
+    rows(excess, margin, ax)
+    if max(np.nanmax(np.abs(values.mean(axis=-1))) for values in excess.values()) > 50 * margin:
+        ax.set_xscale("symlog", linthresh=2 * margin, linscale=0.6)
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter("{x:g}")
+    unit = part[measure].attrs.get("units", "1")
+    ax.set(xlabel=f"{words(measure)} ({unit})\nmore than by {words(part.attrs['reference'])}")
+    return titled(ax, part)
 
 
-def spectrum(part: xr.Dataset, shown: str, ax: Axes) -> Axes:
-    """Eigenvalues of the exact Fisher information matrix in falling order."""
-    values = part["spectrum_exact"].sel(shown=shown).transpose("seed", "parameter").values
-    n_known = int(np.isfinite(values).all(axis=0).sum())
-    order = np.unique(np.geomspace(1, n_known, 120).astype(int))
-    band(order, values[:, order - 1], ax, color="black")
-    ax.set(xscale="log", yscale="log", xlabel="order", ylabel="eigenvalue", ylim=(1e-6, None), title=words(shown))
-    return tidy(ax)
-
-
-def proxy_against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> Axes:
-    """Each synapse of the over-produced machines of all seeds: local estimate against the exact value."""
-    x, y = (part[name].isel(session=0).values.ravel() for name in (proxy, target))
-    exists = np.isfinite(x) & np.isfinite(y)
-    ax.hexbin(x[exists], y[exists], gridsize=30, bins="log", mincnt=1, cmap="cividis", linewidths=0.1)
-    rho = of_synapses(spearman, part, proxy, target).isel(session=0)
-    ax.set(xlabel=words(proxy), ylabel=words(target), title=f"ρ = {float(rho.mean()):.2f}")
-    return tidy(ax)
-
-
-def rank_correlations(part: xr.Dataset, target: str, ax: Axes) -> Axes:
-    """Spearman's rho of the local estimates with an exact target, session by session."""
-    for proxy in LOCAL:
-        rho = of_synapses(spearman, part, proxy, target).transpose("seed", "session")
-        line(part["session"].values, rho.values, proxy, ax)
-    ax.set(xlabel="session", ylabel="rank correlation", xticks=part["session"].values, ylim=(-1.02, 1.02))
-    ax.axhline(0, color="black", lw=0.5)
-    ax.set_title(f"with the {words(target)}")
-    return tidy(ax)
-
-
-def samples_needed(part: xr.Dataset, measure: str, ax: Axes) -> Axes:
-    """Error of estimates of the exact diagonal against the number of samples; hollow: sizes that few seeds have."""
-    n = part["n_samples"].values
-    for name in part["estimate"].values:
-        values = part[measure].sel(estimate=name).transpose("seed", "n_samples").values
-        known, (colour, marker, _) = np.isfinite(values).all(axis=0), look(name)
-        line(n[known], values[:, known], name, ax)
-        if not known.all():
-            ax.plot(n[~known], np.nanmean(values[:, ~known], axis=0), marker, color=colour, mfc="white")
-    ax.set(xscale="log", xlabel="samples (online: sweeps)", ylabel=words(measure))
-    if measure == "relative_error":
-        ax.set_yscale("log")
-    return tidy(ax)
+def loss_against_synapses(part: xr.Dataset, coloured: Sequence[str], ax: Axes) -> Axes:
+    """Retrained loss against synapses left: some criteria in their look with intervals, the others grey, without."""
+    measure = datasets.loss(part)
+    for name in sorted(part["criterion"].values, key=lambda name: name in coloured):
+        run = part.sel(criterion=name)
+        size = run["n_synapses"].sum("synapse_layer").mean("seed").values
+        loss = run[measure].sel(stage="retrained").transpose("seed", "session").values
+        if name in coloured:
+            line(size, loss, name, ax)
+        else:
+            ax.plot(size, loss.mean(axis=0), color="0.75", lw=1, label="other criteria", zorder=0)
+    ax.set(ylabel=f"{words(measure)} ({part[measure].attrs.get('units', '1')})", title=part.attrs["experiment"])
+    ax.set_yscale("log" if measure == "kl" else "linear")
+    return shrinking(ax, "synapses left")

@@ -4,7 +4,7 @@ A criterion or control has one colour, marker and line in all of them: colours o
 readers tell apart, markers and lines for print in grey. Lines are means over seeds, bands their 95 % intervals.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,11 @@ from analysis.files import whole
 from analysis.files.palette import BLACK, BLUE, GREY, ORANGE, VERMILION, YELLOW, Line, spare_look
 from analysis.pruning import CRITERIA
 from analysis.verdicts.comparisons import hidden_units
-from analysis.verdicts.intervals import pointwise
+from analysis.verdicts.intervals import interval, pointwise, those_that_tell
 from analysis.verdicts.names import words
 
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
 _LOOKS: dict[str, tuple[str, str, Line]] = {
-    "equilibrium": (BLUE, "s", ":"),
     "pruned": (BLUE, "o", "-"),
     "updates": (VERMILION, "v", "-."),
     "synapse_updates": (BLACK, "D", ":"),
@@ -118,6 +117,23 @@ def band(x: ArrayLike, values: np.ndarray, ax: Axes, alpha: float = 0.18, **opti
     else:
         ax.vlines(x, *pointwise(values), color=options["color"], lw=1.2)
     return ax
+
+
+def rows(values: Mapping[str, np.ndarray], margin: float, ax: Axes) -> Axes:
+    """A row a name: effects of its seeds (n_seeds, ...) as dots, their mean and interval; grey: does not matter."""
+    for y, (name, of_seeds) in enumerate(values.items()):
+        colour, marker, _ = look(name)
+        mean, low, high = interval(of_seeds)
+        told = those_that_tell(of_seeds)
+        dots = told.reshape(len(told), -1).mean(axis=1)
+        ax.plot(dots, np.full(len(dots), y), "o", color=colour, alpha=0.3, ms=3, mew=0)
+        ax.hlines(y, low, high, color=colour, lw=1.6)
+        ax.plot(mean, y, marker, color=colour, ms=5)
+    ax.axvspan(-margin, margin, color="0.9", lw=0, zorder=0, label="does not matter")
+    ax.axvline(0, color="black", lw=0.7, zorder=0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.set(yticks=range(len(values)), yticklabels=map(words, values), ylim=(len(values) - 0.5, -0.5))
+    return tidy(ax)
 
 
 def titled(ax: Axes, part: xr.Dataset, layer: int | None = None, **labels) -> Axes:

@@ -17,10 +17,9 @@ from analysis.experiment.local_estimates import LOCAL, TARGETS
 from analysis.experiment.settings import seeds
 from analysis.files import provenance
 from analysis.pruning import label
-from analysis.verdicts import agreement, quality, survival
+from analysis.verdicts import quality, survival
 from analysis.verdicts.datasets import CLAIMS, NOTEBOOKS, prefixed
 
-N_FISHER_UNITS = 16  # hidden units whose block of the Fisher information matrix goes into the claim dataset
 MANTISSA_BITS = 11  # kept of the measures of single units and synapses: relative error below 1/2000, half the file
 
 
@@ -93,32 +92,24 @@ def _overproduction(runs):
 
 
 def _weight_pruning(runs):
-    """Sizes and function by every criterion; by |w| and the reference the synapses of each unit, importance and
-    weights; where both disagree in the over-produced machines."""
-    pair = [name for name in dict.fromkeys([runs.reference, "weight"]) if name in runs.criteria]
-    sides = [f"unit_{side}_{k}" for side in ("inputs", "outputs") for k in runs.layers]
-    counts, degrees = runs.over("compared", pair, sides).isel(session=-1, drop=True), xr.Dataset()
-    for k in runs.layers:
-        degrees[f"unit_degree_{k}"] = counts[f"unit_inputs_{k}"] + counts[f"unit_outputs_{k}"]
-        degrees[f"unit_degree_{k}"].attrs = {"long_name": "synapses of the unit", "units": "counts"}
-    found = [_functions(runs), agreement.of_runs(runs.folder, runs.settings), degrees]
-    if "importance" in runs.settings["measures"]:
-        found.append(runs.of_first_seed("compared", pair, ["importance_1", "weight_1", "mask_1"]))
+    """Sizes and function by every criterion; of one hidden layer, what one seed has left by |w| and the reference."""
+    found = [_functions(runs)]
+    if list(runs.layers) == [1]:
+        pair = [name for name in dict.fromkeys([runs.reference, "weight"]) if name in runs.criteria]
+        left = runs.of_first_seed("compared", pair, ["weight_1", "mask_1"])
+        found.append(left.isel(session=-1, drop=True))
     return _join(*found)
 
 
 def _fisher_proxy(runs):
     """Function by every criterion; examples of one seed; local estimates beside the exact matrix."""
     found = [_functions(runs, "class_share")]
-    found.append(_first_and_last(runs.over("criterion", runs.criteria, ["rank_probability"])))
     found.append(_first_and_last(runs.of_first_seed("criterion", runs.criteria, ["example"])))
-    found.append(runs.read(runs.reference, [*_OF_DIGITS, "data_rank_probability"]))
+    found.append(runs.read(runs.reference, _OF_DIGITS))
     if runs.settings["proxy"]:
         proxies = [*TARGETS, *LOCAL]
         found.append(_round_mantissa(runs.over_seeds("fisher", proxies)))
         found.append(_first_and_last(runs.over_seeds("fisher", ["spectrum_exact"])))
-        found += [_information_matrix(runs), runs.over_seeds("fisher", ["relative_error", "diagonal_correlation"])]
-        found.append(_first_and_last(runs.read(runs.reference, ["bias_0", "bias_1", "weight_1", "mask_1"])))
     return _join(*found)
 
 
@@ -160,28 +151,10 @@ def _checks(runs):
 _COLLECT = dict(zip(NOTEBOOKS, (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _model_quality)))
 _FUNCTION = ["n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong"]
 _MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
-_OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random", "test_class_share"]
+_OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random"]
 _QUALITY = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kl", "kl_reachable", "activity"]
 _QUALITY += ["activity_exact", "kind", "r_hat", "two_start_r_hat", "autocorrelation_time", "rank_correlation"]
 _QUALITY += ["in_common"]
-
-
-def _information_matrix(runs):
-    """The block of the exact matrix that belongs to the visible units and the most informative hidden ones."""
-    whole = runs.read("fisher", ["information_matrix_exact", "exact_diagonal"])
-    n, m = whole.sizes["unit_0"], whole.sizes["unit_1"]
-    information = whole["exact_diagonal"].isel(session=0).sum("unit_0").values
-    units = np.sort(np.argsort(-information, kind="stable")[:N_FISHER_UNITS])
-    shown = np.concatenate([np.arange(n), n + units, (n + m + np.arange(n)[:, None] * m + units).ravel()])
-    matrix = whole["information_matrix_exact"].values[np.ix_(shown, shown)]
-    attrs = {
-        "long_name": "exact Fisher information of the over-produced machine of the first seed",
-        "units": "1",
-        "comment": f"biases and synapses of the {len(units)} hidden units of largest Fisher information",
-        "n_visible": n,
-        "n_hidden": len(units),
-    }
-    return xr.Dataset({"information_matrix": (("parameter_row", "parameter_column"), matrix, attrs)})
 
 
 def _first_and_last(dataset):

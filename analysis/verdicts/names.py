@@ -7,9 +7,8 @@ NAMES = {name: record.words for name, record in CRITERIA.items()}
 NAMES |= {name: record.words for name, record in CONTROLS.items()}
 NAMES |= {
     "pruned": "pruned from large",
-    "equilibrium": "variance FI, exact draws",
+    "stiff_eigenvectors": "stiff directions",
     "deletion_damage": "damage by deletion",
-    "diagonal_correlation": "rank correlation",
     "kl": "KL divergence",
     "fisher": "Fisher information",
     "input_information": "information on the input",
@@ -22,7 +21,6 @@ NAMES |= {
     "updates": "as many updates",
     "synapse_updates": "as many synapse-updates",
 }
-STAGES = {"pruned": "before retraining", "retrained": "retrained"}
 
 
 def words(name: str) -> str:

@@ -51,6 +51,22 @@ def of_seeds(rows: dict[Any, list], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(text, columns=columns)
 
 
+def beside(rows: dict[str, tuple[float, list[xr.DataArray], str]], places: list[str]) -> pd.DataFrame:
+    """{quantity: (the authors' one run, ours (seed) at each place, why they may differ)}, as a table.
+
+    The same: the authors' number is within the range of our seeds. Quantities without any number of ours are left out.
+    """
+    found = []
+    for name, (theirs, all_ours, why) in rows.items():
+        cells = [_range(ours.values) for ours in all_ours]
+        same = ["yes" if ours.min() <= theirs <= ours.max() else "no" for ours in all_ours]
+        pairs = [*zip(cells, same), *[("", "")] * (len(places) - len(cells))]
+        found += [[name, f"{theirs:g}", *(cell for pair in pairs for cell in pair), why]] if cells else []
+    pairs = [(f"{place}: mean [lowest, highest seed]", "same?") for place in places]
+    columns = ["the paper's number", "authors, one run", *(column for pair in pairs for column in pair), "why not"]
+    return pd.DataFrame(found, columns=columns)
+
+
 def origin(dataset: xr.Dataset | None, config: Path, stale: Callable = datasets.stale) -> pd.DataFrame:
     """Where a dataset comes from: its config, the data of its runs; and why it is stale, if it is."""
     if dataset is None:
@@ -66,14 +82,17 @@ def origin(dataset: xr.Dataset | None, config: Path, stale: Callable = datasets.
 
 
 def runs(dataset: xr.Dataset) -> pd.DataFrame:
-    """What was run, by experiment, from the config that the dataset carries."""
-    rows = []
-    for name, of in _experiments(dataset).items():
-        n_sessions, hidden = of["pruning"]["n_sessions"], of["machine"]["hidden"]
+    """What was run, by experiment: its config, and the synapses that the reference runs have left, a layer each."""
+    rows, experiments = [], _experiments(dataset)
+    for name, part in datasets.parts(dataset).items():
+        of = experiments[name]
+        dim, pruned = ("condition", "pruned") if "condition" in part.dims else ("criterion", of["reference"])
+        n_synapses = part["n_synapses"].sel({dim: pruned}).mean("seed")
+        left = n_synapses.isel(session=-1) / n_synapses.isel(session=0)
         shares = np.atleast_1d(of["pruning"]["fraction"])  # one, or one a layer
-        texts = (map(str, hidden), map("{:.0%}".format, shares), map("{:.1%}".format, (1 - shares) ** n_sessions))
-        units, removed, left = map(" and ".join, texts)
-        rows.append([name, units, n_sessions, removed, left, of["n_seeds"], words(of["reference"])])
+        texts = (map(str, of["machine"]["hidden"]), map("{:.0%}".format, shares), map("{:.1%}".format, left.values))
+        units, removed, kept = map(" and ".join, texts)
+        rows.append([name, units, of["pruning"]["n_sessions"], removed, kept, of["n_seeds"], words(of["reference"])])
     columns = ["experiment", "hidden units at the start", "sessions", "of the synapses each removes", "left at the end"]
     return pd.DataFrame(rows, columns=[*columns, "seeds", "reference criterion"])
 
@@ -113,6 +132,29 @@ def sizes(part: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[part.attrs["experiment"], "synapses", "hidden units", words(measure)])
 
 
+def units_beside(authors: dict[str, list[int]], ours: dict[str, xr.Dataset], why: dict[str, str]) -> pd.DataFrame:
+    """Hidden units left after sessions 1, 2, ... by criterion: of the authors' run and of parts of ours, by title.
+
+    Ours: mean over seeds, and the smallest and the largest seed after the last session. Same: the authors' last number
+    is within these two, in the last of ours. why : by criterion, shown where it is not.
+    """
+    rows = {name: [words(name), " / ".join(map(str, theirs))] for name, theirs in authors.items()}
+    same = dict.fromkeys(authors, "")
+    for part in ours.values():
+        left = hidden_units(part, "all").where(part["session"] > 0, drop=True).astype(int)
+        for name, theirs in authors.items():
+            if name not in part["criterion"]:
+                rows[name].append("")
+                continue
+            one = left.sel(criterion=name).transpose("session", "seed").values
+            low, high = one[-1].min(), one[-1].max()
+            rows[name].append(f"{' / '.join(f'{n:.0f}' for n in one.mean(axis=1))} ({low} to {high})")
+            same[name] = "yes" if low <= theirs[-1] <= high else "no"
+    reasons = [why.get(name, "") if same[name] == "no" else "" for name in authors]
+    table = pd.DataFrame(rows.values(), columns=["hidden units left of 70", "authors", *ours])
+    return table.assign(**{"same?": same.values(), "why not": reasons})
+
+
 def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """The predictions of claims.evaluate that are judged here and at the paper's size.
 
@@ -129,6 +171,11 @@ def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 def _experiments(dataset):
     """{experiment: its settings}, in the order of the parts."""
     return {name: datasets.settings(dataset)["experiments"][name] for name in datasets.parts(dataset)}
+
+
+def _range(values):
+    mean, low, high = (float(reduce(values)) for reduce in (np.mean, np.min, np.max))
+    return quote(mean, low, high) if low < high else quote(mean, np.nan, np.nan)
 
 
 def _effects(table, size=""):
