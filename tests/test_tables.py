@@ -70,26 +70,6 @@ def rows(means, verdicts, n_seeds, **more):
 HERE = rows([1.0, 0.5, 0.05, -1.0, 0.4], ["reproduced"] * 2 + ["no difference that matters", "contradicted", "open"], 5)
 
 
-def test_sizes_are_on_the_same_side_or_opposite_or_too_close_to_tell():
-    paper = rows([2.0, -0.5, 0.9, -2.0, 0.25], ["open"] * 5, 1)
-    found = tables.both_sizes(HERE, paper)
-    assert found["side"].tolist() == ["same", "opposite", "too close to tell", "same", "same"]
-    several = paper.assign(n_seeds=3, low=paper["mean"] - 0.1, high=paper["mean"] + 0.1)
-    assert tables.both_sizes(HERE, several)["side"].tolist()[-1] == "too close to tell"  # 0.15 is within the margin
-    wide = tables.both_sizes(HERE, paper.assign(margin=1.0))["side"].tolist()
-    assert wide == ["same", *["too close to tell"] * 2, "same", "too close to tell"]
-    cells = ["P1", "0.500 [0.400, 0.600] nats", "reproduced", "-0.500 nats", "one seed", "opposite"]
-    assert found.iloc[1].tolist() == cells
-
-
-def test_rows_that_one_size_lacks_or_cannot_tell_are_left_out():
-    paper = rows([2.0, np.nan, 0.3, -2.0], ["reproduced"] * 4, 3).assign(id=["p0", "p1", "else", "p3"])
-    found = tables.both_sizes(HERE, paper)
-    assert found["prediction"].tolist() == ["P0", "P3"]
-    assert found["verdict there"].tolist() == ["reproduced"] * 2
-    assert tables.both_sizes(HERE, paper.iloc[:0]).empty
-
-
 def test_a_row_says_margin_and_verdict_and_what_speaks_against_its_machines():
     shown = tables.predictions(HERE.assign(failed=["", "trained", "", "", "trained, rank_correlation"]))
     assert shown.iloc[0].tolist() == ["P0", "1.00 [0.90, 1.10] nats", "0.2 nats", 5, "reproduced", ""]
@@ -118,13 +98,9 @@ def test_a_claim_dataset_that_is_cut_short_is_named(collected, tmp_path):
         claims.load("01_overproduction", tmp_path)
 
 
-def test_parts_stand_side_by_side_where_both_sizes_have_the_experiment(beside, collected):
+def test_a_claim_at_the_papers_size_is_found_or_said_to_be_missing(beside):
     paper, obeyed = claims.at_papers_size("01_overproduction", beside)
-    here = collected("01_overproduction")
-    both = claims.at_both_sizes(here, paper)
-    assert [part.attrs["experiment"] for part in both] == ["digits, as above", "digits, the paper's size"]
-    assert [part.attrs["dataset"] for part in both] == ["digits", "mnist"]
-    assert claims.at_both_sizes(paper, paper) == []
+    assert list(claims.parts(paper)) == ["digits"]
     assert "another config than paper_digits.yaml" in tables.markdown(tables.origin(paper, obeyed))
     assert claims.at_papers_size("02_weight_pruning", beside)[0] is None
     assert "not made yet" in tables.origin(None, obeyed)

@@ -16,7 +16,6 @@ from analysis.verdicts.collection import collect
 from analysis.verdicts.datasets import (
     CLAIMS,
     NOTEBOOKS,
-    at_both_sizes,
     at_papers_size,
     load,
     loss,
@@ -30,7 +29,7 @@ from analysis.verdicts.datasets import (
 )
 from analysis.verdicts.intervals import interval, those_that_tell
 
-__all__ = ["CLAIMS", "NOTEBOOKS", "at_both_sizes", "at_papers_size", "collect", "evaluate", "load", "loss", "part"]
+__all__ = ["CLAIMS", "NOTEBOOKS", "at_papers_size", "collect", "evaluate", "load", "loss", "part"]
 __all__ += ["parts", "root", "same_config", "save", "settings", "stale", "verdict"]
 
 VERDICTS = ("reproduced", "contradicted", "no difference that matters", "open")

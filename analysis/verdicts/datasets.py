@@ -113,14 +113,3 @@ def at_papers_size(claim: str, folder: Path) -> tuple[xr.Dataset | None, Path]:
         return None, configs[0]
     dataset = load(claim, folder / "paper")
     return dataset, next((path for path in configs if same_config(dataset, path)), configs[0])
-
-
-def at_both_sizes(dataset: xr.Dataset, paper: xr.Dataset) -> list[xr.Dataset]:
-    """[part, the same experiment at the paper's size, ...] of the experiments in both, with titles that tell them."""
-    here, there = parts(dataset), parts(paper)
-    return [
-        part.assign_attrs(experiment=f"{name}, {size}")
-        for name in here
-        if name in there and here[name].attrs["dataset"] != there[name].attrs["dataset"]
-        for size, part in (("as above", here[name]), ("the paper's size", there[name]))
-    ]

@@ -153,19 +153,6 @@ def units_beside(authors: dict[str, list[int]], ours: dict[str, xr.Dataset]) -> 
     return pd.DataFrame(rows, columns=["hidden units left", "authors", *ours, "same?"])
 
 
-def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """The predictions of claims.evaluate that are judged here and at the paper's size.
-
-    A side is that on which the interval lies beyond the margin; of one seed, which has no interval, the effect itself.
-    """
-    both = table.merge(paper, on=["claim", "id"], suffixes=("", "_paper")).dropna(subset=["mean", "mean_paper"])
-    product = _side(both) * _side(both, "_paper")
-    found = both[["prediction"]].assign(**{"effect here": _effects(both), "verdict here": both["verdict"]})
-    found["at the paper's size"] = _effects(both, "_paper")
-    found["verdict there"] = both["verdict_paper"].where(both["n_seeds_paper"] > 1, "one seed")
-    return found.assign(side=[{1: "same", -1: "opposite", 0: "too close to tell"}[side] for side in product])
-
-
 def _experiments(dataset):
     """{experiment: its settings}, in the order of the parts."""
     return {name: datasets.settings(dataset)["experiments"][name] for name in datasets.parts(dataset)}
