@@ -99,6 +99,7 @@ def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path
         settings |= {"first_seed": 1, "n_seeds": 1, "quality": None, "proxy": False, "controls": ["reinitialised"]}
         settings |= {"criteria": ["variance_fi", "random"], "reference": "random"}
         settings.pop("equal_work", None)
+        settings.pop("tuning", None)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(made))
     for claim in claims.NOTEBOOKS:
         dataset = claims.collect(claim, made_up_runs, tmp_path / "config.yaml")

@@ -27,7 +27,6 @@ def parts(collected):
 PANELS = {
     curves.loss_of_controls: (1, "patches", ("kl", "synapses")),
     units.loss_against_units: (2, "patches", ("kl", 0.02)),
-    curves.activity: (4, "digits", (1,)),
     proxies.against_exact: (3, "patches", ("variance_fi", "stiff_eigenvectors")),
     proxies.rank_correlations: (3, "patches", ("deletion_damage", "last", 0.5)),
     proxies.excess_loss: (3, "digits", (0.02,)),

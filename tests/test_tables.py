@@ -45,6 +45,19 @@ def test_a_mean_over_seeds_stands_with_its_interval_and_unit():
     assert made.to_numpy().tolist() == [["a", 1, text, "text"]]
 
 
+def test_units_left_stand_beside_those_of_others_and_are_the_same_within_the_seeds():
+    counts = np.array([[[5, 9], [5, 4]], [[5, 9], [5, 2]], [[5, 9], [5, 9]]])  # seed, session, layer
+    dims = ("criterion", "seed", "session", "layer")
+    coords = {"criterion": ["weight"], "session": [0, 1], "layer": [0, 1]}
+    part = xr.Dataset({"n_units": (dims, counts[None])}, coords)
+    theirs = {"weight": [9], "random": [3]}
+    assert tables.units_beside(theirs, {"ours": part}).to_numpy().tolist() == [
+        [words("weight"), "9", "5 (2 to 9)", "yes"],
+        [words("random"), "3", "", ""],
+    ]
+    assert tables.units_beside({"weight": [1]}, {"ours": part})["same?"].tolist() == ["no"]
+
+
 def rows(means, verdicts, n_seeds, **more):
     """Rows as those of `claims.evaluate`, margin 0.2, whose intervals reach 0.1 either way."""
     made = pd.DataFrame({"prediction": [f"P{k}" for k in range(len(means))], "mean": means, "verdict": verdicts})

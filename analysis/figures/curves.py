@@ -72,13 +72,6 @@ def _compared(worse, better):
     return fill(words(worse) if better == "pruned" else f"{words(worse)} − {words(better)}", 26)
 
 
-def activity(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
-    """Mean spontaneous activity of a layer against synapses left, retrained, by criterion."""
-    title = f"{part.attrs['experiment']}, layer {layer}{' (visible)' if layer == 0 else ''}"
-    rate = part["activity"].sel(stage="retrained", layer=layer)
-    return against_size(rate, part, ax, title=title, ylabel=QUANTITIES["activity"])
-
-
 def _reference_lines(part, measure, ax):
     for name, label, dashes in _REFERENCES.get(measure, []):
         ax.axhline(float(part[name]), color="black", lw=0.8, linestyle=dashes, label=label)

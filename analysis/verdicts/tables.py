@@ -132,27 +132,25 @@ def sizes(part: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[part.attrs["experiment"], "synapses", "hidden units", words(measure)])
 
 
-def units_beside(authors: dict[str, list[int]], ours: dict[str, xr.Dataset], why: dict[str, str]) -> pd.DataFrame:
+def units_beside(authors: dict[str, list[int]], ours: dict[str, xr.Dataset]) -> pd.DataFrame:
     """Hidden units left after sessions 1, 2, ... by criterion: of the authors' run and of parts of ours, by title.
 
     Ours: mean over seeds, and the smallest and the largest seed after the last session. Same: the authors' last number
-    is within these two, in the last of ours. why : by criterion, shown where it is not.
+    is within these two, in the last of ours that has the criterion.
     """
-    rows = {name: [words(name), " / ".join(map(str, theirs))] for name, theirs in authors.items()}
-    same = dict.fromkeys(authors, "")
-    for part in ours.values():
-        left = hidden_units(part, "all").where(part["session"] > 0, drop=True).astype(int)
-        for name, theirs in authors.items():
-            if name not in part["criterion"]:
-                rows[name].append("")
-                continue
-            one = left.sel(criterion=name).transpose("session", "seed").values
-            low, high = one[-1].min(), one[-1].max()
-            rows[name].append(f"{' / '.join(f'{n:.0f}' for n in one.mean(axis=1))} ({low} to {high})")
-            same[name] = "yes" if low <= theirs[-1] <= high else "no"
-    reasons = [why.get(name, "") if same[name] == "no" else "" for name in authors]
-    table = pd.DataFrame(rows.values(), columns=["hidden units left of 70", "authors", *ours])
-    return table.assign(**{"same?": same.values(), "why not": reasons})
+    rows = []
+    for name, theirs in authors.items():
+        row, same = [words(name), " / ".join(map(str, theirs))], ""
+        for part in ours.values():
+            text = ""
+            if name in part["criterion"]:
+                left = hidden_units(part, "all").sel(criterion=name).transpose("session", "seed").values[1:]
+                low, high = left[-1].min(), left[-1].max()
+                text = f"{' / '.join(f'{n:.0f}' for n in left.mean(axis=1))} ({low} to {high})"
+                same = "yes" if low <= theirs[-1] <= high else "no"
+            row.append(text)
+        rows.append([*row, same])
+    return pd.DataFrame(rows, columns=["hidden units left", "authors", *ours, "same?"])
 
 
 def both_sizes(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
