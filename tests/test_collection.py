@@ -97,7 +97,7 @@ def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path
     made["claims"] = {name: made["claims"][name] for name in ("confidence", "margins", "model_quality")}
     for settings in made["experiments"].values():
         settings |= {"first_seed": 1, "n_seeds": 1, "quality": None, "proxy": False, "controls": ["reinitialised"]}
-        settings |= {"criteria": ["variance_fi", "random"], "reference": "random"}
+        settings |= {"criteria": ["variance_fi", "random_units"], "reference": "random_units"}
         settings.pop("equal_work", None)
         settings.pop("tuning", None)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(made))
@@ -108,7 +108,7 @@ def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path
             assert not any(str(name).startswith("check") for name in found)
             assert found["seed"].values.tolist() == [1] if "seed" in found else claim == "05_model_quality"
             if "compared" in found:
-                assert found["compared"].values.tolist() == ["random"]
+                assert found["compared"].values.tolist() == ["random_units"]
 
 
 def test_input_weights_are_summed_before_the_pruning_and_unknown_of_units_lost_earlier(part, run):
