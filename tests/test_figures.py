@@ -37,6 +37,8 @@ PANELS = {
     fates.disconnected_by_entropy: (4, "digits", ()),
 }
 PICTURES = {  # and panels whose rows have names
+    curves.differences: (1, "patches", ([("rewired", "pruned"), ("rewired", "reinitialised")], 0.005)),
+    fates.survivors_above_lost: (4, "digits", ("input_information", 0.1)),
     units.more_by_weight: (2, "digits", (20,)),
     units.units_left: (2, "digits", ()),
     units.more_for_function: (

@@ -45,22 +45,23 @@ def dreams(part: xr.Dataset, n_images: int = 10) -> Figure:
     shown = [("over-produced", part.attrs["reference"], "first"), *((words(name), name, "last") for name in names)]
     figure, axes = plt.subplots(len(shown) + 1, figsize=(PAGE, 0.5 * (len(shown) + 1)), layout="none")
     figure.subplots_adjust(left=0.17, right=0.8, top=0.98, bottom=0.02, hspace=0.1)
-    _dreamt(dataset["test"].values[first], part, axes[0], "data", n_images)
+    quality = part["digit_quality_test"].item()
+    _dreamt(dataset["test"].values[first], part, axes[0], "data", n_images, f"quality {quality:.2f}")
     for ax, (label, name, place) in zip(axes[1:], shown):
         machine = part[["example", "digit_quality", "class_share"]].sel(criterion=name, stage="retrained")
-        _dreamt(machine["example"].sel(shown=place).values, part, ax, label, n_images)
         then = machine.isel(session=0 if place == "first" else -1)
         share = then["class_share"]
         classes = xr.ufuncs.exp(-(share * np.log(share.where(share > 0))).sum("digit")).mean()
         text = f"quality {float(then['digit_quality'].mean()):.2f}, {float(classes):.1f} classes"
-        ax.text(1.02, 0.5, text, transform=ax.transAxes, va="center")
+        _dreamt(machine["example"].sel(shown=place).values, part, ax, label, n_images, text)
     return figure
 
 
-def _dreamt(images, part, ax, label, n_images):
+def _dreamt(images, part, ax, label, n_images, quality):
     show(images[:n_images], part, n_images, ax, cmap="gray_r", vmin=0, vmax=1)
     ax.set(xticks=[], yticks=[], frame_on=False)
     ax.set_ylabel(label, rotation=0, ha="right", va="center")
+    ax.text(1.02, 0.5, quality, transform=ax.transAxes, va="center")
 
 
 def lost_pixels(part: xr.Dataset, ax: Axes) -> Axes:
