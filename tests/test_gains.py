@@ -19,6 +19,7 @@ from analysis.verdicts.intervals import interval
 
 mpl.use("Agg")
 CONFIG, _ = config.load_maps(config.ROOT / "config" / "maps_smoke.yaml")
+CONFIG["predictions"]["margins"]["patches"] = 0.01
 
 
 def described(**changes):
