@@ -21,7 +21,7 @@ CHECKED = {
     "two_start_r_hat": "R-hat, chains from noise and from data",
     "rank_correlation": "rank correlation of importance with long chains",
 }
-DECISIVE = {"trained": "machines are not trained to the end", "rank_correlation": "samples are not the machine's"}
+DECISIVE = {"trained": "is not trained to the end", "rank_correlation": "other samples rank its synapses otherwise"}
 
 
 def with_quality(dataset: xr.Dataset) -> dict[str, xr.Dataset]:

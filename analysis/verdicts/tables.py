@@ -104,12 +104,12 @@ def departures(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def predictions(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of claims.evaluate. but: what the model checks say against the machines of the experiment."""
+    """Rows of claims.evaluate. the worst seed: what the model checks say against its machine."""
     found = table[["prediction"]].assign(**{"effect [interval]": _effects(table)})
     found["does not matter below"] = [f"{margin:g} {units}" for margin, units in zip(table["margin"], table["units"])]
     found = found.assign(seeds=table["n_seeds"], verdict=table["verdict"])
     failed = [", ".join(quality.DECISIVE[name] for name in names.split(", ") if name) for names in table["failed"]]
-    return found.assign(but=failed) if any(failed) else found
+    return found.assign(**{"the worst seed": failed}) if any(failed) else found
 
 
 def checks(table: pd.DataFrame) -> pd.DataFrame:
