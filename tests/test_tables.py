@@ -106,15 +106,6 @@ def test_a_claim_at_the_papers_size_is_found_or_said_to_be_missing(beside):
     assert "not made yet" in tables.origin(None, obeyed)
 
 
-def test_sizes_are_those_of_the_last_session_that_all_machines_have(collected):
-    part = claims.part(collected("01_overproduction"), "digits")
-    found = tables.sizes(part).set_index("digits").loc[words("rewired")]
-    last = part.sel(condition="rewired", session=3)
-    assert found["synapses"] == f"{float(last['n_synapses'].sum('synapse_layer').mean()):,.0f}"
-    assert found["hidden units"] == f"{float(last['n_units'].sel(layer=[1, 2]).sum('layer').mean()):,.0f}"
-    assert found["encoding error"] == tables.over_seeds(last["encoding_error"])
-
-
 def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
     for claim in claims.CLAIMS:
         claims.save(collected(claim), tmp_path / f"{claim}.nc")

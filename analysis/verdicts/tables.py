@@ -97,12 +97,6 @@ def runs(dataset: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "seeds", "reference criterion"])
 
 
-def departures(dataset: xr.Dataset) -> pd.DataFrame:
-    """Where the protocol departs from the paper's, as the config says."""
-    rows = [(name, text) for name, of in _experiments(dataset).items() for text in of["departures"]]
-    return pd.DataFrame(rows, columns=["experiment", "departure from the paper"])
-
-
 def predictions(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of claims.evaluate. the worst seed: what the model checks say against its machine."""
     found = table[["prediction"]].assign(**{"effect [interval]": _effects(table)})
@@ -118,18 +112,6 @@ def checks(table: pd.DataFrame) -> pd.DataFrame:
     found["worst seed"] = table["worst"].map("{:.3g}".format)
     found["limit"], found["seeds"] = table["limit"], table["n_seeds"]
     return found.assign(**{"": table["passed"].map({True: "passed", False: "**failed**"})})
-
-
-def sizes(part: xr.Dataset) -> pd.DataFrame:
-    """What machines cost and how well they work after the last session that all of them have."""
-    dim, measure = "condition" if "condition" in part.dims else "criterion", datasets.loss(part)
-    last = part[["n_synapses", "n_units", measure]].dropna("session").isel(session=-1)
-    last, rows = last.sel(stage="retrained") if "stage" in last.dims else last, []
-    for name in last[dim].values:
-        one = last.sel({dim: name})
-        cost = one["n_synapses"].sum("synapse_layer"), hidden_units(one, "all")
-        rows.append([words(name), *(f"{float(x.mean()):,.0f}" for x in cost), over_seeds(one[measure])])
-    return pd.DataFrame(rows, columns=[part.attrs["experiment"], "synapses", "hidden units", words(measure)])
 
 
 def units_beside(authors: dict[str, list[int]], ours: dict[str, xr.Dataset]) -> pd.DataFrame:
@@ -163,13 +145,5 @@ def _range(values):
     return quote(mean, low, high) if low < high else quote(mean, np.nan, np.nan)
 
 
-def _effects(table, size=""):
-    columns = [f"{name}{size}" for name in ("mean", "low", "high", "units")]
-    return [quote(*row) for row in table[columns].itertuples(index=False)]
-
-
-def _side(table, size=""):
-    """1 above the margin, -1 below its negative, else 0."""
-    mean, margin = table[f"mean{size}"], table[f"margin{size}"]
-    low, high = (table[f"{bound}{size}"].fillna(mean) for bound in ("low", "high"))
-    return (low > margin).astype(int) - (high < -margin).astype(int)
+def _effects(table):
+    return [quote(*row) for row in table[["mean", "low", "high", "units"]].itertuples(index=False)]
