@@ -13,8 +13,8 @@ import xarray as xr
 from analysis import pruning
 from analysis.experiment import config as configuration
 from analysis.experiment.conditions import conditions
-from analysis.experiment.local_estimates import ESTIMATES, LOCAL, TARGETS
-from analysis.experiment.settings import seeds
+from analysis.experiment.local_estimates import LOCAL, TARGETS
+from analysis.experiment.settings import of_seed, seeds
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
 from analysis.pruning import label
@@ -24,10 +24,9 @@ HIDDEN = {"patches": [12], "digits": [16, 10]}
 N_VISIBLE = {"patches": 13, "digits": 400}
 N_TEST = 200  # images
 MEASURES = ["activity", "activity_pruned", "fisher", "input_information", "sparseness", "pixel_tuning"]
-RANKS = [1, 2, 10, 100, 1000, 8192]
 
 
-def config(n_seeds=3):
+def config(n_seeds=3, n_further=0):
     """The default config with small machines, three sessions and few seeds, from 0."""
     made = configuration.merged([root() / "config" / "default.yaml"])
     for name, settings in made["experiments"].items():
@@ -35,15 +34,20 @@ def config(n_seeds=3):
         settings["pruning"] |= {"n_sessions": 3}
         settings |= {"control_sessions": [1, 3], "n_seeds": n_seeds, "first_seed": 0, "explored_seeds": 0}
         settings["quality"] |= {"sessions": [0, 3]}
+        if n_further:
+            settings["further_seeds"]["n_seeds"] = n_further
+        else:
+            settings.pop("further_seeds", None)
     return made
 
 
 def write(folder, made):
     """All runs of the config: folder/<experiment>/<condition>/<seed>.nc."""
     for experiment, settings in made["experiments"].items():
-        criteria = {label(entry): 0.1 * k for k, entry in enumerate(settings["criteria"])}
-        others = [name for name in conditions(settings) if name not in criteria]
         for seed in seeds(settings):
+            asked = of_seed(settings, seed)
+            criteria = {label(entry): 0.1 * k for k, entry in enumerate(asked["criteria"])}
+            others = [name for name in conditions(asked) if name not in criteria]
             for k, (name, worse) in enumerate(criteria.items()):
                 _save(criterion_run(experiment, settings, 100 * seed + k, worse), folder, experiment, name, seed)
             for k, name in enumerate(others):
@@ -55,7 +59,10 @@ def overproduced(experiment, settings, number, worse):
     """The machine that all runs of the seed start from, with samples."""
     machine = BoltzmannMachine.random((N_VISIBLE[experiment], *HIDDEN[experiment]), number)
     states = sample(machine, 100, 2, number)
-    return machine.to_dataset().assign({f"state_{k}": (("chain", f"unit_{k}"), x) for k, x in enumerate(states)})
+    found = machine.to_dataset().assign({f"state_{k}": (("chain", f"unit_{k}"), x) for k, x in enumerate(states)})
+    found["unit_entropy_0"] = ("unit_0", np.linspace(0, 0.69, N_VISIBLE[experiment]))
+    of_digits = {"raw_pixel_error": 0.12, "digit_quality_test": 0.9, "digit_quality_random": 0.4}
+    return found.assign({name: ((), value) for name, value in of_digits.items()} if experiment == "digits" else {})
 
 
 def criterion_run(experiment, settings, number, worse):
@@ -74,14 +81,7 @@ def criterion_run(experiment, settings, number, worse):
         sessions.append(_session(experiment, rng, machine, kept, n_units, causes, worse))
     run = xr.concat(sessions, xr.Variable("session", np.arange(len(sessions))))
     run = run.assign_coords(stage=["pruned", "retrained"], layer=np.arange(len(n_units)))
-    run = run.assign_coords(synapse_layer=np.arange(1, len(n_units)))
-    run["unit_entropy_0"] = ("unit_0", np.linspace(0, 0.69, n_units[0]))
-    if experiment == "patches":
-        run["data_rank_probability"] = ("rank", [0.4, 0.3, 0.01, 1e-3, 1e-4, 0.0])
-        return run.assign_coords(rank=RANKS)
-    run["test_class_share"] = ("digit", np.full(10, 0.1))
-    fixed = {"raw_pixel_error": 0.12, "digit_quality_test": 0.9, "digit_quality_random": 0.4}
-    return run.assign({name: ((), value) for name, value in fixed.items()})
+    return run.assign_coords(synapse_layer=np.arange(1, len(n_units)))
 
 
 def control_run(experiment, settings, number, worse):
@@ -103,14 +103,7 @@ def proxy_run(experiment, settings, number, worse):
     found["exact_diagonal"] = (dims, exact)
     spectrum = np.broadcast_to(np.geomspace(10, 1e-5, n_parameters), (n_sessions, n_parameters))
     found["spectrum_exact"] = (("session", "parameter"), spectrum)
-    first = number // 100 == seeds(settings)[0]
-    if first:
-        found["information_matrix_exact"] = (("parameter", "parameter_2"), np.diag(np.full(n_parameters, 0.2)))
-    sizes = [100, 1000, 10000][: 3 if first else 2]
-    for name in ("relative_error", "diagonal_correlation"):
-        found[name] = (("estimate", "n_samples"), rng.random((len(ESTIMATES), len(sizes))))
-    coords = {"session": np.arange(n_sessions), "estimate": list(ESTIMATES), "n_samples": sizes}
-    return xr.Dataset(found, coords)
+    return xr.Dataset(found, {"session": np.arange(n_sessions)})
 
 
 def quality_run(experiment, settings, number, worse):
@@ -153,7 +146,6 @@ def _session(experiment, rng, machine, kept, n_units, causes, worse):
     loss = 0.2 + worse + 0.01 * rng.random(2)
     if experiment == "patches":
         found["kl"] = ("stage", loss, {"units": "nats"})
-        found["rank_probability"] = (("stage", "rank"), np.tile([0.5, 0.2, 0.01, 1e-3, 1e-4, 1e-6], (2, 1)))
     else:
         wrong = rng.random((2, N_TEST)).argsort(axis=1) < np.round(N_TEST * loss)[:, None]
         loss = wrong.mean(axis=1)

@@ -111,6 +111,25 @@ def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path
                 assert found["compared"].values.tolist() == ["random_units"]
 
 
+def test_of_further_seeds_only_what_they_are_for_is_there(made_up_runs, tmp_path):
+    made = configuration.load(made_up_runs / "config.yaml")
+    for settings in made["experiments"].values():
+        few = {"criteria": [settings["reference"], "weight"], "controls": ["born_small_synapses"]}
+        settings |= {"n_seeds": 2, "further_seeds": {"n_seeds": 1} | few}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(made))
+    for claim, dim, there, absent in (
+        ("01_overproduction", "condition", "born_small_synapses", "rewired"),
+        ("02_weight_pruning", "criterion", "weight", "random_units"),
+    ):
+        dataset = claims.collect(claim, made_up_runs, tmp_path / "config.yaml")
+        for experiment in made["experiments"]:
+            n_units = claims.part(dataset, experiment)["n_units"].sel(seed=2)
+            assert np.isfinite(n_units.sel({dim: there}).isel(session=-1)).all()
+            assert np.isnan(n_units.sel({dim: absent})).all()
+        table = claims.evaluate(dataset).set_index("id")["n_seeds"]
+        assert set(table) == {2, 3}
+
+
 def test_input_weights_are_summed_before_the_pruning_and_unknown_of_units_lost_earlier(part, run):
     found = part(4, "digits")
     stored = run("digits", found.attrs["reference"], int(found["seed"][1]))

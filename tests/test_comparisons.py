@@ -17,6 +17,7 @@ def part():
     coords = {"criterion": CRITERIA, "seed": range(N_SEEDS), "session": range(N_SESSIONS), "layer": range(3)}
     dims = ("criterion", "seed", "session")
     units = np.sort(rng.integers(1, 90, (*shape, 3)), axis=2)[:, :, ::-1]
+    units[:, :, 0] = 90
     loss = np.stack([np.full(shape, 9.0), rng.random(shape)], axis=-1)  # nobody looks at what is right after pruning
     found = {
         "n_synapses": ((*dims, "synapse_layer"), np.round(1000 * shares)),
@@ -37,15 +38,16 @@ def naive_reading(sizes, values, at):
 
 
 @pytest.mark.parametrize(("more", "fewer"), [("weight", "pruned"), ("random", "weight"), ("pruned", "random")])
-@pytest.mark.parametrize("name", ["kl", "wrong"])
-def test_equal_synapses_are_read_as_by_loops(part, name, more, fewer):
+@pytest.mark.parametrize(("name", "size"), [("kl", "synapses"), ("kl", "units"), ("wrong", "synapses")])
+def test_equal_sizes_are_read_as_by_loops(part, name, size, more, fewer):
     values = part[name].sel(stage="retrained") if name == "kl" else part[name]
-    found = comparisons.at_equal_synapses(part, values, more, fewer)
+    found = comparisons.at_equal_size(part, values, more, fewer, size)
     assert found.dims == ("seed", "session", "test_image")[: found.ndim]
     pair = [part.sel(criterion="variance_fi" if name == "pruned" else name) for name in (more, fewer)]
     read = [values.sel(criterion=run["criterion"]).values.reshape(N_SEEDS, N_SESSIONS, -1) for run in pair]
     for seed in range(N_SEEDS):
-        sizes = [run["n_synapses"].sum("synapse_layer").values[seed] for run in pair]
+        counts = {"synapses": ("n_synapses", 0), "units": ("n_units", 1)}  # of hidden units
+        sizes = [run[counts[size][0]].values[seed, :, counts[size][1] :].sum(axis=1) for run in pair]
         for session in range(N_SESSIONS):
             at = max(sizes[0][session], sizes[1][session])
             for image in range(read[0].shape[-1]):
@@ -55,9 +57,25 @@ def test_equal_synapses_are_read_as_by_loops(part, name, more, fewer):
 
 
 def test_errors_at_equal_synapses_are_the_mean_over_the_images(part):
-    by_image = comparisons.at_equal_synapses(part, part["wrong"], "weight", "pruned").mean("test_image")
-    error = comparisons.at_equal_synapses(part, part["wrong"].mean("test_image"), "weight", "pruned")
+    by_image = comparisons.at_equal_size(part, part["wrong"], "weight", "pruned", "synapses").mean("test_image")
+    error = comparisons.at_equal_size(part, part["wrong"].mean("test_image"), "weight", "pruned", "synapses")
     np.testing.assert_allclose(by_image, error, atol=1e-12)
+
+
+def test_a_seed_that_a_criterion_was_not_asked_for_is_left_out(part):
+    asked = part.copy(deep=True)
+    for name in ("kl", "n_units", "n_synapses"):
+        asked[name] = asked[name].astype(float)
+        asked[name].loc[{"criterion": "weight", "seed": part["seed"][0]}] = np.nan
+    for size in ("synapses", "units"):
+        full, found = (
+            comparisons.at_equal_size(x, x["kl"].sel(stage="retrained"), "weight", "pruned", size)
+            for x in (part, asked)
+        )
+        assert np.isnan(found.values[0]).all()
+        np.testing.assert_array_equal(found.values[1:], full.values[1:])
+    units = comparisons.units_at_equal_function(asked, "weight", "kl", 0.1).values
+    assert np.isnan(units[0]) and np.isfinite(units[1:]).all()
 
 
 def naive_crossing(loss, sizes, limit):

@@ -63,6 +63,12 @@ def test_all_conditions_are_made_in_their_order_and_nothing_is_made_twice(made, 
     assert made == []
 
 
+def test_of_a_further_seed_only_what_it_is_for_is_made(made, tmp_path):
+    few = {"n_seeds": 1, "criteria": ["variance_fi", "weight"], "controls": ["rewired"]}
+    conditions.make_missing(with_settings(n_seeds=1, further_seeds=few), "patches", 1, tmp_path)
+    assert names(made) == [FIRST, "variance_fi", "weight", "rewired", "fisher"]
+
+
 @pytest.mark.parametrize(
     ("only", "expected"),
     [(["weight"], [FIRST, "weight"]), ([FIRST], [FIRST]), (["quality"], [FIRST, "variance_fi", "quality"])],

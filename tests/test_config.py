@@ -101,6 +101,14 @@ WRONG = {
         100,
         f"at {P}/first_seed: found 0, expected at least 100, explored_seeds: those below have",
     ),
+    f"{P}/further_seeds": (
+        {"n_seeds": 2, "criteria": ["weight"], "controls": []},
+        f"at {P}/further_seeds/criteria: found ['weight'], expected variance_fi, the reference, among them",
+    ),
+    f"{D}/further_seeds": (
+        {"n_seeds": 2, "criteria": ["variance_fi_w2"], "controls": ["original_weights"]},
+        f"at {D}/further_seeds/controls: found 'original_weights', expected one of controls",
+    ),
     f"{P}/dataset": ({"path": "x", "binarise": "mean"}, f"at {P}/dataset: found no split, expected all of path"),
     f"{C}/confidence": (95, "claims/confidence: found 95, expected less than 1"),
     f"{C}/margins/kl": ({"value": 0.01, "units": "nats"}, f"at {C}/margins/kl: found no because, expected all of"),
@@ -237,11 +245,16 @@ def test_an_experiment_that_is_taken_away_takes_the_predictions_about_it_along()
 
 
 def test_an_experiment_may_say_what_differs_from_another(tmp_path):
-    text = "extends: smoke.yaml\nexperiments: {mine: {extends: patches, quality: null, machine: {hidden: [7]}}}\n"
-    (tmp_path / "mine.yaml").write_text(text)
-    patches, mine = (config.load(tmp_path / "mine.yaml")["experiments"][name] for name in ("patches", "mine"))
+    own = "{aaa: {extends: mine, n_seeds: 7}, mine: {extends: patches, finishing: null, machine: {hidden: [7]}}}"
+    (tmp_path / "mine.yaml").write_text(f"extends: smoke.yaml\nexperiments: {own}\n")
+    patches, mine, aaa = (
+        config.load(tmp_path / "mine.yaml")["experiments"][name] for name in ("patches", "mine", "aaa")
+    )
     assert patches == PATCHES
-    assert mine == PATCHES | {"machine": PATCHES["machine"] | {"hidden": [7]}, "quality": None}
+    expected = PATCHES | {"machine": PATCHES["machine"] | {"hidden": [7]}}
+    del expected["finishing"]
+    assert mine == expected
+    assert aaa == expected | {"n_seeds": 7}
 
 
 def test_the_command_line_changes_what_it_names_and_numbers_are_numbers(tmp_path):

@@ -6,17 +6,6 @@ import pytest
 from analysis.experiment import measures
 
 
-def test_rank_1_is_the_most_probable_pattern():
-    log_p = np.log([0.1, 0.4, 0.2, 0.3])
-    np.testing.assert_allclose(measures.rank_probabilities(log_p, [1, 2, 4]), [0.4, 0.3, 0.1])
-
-
-def test_data_rank_probabilities_are_shares_and_0_beyond_the_last_pattern():
-    patterns = [[0, 1], [1, 1], [0, 1], [0, 1], [1, 1], [0, 0]]
-    found = measures.data_rank_probabilities(patterns, [1, 2, 3, 4, 8192])
-    np.testing.assert_allclose(found, [3 / 6, 2 / 6, 1 / 6, 0, 0])
-
-
 @pytest.fixture(scope="module")
 def clouds():
     """400 patterns of 3 features, two to a class: class 0 low, 1 and 2 high in one feature; noise below the gap."""

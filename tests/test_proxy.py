@@ -1,15 +1,11 @@
 """Local estimates beside exact targets: each map against its definition, and the error against the sample's size."""
 
-import naive
 import numpy as np
 import pytest
-from scipy import stats
 
-from analysis import data, exact, pruning
+from analysis import data, exact
 from analysis.experiment import config, local_estimates, protocol
 from analysis.experiment.record import kept_units, machine_of
-from analysis.machine.randomness import derive
-from analysis.machine.sampling import sample
 
 SETTINGS = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["patches"]
 SETTINGS.pop("finishing")  # a machine that was barely trained mixes fast: its samples are those of its distribution
@@ -50,52 +46,3 @@ def test_damage_is_that_of_the_machine_of_its_session(made):
     expected = exact.deletion_damage(patterns, machine)[machine.masks[0]]
     values = found["deletion_damage"].sel(session=1).values[np.ix_(*kept)][machine.masks[0]]
     np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-9)
-
-
-def test_the_error_of_exact_draws_falls_with_the_root_of_their_number(made):
-    _, _, found = made
-    assert found["n_samples"].values.tolist() == [100, 1000, 10000, 100000]
-    error = found["relative_error"].sel(estimate="equilibrium").values
-    slope = stats.linregress(np.log(found["n_samples"]), np.log(error)).slope
-    assert slope == pytest.approx(-0.5, abs=0.15)
-
-
-@pytest.mark.parametrize("estimate", ["variance_fi", "online_fi", "equilibrium"])
-def test_estimates_of_the_diagonal_come_near_it_with_many_samples(made, estimate):
-    found = made[2].sel(estimate=estimate)
-    assert found["relative_error"].values[-1] < 0.3 * found["relative_error"].values[0]
-    assert found["diagonal_correlation"].values[-1] > 0.98
-
-
-def test_errors_are_those_of_their_definition(made):
-    _, run, found = made
-    machine = machine_of(run, 0)
-    diagonal = np.diag(exact.fisher_information(machine))[sum(machine.n_units) :]
-    states = [x[:1000] for x in local_estimates.draw_exactly(machine, 10**5, derive(1, "draws"))]
-    x = pruning.CRITERIA["variance_fi"](machine, states, 0)[0].ravel()
-    found = found.sel(estimate="equilibrium", n_samples=1000)
-    expected = np.sqrt(np.mean((x - diagonal) ** 2) / np.mean(diagonal**2))
-    assert float(found["relative_error"]) == pytest.approx(expected, rel=1e-5)
-    assert float(found["diagonal_correlation"]) == pytest.approx(stats.spearmanr(x, diagonal).statistic, rel=1e-5)
-
-
-def test_exact_draws_have_the_moments_of_the_model():
-    machine = naive.machine_of((5, 4), weight_std=2.0, density=1.1)
-    means, (both,) = exact.moments(machine)
-    n = 20000
-    visible, hidden = local_estimates.draw_exactly(machine, n, 0)
-    found = visible.T.astype(float) @ hidden / n
-    naive.assert_within_error(found, both, np.sqrt(both * (1 - both) / n))
-    for x, mean in zip((visible, hidden), means):
-        naive.assert_within_error(x.mean(axis=0), mean, np.sqrt(mean * (1 - mean) / n))
-
-
-def test_samples_beyond_the_chains_are_later_readings_of_the_same_chains(monkeypatch):
-    monkeypatch.setattr(local_estimates, "MOST_CHAINS", 64)
-    machine, patterns, settings = naive.machine_of((5, 4)), naive.patterns_of(30, 5), {"samples": SAMPLES}
-    found = local_estimates._read_often(settings, machine, patterns, 150, 3)
-    start = protocol.spontaneous({"samples": SAMPLES | {"n_chains": 64}}, machine, patterns, 3)
-    on = derive(3, "on")
-    once, twice = (sample(machine, 64, k * local_estimates.READING_GAP, on, start) for k in (1, 2))
-    for layer, x in enumerate(found):
-        np.testing.assert_array_equal(x, np.concatenate([start[layer], once[layer], twice[layer][:22]]))

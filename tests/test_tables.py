@@ -71,11 +71,10 @@ HERE = rows([1.0, 0.5, 0.05, -1.0, 0.4], ["reproduced"] * 2 + ["no difference th
 
 
 def test_a_row_says_margin_and_verdict_and_what_speaks_against_its_machines():
-    shown = tables.predictions(HERE.assign(failed=["", "trained", "", "", "trained, rank_correlation"]))
+    shown = tables.predictions(HERE.assign(failed=["", "not trained: 1 of 5", "", "", ""]))
     assert shown.iloc[0].tolist() == ["P0", "1.00 [0.90, 1.10] nats", "0.2 nats", 5, "reproduced", ""]
-    assert shown["the worst seed"].tolist()[1] == "is not trained to the end"
-    assert shown["the worst seed"].tolist()[4] == "is not trained to the end, other samples rank its synapses otherwise"
-    assert "the worst seed" not in tables.predictions(HERE)
+    assert shown["seeds that fail a check"].tolist()[1] == "not trained: 1 of 5"
+    assert "seeds that fail a check" not in tables.predictions(HERE)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import xarray as xr
 from analysis import data
 from analysis.experiment import controls, local_estimates, protocol, sampling_checks
 from analysis.experiment.record import join
-from analysis.experiment.settings import OverproducedMachine, PruningRun
+from analysis.experiment.settings import OverproducedMachine, PruningRun, of_seed
 from analysis.files import netcdf, provenance, whole
 from analysis.pruning import label, source_text_hash
 
@@ -41,8 +41,7 @@ class Condition(NamedTuple):
 def conditions(settings: dict) -> dict[str, Condition]:
     """{name: Condition} of an experiment, in the order in which they are made."""
     commands = [("overproduce", ""), *(("run", entry) for entry in settings["criteria"])]
-    commands += [("control", name) for name in settings["controls"]]
-    commands += [("control", name + controls.WITH_EQUAL_WORK) for name in settings.get("equal_work", ())]
+    commands += [("control", name) for name in controls.names(settings)]
     commands += [("proxy", "")] * settings["proxy"] + [("quality", "")] * (settings["quality"] is not None)
     found = [condition(command, name, settings) for command, name in commands]
     return {condition.name: condition for condition in found}
@@ -70,7 +69,7 @@ def condition(command: str, name: str, settings: dict) -> Condition:
         return Condition(name, f"{{}}, control {name}", label(reference), reads, reference, run)
     if command == "proxy":
         run, title = _at_once(local_estimates.along), "{}, local estimates and exact Fisher information"
-        return Condition("fisher", title, label(reference), (*reads, "first_seed"), reference, run)
+        return Condition("fisher", title, label(reference), reads, reference, run)
     if settings["quality"] is None:
         raise ValueError("quality: found null in the config, expected settings")
     run, reads, title = _at_once(sampling_checks.along), (*reads, "quality"), "{}, likelihood and convergence"
@@ -89,7 +88,7 @@ def make_missing(
 
     only : names of conditions; what they start from is made too. Raises ValueError for unknown ones.
     """
-    settings, read = config["experiments"][experiment], cache(netcdf.read)
+    settings, read = of_seed(config["experiments"][experiment], seed), cache(netcdf.read)
     known = conditions(settings)
     if unknown := [name for name in only or () if name not in known]:
         raise ValueError(f"only: found {unknown[0]!r}, expected one of {', '.join(known)}")
@@ -137,9 +136,8 @@ def attributes(config: dict, experiment: str, seed: int, condition: Condition) -
     """Attributes of the file: what it is, and all that made it."""
     settings = config["experiments"][experiment]
     source = {k: v for k, v in data.load(settings["dataset"]).attrs.items() if isinstance(v, (str, int, float))}
-    more = {"title": condition.title.format(experiment), "experiment": experiment, "seed": seed, "data": source}
-    if condition.name in (*map(label, settings["criteria"]), *settings["controls"]):
-        more["condition"] = condition.name
+    more: dict = {"title": condition.title.format(experiment), "experiment": experiment, "condition": condition.name}
+    more |= {"seed": seed, "data": source}
     if condition.criterion and (text := source_text_hash(condition.criterion)):
         more["criterion_sha256"] = text
     return provenance.attributes(config, **more)

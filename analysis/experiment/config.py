@@ -83,19 +83,20 @@ def merged(paths: list, changes: dict | None = None) -> Any:
     config = lay_over(config, changes) if changes else config
     experiments = config.get("experiments") if isinstance(config, dict) else None
     if isinstance(experiments, dict):
-        for name, settings in experiments.items():
-            if isinstance(settings, dict) and "extends" in settings:
-                experiments[name] = _like(experiments, name)
+        config["experiments"] = {name: _whole(experiments, name) for name in experiments}
     return config
 
 
-def _like(experiments: dict, name: str) -> dict:
-    """An experiment that says what differs from the one that it extends."""
-    changes = dict(experiments[name])
-    base = changes.pop("extends")
-    if not isinstance(base, str) or base not in experiments or base == name:
+def _whole(experiments: dict, name: str, above: tuple[str, ...] = ()) -> Any:
+    """An experiment, with what it does not say itself from the one that it extends."""
+    settings = experiments[name]
+    if not isinstance(settings, dict) or "extends" not in settings:
+        return settings
+    base, above = settings["extends"], (*above, name)
+    if not isinstance(base, str) or base not in experiments or base in above:
         raise ValueError(f"experiments/{name}/extends: found {base!r}, expected another experiment of the config")
-    return _merge(experiments[base], changes)
+    own = {key: value for key, value in settings.items() if key != "extends"}
+    return _merge(_whole(experiments, base, above), own)
 
 
 def _own(path: Path) -> tuple[Any, Any]:
@@ -136,8 +137,9 @@ def _merge(base: Any, changes: Any) -> Any:
     if not isinstance(changes, dict):
         return changes
     result = dict(base) if isinstance(base, dict) else {}
+    extends = "extends" in {**result, **changes}  # what it takes away is in another experiment
     for key, value in changes.items():
-        if value is None and key not in _NULL_IS_A_VALUE:
+        if value is None and key not in _NULL_IS_A_VALUE and not extends:
             result.pop(key, None)
         else:
             result[key] = _merge(result.get(key), value)

@@ -41,6 +41,11 @@ class Control:
         return self.wiring.__name__
 
 
+def names(settings: dict) -> list[str]:
+    """The controls of an experiment, then those with equal work."""
+    return [*settings["controls"], *(name + WITH_EQUAL_WORK for name in settings.get("equal_work", ()))]
+
+
 def control_sessions(
     settings: dict, name: str, seed: int, source: xr.Dataset, progress: bool = False, done: xr.Dataset | None = None
 ) -> Iterator[xr.Dataset]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.machine.exact import distinct_patterns, entropy
+from analysis.machine.exact import entropy
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import Samples
 from analysis.pruning import fisher
@@ -35,20 +35,6 @@ def stable(value: ArrayLike) -> np.ndarray:
 def variable(dims: str | tuple, values: Any, long_name: str, units: str, **attrs: Any) -> tuple:
     """A variable as xarray takes it."""
     return dims, values, {"long_name": long_name, "units": units} | attrs
-
-
-def rank_probabilities(log_probabilities: np.ndarray, ranks: ArrayLike) -> np.ndarray:
-    """P(pattern of rank r): the r-th largest of exp(log_probabilities), rank 1 the most probable."""
-    return np.exp(np.sort(log_probabilities)[::-1][np.asarray(ranks) - 1])
-
-
-def data_rank_probabilities(patterns: ArrayLike, ranks: ArrayLike) -> np.ndarray:
-    """Share of the patterns (n_patterns, n_units) that are the r-th most frequent one; 0 where fewer differ."""
-    ranks = np.asarray(ranks)
-    _, counts = distinct_patterns(np.asarray(patterns, dtype=np.uint8))
-    sorted_counts = np.zeros(max(ranks.max(), len(counts)))
-    sorted_counts[: len(counts)] = np.sort(counts)[::-1]
-    return sorted_counts[ranks - 1] / counts.sum()
 
 
 def raw_pixel_classifier(features: ArrayLike, labels: ArrayLike) -> Any:

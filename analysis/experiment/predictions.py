@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
+from analysis.experiment import controls
 from analysis.experiment.settings import Control, Name, Positive
 from analysis.files.typed import LEFT_OUT, Count, Model, Number, Share, described, fault, short
 from analysis.pruning import label
 
 Estimate = Literal[
     "variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi",
-    "exact_diagonal", "exact_first_eigenvector", "stiff_eigenvectors", "deletion_damage",
+    "exact_diagonal", "stiff_eigenvectors", "deletion_damage",
 ]  # fmt: skip
 UnitMeasure = Literal["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
 Loss = Literal["kl", "encoding_error", "digit_quality"]
@@ -35,7 +35,7 @@ class Prediction(Model):
 
 
 class LossDifference(Prediction):
-    """loss(worse) - loss(better): of two criteria at equal synapses, of a control after the same session."""
+    """loss(worse) - loss(better): of criteria at equal synapses or hidden units, of controls after the same session."""
 
     effect: Literal["loss"]
     worse: str
@@ -43,6 +43,7 @@ class LossDifference(Prediction):
     measure: Loss
     session: Literal["last", "mean"] = LEFT_OUT
     stage: Literal["pruned", "retrained"] = LEFT_OUT
+    equal: Literal["units"] = LEFT_OUT  # synapses
 
 
 class UnitsDifference(Prediction):
@@ -221,8 +222,7 @@ def _faults(claims: dict, experiments: dict) -> Iterator[tuple[str, Any, str]]:
 def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, str]]:
     """What a prediction names that its experiment does not have."""
     criteria, depth = [label(entry) for entry in settings["criteria"]], len(settings["machine"]["hidden"])
-    machines = ["pruned", *criteria, *settings["controls"]]
-    machines += [name + WITH_EQUAL_WORK for name in settings.get("equal_work", ())]
+    machines = ["pruned", *criteria, *controls.names(settings)]
     known = {"worse": machines, "better": machines, "more": criteria, "fewer": criteria, "than": criteria}
     for key, names in known.items():
         if key in prediction and prediction[key] not in names:
@@ -235,9 +235,9 @@ def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, 
         yield "layer", prediction["layer"], f"one of the hidden layers, 1 to {depth},"
     if prediction["effect"] == "rank" and not settings["proxy"]:
         yield "effect", "rank", "a prediction that needs no proxy: true"
-    if prediction.get("stage") == "pruned" and {prediction["worse"], prediction["better"]} & {*CONTROLS}:
+    if prediction.get("stage") == "pruned" and {prediction["worse"], prediction["better"]} & {*controls.CONTROLS}:
         yield "stage", "pruned", "retrained, since controls are not pruned,"
-    if prediction["effect"] == "units_at_equal_function":
+    if prediction["effect"] == "units_at_equal_function" or "equal" in prediction:
         fractions = pruning["fraction"] if isinstance(pruning["fraction"], list) else [pruning["fraction"]]
         if pruning["n_sessions"] < FEWEST_SESSIONS or max(fractions) > LARGEST_STEP:
             expected = f"at least {FEWEST_SESSIONS} sessions of at most {LARGEST_STEP} each, to interpolate between,"

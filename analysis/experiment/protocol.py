@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from analysis import data, pruning
-from analysis.experiment.record import Record, causes_of, join, machine_of, views
+from analysis.experiment.record import Record, causes_of, join, machine_of, of_data, views
 from analysis.machine.arguments import check_memory
 from analysis.machine.exact import MAX_STATES
 from analysis.machine.model import BoltzmannMachine
@@ -24,14 +24,18 @@ from analysis.machine.training import Schedule, pretrain_greedily, train
 
 
 def overproduce(settings: dict, seed: int, progress: bool = False) -> xr.Dataset:
-    """The large machine of an experiment, trained, and samples of its activity: the start of every run of this seed."""
-    patterns = data.load(settings["dataset"])["train"].values
+    """The large machine of an experiment, trained, and samples of its activity: the start of every run of this seed.
+
+    Beside them what measures are compared with (see `record.of_data`).
+    """
+    dataset = data.load(settings["dataset"])
+    patterns = dataset["train"].values
     machine = initial_machine(settings, patterns, seed)
     machine = develop(settings, machine, patterns, 0, derive(seed, "development"), progress)
     states = spontaneous(settings, machine, patterns, derive(seed, "sleep", 0))
     attrs = {"long_name": "spontaneous activity", "units": "1"}
     samples = {f"state_{layer}": (("chain", f"unit_{layer}"), x, attrs) for layer, x in enumerate(states)}
-    return machine.to_dataset().assign(samples)
+    return machine.to_dataset().assign(samples).assign(of_data(settings, dataset))
 
 
 def prune_run(settings: dict, name: str, seed: int, source: xr.Dataset) -> xr.Dataset:

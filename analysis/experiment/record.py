@@ -20,7 +20,6 @@ from analysis.machine.sampling import Samples
 from analysis.machine.training import Schedule, mean_field
 
 STAGES = ["pruned", "retrained"]
-RANKS = np.unique(np.round(np.geomspace(1, 8192, 80)).astype(int))
 N_EXAMPLES = 16
 LOST_EARLIER = -1
 Layers = Sequence[np.ndarray]
@@ -33,16 +32,45 @@ def views(settings: dict, machine: BoltzmannMachine, patterns: np.ndarray) -> La
     return mean_field(machine, patterns, schedule.n_mean_field_steps, schedule.tolerance)
 
 
-def misread(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, by_others: bool = False) -> np.ndarray:
-    """(n_test,) bool: test patterns that a linear classifier that reads the last layer gets wrong.
+def of_data(settings: dict, patterns: xr.Dataset) -> dict[str, tuple]:
+    """What measures of machines are compared with: the same numbers of the data, for labels if the config reads digits.
 
-    by_others : of all patterns, training ones first, where the config has `folds`. patterns : with labels.
+    raw_pixel_error, digit_quality_test, digit_quality_random; unit_entropy_0 (unit_0) of each pixel.
     """
-    train, test = (views(settings, machine, patterns[name].values)[-1] for name in ("train", "test"))
+    train, test = patterns["train"].values, patterns["test"].values
+    entropy = stable(exact.entropy(train.mean(axis=0)))
+    found = {"unit_entropy_0": variable("unit_0", entropy, "entropy of the pixel in the data", "nats")}
+    if (classifier := _raw_pixel_classifier(settings, patterns)) is None:
+        return found
+    error, noise = _misread(settings, patterns, train, test, True).mean(), (bits(0, 0, test.size) & 1)
+    found["raw_pixel_error"] = variable((), error, "error of the classifier on raw pixels", "fraction")
+    for name, images in {"test": test, "random": noise.reshape(test.shape)}.items():
+        text = f"mean probability of the winning class of {name} patterns"
+        found[f"digit_quality_{name}"] = variable((), _quality(classifier, images), text, "probability")
+    return found
+
+
+def _raw_pixel_classifier(settings: dict, patterns: xr.Dataset) -> Any:
+    """None for patterns without labels, and where the config measures no digits."""
+    if "digits" not in settings["measures"] or "test_label" not in patterns:
+        return None
+    return measures.raw_pixel_classifier(patterns["train"].values, patterns["train_label"].values)
+
+
+def _misread(settings: dict, patterns: xr.Dataset, train: np.ndarray, test: np.ndarray, by_others: bool) -> np.ndarray:
+    """(n_test,) bool: patterns that a linear classifier of such features of theirs gets wrong.
+
+    by_others : of all patterns, training ones first, where the config has `folds`; else of the test patterns.
+    """
     labels = patterns["train_label"].values, patterns["test_label"].values
     if by_others and (n_folds := settings.get("folds")):
         return measures.misread_by_others(np.concatenate([train, test]), np.concatenate(labels), n_folds)
     return measures.misread(train, labels[0], test, labels[1])
+
+
+def _quality(classifier: Any, images: np.ndarray) -> float:
+    # The classifier's weights end where its gradient is below a tolerance, which depends on the last bits of BLAS.
+    return round(measures.digit_quality(classifier, images), 3)
 
 
 class Record:
@@ -53,30 +81,7 @@ class Record:
 
     def __init__(self, settings: dict, patterns: xr.Dataset, causes: Layers = ()) -> None:
         self.settings, self.patterns, self.causes = settings, patterns, causes
-        self.ranks = RANKS[RANKS <= 2 ** min(patterns.sizes["pixel"], 13)]  # fewer pixels have fewer patterns
-        self.classifier, self.constants = None, dict[str, Any]()
-        train, test = patterns["train"].values, patterns["test"].values
-        if "digits" in settings["measures"] and "test_label" in patterns:
-            self.classifier = measures.raw_pixel_classifier(train, patterns["train_label"].values)
-            labels, noise = patterns["test_label"].values, (bits(0, 0, test.size) & 1).reshape(test.shape)
-            error = np.mean(self.classifier.predict(test) != labels)
-            if n_folds := settings.get("folds"):
-                every, classes = np.concatenate([train, test]), np.concatenate([patterns["train_label"], labels])
-                error = measures.misread_by_others(every, classes, n_folds).mean()
-            share = np.bincount(labels, minlength=len(self.classifier.classes_)) / len(labels)
-            text, of_test, of_noise = "error of the classifier on raw pixels", self._quality(test), self._quality(noise)
-            self.constants["raw_pixel_error"] = variable((), error, text, "fraction")
-            self.constants["digit_quality_test"] = variable((), of_test, "of test digits", "probability")
-            self.constants["digit_quality_random"] = variable((), of_noise, "of random patterns", "probability")
-            text = "share of the class among test digits"
-            self.constants["test_class_share"] = variable("digit", share, text, "fraction")
-        if "kl" in settings["measures"]:
-            shares = measures.data_rank_probabilities(train, self.ranks)
-            text = "pattern probability in the data"
-            self.constants["data_rank_probability"] = variable("rank", shares, text, "probability")
-        if causes:
-            entropy = stable(exact.entropy(train.mean(axis=0)))
-            self.constants["unit_entropy_0"] = variable("unit_0", entropy, "entropy of the pixel in the data", "nats")
+        self.classifier = _raw_pixel_classifier(settings, patterns)
 
     def session(
         self, number: int, pruned: Sleeper, retrained: Sleeper, importance: Layers, causes: Layers
@@ -122,20 +127,14 @@ class Record:
         staged = measured.drop_vars("wrong", errors="ignore").expand_dims(stage=["retrained"])
         return self._complete(number, staged, machine, measured, {})
 
-    def _quality(self, images: np.ndarray) -> float:
-        # The classifier's weights end where its gradient is below a tolerance, which depends on the last bits of BLAS.
-        return round(measures.digit_quality(self.classifier, images), 3)
-
     def _complete(
         self, number: int, staged: xr.Dataset, machine: BoltzmannMachine, last: xr.Dataset, found: dict[str, Any]
     ) -> xr.Dataset:
         found |= {"wrong": last["wrong"]} if "wrong" in last else {}
         found["n_units"] = variable("layer", list(machine.n_units), "units left", "counts")
         found["n_synapses"] = variable("synapse_layer", list(machine.n_synapses), "synapses left", "counts")
-        dataset = staged.assign(found).expand_dims(session=[number]).assign(self.constants)
-        layers = np.arange(len(machine.n_units))
-        dataset = dataset.assign_coords(layer=layers, synapse_layer=layers[1:])
-        return dataset.assign_coords(rank=self.ranks) if "rank" in dataset.dims else dataset
+        dataset, layers = staged.assign(found).expand_dims(session=[number]), np.arange(len(machine.n_units))
+        return dataset.assign_coords(layer=layers, synapse_layer=layers[1:])
 
     def _measures(self, machine: BoltzmannMachine, states: Layers, retrained: bool) -> xr.Dataset:
         """Function of a machine and its spontaneous activity, whatever its size."""
@@ -144,16 +143,15 @@ class Record:
         if "kl" in self.settings["measures"]:
             kl = stable(exact.kl_divergence(self.patterns["train"].values, machine))
             found["kl"] = variable((), kl, "KL(data || model), exact", "nats")
-            p = stable(measures.rank_probabilities(exact.visible_log_probabilities(machine), self.ranks))
-            found["rank_probability"] = variable("rank", p, "pattern probability under the model, exact", "probability")
         if self.classifier is not None:
-            wrong, images = misread(self.settings, machine, self.patterns, by_others=retrained), states[0]
+            train, test = (views(self.settings, machine, self.patterns[name].values)[-1] for name in ("train", "test"))
+            wrong, images = _misread(self.settings, self.patterns, train, test, by_others=retrained), states[0]
             text = "error of the classifier on the last layer"
             found["encoding_error"] = variable((), wrong.mean(), text, "fraction")
             if retrained:
                 found["wrong"] = variable("test_image", wrong.astype(np.uint8), "image that is misread", "1")
             text = "mean probability of the winning class"
-            found["digit_quality"] = variable((), self._quality(images), text, "probability")
+            found["digit_quality"] = variable((), _quality(self.classifier, images), text, "probability")
             share = measures.class_share(self.classifier, images)
             found["class_share"] = variable("digit", share, "share of the class among generated images", "fraction")
             found["example"] = variable(("image", "unit_0"), images[:N_EXAMPLES], "generated images", "1")

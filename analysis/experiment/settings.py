@@ -39,6 +39,7 @@ def _labels_differ(entries: list[str]) -> list[str]:
 
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*$")]
 Criterion = Annotated[str, AfterValidator(_known_criterion)]
+Criteria = Annotated[list[Criterion], Field(min_length=1), AfterValidator(_labels_differ)]
 Control = Annotated[str, one_of(CONTROLS)]
 Controls = Annotated[list[Control], AfterValidator(unique)]
 AtLeastTwo = Annotated[int, Field(ge=2, le=2**32 - 1)]
@@ -112,7 +113,7 @@ class Quality(Model):
 
 
 class OverproducedMachine(Model):
-    """What the over-produced machine obeys."""
+    """What the over-produced machine obeys, and the numbers of the data that measures are compared with."""
 
     dataset: Rule
     machine: Machine
@@ -120,6 +121,8 @@ class OverproducedMachine(Model):
     training: Schedule
     finishing: Schedule = LEFT_OUT  # what follows the training and every retraining: persistent chains after cd, say
     samples: Samples
+    measures: Annotated[list[Literal["kl", "importance", "digits"]], AfterValidator(unique)]
+    folds: AtLeastTwo = LEFT_OUT  # of all labelled patterns, for the error of retrained machines; else test patterns
 
 
 class Tuning(Model):
@@ -134,14 +137,12 @@ class PruningRun(OverproducedMachine):
 
     retraining: Schedule
     pruning: Pruning
-    measures: Annotated[list[Literal["kl", "importance", "digits"]], AfterValidator(unique)]
-    folds: AtLeastTwo = LEFT_OUT  # of all labelled patterns, for the error of retrained machines; else test patterns
 
 
 class RunsOfASeed(PruningRun):
     """What all runs of a seed obey."""
 
-    criteria: Annotated[list[Criterion], Field(min_length=1), AfterValidator(_labels_differ)]
+    criteria: Criteria
     reference: str  # the criterion whose sizes the controls take, and whose losses claim 4 looks at
     controls: Controls
     control_sessions: Counts
@@ -151,6 +152,14 @@ class RunsOfASeed(PruningRun):
     quality: Quality | None
 
 
+class FurtherSeeds(Model):
+    """More seeds, of which only those machines are made that undecided predictions compare."""
+
+    n_seeds: Count
+    criteria: Criteria
+    controls: Controls
+
+
 class Experiment(RunsOfASeed):
     """An experiment: so many seeds, and words about it."""
 
@@ -158,6 +167,7 @@ class Experiment(RunsOfASeed):
     first_seed: Natural = LEFT_OUT  # 0
     explored_seeds: Natural = LEFT_OUT  # those below have been looked at: a test takes others
     n_seeds: Count
+    further_seeds: FurtherSeeds = LEFT_OUT
     departures: list[str]
 
     @model_validator(mode="after")
@@ -209,6 +219,13 @@ def _of_seeds(experiment):
     first, explored = experiment.first_seed or 0, experiment.explored_seeds or 0
     if first < explored:
         yield "first_seed", first, f"at least {explored}, explored_seeds: those below have been looked at"
+    if further := experiment.further_seeds:
+        for place in ("criteria", "controls"):
+            for name in getattr(further, place):
+                if name not in getattr(experiment, place):
+                    yield f"further_seeds/{place}", repr(name), f"one of {place}, as those of all seeds"
+        if experiment.reference not in map(label, further.criteria):
+            yield "further_seeds/criteria", further.criteria, f"{experiment.reference}, the reference, among them"
 
 
 def _of_lengths(experiment):
@@ -258,9 +275,17 @@ class Map(Model):
 
 
 def seeds(settings: dict) -> range:
-    """The seeds of an experiment."""
-    first = settings.get("first_seed", 0)
-    return range(first, first + settings["n_seeds"])
+    """The seeds of an experiment, further ones too."""
+    first, further = settings.get("first_seed", 0), settings.get("further_seeds", {"n_seeds": 0})
+    return range(first, first + settings["n_seeds"] + further["n_seeds"])
+
+
+def of_seed(settings: dict, seed: int) -> dict:
+    """What an experiment asks of a seed: of a further one fewer criteria and controls, and no checks."""
+    if seed < settings.get("first_seed", 0) + settings["n_seeds"] or "further_seeds" not in settings:
+        return settings
+    few = {name: settings["further_seeds"][name] for name in ("criteria", "controls")}
+    return settings | few | {"equal_work": [], "quality": None}
 
 
 def read_by(model: type[Model], settings: dict) -> dict:

@@ -21,8 +21,8 @@ from analysis.pruning.removal import check_importance
 RESERVED = frozenset(
     "all condition criterion data first fisher kl last layer mean overproduced pruned quality retrained seed session "
     "synapse_updates updates encoding_error digit_quality activity input_information digit_information sparseness "
-    "pixel_tuning degree inputs outputs equilibrium exact_diagonal exact_first_eigenvector stiff_eigenvectors "
-    "deletion_damage relative_error diagonal_correlation".split()
+    "pixel_tuning degree inputs outputs exact_diagonal stiff_eigenvectors "
+    "deletion_damage".split()
 )
 
 

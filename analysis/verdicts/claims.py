@@ -32,7 +32,7 @@ from analysis.verdicts.intervals import interval, those_that_tell
 __all__ = ["CLAIMS", "NOTEBOOKS", "at_papers_size", "collect", "evaluate", "load", "loss", "part"]
 __all__ += ["parts", "root", "same_config", "save", "settings", "stale", "verdict"]
 
-VERDICTS = ("reproduced", "contradicted", "no difference that matters", "open")
+VERDICTS = ("reproduced", "not reproduced", "contradicted", "no difference that matters", "open")
 COLUMNS = ["claim", "id", "prediction", "primary", "experiment", "effect", "mean", "low", "high", "units", "margin"]
 COLUMNS += ["n_seeds", "verdict", "failed"]
 
@@ -42,7 +42,7 @@ def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
 
     mean : of the effect over seeds, [low, high] its interval (see intervals). The intervals of all primary predictions
     hold together with the confidence of the config, each with 1 - (1 - confidence) / n (Bonferroni); each secondary one
-    holds by itself. failed : model checks that machines of the experiment did not pass, joined by ", ".
+    holds by itself. failed : what machines of the experiment fail, and how many.
     Raises ValueError where the dataset lacks what a prediction names.
     """
     claim, judged, machines = dataset.attrs["claim"], settings(dataset)["claims"], parts(dataset)
@@ -56,7 +56,7 @@ def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
         row = {"claim": claim, "id": name, "prediction": prediction["text"], "primary": primary}
         row |= {"experiment": prediction["experiment"], "effect": prediction["effect"]}
         row |= outcome(part, prediction, confidence, margin)
-        rows.append(row | {"failed": ", ".join(quality.failed(part, judged["model_quality"]))})
+        rows.append(row | {"failed": "; ".join(quality.failed(part, judged["model_quality"]))})
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"primary": bool})
     return table.sort_values("primary", ascending=False, kind="stable", ignore_index=True)
 
@@ -73,10 +73,17 @@ def outcome(part: xr.Dataset, prediction: dict, confidence: float, margin: float
 
 
 def verdict(low: float, high: float, margin: float) -> str:
-    """One of VERDICTS: where the interval is above the margin, below its negative, within both, or on both sides."""
-    reproduced, contradicted, none, undecided = VERDICTS
+    """One of VERDICTS, by where the interval lies.
+
+    reproduced, above the margin; contradicted, below its negative; no difference that matters, within both; not
+    reproduced, below the margin and across its negative: what the claim says is excluded, and whether its opposite
+    matters is not known; open, across the margin: the claim may hold.
+    """
+    reproduced, excluded, contradicted, none, undecided = VERDICTS
     if low > margin:
         return reproduced
     if high < -margin:
         return contradicted
-    return none if low >= -margin and high <= margin else undecided
+    if not high <= margin:  # NaN neither
+        return undecided
+    return none if low >= -margin else excluded

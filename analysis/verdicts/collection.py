@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from analysis.experiment import config as configuration
+from analysis.experiment import controls
 from analysis.experiment.conditions import conditions
-from analysis.experiment.controls import WITH_EQUAL_WORK
 from analysis.experiment.local_estimates import LOCAL, TARGETS
-from analysis.experiment.settings import seeds
+from analysis.experiment.settings import of_seed, seeds
 from analysis.files import provenance
 from analysis.pruning import label
 from analysis.verdicts import quality, survival
@@ -38,8 +38,7 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
         part = _Runs(Path(runs) / experiment, settings)
         found = [_COLLECT[claim](part), *([_checks(part)] if claim in CLAIMS else [])]
         parts.append(prefixed(_join(*found), experiment))
-        names = [name for name in conditions(settings) if name != "overproduced"]
-        attributes = [part.read(name, [], seed).attrs for name in names for seed in seeds(settings)]
+        attributes = [part.read(name, [], seed).attrs for name in conditions(settings) for seed in part.seeds(name)]
         sources[experiment] = attributes[0].get("data", "")
         codes |= {of.get("code_fingerprint", "") for of in attributes}
     attrs = provenance.attributes(made_by, claim=claim, title=NOTEBOOKS[claim], data=sources, runs_code=sorted(codes))
@@ -57,6 +56,11 @@ class _Runs:
         self.folder, self.settings = folder, settings
         self.criteria, self.reference = [label(entry) for entry in settings["criteria"]], settings["reference"]
         self.layers = range(1, len(settings["machine"]["hidden"]) + 1)
+        self.conditions = {seed: conditions(of_seed(settings, seed)) for seed in seeds(settings)}
+
+    def seeds(self, name: str) -> list[int]:
+        """Those of a condition: not all are made of further seeds."""
+        return [seed for seed, made in self.conditions.items() if name in made]
 
     def read(self, name: str, wanted: Iterable[str], seed: int | None = None) -> xr.Dataset:
         """Those of the wanted variables that a run has. Raises ValueError where there is no file."""
@@ -70,13 +74,15 @@ class _Runs:
             coords = {dim: _variable(run[dim]) for dim in sorted(dims) if dim in run.variables}
             return xr.Dataset(found, coords, dict(run.attrs))
 
-    def over_seeds(self, name: str, wanted: list[str], reduce: Callable = lambda run: run) -> xr.Dataset:
-        """Wanted variables of the runs of one condition, or what `reduce` makes of those of one run."""
-        numbers = seeds(self.settings)
+    def over_seeds(
+        self, name: str, wanted: list[str], reduce: Callable = lambda run: run, n: int | None = None
+    ) -> xr.Dataset:
+        """Wanted variables of the runs of one condition, or what `reduce` makes of those of one run; n: of n seeds."""
+        numbers = self.seeds(name)[:n]
         return _concat([reduce(self.read(name, wanted, seed)) for seed in numbers], "seed", numbers)
 
     def over(self, dim: str, names: list[str], wanted: list[str], reduce: Callable = lambda run: run) -> xr.Dataset:
-        """The same of the runs of some conditions."""
+        """The same of the runs of some conditions, NaN where a seed was not asked for."""
         return _concat([self.over_seeds(name, wanted, reduce) for name in names], dim, names)
 
     def of_first_seed(self, dim: str, names: list[str], wanted: list[str]) -> xr.Dataset:
@@ -86,9 +92,9 @@ class _Runs:
 
 def _overproduction(runs):
     """Reference run and controls, with as many updates and with as much work: sizes and function after (re)training."""
-    controls = [*runs.settings["controls"], *(name + WITH_EQUAL_WORK for name in runs.settings.get("equal_work", ()))]
-    found = runs.over("condition", [runs.reference, *controls], _FUNCTION).sel(stage="retrained", drop=True)
-    return _join(found.assign_coords(condition=["pruned", *controls]), runs.read(runs.reference, ["raw_pixel_error"]))
+    names = controls.names(runs.settings)
+    found = runs.over("condition", [runs.reference, *names], _FUNCTION).sel(stage="retrained", drop=True)
+    return _join(found.assign_coords(condition=["pruned", *names]), runs.read("overproduced", ["raw_pixel_error"]))
 
 
 def _weight_pruning(runs):
@@ -105,7 +111,7 @@ def _fisher_proxy(runs):
     """Function by every criterion; examples of one seed; local estimates beside the exact matrix."""
     found = [_functions(runs, "class_share")]
     found.append(_first_and_last(runs.of_first_seed("criterion", runs.criteria, ["example"])))
-    found.append(runs.read(runs.reference, _OF_DIGITS))
+    found.append(runs.read("overproduced", _OF_DIGITS))
     if runs.settings["proxy"]:
         proxies = [*TARGETS, *LOCAL]
         found.append(_round_mantissa(runs.over_seeds("fisher", proxies)))
@@ -131,9 +137,10 @@ def _neuron_loss(runs):
         return run[sizes].merge(survival.losses(run, _MEASURES, layers))
 
     found = [runs.over("criterion", runs.criteria, [*sizes, *before], losses)]
-    found.append(_round_mantissa(runs.over_seeds(runs.reference, before, survival.fates)))
-    found.append(_round_mantissa(runs.over_seeds(runs.reference, after, lambda run: survival.aftermath(run, layers))))
-    return _join(*found, runs.read(runs.reference, ["unit_entropy_0"]))
+    of_units = {survival.fates: before, lambda run: survival.aftermath(run, layers): after}
+    for reduce, wanted in of_units.items():  # further seeds would double the file, for predictions that are decided
+        found.append(_round_mantissa(runs.over_seeds(runs.reference, wanted, reduce, runs.settings["n_seeds"])))
+    return _join(*found, runs.read("overproduced", ["unit_entropy_0"]))
 
 
 def _model_quality(runs):
@@ -143,7 +150,7 @@ def _model_quality(runs):
 
 def _checks(runs):
     """Values of the model checks that conclusions rest on, (seed, session), of machines that are checked so."""
-    found = _model_quality(runs)
+    found = xr.Dataset() if runs.settings["quality"] is None else runs.over_seeds("quality", quality.READ)
     values = {name: quality.values(found, name).reset_coords(drop=True) for name in quality.DECISIVE if found}
     return xr.Dataset({f"check_{name}": checked for name, checked in values.items() if checked.notnull().any()})
 

@@ -1,6 +1,6 @@
 """Numbers of a part of a claim dataset that compare its machines, one a seed.
 
-at equal synapses    values(more) - values(fewer), each at the larger of both numbers of synapses
+at equal size        values(more) - values(fewer), each at the larger of both numbers of synapses, or of units
 at equal function    sizes where  loss(retrained) = loss(over-produced) + tolerance  is crossed for the last time
 
 Between sessions both are read on straight lines; nothing is extrapolated.
@@ -16,7 +16,7 @@ import xarray as xr
 def hidden_units(part: xr.Dataset, layer: int | str) -> xr.DataArray:
     """Units of a hidden layer (1 to L), or of all of them ("all"): counts over the other dims of n_units."""
     n_units = part["n_units"]
-    return n_units.sel(layer=slice(1, None)).sum("layer") if layer == "all" else n_units.sel(layer=layer)
+    return n_units.sel(layer=slice(1, None)).sum("layer", skipna=False) if layer == "all" else n_units.sel(layer=layer)
 
 
 def at_session(values: xr.DataArray, session: str) -> np.ndarray:
@@ -33,16 +33,18 @@ def at_session(values: xr.DataArray, session: str) -> np.ndarray:
     return known.isel(session=0 if session == "first" else -1).values
 
 
-def at_equal_synapses(part: xr.Dataset, values: xr.DataArray, more: str, fewer: str) -> xr.DataArray:
-    """values(more) - values(fewer), (seed, session, ...), each at the larger of both numbers of synapses.
+def at_equal_size(part: xr.Dataset, values: xr.DataArray, more: str, fewer: str, size: str) -> xr.DataArray:
+    """values(more) - values(fewer), (seed, session, ...), each at the larger of both numbers of synapses, or of units.
 
-    values : (criterion, seed, session, ...), finite. more, fewer : criteria, or "pruned" for the reference.
-    Criteria strand different units, so after a session they may differ in synapses. The run that has fewer is read
-    between its sessions, linearly in the logarithm of its synapses: nothing is extrapolated.
+    values : (criterion, seed, session, ...). more, fewer : criteria, or "pruned" for the reference. size : synapses, or
+    units for the hidden ones.
+    Criteria strand different units, so after a session they may differ in size. The run that has fewer is read between
+    its sessions, linearly in the logarithm of the size: nothing is extrapolated.
     """
     pair = [part.attrs["reference"] if name == "pruned" else name for name in (more, fewer)]
-    sizes = xr.ufuncs.log(part["n_synapses"].sum("synapse_layer"))
-    at = sizes.sel(criterion=pair).max("criterion")
+    counts = part["n_synapses"].sum("synapse_layer", skipna=False) if size == "synapses" else hidden_units(part, "all")
+    sizes = xr.ufuncs.log(counts)
+    at = sizes.sel(criterion=pair).max("criterion", skipna=False)
     dims: dict = {"input_core_dims": [["session"]] * 2, "output_core_dims": [["session", "read"]]}
 
     def read(name):
@@ -66,6 +68,8 @@ def at_equal_function(part: xr.Dataset, sizes: xr.DataArray, measure: str, toler
     """
 
     def crossed(loss, size):
+        if np.isnan(loss).any():
+            return np.nan  # a seed that was not asked for
         most = loss[0] + tolerance
         last = np.flatnonzero(loss <= most)[-1]
         return np.interp(most, loss[last : last + 2], size[last : last + 2])

@@ -16,7 +16,7 @@ import xarray as xr
 
 from analysis.experiment.measures import spearman
 from analysis.verdicts import comparisons
-from analysis.verdicts.comparisons import at_equal_synapses, at_session, by_seed, hidden_units
+from analysis.verdicts.comparisons import at_equal_size, at_session, by_seed, hidden_units
 from analysis.verdicts.survival import probability_above, rise
 
 
@@ -33,7 +33,8 @@ def of(part: xr.Dataset, prediction: dict) -> tuple[np.ndarray, str]:
 def loss(part: xr.Dataset, prediction: dict) -> np.ndarray:
     """loss(worse) - loss(better), retrained; of quality the other way round.
 
-    Two criteria: at equal synapses. Controls: after the same session. Errors: test image by test image, (seed, image).
+    Two criteria: at equal synapses, or hidden units. Controls: after the same session. Errors: test image by test
+    image, (seed, image).
     """
     worse, better, stage = prediction["worse"], prediction["better"], prediction.get("stage", "retrained")
     measure = _stored(part, prediction["measure"])
@@ -45,16 +46,17 @@ def loss(part: xr.Dataset, prediction: dict) -> np.ndarray:
         losses = [measure.sel(condition=_known(part, "condition", name), drop=True) for name in (worse, better)]
         difference = losses[0].astype(np.float64) - losses[1]
     else:
-        difference = at_equal_synapses(part, measure, *(_known(part, "criterion", name) for name in (worse, better)))
+        worse, better = (_known(part, "criterion", name) for name in (worse, better))
+        difference = at_equal_size(part, measure, worse, better, prediction.get("equal", "synapses"))
     values = at_session(difference, prediction.get("session", "last"))
     return -values if prediction["measure"] == "digit_quality" else values
 
 
 def units(part: xr.Dataset, prediction: dict) -> np.ndarray:
     """n_units(more) - n_units(fewer) at equal synapses; layer: a number, or all for the hidden units' sum."""
-    pair = [_known(part, "criterion", prediction[key]) for key in ("more", "fewer")]
+    more, fewer = (_known(part, "criterion", prediction[key]) for key in ("more", "fewer"))
     n_units = hidden_units(part, prediction["layer"])
-    return at_session(at_equal_synapses(part, n_units, *pair), prediction.get("session", "last"))
+    return at_session(at_equal_size(part, n_units, more, fewer, "synapses"), prediction.get("session", "last"))
 
 
 def units_at_equal_function(part: xr.Dataset, prediction: dict) -> np.ndarray:

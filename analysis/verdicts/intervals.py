@@ -48,13 +48,15 @@ def those_that_tell(values: ArrayLike) -> np.ndarray:
 def pointwise(values: ArrayLike, confidence: float = 0.95) -> np.ndarray:
     """[low, high] of the mean over the first axis (seeds), of every point of a curve by itself: (2, ...).
 
-    values : (n_seeds, ...). NaN for fewer than two seeds, and where a seed is NaN.
+    values : (n_seeds, ...). NaN for fewer than two seeds, and where a seed is NaN; seeds that are NaN throughout, which
+    were not asked for, are left out.
     """
-    values = np.asarray(values, dtype=np.float64)
-    if len(values) < 2:
-        return np.full((2, *values.shape[1:]), np.nan)
-    error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
-    return _bounds(values.mean(axis=0), error, len(values) - 1, _third_moment(values), confidence)
+    given = np.asarray(values, dtype=np.float64)
+    told = given[~np.isnan(given).all(axis=tuple(range(1, given.ndim)))]
+    if len(told) < 2:
+        return np.full((2, *told.shape[1:]), np.nan)
+    error = told.std(axis=0, ddof=1) / np.sqrt(len(told))
+    return _bounds(told.mean(axis=0), error, len(told) - 1, _third_moment(told), confidence)
 
 
 def _crossed(values: np.ndarray, confidence: float) -> np.ndarray:

@@ -21,7 +21,8 @@ CHECKED = {
     "two_start_r_hat": "R-hat, chains from noise and from data",
     "rank_correlation": "rank correlation of importance with long chains",
 }
-DECISIVE = {"trained": "is not trained to the end", "rank_correlation": "other samples rank its synapses otherwise"}
+DECISIVE = {"trained": "not trained to the end", "rank_correlation": "synapses ranked otherwise by other samples"}
+READ = ["kl", "kl_reachable", "rank_correlation", "log_z"]  # for the DECISIVE ones
 
 
 def with_quality(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
@@ -57,9 +58,15 @@ def checks(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def failed(part: xr.Dataset, limits: dict) -> list[str]:
-    """Names of the DECISIVE checks that machines of an experiment fail: variables check_<name> (seed, session)."""
-    stored = {name: part[f"check_{name}"].values for name in DECISIVE if f"check_{name}" in part}
-    return [name for name, found in stored.items() if not within(found[~np.isnan(found)], limits[name])]
+    """What machines of an experiment fail of the DECISIVE checks, and how many of the seeds that were checked."""
+    rows = []
+    for name, text in DECISIVE.items():
+        if f"check_{name}" in part:
+            found = part[f"check_{name}"].transpose("seed", "session").values  # of some sessions, of some seeds
+            seeds = [seed[~np.isnan(seed)] for seed in found if not np.isnan(seed).all()]
+            n_failed = sum(not within(seed, limits[name]) for seed in seeds)
+            rows += [f"{text}: {n_failed} of {len(seeds)}"] * (n_failed > 0)
+    return rows
 
 
 def within(found: np.ndarray, limit: dict) -> bool:
