@@ -38,7 +38,7 @@ with guard.one_line():  # by our own reader: in Snakemake's `config`, of YAML 1.
     CONFIG = protocol.merged(FILES, CHANGES)
     protocol.check(CONFIG, " and ".join(map(str, [*FILES, *["--config"] * bool(CHANGES)])))
     EXPERIMENTS = CONFIG["experiments"]
-    OBEYED = {name: asked.obeyed(settings) for name, settings in EXPERIMENTS.items()}
+    JOBS = asked.jobs(EXPERIMENTS)
 PLACES = asked.places(OUT, CONFIG.get("folder", ""))
 DATA, FIGURES, LOGS, RUNS = PLACES.data, PLACES.figures, PLACES.logs, f"{PLACES.data}/runs"
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
@@ -105,11 +105,13 @@ rule compile:
 
 
 # Of an experiment and seed all runs share a process. `update`: it keeps those that are as the config and the code want.
-for experiment, settings in EXPERIMENTS.items():
+for number, (experiment, settings, obeyed, numbers) in enumerate(JOBS):
 
     rule:
         name:
-            f"seeds_of_{experiment}"
+            f"seeds_{number}_of_{experiment}"
+        wildcard_constraints:
+            seed=numbers,
         message:
             f"{experiment}, seed {{wildcards.seed}}: the over-produced machine, criteria, controls"
         input:
@@ -118,7 +120,7 @@ for experiment, settings in EXPERIMENTS.items():
         output:
             update([f"{RUNS}/{experiment}/{condition}/{{seed}}.nc" for condition in conditions(settings)]),
         params:
-            obeyed=OBEYED[experiment],
+            obeyed=obeyed,
             which=f"--config {quote(PLACES.config)} --runs {quote(RUNS)} --experiment {experiment}",
         log:
             f"{LOGS}/{experiment}/{{seed}}.log",
@@ -164,7 +166,7 @@ rule claim:
     threads: 1
     resources:
         mem_mb=1000,
-        runtime=-(-6 * max(15, sum(settings["n_seeds"] for settings in EXPERIMENTS.values())) // 15),
+        runtime=-(-6 * max(15, len(asked.runs(RUNS, EXPERIMENTS)) // 12) // 15),
     shell:
         "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q} -k python3 --cwd . --no-progress-bar"
         " {params.places} >{log.text:q} 2>&1 && cp {log.notebook:q} {output.notebook:q}"

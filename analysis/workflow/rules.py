@@ -14,7 +14,7 @@ from ruamel.yaml import YAMLError
 from analysis.data import own
 from analysis.experiment.conditions import conditions
 from analysis.experiment.predictions import check_answerable
-from analysis.experiment.settings import RunsOfASeed, read_by, seeds
+from analysis.experiment.settings import RunsOfASeed, of_seed, read_by, seeds
 from analysis.files import provenance, whole, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.pruning import source_file, source_text_hash
@@ -79,9 +79,21 @@ def runs(folder: str, experiments: dict) -> list[str]:
     return [
         f"{folder}/{name}/{condition}/{seed}.nc"
         for name, settings in experiments.items()
-        for condition in conditions(settings)
         for seed in seeds(settings)
+        for condition in conditions(of_seed(settings, seed))
     ]
+
+
+def jobs(experiments: dict) -> list[tuple[str, dict, str, str]]:
+    """(experiment, settings, what they obey, pattern of the seeds) of all seeds that are asked for the same."""
+    found = []
+    for name, settings in experiments.items():
+        numbers = seeds(settings)
+        for part in (numbers[: settings["n_seeds"]], numbers[settings["n_seeds"] :]):
+            if part:
+                asked = of_seed(settings, part[0])
+                found.append((name, asked, obeyed(asked), "|".join(map(str, part))))
+    return found
 
 
 def megabytes(settings: dict) -> int:
