@@ -20,7 +20,7 @@ from analysis.pruning.removal import check_importance
 # What files, predictions and figures call something else.
 RESERVED = frozenset(
     "all condition criterion data first fisher kl last layer mean overproduced pruned quality retrained seed session "
-    "synapse_updates updates encoding_error digit_quality activity input_information digit_information sparseness "
+    "encoding_error digit_quality activity input_information digit_information sparseness "
     "pixel_tuning degree inputs outputs equilibrium exact_diagonal exact_first_eigenvector stiff_eigenvectors "
     "deletion_damage relative_error diagonal_correlation".split()
 )
