@@ -13,7 +13,7 @@ UV = .venv/bin/python -m uv --quiet --no-cache pip
 LOCK = --extra workflow --extra test --extra build --extra install --universal --python-version 3.11 --fork-strategy fewest
 LOCKED = --require-hashes --no-build-isolation --requirement requirements.txt
 
-.PHONY: help env figures smoke maps verify notebooks lint test bench report lock clean
+.PHONY: help env figures smoke verify notebooks lint test bench report lock clean
 
 help: ## list these targets
 	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -34,9 +34,6 @@ smoke: env ## every rule on machines far too small to say anything, into results
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default --configfile config/smoke.yaml \
 	    --config out=results/smoke
 
-maps: env ## data/maps.nc: when starting large beats being born small, some 20 minutes on two cores; notebook 01 reads it
-	$(IN_VENV) python -m snakemake -s maps.smk --workflow-profile profiles/default
-
 verify: figures ## rebuild, then compare every dataset and figure with what is committed
 	@$(IN_VENV) python -m analysis verify
 
@@ -48,7 +45,7 @@ notebooks: env ## store the outputs that the committed datasets give in notebook
 lint: env ## ruff and snakefmt (style, likely bugs), mypy (types), import-linter (rooms import downwards)
 	$(IN_VENV) python -m ruff check .
 	$(IN_VENV) python -m ruff format --check .
-	$(IN_VENV) snakefmt --check Snakefile maps.smk
+	$(IN_VENV) snakefmt --check Snakefile
 	$(IN_VENV) python -m mypy
 	$(IN_VENV) lint-imports --no-cache
 

@@ -63,22 +63,6 @@ def one(options: argparse.Namespace) -> None:
     conditions.make(condition, settings, options.seed, source, Path(options.output), attrs, every)
 
 
-def map_cells(options: argparse.Namespace) -> None:
-    """The cells of one job of a map."""
-    from analysis.experiment import config, maps
-
-    dataset = maps.make(*config.load_maps(options.config), options.map, options.job, options.seed)
-    whole.write(dataset, options.output)
-    _LOG.info("wrote %s", options.output)
-
-
-def collect_maps(options: argparse.Namespace) -> None:
-    """The jobs of all maps as one dataset."""
-    from analysis.verdicts import maps
-
-    whole.write(maps.collect_maps(options.runs, options.config), options.output)
-
-
 def compile_kernels(options: argparse.Namespace) -> None:
     """Every kernel, before jobs run side by side."""
     from analysis.workflow import compilation
@@ -145,8 +129,6 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "seed":
             command.add_argument("--only", nargs="+", metavar="CONDITION", help="these, and what they start from")
-        if name.startswith("map"):
-            command.set_defaults(config="config/maps.yaml", runs="data/runs/maps")
     return parser
 
 
@@ -170,8 +152,6 @@ _COMMANDS = {  # name: (function, what it does, options)
     "control": (one, "Train machines of a run's sizes.", f"{_RUN} condition reference output save-every"),
     "proxy": (one, "Compare local estimates with the exact Fisher information.", f"{_RUN} reference output"),
     "quality": (one, "Measure training, likelihood and convergence along a run.", f"{_RUN} reference output"),
-    "map": (map_cells, "Make one job of a map: start large and prune, or be born small.", "config map job seed output"),
-    "maps": (collect_maps, "Put the jobs of all maps together: data/maps.nc.", "config runs output"),
     "compile": (compile_kernels, "Compile the kernels once, before jobs run side by side.", "output"),
     "summary": (summary, "Write the table of claims from the claim datasets.", "data figures results"),
     "verify": (verify, "Compare datasets and figures with what is committed: bytes, or else values.", ""),
@@ -185,8 +165,6 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {  # name: (type, default or None wh
     "condition": (str, None, "a criterion (run), such as weight, or a control (control), such as rewired"),
     "machine": (str, None, "dataset of the over-produced machine"),
     "reference": (str, None, "dataset of the reference criterion's run with the same seed"),
-    "map": (str, None, "name of a map in the config"),
-    "job": (str, None, "all, or a start size where the map has one job a start size"),
     "output": (str, None, "the file to write"),
     "save-every": (_seconds, 30.0, "seconds after which the sessions so far are kept, for the same command to go on"),
     "data": (str, "data", "folder of the claim datasets"),

@@ -7,15 +7,13 @@ import pytest
 
 from analysis import data
 from analysis.experiment import config
-from analysis.experiment.config import Maps
 from analysis.experiment.predictions import CLAIMS, EFFECTS, check_answerable
-from analysis.files import typed, yamlfile
+from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
 from analysis.workflow import rules
 
 FOLDER = ROOT / "config"
-MAPS = ["maps", "maps_smoke"]
-NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem not in ("data", *MAPS))
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != "data")
 SMOKE, DEFAULT = (config.load(FOLDER / f"{name}.yaml") for name in ("smoke", "default"))
 ABSENT = object()
 PATCHES = SMOKE["experiments"]["patches"]
@@ -94,8 +92,8 @@ WRONG = {
         ["born_small_synapses", "random"],
         f"at {P}/equal_work/1: found 'random', expected one of born",
     ),
-    f"{D}/equal_work": (["original_weights"], f"at {D}/equal_work: found 'original_weights', expected one of controls"),
-    f"{D}/tuning": ({"original_weights": {"rates": 2.0}}, f"at {D}/tuning: found 'original_weights', expected one of"),
+    f"{P}/controls": (["rewired"], f"at {P}/equal_work: found 'born_small_synapses', expected one of controls"),
+    f"{D}/controls": (["rewired"], f"at {D}/tuning: found 'born_small_synapses', expected one of controls"),
     f"{P}/tuning": ({"rewired": {"rates": 0}}, f"at {P}/tuning/rewired/rates: found 0, expected greater than 0"),
     f"{P}/explored_seeds": (
         100,
@@ -140,7 +138,7 @@ def test_a_wrong_entry_is_refused_at_its_place(place):
         (f"{BORN}/experiment", "patch", f"{BORN}/experiment: found 'patch', expected one of patches, digits"),
         (f"{BORN}/margin", "nats", f"{BORN}/margin: found 'nats', expected one of claims/margins, kl, error"),
         (f"{BORN}/worse", "born_big", f"{BORN}/worse: found 'born_big', expected one of pruned, variance_fi"),
-        (f"{BORN}/worse", "original_weights_work", f"{BORN}/worse: found 'original_weights_work', expected one"),
+        (f"{BORN}/worse", "rewired_work", f"{BORN}/worse: found 'rewired_work', expected one"),
         (P, FEW_CONTROLS, f"{BORN}/worse: found 'born_small_synapses', expected one of pruned, variance_fi"),
         (f"{BORN}/stage", "pruned", f"{BORN}/stage: found 'pruned', expected retrained, since controls are not pruned"),
         (f"{BORN}/measure", "encoding_error", f"{BORN}/measure: found 'encoding_error', expected what measures give"),
@@ -265,21 +263,6 @@ def test_the_command_line_changes_what_it_names_and_numbers_are_numbers(tmp_path
     assert changes["experiments"]["patches"] == {"n_seeds": 3, "proxy": False, "title": "["}
     found = config.merged(files, changes)
     assert (found["title"], found["experiments"]["patches"]["n_seeds"]) == ("7", 3)
-
-
-@pytest.mark.parametrize("name", MAPS)
-def test_maps_name_experiments_of_their_protocol(name):
-    maps, protocols = config.load_maps(FOLDER / f"{name}.yaml")
-    assert {described["experiment"] for described in maps["maps"].values()} <= set(protocols["experiments"])
-    for place, value, message in (
-        ("maps/patches/grids/0/growth", [1], "maps/patches/grids/0/growth/0: found 1, expected greater than 1"),
-        ("maps/patches/jobs", "all", "maps/patches/jobs: found 'all', expected 'seed' or 'start'"),
-        ("predictions/margins/patches", 0, "predictions/margins/patches: found 0, expected greater than 0"),
-        ("predictions/differences/0/worse", "none", "differences/0/worse"),
-        ("maps/patches/dataset", "digit", "maps/patches/dataset: found 'digit', expected one of digits"),
-        ("maps/patches/sizes", 1, "maps/patches: found the unknown key 'sizes'"),
-    ):
-        assert message in refused(typed.check, Maps, changed(place, value, maps), "maps.yaml")
 
 
 @pytest.mark.parametrize(("given", "expected"), [({}, ""), ({"out": 3}, "3"), ({"out": None}, ""), ({"out": "o"}, "o")])

@@ -5,7 +5,6 @@ chance decides: a slow machine is hit in the same places as a quick one.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -127,7 +126,6 @@ def test_a_run_killed_at_random_moments_ends_with_the_bytes_of_a_run_without_a_b
 def checkout(tmp_path_factory):
     """A copy of the checkout, with the runs of a small config done without a break in whole/."""
     folder = copy_checkout(tmp_path_factory.mktemp("a checkout"))
-    shutil.copy(ROOT / "maps.smk", folder)
     write_config(folder / "config" / "small.yaml", criteria=["variance_fi", "weight"], controls=["reinitialised"])
     finish(workflow(folder, "whole"), folder / "whole.log")
     return folder

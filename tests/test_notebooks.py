@@ -63,8 +63,6 @@ def test_figures_in_the_notebook_are_those_in_its_folder(claim, notebook):
     source = "\n".join(cell.source for cell in code_cells(notebook))
     named = set(re.findall(r'(?s)\bkeep\(.*?,\s*f?"([a-z0-9_{}]+)"', source))
     stored = {p.stem for p in (root() / "figures" / claim).glob("[!.]*")}
-    if not (root() / "data" / "maps.nc").is_file():
-        named -= {"gain_maps"}
     patterns = [re.sub(r"\{\w+\}", r"[a-z]+", name) for name in named]
     assert all(any(re.fullmatch(pattern, stem) for stem in stored) for pattern in patterns)
     assert all(any(re.fullmatch(pattern, stem) for pattern in patterns) for stem in stored)

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from analysis import data, exact, pruning
-from analysis.experiment import config, maps, protocol
+from analysis.experiment import config, protocol, work
 from analysis.experiment.record import join, machine_of, masks_of
 from analysis.files import netcdf, whole
 from analysis.machine.model import BoltzmannMachine
@@ -151,7 +151,7 @@ def test_what_finishes_follows_the_training_and_every_retraining(monkeypatch):
     protocol.prune_run(settings, "weight", 0, protocol.overproduce(settings, 0))
     n = protocol.Schedule(**settings["training"]).n_updates(320)
     assert [schedule.n_updates(320) for _, schedule in lessons] == [n, 2] * (1 + settings["pruning"]["n_sessions"])
-    assert maps.work(settings, 320, [100], [[50], [20]]) == (3 * (n + 2), (n + 2) * 170)
+    assert work.work(settings, 320, [[100], [50], [20]]) == (n + 2) * 170
 
 
 def test_receptive_fields_are_squares_clipped_at_the_border():

@@ -51,7 +51,6 @@ def snakemake(folder, *arguments):
 def copied(tmp_path_factory):
     """A copy of the checkout in a folder with a space in its name, with a config and a criterion of one's own."""
     folder = copy_checkout(tmp_path_factory.mktemp("a checkout"))
-    shutil.copy(ROOT / "maps.smk", folder)
     (folder / "mine.py").write_text(MINE)
     (folder / "config" / "mine.yaml").write_text(CONFIG)
     return folder
@@ -190,12 +189,11 @@ def test_a_run_that_is_missing_is_made_alone_and_to_the_same_bytes(built):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", ["Snakefile", "maps.smk"])
-def test_another_folder_is_refused_in_a_line_and_the_checkout_named_works(copied, tmp_path, file):
+def test_another_folder_is_refused_in_a_line_and_the_checkout_named_works(copied, tmp_path):
     for options in ([], ["--directory", tmp_path]):
-        text = start(tmp_path, "-n", "-s", copied / file, *options, check=False)
+        text = start(tmp_path, "-n", "-s", copied / "Snakefile", *options, check=False)
         assert f"checkout: found the working folder {tmp_path}, expected {copied}; start Snakemake there" in text
-    assert "Job stats" in start(tmp_path, "-n", "-s", copied / file, "--directory", copied)
+    assert "Job stats" in start(tmp_path, "-n", "-s", copied / "Snakefile", "--directory", copied)
 
 
 @pytest.mark.slow

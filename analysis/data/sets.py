@@ -27,7 +27,6 @@ from analysis.machine.randomness import choice
 
 N_PATCHES_TRAIN, N_PATCHES_TEST = 90_000, 10_000
 N_DIGITS_TRAIN_A_CLASS = 400
-LARGE_PATCH_RADIUS = 2.3  # 21 pixels, at the same centres
 DIGITS_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 
 
@@ -109,7 +108,7 @@ def digits() -> xr.Dataset:
     )
 
 
-def patches(radius: float = PATCH_RADIUS) -> xr.Dataset:
+def patches() -> xr.Dataset:
     """x_i = [R + G + B > median of the image]: circular patches of two photographs, 13 pixels, 90,000 to train.
 
     Protocol A of the paper with these departures: the photographs that scikit-learn ships in place of CIFAR-10, the
@@ -120,7 +119,7 @@ def patches(radius: float = PATCH_RADIUS) -> xr.Dataset:
     names = ("china.jpg", "flower.jpg")
     images = [np.asarray(Image.open(_shipped("sklearn", f"datasets/images/{name}"))) for name in names]
     found = patterns.sha256("scikit-learn's photographs", images)  # not checked: decoders of JPEG may differ by a level
-    y, x = patterns.disc(radius)
+    y, x = patterns.disc(PATCH_RADIUS)
     brightness = [image.sum(axis=2, dtype=np.int64) for image in images]
     binary = np.stack([k > np.median(k) for k in brightness])
     n_candidates = patterns.n_positions(binary, y, x)
@@ -140,15 +139,9 @@ def patches(radius: float = PATCH_RADIUS) -> xr.Dataset:
     )
 
 
-def patches21() -> xr.Dataset:
-    """`patches` with 21 pixels, radius 2.3: the same positions in the same order, eight more pixels around each."""
-    return patches(LARGE_PATCH_RADIUS)
-
-
 DATASETS: dict[str, Callable[[], xr.Dataset]] = {
     "digits": digits,
     "patches": patches,
-    "patches21": patches21,
     "mnist": official.mnist,
     "cifar10": official.cifar10,
 }

@@ -1,1 +1,1 @@
-"""Experiments: the config, the protocol and its controls, what a run measures and remembers, maps of sizes."""
+"""Experiments: the config, the protocol and its controls, what a run measures and remembers."""

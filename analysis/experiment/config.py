@@ -11,8 +11,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, Field
 
-from analysis.experiment.predictions import Claims, MapPredictions
-from analysis.experiment.settings import Experiment, Map, Name
+from analysis.experiment.predictions import Claims
+from analysis.experiment.settings import Experiment, Name
 from analysis.files import typed, yamlfile
 from analysis.files.checkout import ROOT
 
@@ -32,35 +32,11 @@ class Config(typed.Model):
     claims: Claims
 
 
-class Maps(typed.Model):
-    """A config of maps."""
-
-    title: str
-    protocol: str  # the config whose experiments these are
-    maps: Annotated[dict[Name, Map], Field(min_length=1)]
-    predictions: MapPredictions
-
-
 def load(path: Path | str) -> dict:
     """The config in a file as a plain dict, whole. Raises ValueError, one line: the place, what was found, expected."""
     config = merged([path])
     check(config, path)
     return config
-
-
-def load_maps(path: Path | str) -> tuple[dict, dict]:
-    """The config of maps in that file, and that of the protocol which it names. Raises ValueError as `load`."""
-    maps = merged([path])
-    return maps, check_maps(maps, path)
-
-
-def check_maps(maps: Any, name: Path | str) -> dict:
-    """The protocol that a config of maps names. Raises ValueError as `check`."""
-    typed.check(Maps, maps, str(name))
-    protocol = load(ROOT / maps["protocol"])
-    for described in maps["maps"].values():
-        experiment(protocol, described["experiment"])
-    return protocol
 
 
 def check(config: Any, name: Path | str = "config") -> None:

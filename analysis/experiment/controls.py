@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from analysis import data, pruning
+from analysis import data
 from analysis.experiment import protocol
 from analysis.experiment.record import Record, kept_units, masks_of
 from analysis.experiment.work import faster, stretch, work
-from analysis.files.palette import GREEN, GREY, ORANGE, PURPLE, VERMILION, Line, by_name
+from analysis.files.palette import GREEN, GREY, ORANGE, VERMILION, Line, by_name
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits, choice, derive
 
@@ -63,7 +63,7 @@ def control_sessions(
     patterns, record = dataset["train"].values, Record(settings, dataset)
     n_done = 0 if done is None else done.sizes["session"]
     for session in settings["control_sessions"][n_done:]:
-        machine, _ = develop_control(settings, control, patterns, source, session, seed, name != control, progress)
+        machine = develop_control(settings, control, patterns, source, session, seed, name != control, progress)
         sub_seed = derive(derive(seed, control, session), "sleep")
         states = protocol.spontaneous(settings, machine, patterns, sub_seed, "n_measure_chains")
         yield record.control(session, machine, states)
@@ -78,27 +78,22 @@ def develop_control(
     seed: int,
     equal_work: bool = False,
     progress: bool = False,
-) -> tuple[BoltzmannMachine, tuple[int, int]]:
-    """The trained control, and the (updates, synapse-updates) that it took.
+) -> BoltzmannMachine:
+    """The trained control.
 
     reference : the run dataset of the same seed; patterns : (n_patterns, n_0), binary. equal_work : the epochs of every
     schedule are multiplied by the pruned machine's synapse-updates over the control's, and rounded.
     """
     kept, sub_seed = kept_units(reference, session), derive(seed, name, session)
     masks = CONTROLS[name].wiring(settings, masks_of(reference, session), kept, sub_seed)
-    if name == "original_weights":
-        whole = pruning.remove_units(protocol.initial_machine(settings, patterns, seed), kept)
-        machine = BoltzmannMachine(whole.biases, whole.weights, masks)
-    else:
-        n_units = (masks[0].shape[0], *(mask.shape[1] for mask in masks))
-        machine = protocol.new_machine(settings, n_units, masks, patterns, sub_seed)
-    schedules, left = faster(settings, _tuning(settings, name).get("rates", 1.0)), list(machine.n_synapses)
+    n_units = (masks[0].shape[0], *(mask.shape[1] for mask in masks))
+    machine = protocol.new_machine(settings, n_units, masks, patterns, sub_seed)
+    schedules = faster(settings, _tuning(settings, name).get("rates", 1.0))
     if equal_work:
         sizes = [reference["n_synapses"].sel(session=k).values.tolist() for k in range(session + 1)]
-        wanted = work(settings, len(patterns), sizes[0], sizes[1:])[1]
-        schedules = stretch(schedules, wanted / work(settings, len(patterns), left, [left] * session)[1])
-    machine = protocol.develop(schedules, machine, patterns, session, derive(sub_seed, "development"), progress)
-    return machine, work(schedules, len(patterns), left, [left] * session)
+        own = [list(machine.n_synapses)] * (session + 1)
+        schedules = stretch(schedules, work(settings, len(patterns), sizes) / work(settings, len(patterns), own))
+    return protocol.develop(schedules, machine, patterns, session, derive(sub_seed, "development"), progress)
 
 
 def born_small_units(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
@@ -163,14 +158,6 @@ def reinitialised(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks
     return masks
 
 
-def original_weights(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
-    """The very wiring that pruning left, with the initial weights and biases that the large machine had there.
-
-    A lottery ticket; source: Frankle & Carbin (2019), doi:10.48550/arXiv.1803.03635.
-    """
-    return masks
-
-
 def _tuning(settings, name):
     return settings.get("tuning", {}).get(name, {})
 
@@ -181,5 +168,4 @@ CONTROLS: dict[str, Control] = by_name(
     Control(born_small_synapses, words="born small, as many synapses", colour=VERMILION, marker="v", line="-."),
     Control(rewired, words="rewired at random", colour=GREY, marker="X", line=":"),
     Control(reinitialised, words="own wiring, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1))),
-    Control(original_weights, words="own wiring, original weights", colour=PURPLE, marker="P", line=(0, (3, 1, 1, 1))),
 )

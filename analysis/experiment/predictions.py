@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from analysis.experiment import controls
-from analysis.experiment.settings import Control, Name, Positive
+from analysis.experiment.settings import Name, Positive
 from analysis.files.typed import LEFT_OUT, Count, Model, Number, Share, described, fault, short
 from analysis.pruning import label
 
@@ -176,22 +176,6 @@ class Claims(Model):
 
 
 CLAIMS = ("overproduction", "weight_pruning", "fisher_proxy", "neuron_loss")
-
-
-class Difference(Model):
-    """loss(worse) - loss(better)"""
-
-    text: str
-    worse: Control | Literal["pruned"]
-    better: Control | Literal["pruned"]
-
-
-class MapPredictions(Model):
-    """What the cells of maps should show; confidence: of all cells of a prediction, map and budget together."""
-
-    confidence: Share
-    margins: dict[Name, Positive]
-    differences: list[Difference]
 
 
 def check_answerable(config: dict) -> None:

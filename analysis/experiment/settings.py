@@ -1,4 +1,4 @@
-"""What a protocol, and a map of its sizes, have a choice about, and what each job reads of it.
+"""What a protocol has a choice about, and what each job reads of it.
 
 A job is stale where what it reads has changed: `read_by(PruningRun, settings)` are the entries that such a run obeys.
 Units: sizes in units, pixels and synapses; lengths in epochs, sweeps and sessions; weights and biases in nats.
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from analysis.data.own import OwnImages
-from analysis.data.sets import Named, Rule
+from analysis.data.sets import Rule
 from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
 from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, one_of, unique
 from analysis.machine import training
@@ -240,38 +240,6 @@ def _of_lengths(experiment):
             yield place, sessions, f"sessions up to {n_sessions}, as pruning/n_sessions"
     if quality and quality.n_samples > experiment.samples.n_chains:
         yield "quality/n_samples", quality.n_samples, f"at most {experiment.samples.n_chains}, as samples/n_chains"
-
-
-class Grid(Model):
-    """Every combination of these; the controls have as many updates, or synapse-updates, as the pruned machine."""
-
-    final: Counts  # dense hidden units that have as many synapses as pruning leaves
-    growth: Annotated[list[Annotated[float, Field(gt=1)]], Field(min_length=1), AfterValidator(unique)]  # start / final
-    sessions: Counts
-    epochs: Annotated[list[Positive], Field(min_length=1), AfterValidator(unique)]  # multiple of the protocol's
-    updates: Controls
-    synapse_updates: Controls
-
-
-class Annealing(Model):
-    """Annealed importance sampling of log Z."""
-
-    n_chains: AtLeastTwo
-    n_temperatures: AtLeastTwo
-
-
-class Map(Model):
-    """An experiment at the sizes and lengths of its grids."""
-
-    description: str
-    experiment: Name
-    dataset: Named
-    samples: Samples
-    annealing: Annealing | None  # importance sampling of log Z, for the likelihood
-    jobs: Literal["seed", "start"]  # one job a seed, or one a start size and seed
-    first_seed: Natural = LEFT_OUT  # 0
-    n_seeds: Count
-    grids: Annotated[list[Grid], Field(min_length=1)]
 
 
 def seeds(settings: dict) -> range:

@@ -1,8 +1,4 @@
-"""How much a training works, and schedules that are stretched to as much.
-
-updates           how often parameters change
-synapse-updates   sum over updates of the synapses that they change
-"""
+"""How much a training works, in synapse-updates, and schedules that are stretched to as much."""
 
 from collections.abc import Sequence
 
@@ -40,19 +36,16 @@ def _changed(settings, change, names):
     return settings | changed | {"pretraining": [change(schedule) for schedule in settings["pretraining"]]}
 
 
-def work(
-    settings: dict, n_patterns: int, developed: Sequence[int], retrained: Sequence[Sequence[int]]
-) -> tuple[int, int]:
-    """(updates, synapse-updates) of a training.
+def work(settings: dict, n_patterns: int, n_synapses: Sequence[Sequence[int]]) -> int:
+    """Sum over the updates of a training of the synapses that they change.
 
-    developed : synapses a layer while pretrained and trained; retrained : the same of each retraining. An update of
-    the pretraining of one pair of layers changes that pair's synapses alone.
+    n_synapses : synapses a layer, first while pretrained and trained, then at each retraining. An update of the
+    pretraining of one pair of layers changes that pair's synapses alone.
     """
     lengths = [Schedule(**s).n_updates(n_patterns) for s in settings["pretraining"]]
     first, again = (_n_updates(settings, name, n_patterns) for name in ("training", "retraining"))
-    updates = sum(lengths) + first + len(retrained) * again
-    changes = sum(n * s for n, s in zip(lengths, developed)) + first * sum(developed)
-    return updates, changes + again * sum(sum(synapses) for synapses in retrained)
+    pretraining = sum(n * synapses for n, synapses in zip(lengths, n_synapses[0]))
+    return pretraining + first * sum(n_synapses[0]) + again * sum(map(sum, n_synapses[1:]))
 
 
 def _n_updates(settings, name, n_patterns):

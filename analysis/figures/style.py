@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
 from analysis.files import whole
-from analysis.files.palette import BLACK, BLUE, GREY, ORANGE, VERMILION, YELLOW, Line, spare_look
+from analysis.files.palette import BLUE, GREY, ORANGE, VERMILION, YELLOW, Line, spare_look
 from analysis.pruning import CRITERIA
 from analysis.verdicts.comparisons import hidden_units
 from analysis.verdicts.intervals import interval, pointwise, those_that_tell
@@ -27,8 +27,6 @@ from analysis.verdicts.names import words
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
 _LOOKS: dict[str, tuple[str, str, Line]] = {
     "pruned": (BLUE, "o", "-"),
-    "updates": (VERMILION, "v", "-."),
-    "synapse_updates": (BLACK, "D", ":"),
 }
 VERDICTS = {
     "reproduced": (BLUE, "o"),

@@ -20,9 +20,8 @@ from analysis.pruning.removal import check_importance
 # What files, predictions and figures call something else.
 RESERVED = frozenset(
     "all condition criterion data first fisher kl last layer mean overproduced pruned quality retrained seed session "
-    "synapse_updates updates encoding_error digit_quality activity input_information digit_information sparseness "
-    "pixel_tuning degree inputs outputs exact_diagonal stiff_eigenvectors "
-    "deletion_damage".split()
+    "encoding_error digit_quality activity input_information digit_information sparseness pixel_tuning degree inputs "
+    "outputs exact_diagonal stiff_eigenvectors deletion_damage".split()
 )
 
 

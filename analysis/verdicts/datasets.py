@@ -4,7 +4,6 @@ part(dataset, "patches")["kl"]  is  dataset["patches_kl"]
 """
 
 import json
-from collections.abc import Container
 from pathlib import Path
 
 import xarray as xr
@@ -22,7 +21,6 @@ CLAIMS = {
 # Of what the claims rest on; not the paper's.
 CHECKS = {"05_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
 NOTEBOOKS = CLAIMS | CHECKS
-MAPS = "maps"  # no notebook of its own: the first one shows it
 PAPERS_CONFIGS = ("paper_digits", "paper_patches", "paper")  # all write to data/paper; the last has all of it
 
 
@@ -41,10 +39,10 @@ def root() -> Path:
 
 
 def load(claim: str, folder: Path | str = "data") -> xr.Dataset:
-    """The claim dataset (or "maps") in the folder. Raises ValueError for an unknown claim or a missing file."""
-    known, path = [*NOTEBOOKS, MAPS], Path(folder) / f"{claim}.nc"
-    if claim not in known:
-        raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(known)}")
+    """The claim dataset in the folder. Raises ValueError for an unknown claim or a missing file."""
+    path = Path(folder) / f"{claim}.nc"
+    if claim not in NOTEBOOKS:
+        raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(NOTEBOOKS)}")
     if not path.is_file():
         raise ValueError(f"claim dataset: found no file {path}, expected one that claims.save wrote")
     return netcdf.read(path)
@@ -63,32 +61,26 @@ def same_config(dataset: xr.Dataset, path: Path) -> bool:
 def stale(dataset: xr.Dataset, path: Path) -> list[str]:
     """Why the dataset is not what this code makes under the config in that file; empty if it is."""
     reasons = [] if same_config(dataset, path) else [f"its runs obeyed another config than {path.name}"]
-    return other_code(dataset) + reasons
-
-
-def other_code(dataset: xr.Dataset) -> list[str]:
-    """[that other code than this checkout's made the dataset, or runs of it], empty if none did."""
     made_by = {dataset.attrs.get("code_fingerprint"), *json.loads(dataset.attrs.get("runs_code", "[]"))}
-    return [] if made_by == {provenance.fingerprint()} else ["it, or a run of it, was made by other code"]
+    other_code = [] if made_by == {provenance.fingerprint()} else ["it, or a run of it, was made by other code"]
+    return other_code + reasons
 
 
 def part(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    """The variables of one experiment, or one map, without its name in front.
+    """The variables of one experiment, without its name in front.
 
     attrs: experiment (the name), dataset (its patterns), reference (criterion).
     """
-    start, made = f"{name}_", settings(dataset)
+    start, of = f"{name}_", settings(dataset)["experiments"][name]
     one = dataset[[v for v in dataset.data_vars if str(v).startswith(start)]]
     own = [v for v in {*one.variables, *one.dims} if str(v).startswith(start)]
-    of = made["experiments" if "experiments" in made else "maps"][name]
-    attrs = {"dataset": of["dataset"]} | ({"reference": of["reference"]} if "reference" in of else {})
-    return one.rename({v: str(v).removeprefix(start) for v in own}).assign_attrs(experiment=name, **attrs)
+    attrs = {"experiment": name, "dataset": of["dataset"], "reference": of["reference"]}
+    return one.rename({v: str(v).removeprefix(start) for v in own}).assign_attrs(attrs)
 
 
-def prefixed(part: xr.Dataset, name: str, shared: Container[str] = ()) -> xr.Dataset:
-    """The reverse of `part`: the name in front of all variables and dimensions but the shared ones."""
-    own = {*part.variables, *part.dims}
-    return part.rename({variable: f"{name}_{variable}" for variable in own if variable not in shared})
+def prefixed(part: xr.Dataset, name: str) -> xr.Dataset:
+    """The reverse of `part`: the name in front of all variables and dimensions."""
+    return part.rename({variable: f"{name}_{variable}" for variable in {*part.variables, *part.dims}})
 
 
 def parts(dataset: xr.Dataset) -> dict[str, xr.Dataset]:

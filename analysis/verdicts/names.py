@@ -18,8 +18,6 @@ NAMES |= {
     "first": "full machine",
     "last": "last session",
     "mean": "session mean",
-    "updates": "as many updates",
-    "synapse_updates": "as many synapse-updates",
 }
 
 

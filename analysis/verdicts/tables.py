@@ -1,7 +1,6 @@
 """What the verdicts rest on, as tables to be read: DataFrames of text, which `markdown` writes."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +66,12 @@ def beside(rows: dict[str, tuple[float, list[xr.DataArray], str]], places: list[
     return pd.DataFrame(found, columns=columns)
 
 
-def origin(dataset: xr.Dataset | None, config: Path, stale: Callable = datasets.stale) -> pd.DataFrame:
+def origin(dataset: xr.Dataset | None, config: Path) -> pd.DataFrame:
     """Where a dataset comes from: its config, the data of its runs; and why it is stale, if it is."""
     if dataset is None:
         return pd.DataFrame({"not made yet": [f"{config.name} says how"]})
-    command = {"default.yaml": "make figures", "maps.yaml": "make maps"}.get(config.name)
-    command = command or f"snakemake --configfile config/{config.name}"
-    rows = [("**stale**", f"{reason}; `{command}` renews it") for reason in stale(dataset, config)]
+    command = "make figures" if config.name == "default.yaml" else f"snakemake --configfile config/{config.name}"
+    rows = [("**stale**", f"{reason}; `{command}` renews it") for reason in datasets.stale(dataset, config)]
     rows.append(("config", config.name))
     for name, text in json.loads(dataset.attrs["data"]).items():
         source = json.loads(text)

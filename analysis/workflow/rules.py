@@ -38,10 +38,10 @@ class Places(NamedTuple):
     config: str
 
 
-def places(out: str, folder: str = "", name: str = "config.yaml") -> Places:
+def places(out: str, folder: str = "") -> Places:
     """Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ..."""
     folders = [Path(out, at, folder) for at in ("data", "figures", "logs", "results/notebooks", "results")]
-    return Places(*map(str, (*folders, Path(out, "results", folder, name))))
+    return Places(*map(str, (*folders, Path(out, "results", folder, "config.yaml"))))
 
 
 def parameters(found: Places) -> dict[str, str]:
@@ -143,9 +143,9 @@ def _cells(claim):
 
 
 def shown_beside(folder: str, wildcards: Any) -> list[str]:
-    """What a notebook shows where it is there: the claim at the paper's size; in the first the maps."""
-    known = [f"{folder}/paper/{wildcards.claim}.nc", *[f"{folder}/maps.nc"] * wildcards.claim.startswith("01")]
-    return [path for path in known if Path(path).is_file()]
+    """What a notebook shows where it is there: the claim at the paper's size."""
+    path = f"{folder}/paper/{wildcards.claim}.nc"
+    return [path] if Path(path).is_file() else []
 
 
 def chapter(wildcards: Any) -> str:
