@@ -104,8 +104,8 @@ WRONG = {
         f"at {P}/further_seeds/criteria: found ['weight'], expected variance_fi, the reference, among them",
     ),
     f"{D}/further_seeds": (
-        {"n_seeds": 2, "criteria": ["variance_fi_w2"], "controls": ["original_weights"]},
-        f"at {D}/further_seeds/controls: found 'original_weights', expected one of controls",
+        {"n_seeds": 2, "criteria": ["variance_fi_w2", "online_fi"], "controls": []},
+        f"at {D}/further_seeds/criteria: found 'online_fi', expected one of criteria",
     ),
     f"{P}/dataset": ({"path": "x", "binarise": "mean"}, f"at {P}/dataset: found no split, expected all of path"),
     f"{C}/confidence": (95, "claims/confidence: found 95, expected less than 1"),

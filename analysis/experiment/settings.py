@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from analysis.data.own import OwnImages
 from analysis.data.sets import Rule
-from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
+from analysis.experiment import contradictions
+from analysis.experiment.controls import CONTROLS
 from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault, one_of, unique
 from analysis.machine import training
 from analysis.pruning import criterion, label
@@ -172,74 +172,9 @@ class Experiment(RunsOfASeed):
 
     @model_validator(mode="after")
     def _contradictions(self):
-        for faults in (_of_depth, _of_images, _of_names, _of_lengths, _of_seeds):
-            for place, found, expected in faults(self):
-                raise fault(place, found, expected)
+        for place, found, expected in contradictions.of(self):
+            raise fault(place, found, expected)
         return self
-
-
-def _of_depth(experiment):
-    """(place, found, expected) of what machines of so many layers can't have."""
-    depth = len(experiment.machine.hidden)
-    if len(experiment.pretraining) not in (0, depth):
-        found = [schedule.model_dump() for schedule in experiment.pretraining]
-        yield "pretraining", found, f"no schedules or {depth}, one a hidden layer"
-    if depth > 1:
-        for place in ("training", "retraining", "finishing"):
-            if (schedule := getattr(experiment, place)) and schedule.algorithm == "cd":
-                yield f"{place}/algorithm", "'cd'", "pcd, for more than one hidden layer"
-        if experiment.proxy:
-            yield "proxy", True, "false with more than one hidden layer"
-        if "eigenvector" in experiment.criteria:
-            yield "criteria", "'eigenvector'", "none with more than one hidden layer"
-
-
-def _of_images(experiment):
-    if isinstance(experiment.dataset, OwnImages):
-        if "digits" in experiment.measures and experiment.dataset.labels is None:
-            yield "measures", experiment.measures, "no digits without dataset/labels"
-        if experiment.dataset.patch and experiment.machine.receptive_field is not None:
-            yield "machine/receptive_field", experiment.machine.receptive_field, "null for circular patches"
-
-
-def _of_names(experiment):
-    labels = [label(entry) for entry in experiment.criteria]
-    for name in labels:
-        if name.removesuffix(WITH_EQUAL_WORK) in {*CONTROLS, "overproduced", "pruned", "fisher", "quality"}:
-            yield "criteria", repr(name), "another name: runs or controls of this one are there"
-    for place in ("equal_work", "tuning"):
-        for name in getattr(experiment, place) or ():
-            if name not in experiment.controls:
-                yield place, repr(name), f"one of controls, {', '.join(experiment.controls)}"
-    if experiment.reference not in labels:
-        yield "reference", repr(experiment.reference), f"one of criteria, {', '.join(labels)}"
-
-
-def _of_seeds(experiment):
-    first, explored = experiment.first_seed or 0, experiment.explored_seeds or 0
-    if first < explored:
-        yield "first_seed", first, f"at least {explored}, explored_seeds: those below have been looked at"
-    if further := experiment.further_seeds:
-        for place in ("criteria", "controls"):
-            for name in getattr(further, place):
-                if name not in getattr(experiment, place):
-                    yield f"further_seeds/{place}", repr(name), f"one of {place}, as those of all seeds"
-        if experiment.reference not in map(label, further.criteria):
-            yield "further_seeds/criteria", further.criteria, f"{experiment.reference}, the reference, among them"
-
-
-def _of_lengths(experiment):
-    n_sessions, quality = experiment.pruning.n_sessions, experiment.quality
-    fraction, depth = experiment.pruning.fraction, len(experiment.machine.hidden)
-    if isinstance(fraction, list) and len(fraction) != depth:
-        yield "pruning/fraction", fraction, f"one number, or {depth}, one a layer of synapses"
-    asked = {"control_sessions": experiment.control_sessions}
-    asked |= {"quality/sessions": quality.sessions} if quality else {}
-    for place, sessions in asked.items():
-        if max(sessions, default=0) > n_sessions:
-            yield place, sessions, f"sessions up to {n_sessions}, as pruning/n_sessions"
-    if quality and quality.n_samples > experiment.samples.n_chains:
-        yield "quality/n_samples", quality.n_samples, f"at most {experiment.samples.n_chains}, as samples/n_chains"
 
 
 def seeds(settings: dict) -> range:
