@@ -17,9 +17,9 @@ from analysis.figures import style
 from analysis.figures.pictures import show
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.sampling import sample
+from analysis.machine.sampling import mean_field, sample
 from analysis.machine.training import Schedule, train
-from analysis.pruning import CRITERIA, prune
+from analysis.pruning import CRITERIA, Activity, prune
 from analysis.pruning import criterion as record_of
 from analysis.verdicts.names import words
 
@@ -123,7 +123,8 @@ def _learn(machine, n_epochs, rates, seed):
 
 @cache
 def _importance(machine, criterion, seed):
-    return record_of(criterion)(machine, sample(machine, N_CHAINS, N_SWEEPS, seed), seed)
+    activity = Activity(sample(machine, N_CHAINS, N_SWEEPS, seed), lambda: mean_field(machine, patterns()))
+    return record_of(criterion)(machine, activity, seed)
 
 
 @cache

@@ -1,17 +1,19 @@
-"""What is measured of binary states: coincidences, the averages of a dream, annealed importance weights.
+"""What is measured of states: coincidences, log means, the averages of a dream, annealed importance weights.
 
     n_ij = sum_c x_ci y_cj = sum_t popcount(x_word[t, i] & y_word[t, j])
+    sum_c log f_c = log prod_c f_c                               a product of many factors takes one logarithm
     x <- F x / |F x|                                             power iteration, of matrices of such counts
 
 Counts are integers: exact, in any order, on any machine. LAPACK's eigenvectors differ in the last bits between
-processors, and a criterion that ranks synapses by them would then prune different ones: here every sum has an order.
+processors, as the C library's logarithms do, and a criterion that ranks synapses by them would then prune different
+ones: here every sum has an order, and logarithms are made of sums and products.
 """
 
 import numpy as np
 
 from analysis.kernels.binary import add_inputs, list_neighbours, sample_layer, word_sum, workspace
 from analysis.kernels.draws import exp
-from analysis.kernels.jit import kernel
+from analysis.kernels.jit import formula, kernel
 from analysis.kernels.layouts import CHAINS, GROUP, PANEL, filled_up, load, steps, store
 from analysis.kernels.threads import share
 from analysis.kernels.vectors import popcount, splat, sums
@@ -19,6 +21,9 @@ from analysis.kernels.vectors import popcount, splat, sums
 _f32, _i64 = np.float32, np.int64
 _WORDS = 512  # words at a time: those of GROUP units are 32 kB, which stay in the nearest cache
 _SIDE_BY_SIDE = 8  # words in a vector
+_AT_ONCE, _LARGEST = 64, 700.0  # patterns; |w|, since a float64 holds exp(700), and hardly more
+_LN2 = float.fromhex("0x1.62e42fee00000p-1"), float.fromhex("0x1.a39ef35793c76p-33")  # n times the first is exact
+_MANTISSA, _ONE = 0xFFFFFFFFFFFFF, 0x3FF0000000000000  # bits of a float64: those behind the point, and 1.0
 
 
 def coincidences(x, y):
@@ -43,6 +48,85 @@ def _coincidences(begin, end, counts, x, y):
                     total = total + popcount(both_on)
                 here = i * counts.shape[1] + j
                 store(counts, here, 0, load(counts, here, 0, GROUP) + sums(total))
+
+
+def log_means(pre, post, weights):
+    """<q>, <q^2> and <log(1 - q + q exp(-w))> over the patterns c, q_cij = pre_ci post_cj: (3, n_pre, n_post) float64.
+
+    pre (n, n_pre), post (n, n_post), in [0, 1], of one float type; weights (n_pre, n_post), above 700 in size as 700.
+    """
+    weights = np.clip(weights, -_LARGEST, _LARGEST).astype(np.float64)
+    at_once = int(min(_LARGEST / max(np.abs(weights).max(initial=0.0), 1.0), _AT_ONCE))
+    found = np.zeros((3, *weights.shape))
+    share(len(weights), _log_means, *found, np.ascontiguousarray(pre), np.ascontiguousarray(post), weights, at_once)
+    return found
+
+
+@kernel
+def _log_means(begin, end, mean, square, log, pre, post, weights, at_once):
+    """The means for rows begin ... end - 1; as many factors are multiplied at once as can't be too large or small."""
+    n_patterns, n_post = post.shape
+    decay, product = np.empty_like(weights), np.ones(weights.shape)
+    for i in range(begin, end):
+        for j in range(n_post):
+            decay[i, j] = _exp(-weights[i, j])
+    for first in range(0, n_patterns, at_once):  # in the outer loop: these rows of post stay in the nearest cache
+        for i in range(begin, end):
+            for c in range(first, min(first + at_once, n_patterns)):
+                x = np.float64(pre[c, i])
+                if x != 0.0:
+                    for j in range(n_post):
+                        q = x * np.float64(post[c, j])
+                        mean[i, j] += q
+                        square[i, j] += q * q
+                        product[i, j] *= (1.0 - q) + q * decay[i, j]
+            for j in range(n_post):  # powers of two are counted apart
+                bits = np.float64(product[i, j]).view(np.int64)
+                log[i, j] += np.float64((bits >> 52) - 1023)
+                product[i, j] = np.int64((bits & _MANTISSA) | _ONE).view(np.float64)
+    for i in range(begin, end):
+        for j in range(n_post):
+            mean[i, j] /= n_patterns
+            square[i, j] /= n_patterns
+            log[i, j] = _log(product[i, j], log[i, j]) / n_patterns
+
+
+@kernel
+def log_mixture(p, weights):
+    """log(1 - p + p exp(-w)) elementwise, two arrays (n, m) float64: probabilities, and weights as in `log_means`."""
+    out = np.empty_like(p)
+    for i in range(p.shape[0]):
+        for j in range(p.shape[1]):
+            w = min(max(weights[i, j], -_LARGEST), _LARGEST)
+            bits = np.float64((1.0 - p[i, j]) + p[i, j] * _exp(-w)).view(np.int64)
+            out[i, j] = _log(np.int64((bits & _MANTISSA) | _ONE).view(np.float64), np.float64((bits >> 52) - 1023))
+    return out
+
+
+@formula
+def _exp(x):
+    """exp(x) = 2^n sum_k r^k / k!, r = x - n ln 2, |r| <= 0.35, for |x| <= 700, float64: relative error below 1e-15."""
+    n = _i64(x / (_LN2[0] + _LN2[1]) + 1024.5) - 1024
+    r = (x - n * _LN2[0]) - n * _LN2[1]
+    p = 1.0
+    for k in range(14, 0, -1):
+        p = 1.0 + p * r / k
+    return p * np.int64((n + 1023) << 52).view(np.float64)
+
+
+@formula
+def _log(m, n):
+    """log(m 2^n), 1 <= m < 2, n whole, float64: log m = 2 (f + f^3 / 3 + f^5 / 5 + ...), f = (m - 1) / (m + 1).
+
+    m above 4/3 is halved, so that |f| <= 1/5; relative error below 1e-15.
+    """
+    if m > 4.0 / 3.0:
+        m, n = 0.5 * m, n + 1.0
+    f = (m - 1.0) / (m + 1.0)
+    total = 0.0
+    for k in range(25, 1, -2):
+        total = (total + 1.0 / k) * (f * f)
+    return (n * _LN2[1] + 2.0 * (f * total + f)) + n * _LN2[0]
 
 
 @kernel

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analysis.kernels import statistics
 from analysis.machine.arguments import check_binary
 from analysis.machine.model import BoltzmannMachine, entropy, sigmoid, softplus  # noqa: F401 offered here too
 
@@ -143,20 +144,15 @@ def deletion_damage(patterns: ArrayLike, machine: BoltzmannMachine) -> np.ndarra
 
     Notes
     -----
-    Without w_ij the input c_j(v) of hidden unit j is less by v_i w_ij, and nothing else changes. So with
-    p_ij = P(v_i = h_j = 1), log Z grows by log(1 - p_ij + p_ij exp(-w_ij)), and log P(v) + log Z by
-    v_i (softplus(c_j(v) - w_ij) - softplus(c_j(v))): one enumeration, and one pass over the data's patterns.
+    log(1 - p + p exp(-w)) - <log(1 - q + q exp(-w))> over the patterns, p = P(v_i = h_j = 1), q = v_i P(h_j = 1 | v):
+    one enumeration, and one pass over the patterns. Derived in `analysis.pruning.damage`. |w| above 700 counts as 700.
     """
     _check_restricted("deletion_damage", machine)
-    distinct, counts = distinct_patterns(check_binary("patterns", patterns, machine.n_units[0]))
+    visible = check_binary("patterns", patterns, machine.n_units[0]).astype(np.float64)
     weights = machine.weights[0].astype(np.float64)
     _, (both,) = moments(machine)
-    log_apart, log_both = (np.log(np.maximum(p, np.finfo(float).tiny)) for p in (1.0 - both, both))
-    damage = np.logaddexp(log_apart, log_both - weights)
-    inputs = machine.biases[1].astype(np.float64) + distinct @ weights
-    for i, w in enumerate(weights):
-        on = distinct[:, i] == 1
-        damage[i] -= counts[on] @ (softplus(inputs[on] - w) - softplus(inputs[on])) / counts.sum()
+    awake = sigmoid(machine.biases[1].astype(np.float64) + visible @ weights)
+    damage = statistics.log_mixture(both, weights) - statistics.log_means(visible, awake, weights)[2]
     return np.where(machine.masks[0], damage, 0.0)
 
 

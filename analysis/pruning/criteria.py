@@ -15,10 +15,11 @@ from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits, derive
 from analysis.machine.sampling import Samples
-from analysis.pruning import fisher, online
+from analysis.pruning import damage, fisher, online
 from analysis.pruning.removal import Layers
 
 Importance = list[np.ndarray]
+AWAKE, BOTH = ("awake",), ("asleep", "awake")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class Criterion:
     colour: str
     marker: str
     line: Line
-    needs: tuple[str, ...] = ("asleep",)
+    needs: tuple[str, ...] = ("asleep",)  # of the activity, asleep and awake
 
     def __call__(self, machine: BoltzmannMachine, activity: Layers | None, seed: int) -> Importance:
         """Importance of each synapse, one array (n_l, n_l+1) a layer; activity: an Activity, or plain samples of sleep.
@@ -124,6 +125,34 @@ def online_fi(machine: BoltzmannMachine, activity: Activity, seed: int) -> Impor
     return online.importance(online.dream(machine, states, online.N_SWEEPS, seed)[1])
 
 
+def deletion_damage(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
+    """What KL(data || model) grows by without the synapse (see `damage`), signed: harmful synapses, below 0, go first.
+
+    It is exactly 0, which goes at once, where neither sleep nor a pattern turns on both units.
+    """
+    joint, awake = fisher.joint_rates(activity.asleep), damage.awake_averages(machine, activity.awake)
+    return [damage.deletion(p, x) for p, x in zip(joint, awake)]
+
+
+def visible_curvature(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
+    """w^2 (Var(v h) - <Var(v h | pattern)>) / 2: the second order of `deletion_damage` alone, signed as that."""
+    joint, awake = fisher.joint_rates(activity.asleep), damage.awake_averages(machine, activity.awake)
+    return [damage.curvature(p, x) for p, x in zip(joint, awake)]
+
+
+def awake_damage(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
+    """log(1 - <q> + <q> exp(-w)) - <log(1 - q + q exp(-w))>, q = P(v h = 1 | pattern): the damage where p = <q>.
+
+    No sleep is needed. Synapses of a pixel that no pattern turns on have exactly 0 and go at once, as with variance FI.
+    """
+    return [damage.gap(x) for x in damage.awake_averages(machine, activity.awake)]
+
+
+def awake_variance(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
+    """w^2 Var(q) / 2, the second order of `awake_damage`: from two running averages of a synapse that never sleeps."""
+    return [damage.gap_second_order(x) for x in damage.awake_averages(machine, activity.awake)]
+
+
 CRITERIA: dict[str, Criterion] = by_name(
     Criterion("variance_fi", variance_fi, words="variance FI", colour=BLUE, marker="o", line="-"),
     Criterion("variance_fi_w2", variance_fi_w2, words="variance FI × w²", colour=BLACK, marker="s", line="-"),
@@ -134,4 +163,8 @@ CRITERIA: dict[str, Criterion] = by_name(
     Criterion("random_units", random_units, words="random units", colour=GREY, marker="<", line="--", needs=()),
     Criterion("anti_fi", anti_fi, words="anti-FI", colour=PURPLE, marker="P", line="--"),
     Criterion("online_fi", online_fi, words="online FI", colour=ORANGE, marker="p", line=(0, (4, 1, 1, 1))),
+    Criterion("deletion_damage", deletion_damage, "damage by deletion", GREEN, "o", "-", needs=BOTH),
+    Criterion("visible_curvature", visible_curvature, "visible FI × w²", GREEN, "P", ":", needs=BOTH),
+    Criterion("awake_damage", awake_damage, "awake damage", PURPLE, "*", "-", needs=AWAKE),
+    Criterion("awake_variance", awake_variance, "awake variance × w²", ORANGE, "d", "-.", needs=AWAKE),
 )

@@ -38,9 +38,13 @@ def variance_estimate(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
 
 def variances(samples: Samples) -> list[np.ndarray]:
     """The variance estimate of every synapse of a machine: one (n_l, n_l+1) a layer of synapses."""
+    return [p * (1.0 - p) for p in joint_rates(samples)]
+
+
+def joint_rates(samples: Samples) -> list[np.ndarray]:
+    """p_ij = <v_i h_j> over the samples, for every synapse of a machine: one (n_l, n_l+1) a layer of synapses."""
     layers = [samples.words_of(layer) for layer in range(len(samples))]
-    means = [statistics.coincidences(*pair) / samples.n for pair in zip(layers, layers[1:])]
-    return [p * (1.0 - p) for p in means]
+    return [statistics.coincidences(*pair) / samples.n for pair in zip(layers, layers[1:])]
 
 
 def heuristic_estimate(pre: np.ndarray, post: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -5,9 +5,9 @@ import multiprocessing
 import numpy as np
 
 from analysis.kernels import jit
-from analysis.machine import likelihood, sampling, training
+from analysis.machine import exact, likelihood, sampling, training
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning import fisher, online
+from analysis.pruning import damage, fisher, online
 
 _PATTERNS = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 1], [0, 0, 1]], dtype=np.uint8)
 _BATCHES = training.Schedule("cd", 1, (0.1, 0.1), batch_size=2)
@@ -32,6 +32,8 @@ def _sampling():
     online.dream(rbm, [x[0] for x in (visible, hidden)], 2, 0)
     likelihood.log_partition(dbm, 2, 2, 0)
     training.pretrain_greedily(dbm, _PATTERNS, [_BATCHES, _BATCHES], 0)
+    exact.deletion_damage(_PATTERNS, rbm)
+    damage.awake_averages(rbm, training.mean_field(rbm, _PATTERNS))
     fisher.heuristic_estimate(visible, hidden, rbm.weights[0])
     fisher.first_eigenvector(fisher.information_matrix(visible, hidden))
 
