@@ -171,7 +171,10 @@ def test_a_claim_has_at_most_three_primary_predictions_of_an_experiment():
 @pytest.mark.parametrize("kind", EFFECTS)
 def test_an_entry_that_an_effect_reads_may_not_lack(kind):
     places = [
-        (claim, name) for claim in CLAIMS for name, of in DEFAULT["claims"][claim].items() if of["effect"] == kind
+        (claim, name)
+        for claim in CLAIMS
+        for name, of in DEFAULT["claims"].get(claim, {}).items()
+        if of["effect"] == kind
     ]
     claim, name = places[0]
     required = [field for field, of in EFFECTS[kind].model_fields.items() if of.is_required() and field != "effect"]
@@ -236,7 +239,7 @@ def test_an_experiment_that_is_taken_away_takes_the_predictions_about_it_along()
     config.check(alone)
     check_answerable(alone)
     assert list(alone["experiments"]) == ["patches"]
-    for claim in CLAIMS:
+    for claim in {*CLAIMS} & {*DEFAULT["claims"]}:
         of_patches = {name: of for name, of in DEFAULT["claims"][claim].items() if of["experiment"] == "patches"}
         assert alone["claims"][claim] == of_patches
     assert alone["claims"]["margins"] == DEFAULT["claims"]["margins"]

@@ -28,7 +28,7 @@ PANELS = {
     curves.loss_of_controls: (1, "patches", ("kl", "synapses")),
     units.loss_against_units: (2, "patches", ("kl", 0.02)),
     proxies.against_exact: (3, "patches", ("variance_fi", "stiff_eigenvectors")),
-    proxies.rank_correlations: (3, "patches", ("deletion_damage", "last", 0.5)),
+    proxies.rank_correlations: (3, "patches", ("exact_damage", "last", 0.5)),
     proxies.excess_loss: (3, "digits", (0.02,)),
     proxies.loss_against_synapses: (3, "digits", (["weight"],)),
     fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),

@@ -44,5 +44,5 @@ def test_damage_is_that_of_the_machine_of_its_session(made):
     patterns = data.load(settings["dataset"])["train"].values
     machine, kept = machine_of(run, 1), kept_units(run, 1)
     expected = exact.deletion_damage(patterns, machine)[machine.masks[0]]
-    values = found["deletion_damage"].sel(session=1).values[np.ix_(*kept)][machine.masks[0]]
+    values = found["exact_damage"].sel(session=1).values[np.ix_(*kept)][machine.masks[0]]
     np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-9)

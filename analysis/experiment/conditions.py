@@ -69,7 +69,7 @@ def condition(command: str, name: str, settings: dict) -> Condition:
         return Condition(name, f"{{}}, control {name}", label(reference), reads, reference, run)
     if command == "proxy":
         run, title = _at_once(local_estimates.along), "{}, local estimates and exact Fisher information"
-        return Condition("fisher", title, label(reference), reads, reference, run)
+        return Condition("fisher", title, label(reference), (*reads, "criteria"), reference, run)
     if settings["quality"] is None:
         raise ValueError("quality: found null in the config, expected settings")
     run, reads, title = _at_once(sampling_checks.along), (*reads, "quality"), "{}, likelihood and convergence"

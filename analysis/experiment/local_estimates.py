@@ -2,7 +2,7 @@
 
     exact_diagonal          F_kk, F the Fisher information matrix, enumerated
     stiff_eigenvectors      sum_m lambda_m u_mk^2 over the fewest eigenvectors that hold 90 % of the trace
-    deletion_damage         KL(data || model without synapse k) - KL(data || model), nothing retrained
+    exact_damage            KL(data || model without synapse k) - KL(data || model), nothing retrained
 
 For restricted machines that can be enumerated. Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458;
 the last two targets are ours.
@@ -15,40 +15,42 @@ import xarray as xr
 
 from analysis import data, pruning
 from analysis.experiment.measures import stable, variable
-from analysis.experiment.protocol import spontaneous
+from analysis.experiment.protocol import activity, spontaneous
 from analysis.experiment.record import in_place, kept_units, machine_of
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import derive
-from analysis.machine.sampling import Samples
 from analysis.pruning import fisher
 
 LOCAL = ("variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi")  # the criteria's functions
-TARGETS = ("exact_diagonal", "stiff_eigenvectors", "deletion_damage")
-NATS = ("weight", "deletion_damage")
+TARGETS = ("exact_diagonal", "stiff_eigenvectors", "exact_damage")
+NATS = ("weight", "exact_damage")
 
 
 def along(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
     """Local estimates and exact targets for the machine after every session of the reference run.
 
-    Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL and TARGETS; spectrum_exact
-    (session, parameter), descending, of the parameters that exist.
+    Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL, TARGETS, and those of the experiment's
+    criteria that look at activity awake; spectrum_exact (session, parameter), descending, of the parameters that exist.
     """
+    known = [pruning.CRITERIA[name] for name in settings["criteria"] if name in pruning.CRITERIA]
+    local = [*LOCAL, *(criterion.name for criterion in known if "awake" in criterion.needs)]
     patterns, sessions = data.load(settings["dataset"])["train"].values, []
     shape = reference.sizes["unit_0"], reference.sizes["unit_1"]
     for session in reference["session"].values:
         machine, kept = machine_of(reference, session), kept_units(reference, session)
         states = spontaneous(settings, machine, patterns, derive(seed, "proxy", session))
-        sessions.append(_compare(machine, states, patterns, kept, shape, derive(seed, "online", session)))
+        seen, sub_seed = activity(settings, machine, patterns, states), derive(seed, "online", session)
+        importance = {name: pruning.CRITERIA[name](machine, seen, sub_seed)[0] for name in local}
+        sessions.append(_compare(machine, importance, patterns, kept, shape))
     return xr.concat(sessions, xr.Variable("session", reference["session"].values))
 
 
 def _compare(
-    machine: BoltzmannMachine, states: Samples, patterns: np.ndarray, kept: Sequence, shape: tuple, seed: int
+    machine: BoltzmannMachine, local: dict[str, np.ndarray], patterns: np.ndarray, kept: Sequence, shape: tuple
 ) -> xr.Dataset:
     mask, n_biases = machine.masks[0], sum(machine.n_units)
-    maps = {name: pruning.CRITERIA[name](machine, states, seed)[0] for name in LOCAL}
-    maps["deletion_damage"] = exact.deletion_damage(patterns, machine)
+    maps = local | {"exact_damage": exact.deletion_damage(patterns, machine)}
     exists = np.concatenate([np.ones(n_biases, dtype=bool), mask.ravel()])
     matrix = exact.fisher_information(machine)[np.ix_(exists, exists)]
     of_parameters = {

@@ -12,11 +12,12 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from analysis.experiment import controls
 from analysis.experiment.settings import Name, Positive
 from analysis.files.typed import LEFT_OUT, Count, Model, Number, Share, described, fault, short
-from analysis.pruning import label
+from analysis.pruning import CRITERIA, label
 
 Estimate = Literal[
     "variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi",
-    "exact_diagonal", "stiff_eigenvectors", "deletion_damage",
+    "deletion_damage", "visible_curvature", "awake_damage", "awake_variance",
+    "exact_diagonal", "stiff_eigenvectors", "exact_damage",
 ]  # fmt: skip
 UnitMeasure = Literal["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
 Loss = Literal["kl", "encoding_error", "digit_quality"]
@@ -57,13 +58,14 @@ class UnitsDifference(Prediction):
 
 
 class UnitsAtEqualFunction(Prediction):
-    """The same where the loss of either crosses that of the over-produced machine plus the tolerance."""
+    """The same, or synapses, where the loss of either crosses that of the over-produced machine plus the tolerance."""
 
     effect: Literal["units_at_equal_function"]
     more: str
     fewer: str
     measure: Loss
     tolerance: Positive
+    size: Literal["synapses"] = LEFT_OUT  # hidden units
 
 
 class Rank(Prediction):
@@ -172,10 +174,11 @@ class Claims(Model):
     weight_pruning: Predictions = LEFT_OUT
     fisher_proxy: Predictions = LEFT_OUT
     neuron_loss: Predictions = LEFT_OUT
+    beyond_the_paper: Predictions = LEFT_OUT
     model_quality: Limits
 
 
-CLAIMS = ("overproduction", "weight_pruning", "fisher_proxy", "neuron_loss")
+CLAIMS = ("overproduction", "weight_pruning", "fisher_proxy", "neuron_loss", "beyond_the_paper")
 
 
 def check_answerable(config: dict) -> None:
@@ -219,6 +222,8 @@ def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, 
         yield "layer", prediction["layer"], f"one of the hidden layers, 1 to {depth},"
     if prediction["effect"] == "rank" and not settings["proxy"]:
         yield "effect", "rank", "a prediction that needs no proxy: true"
+    if (proxy := CRITERIA.get(prediction.get("proxy", ""))) and "awake" in proxy.needs and proxy.name not in criteria:
+        yield "proxy", proxy.name, f"one of criteria, {', '.join(criteria)}, for it looks at activity awake,"
     if prediction.get("stage") == "pruned" and {prediction["worse"], prediction["better"]} & {*controls.CONTROLS}:
         yield "stage", "pruned", "retrained, since controls are not pruned,"
     if prediction["effect"] == "units_at_equal_function" or "equal" in prediction:

@@ -21,7 +21,7 @@ from analysis.pruning.removal import check_importance
 RESERVED = frozenset(
     "all condition criterion data first fisher kl last layer mean overproduced pruned quality retrained seed session "
     "encoding_error digit_quality activity input_information digit_information sparseness pixel_tuning degree inputs "
-    "outputs exact_diagonal stiff_eigenvectors deletion_damage".split()
+    "outputs exact_diagonal stiff_eigenvectors exact_damage".split()
 )
 
 

@@ -8,7 +8,7 @@ NAMES |= {name: record.words for name, record in CONTROLS.items()}
 NAMES |= {
     "pruned": "pruned from large",
     "stiff_eigenvectors": "stiff directions",
-    "deletion_damage": "damage by deletion",
+    "exact_damage": "exact damage",
     "kl": "KL divergence",
     "fisher": "Fisher information",
     "input_information": "information on the input",
