@@ -41,8 +41,7 @@ with guard.one_line():  # by our own reader: in Snakemake's `config`, of YAML 1.
     JOBS = asked.jobs(EXPERIMENTS)
 PLACES = asked.places(OUT, CONFIG.get("folder", ""))
 DATA, FIGURES, LOGS, RUNS = PLACES.data, PLACES.figures, PLACES.logs, f"{PLACES.data}/runs"
-CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
-CHECKS = ["05_model_quality"]  # of what the claims rest on
+CLAIMS, CHECKS = asked.notebooks(CONFIG)  # and checks of what the claims rest on
 CODE = fingerprint((*ROOMS, "verdicts", "figures"))
 
 

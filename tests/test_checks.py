@@ -12,7 +12,7 @@ mpl.use("Agg")
 
 @pytest.fixture
 def dataset(collected):
-    return collected("05_model_quality").copy(deep=True)
+    return collected("06_model_quality").copy(deep=True)
 
 
 def row(dataset, check, experiment, session):

@@ -106,7 +106,7 @@ def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path
         for experiment in made["experiments"]:
             found = claims.part(dataset, experiment)
             assert not any(str(name).startswith("check") for name in found)
-            assert found["seed"].values.tolist() == [1] if "seed" in found else claim == "05_model_quality"
+            assert found["seed"].values.tolist() == [1] if "seed" in found else claim == "06_model_quality"
             if "compared" in found:
                 assert found["compared"].values.tolist() == ["random_units"]
 

@@ -38,7 +38,7 @@ def checkout(tmp_path):
     """A git repository with a dataset, two pictures and a notebook, and the same as if rebuilt."""
     whole.write(dataset([0.5, np.nan]), tmp_path / "data" / "claim.nc")
     made = ("figures/01_x/a.png", "figures/claims.md", "notebooks/01_x.ipynb", "results/notebooks/01_x.ipynb")
-    for name in (*made, "notebooks/06_playground.ipynb"):
+    for name in (*made, "notebooks/07_playground.ipynb"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(PICTURE)
     (tmp_path / "notebooks/01_x.ipynb").write_text(notebook())

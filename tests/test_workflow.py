@@ -17,7 +17,7 @@ from test_same_bits import copy_checkout
 from analysis.files.checkout import ROOT
 
 CLAIMS = ["01_overproduction", "02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"]
-NOTEBOOKS = [*CLAIMS, "05_model_quality"]
+NOTEBOOKS = [*CLAIMS, "06_model_quality"]
 MINE = """
 import numpy as np
 

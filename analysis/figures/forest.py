@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.style import PAGE, VERDICTS, theme, tidy
-from analysis.verdicts.datasets import CLAIMS
+from analysis.verdicts.datasets import NOTEBOOKS
 
 MOST_ROWS = 10  # a claim
 _WIDTH, _LINE, _PANEL = 62, 0.13, 0.42  # letters a line of text; inches a line, and around a panel
@@ -30,7 +30,7 @@ def forest(table: pd.DataFrame) -> Figure:
     for ((claim, *_), rows), ax in zip(panels, axes.ravel()):
         panel(rows, ax)
         if claim not in titled and table["claim"].nunique() > 1:
-            ax.set_title(fill(f"{int(claim[:2])}. {CLAIMS[claim]}", 90), fontweight="bold", loc="right")
+            ax.set_title(fill(f"{int(claim[:2])}. {NOTEBOOKS[claim]}", 90), fontweight="bold", loc="right")
         titled.add(claim)
     looks = {word: look for word, look in VERDICTS.items() if word in set(table["verdict"])}
     marks: list = [mpl.lines.Line2D([], [], color=c, marker=m, label=word) for word, (c, m) in looks.items()]

@@ -1,4 +1,4 @@
-"""Panels of notebook 05, on machines and their samples: parts of a claim dataset in, Axes out."""
+"""Panels of notebook 06, on machines and their samples: parts of a claim dataset in, Axes out."""
 
 from textwrap import fill
 

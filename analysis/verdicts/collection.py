@@ -114,9 +114,19 @@ def _fisher_proxy(runs):
     found.append(runs.read("overproduced", _OF_DIGITS))
     if runs.settings["proxy"]:
         proxies = [*TARGETS, *LOCAL]
-        found.append(_round_mantissa(runs.over_seeds("fisher", proxies)))
+        found.append(_estimates(runs, proxies))
         found.append(_first_and_last(runs.over_seeds("fisher", ["spectrum_exact"])))
     return _join(*found)
+
+
+def _beyond_the_paper(runs):
+    """Sizes and function by every criterion; estimates by the criteria beside the exact damage."""
+    return _join(_functions(runs), *[_estimates(runs, ["exact_damage", *runs.criteria])] * runs.settings["proxy"])
+
+
+def _estimates(runs, names):
+    """Estimates of the full machine's synapses, and after the last session."""
+    return _round_mantissa(runs.over_seeds("fisher", names, lambda run: run.isel(session=[0, -1])))
 
 
 def _functions(runs, *more):
@@ -155,7 +165,12 @@ def _checks(runs):
     return xr.Dataset({f"check_{name}": checked for name, checked in values.items() if checked.notnull().any()})
 
 
-_COLLECT = dict(zip(NOTEBOOKS, (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _model_quality)))
+_COLLECT = dict(
+    zip(
+        NOTEBOOKS,
+        (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _beyond_the_paper, _model_quality),
+    )
+)
 _FUNCTION = ["n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong"]
 _MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
 _OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random"]

@@ -18,9 +18,10 @@ CLAIMS = {
     "03_fisher_proxy": "A local proxy of Fisher information tells important synapses and neurons from unimportant ones",
     "04_neuron_loss": "Neurons compete for activity, and only the important, selective ones stay",
 }
-# Of what the claims rest on; not the paper's.
-CHECKS = {"05_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
-NOTEBOOKS = CLAIMS | CHECKS
+# Not the paper's: what this package adds, by a config of its own; and what the claims rest on.
+BEYOND = {"05_beyond_the_paper": "What deleting a synapse costs is known at the synapse, and makes a rule of pruning"}
+CHECKS = {"06_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
+NOTEBOOKS = CLAIMS | BEYOND | CHECKS
 PAPERS_CONFIGS = ("paper_digits", "paper_patches", "paper")  # all write to data/paper; the last has all of it
 
 

@@ -18,6 +18,7 @@ from analysis.experiment.settings import RunsOfASeed, of_seed, read_by, seeds
 from analysis.files import provenance, whole, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.pruning import source_file, source_text_hash
+from analysis.verdicts.datasets import CHECKS, NOTEBOOKS
 
 
 def taken_out(changes: dict) -> str:
@@ -82,6 +83,13 @@ def runs(folder: str, experiments: dict) -> list[str]:
         for seed in seeds(settings)
         for condition in conditions(of_seed(settings, seed))
     ]
+
+
+def notebooks(config: dict) -> tuple[list[str], list[str]]:
+    """Those of the claims that the config has predictions of, and of checks where it has some."""
+    checked = any(settings["quality"] for settings in config["experiments"].values())
+    claims = [name for name in NOTEBOOKS if name[3:] in config["claims"] and name not in CHECKS]
+    return claims, [*CHECKS] if checked else []
 
 
 def jobs(experiments: dict) -> list[tuple[str, dict, str, str]]:

@@ -30,7 +30,8 @@ _COLUMNS = {
 
 def write(data: Path, figures: Path, results: Path) -> pd.DataFrame:
     """Judge every claim dataset in the folder `data`, and write the table in all its forms. Returns it."""
-    found = {claim: claims.load(claim, data) for claim in claims.CLAIMS}
+    found = {claim: claims.load(claim, data) for claim in claims.NOTEBOOKS if Path(data, f"{claim}.nc").is_file()}
+    found = {claim: dataset for claim, dataset in found.items() if claim[3:] in claims.settings(dataset)["claims"]}
     table = pd.concat([claims.evaluate(dataset) for dataset in found.values()], ignore_index=True)
     pages = _pages(table)
     lines = [f"## {title}\n\n{tables.markdown(page)}" for title, page in pages.items()]
@@ -52,7 +53,7 @@ def _pages(table):
     pages = {}
     for primary, title in kinds:
         for claim, rows in table[table["primary"] == primary].groupby("claim"):
-            pages[title.format(f"{int(claim[:2])}. {claims.CLAIMS[claim]}")] = tables.predictions(rows)
+            pages[title.format(f"{int(claim[:2])}. {claims.NOTEBOOKS[claim]}")] = tables.predictions(rows)
     return pages
 
 
@@ -64,4 +65,4 @@ def _as_dataset(table, made_by):
         values = values.astype({"f": np.float32, "i": np.int64, "b": np.int64}.get(values.dtype.kind, str))
         variables[name] = ("row", values, {"long_name": text, "units": units})
     kept = {key: value for key, value in made_by.items() if key not in ("claim", "title")}
-    return xr.Dataset(variables, attrs={"title": "Verdicts of the four claims"} | kept)
+    return xr.Dataset(variables, attrs={"title": "Verdicts of the claims"} | kept)
