@@ -109,8 +109,6 @@ for number, (experiment, settings, obeyed, numbers) in enumerate(JOBS):
     rule:
         name:
             f"seeds_{number}_of_{experiment}"
-        wildcard_constraints:
-            seed=numbers,
         message:
             f"{experiment}, seed {{wildcards.seed}}: the over-produced machine, criteria, controls"
         input:
@@ -118,6 +116,8 @@ for number, (experiment, settings, obeyed, numbers) in enumerate(JOBS):
             asked.own_criteria(settings),
         output:
             update([f"{RUNS}/{experiment}/{condition}/{{seed}}.nc" for condition in conditions(settings)]),
+        wildcard_constraints:
+            seed=numbers,
         params:
             obeyed=obeyed,
             which=f"--config {quote(PLACES.config)} --runs {quote(RUNS)} --experiment {experiment}",
