@@ -10,7 +10,6 @@ from analysis import claims
 from analysis.experiment import config
 from analysis.verdicts import tables
 from analysis.verdicts.intervals import pointwise
-from analysis.verdicts.names import words
 from analysis.workflow import summary
 
 
@@ -43,19 +42,6 @@ def test_a_mean_over_seeds_stands_with_its_interval_and_unit():
     assert tables.over_seeds(values) == text
     made = tables.of_seeds({("a", 1): [values, "text"]}, ["name", "layer", "x", "y"])
     assert made.to_numpy().tolist() == [["a", 1, text, "text"]]
-
-
-def test_units_left_stand_beside_those_of_others_and_are_the_same_within_the_seeds():
-    counts = np.array([[[5, 9], [5, 4]], [[5, 9], [5, 2]], [[5, 9], [5, 9]]])  # seed, session, layer
-    dims = ("criterion", "seed", "session", "layer")
-    coords = {"criterion": ["weight"], "session": [0, 1], "layer": [0, 1]}
-    part = xr.Dataset({"n_units": (dims, counts[None])}, coords)
-    theirs = {"weight": [9], "random": [3]}
-    assert tables.units_beside(theirs, {"ours": part}).to_numpy().tolist() == [
-        [words("weight"), "9", "5 (2 to 9)", "yes"],
-        [words("random"), "3", "", ""],
-    ]
-    assert tables.units_beside({"weight": [1]}, {"ours": part})["same?"].tolist() == ["no"]
 
 
 def rows(means, verdicts, n_seeds, **more):

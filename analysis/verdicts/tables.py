@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 
 from analysis.verdicts import datasets
-from analysis.verdicts.comparisons import hidden_units
 from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
 
@@ -109,27 +108,6 @@ def checks(table: pd.DataFrame) -> pd.DataFrame:
     found["worst seed"] = table["worst"].map("{:.3g}".format)
     found["limit"], found["seeds"] = table["limit"], table["n_seeds"]
     return found.assign(**{"": table["passed"].map({True: "passed", False: "**failed**"})})
-
-
-def units_beside(authors: dict[str, list[int]], ours: dict[str, xr.Dataset]) -> pd.DataFrame:
-    """Hidden units left after sessions 1, 2, ... by criterion: of the authors' run and of parts of ours, by title.
-
-    Ours: mean over seeds, and the smallest and the largest seed after the last session. Same: the authors' last number
-    is within these two, in the last of ours that has the criterion.
-    """
-    rows = []
-    for name, theirs in authors.items():
-        row, same = [words(name), " / ".join(map(str, theirs))], ""
-        for part in ours.values():
-            text = ""
-            if name in part["criterion"]:
-                left = hidden_units(part, "all").sel(criterion=name).transpose("session", "seed").values[1:]
-                low, high = left[-1].min(), left[-1].max()
-                text = f"{' / '.join(f'{n:.0f}' for n in left.mean(axis=1))} ({low} to {high})"
-                same = "yes" if low <= theirs[-1] <= high else "no"
-            row.append(text)
-        rows.append([*row, same])
-    return pd.DataFrame(rows, columns=["hidden units left", "authors", *ours, "same?"])
 
 
 def _experiments(dataset):
