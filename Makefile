@@ -13,7 +13,7 @@ UV = .venv/bin/python -m uv --quiet --no-cache pip
 LOCK = --extra workflow --extra test --extra build --extra install --universal --python-version 3.11 --fork-strategy fewest
 LOCKED = --require-hashes --no-build-isolation --requirement requirements.txt
 
-.PHONY: help env figures smoke verify notebooks lint test bench report lock clean
+.PHONY: help env figures smoke verify notebooks lint test bench report crate lock clean
 
 help: ## list these targets
 	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a
 
 report: env ## one page of what is there, results/report.html, a page a chapter in results/report/; runs nothing
 	@$(IN_VENV) python -m analysis article
+
+crate: report ## the results as one RO-Crate, results/crate.zip, to put into an archive
+	@$(IN_VENV) python -m analysis crate
 
 lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade takes the newest versions
 	$(UV) compile pyproject.toml $(LOCK) $(UPGRADE) \

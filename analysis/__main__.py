@@ -86,6 +86,13 @@ def article(options: argparse.Namespace) -> None:
     print(article.write(*map(Path, (options.data, options.figures, options.results, options.logs))))
 
 
+def crate(options: argparse.Namespace) -> None:
+    """The results, for an archive."""
+    from analysis.workflow import crate
+
+    print(crate.write(*map(Path, (options.data, options.figures, options.results))))
+
+
 def verify(options: argparse.Namespace) -> None:
     """The outputs beside what is committed."""
     from analysis.workflow import verify
@@ -162,6 +169,7 @@ _COMMANDS = {  # name: (function, what it does, options)
     "compile": (compile_kernels, "Compile the kernels once, before jobs run side by side.", "output"),
     "summary": (summary, "Write the table of claims from the claim datasets.", "data figures"),
     "article": (article, "Put README, notebooks and tables on one page; runs nothing.", "data figures results logs"),
+    "crate": (crate, "Pack datasets, figures, notebooks and the article as an RO-Crate.", "data figures results"),
     "verify": (verify, "Compare datasets and figures with what is committed: bytes, or else values.", ""),
     "times": (times, "Print where the time of the last workflow went, rule by rule.", "logs"),
 }

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -11,7 +12,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 from analysis.files.checkout import ROOT
-from analysis.workflow import article
+from analysis.workflow import article, crate
 
 DATA, FIGURES = ROOT / "data", ROOT / "figures"
 CHAPTERS = ["index", *article.NOTEBOOKS, "claims", "provenance"]
@@ -95,6 +96,24 @@ def test_without_runs_it_says_so_and_without_claims_it_is_refused(tmp_path):
     assert "has not run" in article.provenance(DATA / "claims.nc", [], tmp_path)
     with pytest.raises(ValueError, match=r"^article: found no .*claims\.md, expected the table of claims"):
         article.write(DATA, tmp_path, tmp_path, tmp_path)
+
+
+def test_the_crate_holds_what_it_lists_and_names_the_paper(results):
+    with zipfile.ZipFile(crate.write(DATA, FIGURES, results)) as packed:
+        graph = {entity["@id"]: entity for entity in json.loads(packed.read("ro-crate-metadata.json"))["@graph"]}
+        listed = [part["@id"] for part in graph["./"]["hasPart"]]
+        assert sorted([*listed, "ro-crate-metadata.json"]) == sorted(packed.namelist())
+        for name in listed:
+            assert len(packed.read(name)) == int(graph[name].get("contentSize", len(packed.read(name))))
+        assert b"Executed *here*" in packed.read("notebooks/02_weight_pruning.ipynb")
+    assert {f"data/{path.name}" for path in DATA.glob("*.nc")} < set(listed)
+    assert graph["data/claims.nc"]["name"] == article.netcdf.read(DATA / "claims.nc").attrs["title"]
+    assert graph["./"]["isBasedOn"]["@id"] == "https://doi.org/10.1371/journal.pcbi.1009458"
+
+
+def test_a_crate_without_the_article_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^crate: found no .*report\.html, expected the article"):
+        crate.write(DATA, FIGURES, tmp_path)
 
 
 def test_version_and_date_are_the_same_wherever_one_cites_them():

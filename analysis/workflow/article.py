@@ -47,7 +47,7 @@ def write(data: Path, figures: Path, results: Path, log_folder: Path) -> Path:
     for path in (figures / "claims.md", data / "claims.nc"):
         if not path.is_file():
             raise ValueError(f"article: found no {path}, expected the table of claims; make figures makes it")
-    notebooks = {name: _where(name, results) for name in NOTEBOOKS}
+    notebooks = {name: executed(name, results) for name in NOTEBOOKS}
     chapters = [_chapter("index", _page((ROOT / "README.md").read_text(encoding="utf-8")), ROOT)]
     chapters += [_chapter(name, nbformat.read(path, 4), ROOT / "notebooks") for name, path in notebooks.items()]
     table = "# All predictions\n\n" + (figures / "claims.md").read_text(encoding="utf-8")
@@ -78,6 +78,12 @@ def provenance(dataset: Path, notebooks: list[Path], log_folder: Path) -> str:
     return "\n".join(lines)
 
 
+def executed(name: str, results: Path) -> Path:
+    """The notebook that the workflow executed, or else the committed one."""
+    path = results / "notebooks" / f"{name}.ipynb"
+    return path if path.is_file() else ROOT / "notebooks" / path.name
+
+
 class _Renderer(IPythonRenderer):
     """Formulas as MathML; links lead to chapters or the web, and other files of the checkout are named only."""
 
@@ -103,11 +109,6 @@ class _Exporter(HTMLExporter):
         folder = context["resources"]["metadata"]["path"]
         renderer = _Renderer(escape=False, embed_images=True, exclude_anchor_links=True, path=folder)
         return MarkdownWithMath(renderer=renderer).render(source)
-
-
-def _where(name, results):
-    executed = results / "notebooks" / f"{name}.ipynb"
-    return executed if executed.is_file() else ROOT / "notebooks" / executed.name
 
 
 def _page(text):
