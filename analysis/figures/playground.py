@@ -116,7 +116,7 @@ def play(machine: BoltzmannMachine) -> Any:
 
     late, names = {"continuous_update": False}, [(record.words, name) for name, record in CRITERIA.items()]
     sliders = {
-        "criteria": widgets.SelectMultiple(options=names, value=SHOWN, rows=len(names), description="criteria"),
+        "criteria": widgets.SelectMultiple(options=names, value=SHOWN, rows=6, description="criteria"),
         "fraction": widgets.FloatSlider(0.5, min=0, max=0.9, step=0.05, description="pruned", **late),
         "n_retrained": widgets.IntSlider(0, min=0, max=3, description="retrained", **late),
         "seed": widgets.IntSlider(0, min=0, max=9, description="seed", **late),
