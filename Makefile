@@ -13,7 +13,7 @@ UV = .venv/bin/python -m uv --quiet --no-cache pip
 LOCK = --extra workflow --extra test --extra build --extra install --universal --python-version 3.11 --fork-strategy fewest
 LOCKED = --require-hashes --no-build-isolation --requirement requirements.txt
 
-.PHONY: help env figures smoke verify notebooks lint test bench report lock clean
+.PHONY: help env figures smoke verify notebooks lint test bench report crate lock clean
 
 help: ## list these targets
 	@awk -F ': .*## |: ## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -23,9 +23,7 @@ env: .venv/project ## make the virtual environment .venv from the hash-locked re
 figures: env ## the main job: data, runs, notebooks, figures, table of claims, and all on one page
 	@echo "Runs, notebooks and figures follow; each job's log is in logs/. Stop with Ctrl-C: make figures goes on."
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
-	@mkdir -p results
-	@$(IN_VENV) python -m snakemake --workflow-profile profiles/default --report results/report.html \
-	    --report-stylesheet report/style.css >logs/report.log 2>&1 || { cat logs/report.log; exit 1; }
+	@$(IN_VENV) python -m analysis article >/dev/null
 	@if [ -n "$$(find logs -name "*.tsv" 2>/dev/null)" ]; then $(IN_VENV) python -m analysis times; fi
 	@sed "/^$$/q" figures/claims.md
 	@echo "Every prediction: figures/claims.md. Figures: figures/. Notebooks with their outputs: results/notebooks/. All on one page: $(CURDIR)/results/report.html"
@@ -55,7 +53,11 @@ test: env ## all tests, and the notebooks compared with their stored outputs
 bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a table, a dataset and figures
 	$(IN_VENV) python -m benchmarks
 
-report: figures ## the same; the page is results/report.html: figures, run times and provenance
+report: env ## one page of what is there, results/report.html, a page a chapter in results/report/; runs nothing
+	@$(IN_VENV) python -m analysis article
+
+crate: report ## the results as one RO-Crate, results/crate.zip, to put into an archive
+	@$(IN_VENV) python -m analysis crate
 
 lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade takes the newest versions
 	$(UV) compile pyproject.toml $(LOCK) $(UPGRADE) \

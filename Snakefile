@@ -45,9 +45,6 @@ CLAIMS, CHECKS = asked.notebooks(CONFIG)  # and checks of what the claims rest o
 CODE = fingerprint((*ROOMS, "verdicts", "figures"))
 
 
-report: "report/workflow.rst"
-
-
 onstart:
     guard.take_over()
     with guard.one_line():
@@ -143,18 +140,11 @@ rule claim:
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
         dataset=f"{DATA}/{{claim}}.nc",
-        figures=report(
-            directory(f"{FIGURES}/{{claim}}"),
-            patterns=["{name}.svg"],
-            caption="report/figure.rst",
-            category=asked.chapter,
-            labels=asked.figure_labels,
-        ),
+        figures=directory(f"{FIGURES}/{{claim}}"),
         notebook=f"{PLACES.notebooks}/{{claim}}.ipynb",
     params:
         code=CODE,
         source=asked.notebook_source,  # its code alone: stored outputs make nothing stale
-        headings=asked.headings,
         asked=partial(asked.asked_of, CONFIG),
         places=" ".join(f"-p {name} {quote(place)}" for name, place in asked.parameters(PLACES).items()),
     log:
@@ -178,12 +168,11 @@ rule summary:
         expand(f"{DATA}/{{claim}}.nc", claim=CLAIMS),
     output:
         f"{FIGURES}/claims.md",
-        report(f"{FIGURES}/claims.svg", caption="report/claims.rst", category="0. claims"),
+        f"{FIGURES}/claims.svg",
         f"{DATA}/claims.nc",
-        report(f"{PLACES.results}/claims.html", caption="report/claims.rst", category="0. claims"),
     params:
         code=CODE,
-        places=f"--data {quote(DATA)} --figures {quote(FIGURES)} --results {quote(PLACES.results)}",
+        places=f"--data {quote(DATA)} --figures {quote(FIGURES)}",
     log:
         f"{LOGS}/summary.log",
     benchmark:

@@ -75,8 +75,22 @@ def summary(options: argparse.Namespace) -> None:
     """The table of claims."""
     from analysis.workflow import summary
 
-    summary.write(*(Path(folder) for folder in (options.data, options.figures, options.results)))
+    summary.write(Path(options.data), Path(options.figures))
     print((Path(options.figures) / "claims.md").read_text())
+
+
+def article(options: argparse.Namespace) -> None:
+    """The one page."""
+    from analysis.workflow import article
+
+    print(article.write(*map(Path, (options.data, options.figures, options.results, options.logs))))
+
+
+def crate(options: argparse.Namespace) -> None:
+    """The results, for an archive."""
+    from analysis.workflow import crate
+
+    print(crate.write(*map(Path, (options.data, options.figures, options.results))))
 
 
 def verify(options: argparse.Namespace) -> None:
@@ -153,7 +167,9 @@ _COMMANDS = {  # name: (function, what it does, options)
     "proxy": (one, "Compare local estimates with the exact Fisher information.", f"{_RUN} reference output"),
     "quality": (one, "Measure training, likelihood and convergence along a run.", f"{_RUN} reference output"),
     "compile": (compile_kernels, "Compile the kernels once, before jobs run side by side.", "output"),
-    "summary": (summary, "Write the table of claims from the claim datasets.", "data figures results"),
+    "summary": (summary, "Write the table of claims from the claim datasets.", "data figures"),
+    "article": (article, "Put README, notebooks and tables on one page; runs nothing.", "data figures results logs"),
+    "crate": (crate, "Pack datasets, figures, notebooks and the article as an RO-Crate.", "data figures results"),
     "verify": (verify, "Compare datasets and figures with what is committed: bytes, or else values.", ""),
     "times": (times, "Print where the time of the last workflow went, rule by rule.", "logs"),
 }
@@ -169,7 +185,7 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {  # name: (type, default or None wh
     "save-every": (_seconds, 30.0, "seconds after which the sessions so far are kept, for the same command to go on"),
     "data": (str, "data", "folder of the claim datasets"),
     "figures": (str, "figures", "folder for the table"),
-    "results": (str, "results", "folder for it as a page"),
+    "results": (str, "results", "folder for the page; its notebooks/ are the executed ones"),
     "logs": (str, "logs", "folder of the workflow's logs"),
 }
 

@@ -2,15 +2,13 @@
 
 import ast
 import re
-from types import SimpleNamespace
 
-import jinja2
 import nbformat
 import papermill
 import pytest
 
 from analysis.verdicts.datasets import NOTEBOOKS, root
-from analysis.workflow import logs, rules
+from analysis.workflow import logs
 
 PARAMETERS = {"config": "config/default.yaml", "runs": "", "data": "data", "figures": "figures"}
 
@@ -66,45 +64,6 @@ def test_figures_in_the_notebook_are_those_in_its_folder(claim, notebook):
     patterns = [re.sub(r"\{\w+\}", r"[a-z]+", name) for name in named]
     assert all(any(re.fullmatch(pattern, stem) for stem in stored) for pattern in patterns)
     assert all(any(re.fullmatch(pattern, stem) for pattern in patterns) for stem in stored)
-
-
-@pytest.fixture
-def caption():
-    """Function: the caption of a figure, from its name and a notebook's headings."""
-    output = {"dataset": "data/x.nc", "notebook": "results/x.ipynb"}
-    text = (root() / "report" / "figure.rst").read_text()
-    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text)
-
-    def render(name, headings):
-        wildcards = {"claim": "01_overproduction", "name": name}
-        params = {"headings": headings}
-        return template.render(snakemake={"wildcards": wildcards, "output": output, "params": params})
-
-    return render
-
-
-def test_every_figure_of_a_notebook_has_the_heading_above_it_as_caption(claim, caption):
-    headings = rules.headings(SimpleNamespace(claim=claim))
-    for path in (root() / "figures" / claim).glob("*.png"):
-        assert len(caption(path.stem, headings).partition("Dataset:")[0].split()) > 1
-
-
-def test_a_caption_is_text_and_a_figure_without_one_does_not_fail(caption, tmp_path, monkeypatch):
-    cells = [
-        nbformat.v4.new_markdown_cell("## Of all\n\n### |w| keeps *more*\nText."),
-        nbformat.v4.new_code_cell('keep(draw(part, loc="left"), f"units_{name}", alt="a, b")'),
-        nbformat.v4.new_code_cell('keep(figure, "units_left")'),
-        nbformat.v4.new_markdown_cell("## Next"),
-        nbformat.v4.new_code_cell('keep(\n    figure,\n    "units"\n)'),
-    ]
-    (tmp_path / "notebooks").mkdir()
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks" / "mine.ipynb")
-    monkeypatch.setattr(rules, "ROOT", tmp_path)
-    headings = rules.headings(SimpleNamespace(claim="mine"))
-    text = r"\|w\| keeps \*more\*"
-    assert headings == {"units_": text, "units_left": text, "units": "Next"}
-    of = {name: caption(name, headings).partition("Dataset:")[0].strip() for name in ("units", "units_mine", "other")}
-    assert of == {"units": "Next", "units_mine": text, "other": ""}
 
 
 def test_the_ends_of_failed_logs_are_told_and_those_of_notebooks_are_not(tmp_path):

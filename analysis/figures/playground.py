@@ -1,8 +1,10 @@
-"""A small patch machine to prune by hand: what is left of it, what it dreams, how far it is from the data.
+"""A small patch machine to prune by hand: what criteria leave of it, what that dreams, how far it is from the data.
 
-For looking only: one session of pruning, one seed, short training. The claims rest on the runs.
+For looking only: one session of pruning, one seed. The machine learns as those of the config's patches, with fewer
+hidden units. The claims rest on the runs.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -13,19 +15,19 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from analysis import data
+from analysis.experiment import config, protocol
 from analysis.figures import style
 from analysis.figures.pictures import show
+from analysis.files.checkout import ROOT
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.sampling import mean_field, sample
-from analysis.machine.training import Schedule, train
-from analysis.pruning import CRITERIA, Activity, prune
+from analysis.pruning import CRITERIA, prune
 from analysis.pruning import criterion as record_of
 from analysis.verdicts.names import words
 
-N_PATTERNS, N_CHAINS, N_SWEEPS, N_SHOWN = 10_000, 2000, 200, 40
-# CD never crosses from dark to bright patches; many persistent chains learn how often a patch is bright.
-FINISHING = Schedule("pcd", 2, (0.02, 0.001), batch_size=200, n_chains=1000, n_gibbs_steps=5)
+N_HIDDEN, N_SHOWN = 30, 48
+SHOWN = ("variance_fi", "weight", "random")
+_KEY = "A small picture is\na unit: its weights,\nas the patch it sees.\n\nred: excites\nblue: inhibits\ngrey: nothing"
 FRACTIONS = tuple(float(f) for f in np.round(np.linspace(0.05, 0.9, 18), 2))
 
 
@@ -35,96 +37,148 @@ class Look(NamedTuple):
     machine: BoltzmannMachine
     criterion: str
     fraction: float  # of its synapses that it lost
-    dreams: np.ndarray  # (n_chains, n_0)
-    kl: float  # exact, nats
-    curve: np.ndarray  # (len(FRACTIONS),), what this criterion gives before retraining
+    dreams: np.ndarray  # (N_SHOWN, n_0), drawn from the machine's exact distribution
+    kl: float  # KL(data || machine), exact, nats
+    curve: np.ndarray  # (len(FRACTIONS),), KL of what this criterion leaves, before any retraining
 
 
 def patterns() -> np.ndarray:
-    """Patches (N_PATTERNS, 13), values in {0, 1}."""
-    return data.load("patches")["train"].values[:N_PATTERNS]
+    """Patches of photographs (n_patterns, 13), values in {0, 1}."""
+    return data.load("patches")["train"].values
 
 
 @cache
-def over_produce(n_hidden: int = 20, seed: int = 0) -> BoltzmannMachine:
+def over_produce(n_hidden: int = N_HIDDEN, seed: int = 0) -> BoltzmannMachine:
     """A patch machine of n_hidden units, trained as in the runs: seconds. Raises ValueError for no count of units."""
-    return _learn(BoltzmannMachine.random((patterns().shape[1], n_hidden), seed), 2, (0.05, 0.01), seed)
+    settings = _settings()
+    small = settings | {"machine": settings["machine"] | {"hidden": [n_hidden]}}
+    return protocol.develop(settings, protocol.initial_machine(small, patterns(), seed), patterns(), 0, seed)
 
 
 def look(
-    machine: BoltzmannMachine, criterion: str = "variance_fi", fraction: float = 0.5, n_epochs: int = 0, seed: int = 0
+    machine: BoltzmannMachine,
+    criterion: str = "variance_fi",
+    fraction: float = 0.5,
+    n_retrained: int = 0,
+    seed: int = 0,
 ) -> Look:
-    """Prune the machine by a criterion and train it again for n_epochs (0: not at all); what is left, as a Look.
+    """Prune the machine by a criterion and retrain it n_retrained times (0: not at all); what is left, as a Look.
 
     fraction : of the synapses, in [0, 1); 0 leaves the machine as it is. seed governs scores, training and dreams.
     Raises ValueError for an unknown criterion and a fraction that leaves no unit.
     """
-    importance = _importance(machine, criterion, seed)
-    left = prune(machine, importance, fraction).machine if fraction else machine
-    if n_epochs:
-        left = _learn(left, n_epochs, (0.01, 0.01), seed)
-    dreams = sample(left, N_CHAINS, N_SWEEPS, seed)[0]
-    return Look(left, criterion, fraction, dreams, _kl(left), _curve(machine, criterion, seed))
+    left = prune(machine, _importance(machine, criterion, seed), fraction).machine if fraction else machine
+    for session in range(1, n_retrained + 1):
+        left = protocol.retrain(_settings(), left, patterns(), session, seed)
+    probability = np.exp(exact.visible_log_probabilities(left))
+    drawn = np.random.default_rng(seed).choice(len(probability), N_SHOWN, p=probability / probability.sum())
+    return Look(
+        left, criterion, fraction, exact.states(left.n_units[0])[drawn], _kl(left), _curve(machine, criterion, seed)
+    )
 
 
-def draw(look: Look) -> Figure:
-    """Receptive fields of the units left, data above dreams, and the KL divergence by fraction pruned: a Figure."""
+def compare(
+    machine: BoltzmannMachine,
+    criteria: Sequence[str] = SHOWN,
+    fraction: float = 0.5,
+    n_retrained: int = 0,
+    seed: int = 0,
+) -> Figure:
+    """The full machine and what each criterion leaves of it, side by side: arguments as of `look`."""
+    looks = [look(machine, name, fraction, n_retrained, seed) for name in criteria]
+    return draw([look(machine, fraction=0, seed=seed), *looks])
+
+
+def draw(looks: Sequence[Look]) -> Figure:
+    """A column a machine: receptive fields above dreams, beside the data. Below, KL by the fraction pruned."""
     style.theme()
-    figure, axes = plt.subplot_mosaic("fec;fdc", figsize=(style.PAGE, 2.6), width_ratios=(1, 1, 1.1))
-    fields, examples, dreams, curve = (axes[letter] for letter in "fedc")
-    machine, (mask,), (weight,) = look.machine, look.machine.masks, look.machine.weights
-    limit, patches = float(np.abs(weight).max()) or 1.0, xr.Dataset(attrs={"dataset": "patches"})
-    for ax in (fields, examples, dreams):
-        ax.set(facecolor="0.85", xticks=[], yticks=[])  # grey between patches and where there is no synapse
-    show(np.where(mask, weight, np.nan).T, patches, 5, fields, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    fields.set_title(f"{machine.n_units[1]} units, {machine.n_synapses[0]} synapses left")
-    for images, ax, title in ((patterns(), examples, "data"), (look.dreams, dreams, "dreams")):
-        show(images[:N_SHOWN], patches, 10, ax, cmap="gray_r", vmin=0, vmax=1)
-        ax.set_title(title)
-    colour, marker, dashes = style.look(look.criterion)
-    curve.plot(FRACTIONS, look.curve, color=colour, linestyle=dashes, label="not retrained")
-    curve.plot(look.fraction, look.kl, color="black", marker=marker, linestyle="", label="this machine")
-    curve.set(xlabel="fraction pruned", ylabel="KL(data || model) (nats)", xlim=(0, 1), ylim=(0, None))
-    curve.set_title(f"{words(look.criterion)}: {look.kl:.2f} nats")
-    curve.legend()
-    style.tidy(curve)
+    n_columns = len(looks) + 1
+    figure = plt.figure(figsize=(max(style.PAGE, 1.44 * n_columns), 5.0), layout="none")
+    pictures = figure.add_gridspec(2, n_columns, left=0.01, right=0.99, top=0.9, bottom=0.42, wspace=0.08, hspace=0.2)
+    fields, dreams = np.asarray(pictures.subplots())
+    fields[0].text(0, 0.5, _KEY, va="center", transform=fields[0].transAxes)
+    fields[0].set_axis_off()
+    _patches(patterns()[:N_SHOWN], dreams[0], "patches of the data")
+    for found, above, below in zip(looks, fields[1:], dreams[1:]):
+        _fields(found, above, looks[0].machine.n_units[1])
+        _patches(found.dreams, below, f"dreams, {found.kl:.2f} nats off")
+    _distances(looks, figure.add_gridspec(1, 1, left=0.08, right=0.79, top=0.33, bottom=0.09).subplots())
     return figure
 
 
 def play(machine: BoltzmannMachine) -> Any:
-    """Sliders for criterion, fraction, retraining and seed, and the picture that follows them: an ipywidgets box."""
+    """Sliders for criteria, fraction, retraining and seed, and the picture that follows them: an ipywidgets box."""
     import ipywidgets as widgets  # of the extra `workflow`: all else here does without
 
-    names = [(record.words, name) for name, record in CRITERIA.items()]
-    late = {"continuous_update": False}
+    class Sliders(widgets.VBox):
+        def __repr__(self):
+            return "Sliders, which move in JupyterLab alone: run this cell there."
+
+    late, names = {"continuous_update": False}, [(record.words, name) for name, record in CRITERIA.items()]
     sliders = {
-        "criterion": widgets.Dropdown(options=names, description="criterion"),
+        "criteria": widgets.SelectMultiple(options=names, value=SHOWN, rows=6, description="criteria"),
         "fraction": widgets.FloatSlider(0.5, min=0, max=0.9, step=0.05, description="pruned", **late),
-        "n_epochs": widgets.IntSlider(0, min=0, max=3, description="retraining", **late),
+        "n_retrained": widgets.IntSlider(0, min=0, max=3, description="retrained", **late),
         "seed": widgets.IntSlider(0, min=0, max=9, description="seed", **late),
     }
-    picture = widgets.Image(format="png")
+    picture = widgets.Image(format="png", width=900)
 
     def follow(*_):
-        figure, content = draw(look(machine, **{name: slider.value for name, slider in sliders.items()})), BytesIO()
-        figure.savefig(content, format="png", dpi=110)
+        figure, content = compare(machine, **{name: slider.value for name, slider in sliders.items()}), BytesIO()
+        figure.savefig(content, format="png", dpi=160)
         plt.close(figure)
         picture.value = content.getvalue()
 
     for slider in sliders.values():
         slider.observe(follow, names="value")
     follow()
-    return widgets.VBox([*sliders.values(), picture])
+    return Sliders([*sliders.values(), picture])
 
 
-def _learn(machine, n_epochs, rates, seed):
-    return train(train(machine, patterns(), Schedule("cd", n_epochs, rates), seed), patterns(), FINISHING, seed)
+def _fields(found, ax, n_at_least):
+    machine = found.machine
+    (mask,), (weight,) = machine.masks, machine.weights
+    limit = float(np.abs(weight).max()) or 1.0
+    empty = [np.full(len(weight), np.nan)] * (n_at_least - len(weight.T))  # so that a unit is everywhere as large
+    _grid([*np.where(mask, weight, np.nan).T, *empty], 6, ax, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    name = words(found.criterion) if found.fraction else "nothing pruned"
+    ax.set_title(f"{name}\n{machine.n_units[1]} units\n{machine.n_synapses[0]} synapses")
+
+
+def _patches(images, ax, title):
+    _grid(images, 8, ax, cmap="gray_r", vmin=0, vmax=1)
+    ax.set_title(title)
+
+
+def _grid(images, n_columns, ax, **options):
+    show(images, xr.Dataset(attrs={"dataset": "patches"}), n_columns, ax, **options)
+    ax.set(facecolor="0.85", xticks=[], yticks=[])  # grey between patches and where there is no synapse
+
+
+def _distances(looks, ax):
+    for found in looks:
+        colour, marker, dashes = style.look(found.criterion)
+        if not found.fraction:
+            ax.axhline(found.kl, color="black", lw=0.7, label="nothing pruned")
+            continue
+        ax.plot(FRACTIONS, found.curve, color=colour, linestyle=dashes, label=words(found.criterion))
+        ax.plot(found.fraction, found.kl, color=colour, marker=marker, ms=7, mec="black", linestyle="")
+    ax.set(xlabel="fraction pruned", ylabel="KL divergence (nats)", xlim=(0, 1), yscale="log")
+    ax.set_title("lines: before retraining; symbols: the machines above", loc="left")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    style.tidy(ax)
+
+
+@cache
+def _settings():
+    return config.experiment(config.load(ROOT / "config" / "default.yaml"), "patches")
 
 
 @cache
 def _importance(machine, criterion, seed):
-    activity = Activity(sample(machine, N_CHAINS, N_SWEEPS, seed), lambda: mean_field(machine, patterns()))
-    return record_of(criterion)(machine, activity, seed)
+    asleep = protocol.spontaneous(_settings(), machine, patterns(), seed)
+    return record_of(criterion)(machine, protocol.activity(_settings(), machine, patterns(), asleep), seed)
 
 
 @cache

@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,18 +131,6 @@ def notebook_source(wildcards: Any) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def headings(wildcards: Any) -> dict[str, str]:
-    """For the report: {figure, or how its name begins: the heading above it in the notebook}, in reStructuredText."""
-    found, heading = {}, ""
-    for kind, text in _cells(wildcards.claim):
-        if kind == "markdown":
-            heading = next((line.lstrip("# ") for line in reversed(text.splitlines()) if line.startswith("#")), heading)
-        elif kind == "code":
-            names = re.findall(r'(?s)\bkeep\(.*?,\s*f?"([a-z][a-z0-9_]*)', text)
-            found |= dict.fromkeys(names, re.sub(r"([\\*`|_])", r"\\\1", heading))
-    return found
-
-
 def _cells(claim):
     """(kind, text) of the cells of a notebook."""
     cells = json.loads((ROOT / "notebooks" / f"{claim}.ipynb").read_text(encoding="utf-8"))["cells"]
@@ -154,13 +141,3 @@ def shown_beside(folder: str, wildcards: Any) -> list[str]:
     """What a notebook shows where it is there: the claim at the paper's size."""
     path = f"{folder}/paper/{wildcards.claim}.nc"
     return [path] if Path(path).is_file() else []
-
-
-def chapter(wildcards: Any) -> str:
-    """For the report: the claim's number and words."""
-    return f"{int(wildcards.claim[:2])}. {wildcards.claim[3:].replace('_', ' ')}"
-
-
-def figure_labels(wildcards: Any) -> dict[str, str]:
-    """For the report: the figure in words."""
-    return {"figure": wildcards.name.replace("_", " ")}

@@ -1,4 +1,4 @@
-"""All claims in one place: figures/claims.md, .svg and .png, data/claims.nc, results/claims.html."""
+"""All claims in one place: figures/claims.md, .svg and .png, data/claims.nc."""
 
 from pathlib import Path
 
@@ -28,20 +28,15 @@ _COLUMNS = {
 }
 
 
-def write(data: Path, figures: Path, results: Path) -> pd.DataFrame:
+def write(data: Path, figures: Path) -> pd.DataFrame:
     """Judge every claim dataset in the folder `data`, and write the table in all its forms. Returns it."""
     found = {claim: claims.load(claim, data) for claim in claims.NOTEBOOKS if Path(data, f"{claim}.nc").is_file()}
     found = {claim: dataset for claim, dataset in found.items() if claim[3:] in claims.settings(dataset)["claims"]}
     table = pd.concat([claims.evaluate(dataset) for dataset in found.values()], ignore_index=True)
     pages = _pages(table)
     lines = [f"## {title}\n\n{tables.markdown(page)}" for title, page in pages.items()]
-    with pd.option_context("display.max_colwidth", None):
-        html = [page.to_html(index=False, classes="claims", border=0, justify="left") for page in pages.values()]
-    shown = [f"<h3>{title}</h3>\n{page}" for title, page in zip(pages, html)]
-    title = "<!doctype html><meta charset='utf-8'><title>Claims</title>"
-    for path, parts in ((figures / "claims.md", lines), (results / "claims.html", [title, *shown])):
-        with whole.whole(path) as temporary:
-            temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    with whole.whole(figures / "claims.md") as temporary:
+        temporary.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     style.save(forest.forest(table[table["primary"]]), figures / "claims")
     claims.save(_as_dataset(table, next(iter(found.values())).attrs), data / "claims.nc")
     return table

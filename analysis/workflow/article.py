@@ -1,0 +1,154 @@
+"""The article: README's claims, every notebook as it was executed, every prediction, and what made them, on one page.
+
+results/report.html holds all, results/report/ a page a chapter. Both are read without a network: pictures are in them,
+formulas are MathML. Nothing is run.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import jinja2
+import nbformat
+from latex2mathml.converter import convert
+from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from pygments.formatters import HtmlFormatter
+
+from analysis.files import netcdf, whole
+from analysis.files.checkout import ROOT
+from analysis.workflow import logs
+
+NOTEBOOKS = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+TITLES = {"index": "Overview", "claims": "All predictions", "provenance": "What made this"}
+_PROVENANCE = {
+    "package_version": "version",
+    "runs_code": "code of the runs",
+    "code_fingerprint": "code of the tables",
+    "config_sha256": "config, SHA-256",
+    "versions": "libraries",
+}
+
+
+class Chapter(NamedTuple):
+    """A part of the article."""
+
+    name: str
+    html: str
+
+
+def write(data: Path, figures: Path, results: Path, log_folder: Path) -> Path:
+    """Write results/report.html and a page a chapter into results/report/. Returns the one page.
+
+    Notebooks are those of results/notebooks where the workflow has executed them there, else the committed ones.
+    Raises ValueError where the table of claims or its dataset is missing.
+    """
+    for path in (figures / "claims.md", data / "claims.nc"):
+        if not path.is_file():
+            raise ValueError(f"article: found no {path}, expected the table of claims; make figures makes it")
+    notebooks = {name: executed(name, results) for name in NOTEBOOKS}
+    chapters = [_chapter("index", _page((ROOT / "README.md").read_text(encoding="utf-8")), ROOT)]
+    chapters += [_chapter(name, nbformat.read(path, 4), ROOT / "notebooks") for name, path in notebooks.items()]
+    table = "# All predictions\n\n" + (figures / "claims.md").read_text(encoding="utf-8")
+    made = provenance(data / "claims.nc", list(notebooks.values()), log_folder)
+    chapters += [_chapter("claims", _page(table), figures), _chapter("provenance", _page(made), ROOT)]
+    for chapter in chapters:
+        elsewhere = re.sub(r'href="#(\w+)"', r'href="\1.html"', chapter.html)
+        _save([chapter._replace(html=elsewhere)], results / "report" / f"{chapter.name}.html", "{}.html")
+    return _save(chapters, results / "report.html", "#{}")
+
+
+def provenance(dataset: Path, notebooks: list[Path], log_folder: Path) -> str:
+    """Markdown: code, config, libraries and data that made a dataset, the notebooks shown, and run times."""
+    attrs = netcdf.read(dataset).attrs
+    lines = ["# What made this", "", f"| `{dataset.name}` | |", "|---|---|"]
+    lines += [f"| {words} | {_plain(attrs.get(name, ''))} |" for name, words in _PROVENANCE.items()]
+    for name, text in json.loads(attrs["data"]).items():
+        about = json.loads(text)
+        lines.append(
+            f"| data: {name} | {about.get('title', '')}; {about.get('source', '')}; {about.get('licence', '')} |"
+        )
+    shown = ", ".join(f"`{_short(path)}`" for path in notebooks)
+    lines += ["", f"Notebooks as executed: {shown}.", "", "## Run times", ""]
+    try:
+        lines.append(logs.text(logs.times(log_folder)))
+    except ValueError:
+        lines.append("The workflow has not run in this checkout: what is shown is what was committed.")
+    return "\n".join(lines)
+
+
+def executed(name: str, results: Path) -> Path:
+    """The notebook that the workflow executed, or else the committed one."""
+    path = results / "notebooks" / f"{name}.ipynb"
+    return path if path.is_file() else ROOT / "notebooks" / path.name
+
+
+class _Renderer(IPythonRenderer):
+    """Formulas as MathML; links lead to chapters or the web, and other files of the checkout are named only."""
+
+    def inline_math(self, body: str) -> str:
+        return convert(body)
+
+    def block_math(self, body: str) -> str:
+        return convert(body, display="block")
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        name = Path(url.partition("#")[0]).stem.replace("README", "index")
+        if "://" in url:
+            return super().link(text, url, title)
+        if name in (*TITLES, *NOTEBOOKS):
+            return super().link(text, f"#{name}", title)
+        return f'<span class="file" title="{self.escape_html(url)}">{text}</span>'
+
+
+class _Exporter(HTMLExporter):
+    @jinja2.pass_context
+    def markdown2html(self, context: jinja2.runtime.Context, source: str) -> str:
+        """Markdown of a cell or an output, for `_Renderer`."""
+        folder = context["resources"]["metadata"]["path"]
+        renderer = _Renderer(escape=False, embed_images=True, exclude_anchor_links=True, path=folder)
+        return MarkdownWithMath(renderer=renderer).render(source)
+
+
+def _page(text):
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
+
+
+def _chapter(name, notebook, folder):
+    """The notebook as HTML; a figure's alternative text is the heading above it."""
+    heading = name
+    for cell in notebook.cells:
+        found = re.findall(r"^#+ (.+)", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else []
+        heading = found[-1] if found else heading
+        cell.metadata.setdefault("alt", heading)
+    exporter = _Exporter(template_name="chapter", extra_template_basedirs=[str(ROOT / "report")])
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    return Chapter(name, exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0])
+
+
+def _save(chapters, path, link):
+    names = ["index", *NOTEBOOKS, "claims", "provenance"]
+    contents = [(name, TITLES.get(name, name.replace("_", " ")), link.format(name)) for name in names]
+    title = "The information theory of developmental pruning, rebuilt and tested"
+    template = jinja2.Template((ROOT / "report" / "page.html.j2").read_text(encoding="utf-8"))
+    highlighting = HtmlFormatter().get_style_defs(".highlight")
+    page = template.render(title=title, contents=contents, chapters=chapters, highlighting=highlighting)
+    with whole.whole(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def _plain(text):
+    """A JSON list or mapping in words."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(found, dict):
+        return ", ".join(f"{name} {value}" for name, value in found.items())
+    return ", ".join(map(str, found)) if isinstance(found, list) else text
+
+
+def _short(path):
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path

@@ -1,0 +1,41 @@
+"""The results as one RO-Crate, to put into an archive: files, what each is, and the paper that they test.
+
+Source: RO-Crate, https://w3id.org/ro/crate (Soiland-Reyes et al. 2022, doi:10.3233/DS-210053).
+"""
+
+from pathlib import Path
+
+from rocrate.model.contextentity import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from analysis.files import netcdf, whole, yamlfile
+from analysis.files.checkout import ROOT
+from analysis.workflow.article import NOTEBOOKS, executed
+
+_CODE = ("README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "requirements.txt", "config/default.yaml")
+
+
+def write(data: Path, figures: Path, results: Path) -> Path:
+    """Write results/crate.zip: datasets, figures, notebooks, the article. Raises ValueError where that is missing."""
+    if not (results / "report.html").is_file():
+        raise ValueError(f"crate: found no {results / 'report.html'}, expected the article; make report makes it")
+    citation, crate = yamlfile.read(ROOT / "CITATION.cff"), ROCrate()
+    paper = citation["preferred-citation"]
+    crate.name, crate.description, crate.license = citation["title"], citation["abstract"], citation["license"]
+    crate.keywords, crate.root_dataset["version"] = list(citation["keywords"]), citation["version"]
+    about = {"@type": "ScholarlyArticle", "name": paper["title"]}
+    crate.root_dataset["isBasedOn"] = crate.add(ContextEntity(crate, f"https://doi.org/{paper['doi']}", about))
+    crate.add_workflow(ROOT / "Snakefile", "Snakefile", main=True, lang="snakemake")
+    found = {name: ROOT / name for name in _CODE} | {"report.html": results / "report.html"}
+    found |= {f"data/{path.name}": path for path in sorted(data.glob("*.nc"))}
+    found |= {
+        f"figures/{path.relative_to(figures)}": path
+        for path in [figures / "claims.md", *sorted(figures.rglob("[!.]*.png"))]
+    }
+    found |= {f"notebooks/{name}.ipynb": executed(name, results) for name in NOTEBOOKS}
+    for name, path in found.items():
+        title = netcdf.read(path).attrs["title"] if path.suffix == ".nc" else path.stem.replace("_", " ")
+        crate.add_file(path, name, properties={"name": title}, record_size=True)
+    with whole.whole(results / "crate.zip") as temporary:
+        crate.write_zip(temporary)
+    return results / "crate.zip"

@@ -1,0 +1,126 @@
+"""The article holds README, notebooks and tables, and needs nothing but itself. What it is cited by agrees."""
+
+import json
+import re
+import tomllib
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from analysis.files.checkout import ROOT
+from analysis.workflow import article, crate
+
+DATA, FIGURES = ROOT / "data", ROOT / "figures"
+CHAPTERS = ["index", *article.NOTEBOOKS, "claims", "provenance"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Folder of the article, made where notebook 02 was executed and a job was timed."""
+    folder = tmp_path_factory.mktemp("made")
+    notebook = nbformat.read(ROOT / "notebooks" / "02_weight_pruning.ipynb", 4)
+    notebook.cells.append(nbformat.v4.new_markdown_cell("Executed *here*. See [the config](../config/default.yaml)."))
+    (folder / "notebooks").mkdir()
+    nbformat.write(notebook, folder / "notebooks" / "02_weight_pruning.ipynb")
+    (folder / "logs" / "digits").mkdir(parents=True)
+    (folder / "logs" / "digits" / "7.tsv").write_text("s\tmax_rss\n12.5\t300\n")
+    article.write(DATA, FIGURES, folder, folder / "logs")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(results):
+    """{path: soup} of the one page and of the folder of pages."""
+    paths = [results / "report.html", *(results / "report").iterdir()]
+    return {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
+
+
+@pytest.fixture(scope="module")
+def whole(pages, results):
+    return pages[results / "report.html"]
+
+
+def test_every_chapter_is_on_the_page_and_is_a_page(whole, pages):
+    assert [section["id"] for section in whole.find_all("section")] == CHAPTERS
+    assert sorted(path.stem for path in pages if path.parent.name == "report") == sorted(CHAPTERS)
+
+
+def test_pages_load_nothing_and_every_link_leads_somewhere(pages):
+    for path, page in pages.items():
+        assert not page.find_all(["script", "link", "iframe"])
+        assert all(image["src"].startswith("data:image/") for image in page.find_all("img"))
+        assert "url(" not in page.style.string
+        for link in page.find_all("a"):
+            file, _, name = link["href"].partition("#")
+            assert file.startswith("https://") or not file or (path.parent / file).is_file(), link
+            assert not name or file or page.find(id=name), link
+
+
+def test_figures_have_words_and_formulas_are_set(whole):
+    images = whole.find_all("img")
+    assert len(images) > 20
+    assert all(len(image["alt"].split()) > 2 and "No description" not in image["alt"] for image in images)
+    assert len(whole.find_all("math")) > 50
+    assert not re.search(r"\$|\\[a-z]+", whole.find(id="01_overproduction").get_text().replace("\\n", ""))
+
+
+def test_code_is_folded_and_its_outputs_are_not(whole):
+    for name in article.NOTEBOOKS:
+        cells = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells
+        folded = whole.find(id=name).find_all("details")
+        assert len(folded) == sum(cell.cell_type == "code" for cell in cells)
+        assert not any(details.has_attr("open") or details.find("img") for details in folded)
+
+
+def test_notebooks_that_the_workflow_executed_stand_in_for_the_committed_ones(whole):
+    assert "Executed here. See the config." in whole.find(id="02_weight_pruning").get_text()
+    assert "notebooks/01_overproduction.ipynb" in whole.find(id="provenance").get_text()
+
+
+def test_every_prediction_is_there_with_what_made_it(whole):
+    rows = re.findall(r"(?m)^\| .+? \| (.+?) \|", (FIGURES / "claims.md").read_text(encoding="utf-8"))
+    found = whole.find(id="claims").get_text()
+    assert len(rows) > 20
+    assert [row for row in rows if row not in found and row != "---"] == []
+    made = article.netcdf.read(DATA / "claims.nc").attrs
+    text = whole.find(id="provenance").get_text()
+    assert all(value in text for value in (made["code_fingerprint"], made["config_sha256"], "xarray"))
+    assert re.search(r"digits\s+1\s+12\s+100%", text)  # a job, its seconds
+
+
+def test_without_runs_it_says_so_and_without_claims_it_is_refused(tmp_path):
+    assert "has not run" in article.provenance(DATA / "claims.nc", [], tmp_path)
+    with pytest.raises(ValueError, match=r"^article: found no .*claims\.md, expected the table of claims"):
+        article.write(DATA, tmp_path, tmp_path, tmp_path)
+
+
+def test_the_crate_holds_what_it_lists_and_names_the_paper(results):
+    with zipfile.ZipFile(crate.write(DATA, FIGURES, results)) as packed:
+        graph = {entity["@id"]: entity for entity in json.loads(packed.read("ro-crate-metadata.json"))["@graph"]}
+        listed = [part["@id"] for part in graph["./"]["hasPart"]]
+        assert sorted([*listed, "ro-crate-metadata.json"]) == sorted(packed.namelist())
+        for name in listed:
+            assert len(packed.read(name)) == int(graph[name].get("contentSize", len(packed.read(name))))
+        assert b"Executed *here*" in packed.read("notebooks/02_weight_pruning.ipynb")
+    assert {f"data/{path.name}" for path in DATA.glob("*.nc")} < set(listed)
+    assert graph["data/claims.nc"]["name"] == article.netcdf.read(DATA / "claims.nc").attrs["title"]
+    assert graph["./"]["isBasedOn"]["@id"] == "https://doi.org/10.1371/journal.pcbi.1009458"
+
+
+def test_a_crate_without_the_article_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^crate: found no .*report\.html, expected the article"):
+        crate.write(DATA, FIGURES, tmp_path)
+
+
+def test_version_and_date_are_the_same_wherever_one_cites_them():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    zenodo = json.loads((ROOT / ".zenodo.json").read_text())
+    newest = re.search(r"(?m)^## (\d\S+) \((\S+)\)", Path(ROOT, "CHANGELOG.md").read_text())
+    assert (citation["version"], zenodo["version"], newest[1]) == (version,) * 3
+    assert str(citation["date-released"]) == newest[2]
+    assert zenodo["related_identifiers"][0]["identifier"] == citation["preferred-citation"]["doi"]
