@@ -1,10 +1,14 @@
 """Panels draw the numbers of the dataset they get, in one look, and figures are the same bytes every time."""
 
+import io
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib import pyplot as plt
+from PIL import Image
 from scipy import stats
 
 from analysis import claims
@@ -25,18 +29,18 @@ def parts(collected):
 
 
 PANELS = {
-    curves.loss_of_controls: (1, "patches", ("kl", "synapses")),
+    curves.loss_of_controls: (1, "patches", ("kl",)),
     units.loss_against_units: (2, "patches", ("kl", 0.02)),
     proxies.against_exact: (3, "patches", ("variance_fi", "stiff_eigenvectors")),
     proxies.rank_correlations: (3, "patches", ("exact_damage", "last", 0.5)),
     proxies.excess_loss: (3, "digits", (0.02,)),
     proxies.loss_against_synapses: (3, "digits", (["weight"],)),
     fates.what_units_tell: (4, "digits", ("input_information", "digit_information", 2)),
-    fates.causes_of_loss: (4, "digits", (1,)),
     fates.disconnected_by_entropy: (4, "digits", ()),
 }
 PICTURES = {  # and panels whose rows have names
     curves.differences: (1, "patches", ([("rewired", "pruned"), ("rewired", "reinitialised")], 0.005)),
+    fates.losses_through_axons: (4, "digits", (1,)),
     fates.survivors_above_lost: (4, "digits", ("input_information", 0.1)),
     units.more_by_weight: (2, "digits", (20,)),
     units.units_left: (2, "digits", ()),
@@ -82,7 +86,7 @@ def test_excess_loss_is_that_of_the_prediction_of_the_same_pair(parts, ax):
     row = [label.get_text() for label in ax.get_yticklabels()].index(words("weight"))
     pair = {"worse": "weight", "better": "pruned", "measure": "encoding_error", "session": "mean"}
     mean, low, high = intervals.interval(effects.loss(part, pair))
-    np.testing.assert_allclose(ax.collections[row].get_segments()[0], [[low, row], [high, row]])
+    np.testing.assert_allclose(ax.collections[row].get_segments()[0][:, 0], [low, high])
     assert ax.lines[2 * row + 1].get_xdata() == pytest.approx(mean)
 
 
@@ -100,6 +104,54 @@ def test_a_curve_is_the_mean_over_seeds_with_its_interval(parts, ax):
     assert band[:, 1].max() == pytest.approx(high.max())
 
 
+@pytest.fixture
+def with_gaps(parts):
+    """As `parts`, but of every other criterion or control the last seed was not run."""
+
+    def gappy(number, experiment):
+        part = parts(number, experiment).copy(deep=True)
+        dim = "condition" if "condition" in part.dims else "criterion"
+        ran = xr.ones_like(part[dim], dtype=bool) * xr.ones_like(part["seed"], dtype=bool)
+        ran[2::2, -1] = False
+        return part.map(
+            lambda values: values.where(ran) if {dim, "seed"} <= {*values.dims} else values, keep_attrs=True
+        )
+
+    return gappy
+
+
+@pytest.mark.parametrize("panel", [*PANELS, *PICTURES], ids=lambda f: f.__name__)
+def test_panels_draw_criteria_that_ran_on_fewer_seeds(panel, with_gaps, ax):
+    number, experiment, arguments = (PANELS | PICTURES)[panel]
+    panel(with_gaps(number, experiment), *arguments, ax)
+
+
+def test_a_curve_and_a_row_are_means_over_the_seeds_that_were_run(with_gaps, ax):
+    part = with_gaps(2, "digits")
+    name = part["criterion"].values[2]
+    assert part["encoding_error"].sel(criterion=name).isnull().any()
+    ran = part.isel(seed=slice(0, -1)).sel(criterion=name)
+    units.units_left(part, ax)
+    seeds, mean = ax.lines[4:6]
+    n_units = ran["n_units"].sel(layer=slice(1, None)).sum("layer").isel(session=-1)
+    np.testing.assert_array_equal(seeds.get_xdata(), np.sort(n_units))
+    assert mean.get_xdata() == pytest.approx([n_units.mean().item()])
+    ax.clear()
+    proxies.loss_against_synapses(part, [name], ax)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), ran["encoding_error"].sel(stage="retrained").mean("seed"))
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), ran["n_synapses"].sum("synapse_layer").mean("seed"))
+
+
+def test_a_panel_shows_what_is_compared_whole_and_names_what_leaves_it(parts, ax):
+    part = parts(3, "digits").copy(deep=True)
+    part["encoding_error"].loc[{"criterion": "anti_fi", "session": part["session"][-1]}] = 7.25
+    proxies.loss_against_synapses(part, ["weight"], ax)
+    low, high = ax.get_ylim()
+    assert low < ax.lines[0].get_ydata().min() < ax.lines[0].get_ydata().max() < high < 7.25
+    assert "anti-FI: ends at 7.2" in ax.texts[0].get_text().splitlines()
+    assert words("weight") not in ax.texts[0].get_text()
+
+
 def test_differences_are_the_effects_of_the_predictions_with_their_intervals(collected, ax):
     dataset = collected("01_overproduction")
     table = claims.evaluate(dataset)
@@ -109,7 +161,7 @@ def test_differences_are_the_effects_of_the_predictions_with_their_intervals(col
         curves.differences(part, [("born_small_synapses", "pruned")], 0.02, ax, 1 - 0.05 / primary)
         row = table.set_index("id").loc[f"{part.attrs['experiment']}_born_small"]
         assert ax.collections[0].get_segments()[0][:, 0] == pytest.approx([row["low"], row["high"]])
-        seeds, mean, _ = ax.lines
+        seeds, mean = ax.lines[:2]
         assert mean.get_xdata() == pytest.approx([row["mean"]])
         assert seeds.get_xdata().mean() == pytest.approx(row["mean"])
 
@@ -123,12 +175,12 @@ def test_each_control_is_compared_with_the_pruned_machine_and_random_with_pruned
     assert len(pairs) == parts(1, "patches").sizes["condition"]
 
 
-def test_bars_add_up_to_the_units_lost(parts, ax):
+def test_bars_are_the_units_lost_and_those_of_them_that_lost_their_outputs_alone(parts, ax):
     part = parts(4, "digits")
-    fates.causes_of_loss(part, 1, ax)
-    lost = (part["loss_cause_1"] > 0).sum("unit_1").mean("seed")
-    tops = [max(bar.get_y() + bar.get_height() for bar in bars) for bars in zip(*ax.containers)]
-    np.testing.assert_allclose(tops, lost)
+    fates.losses_through_axons(part, 1, ax)
+    for bars, name in zip(ax.containers, ("n_lost", "n_axonal")):
+        expected = part[name].sel(hidden_layer=1).mean("seed")
+        np.testing.assert_allclose([bar.get_width() for bar in bars], expected)
 
 
 def test_dots_of_survivors_are_seeds_and_the_last_row_is_their_difference_from_weight(parts, ax):
@@ -136,10 +188,10 @@ def test_dots_of_survivors_are_seeds_and_the_last_row_is_their_difference_from_w
     assert fates.survivors_above_lost(part, "activity", 0.1, ax) is ax
     above = part["survivor_above_lost"].sel(unit_measure="activity").isel(hidden_layer=0)
     first, weight = (above.sel(criterion=name).values for name in (part.attrs["reference"], "weight"))
-    dots = [line.get_xdata() for line in ax.lines if line.get_marker() == "."]
+    dots = [line.get_xdata() for line in ax.lines if line.get_markersize() == 2.5]
     assert [text.get_text() for text in ax.get_yticklabels()][:2] == [words(part.attrs["reference"]), "|w|"]
     for shown, expected in zip((dots[0], dots[1], dots[-1]), (first - 0.5, weight - 0.5, first - weight)):
-        np.testing.assert_allclose(shown, expected[np.isfinite(expected)], rtol=1e-6)
+        np.testing.assert_allclose(shown, np.sort(expected[np.isfinite(expected)]), rtol=1e-6)
 
 
 def test_an_image_puts_every_pixel_at_its_place(parts):
@@ -155,7 +207,8 @@ def test_a_criterion_of_ones_own_has_a_look_and_a_name_without_an_edit(ax):
     colour, marker, _ = style.look("my_own")
     assert (colour, marker) == style.look("my_own")[:2]
     assert style.look("my_own") not in [(r.colour, r.marker, r.line) for r in CRITERIA.values()]
-    style.line([0, 1], np.ones((3, 2)), "my_own", ax)
+    curve = xr.DataArray(np.ones((3, 2)), dims=("seed", "session"))
+    style.line(curve, curve, "my_own", ax)
     assert ax.lines[0].get_label() == "my own"
 
 
@@ -179,9 +232,26 @@ def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
         assert len(first) > 0
 
 
+def test_a_figure_in_a_notebook_is_twice_as_fine_as_it_is_shown_and_has_its_text(parts):
+    style.theme()
+    figure, ax = plt.subplots(figsize=(style.PAGE, 3))
+    units.units_left(parts(2, "digits"), ax)
+    content, metadata = style.shown(figure, "Units left.")
+    picture = Image.open(io.BytesIO(content["image/png"]))
+    assert content["text/plain"] == metadata["image/png"]["alt"] == "Units left."
+    assert picture.width == 2 * metadata["image/png"]["width"] == 1440
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=200, format="png")
+    off = np.abs(np.array(picture.convert("RGB"), int) - np.array(Image.open(drawn).convert("RGB"), int))
+    assert off.mean() < 0.5  # of 256 levels
+    assert off.max() < 64
+    assert len(content["image/png"]) < len(drawn.getvalue()) / 2
+    plt.close(figure)
+
+
 def test_a_forest_has_a_panel_a_unit_and_draws_intervals_and_margins_as_they_are():
     bounds = {"mean": [0.6, -0.4, 9.0], "low": [0.5, -0.5, 8.0], "high": [0.7, -0.3, 9.5], "margin": [0.1, 0.1, 2.0]}
-    texts = {"prediction": ["a", "b", "c"], "units": ["nats", "nats", "units"], "verdict": [*claims.VERDICTS][:3]}
+    texts = {"prediction": ["a", "b " * 40, "c"], "units": ["nats", "nats", "units"], "verdict": [*claims.VERDICTS][:3]}
     table = pd.DataFrame(bounds | texts | {"claim": "01_overproduction"})
     figure = forest(table)
     nats, units = figure.axes

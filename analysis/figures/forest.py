@@ -3,17 +3,21 @@
 from textwrap import fill
 from typing import Any
 
-import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from analysis.figures.style import PAGE, VERDICTS, theme, tidy
+from analysis.files.palette import BLACK
 from analysis.verdicts.datasets import NOTEBOOKS
 
 MOST_ROWS = 10  # a claim
-_WIDTH, _LINE, _PANEL = 62, 0.13, 0.42  # letters a line of text; inches a line, and around a panel
+_WIDTH, _LINE, _PANEL = 50, 0.13, 0.45  # letters a line of text; inches a line, and around a panel
 _MARGIN: dict[str, Any] = {"color": "0.88", "lw": 0, "label": "does not matter"}
 
 
@@ -22,36 +26,44 @@ def forest(table: pd.DataFrame) -> Figure:
     theme()
     if table.empty:
         return plt.figure(figsize=(PAGE, 0.5))
-    panels = list(table.groupby("claim", sort=False).head(MOST_ROWS).groupby(["claim", "units", "margin"], sort=False))
-    heights = [_PANEL + _LINE * sum(_n_lines(text) + 1 for text in rows["prediction"]) for _, rows in panels]
+    table = table.groupby("claim", sort=False).head(MOST_ROWS)
+    panels = list(table.groupby(["claim", "units", "margin"], sort=False))
+    heights = [_PANEL + _LINE * _heights(rows).sum() for _, rows in panels]
     size = (PAGE, sum(heights) + 0.5)
     figure, axes = plt.subplots(len(panels), figsize=size, height_ratios=heights, squeeze=False)
-    titled = set[str]()
+    first = table.drop_duplicates("claim").index if table["claim"].nunique() > 1 else []
     for ((claim, *_), rows), ax in zip(panels, axes.ravel()):
         panel(rows, ax)
-        if claim not in titled and table["claim"].nunique() > 1:
+        if rows.index[0] in first:
             ax.set_title(fill(f"{int(claim[:2])}. {NOTEBOOKS[claim]}", 90), fontweight="bold", loc="right")
-        titled.add(claim)
     looks = {word: look for word, look in VERDICTS.items() if word in set(table["verdict"])}
-    marks: list = [mpl.lines.Line2D([], [], color=c, marker=m, label=word) for word, (c, m) in looks.items()]
-    figure.legend(handles=[*marks, mpl.patches.Patch(**_MARGIN)], loc="outside lower center", ncols=len(marks) + 1)
+    marks: list = [Line2D([], [], color=colour, marker=m, label=word) for word, (colour, m) in looks.items()]
+    figure.legend(handles=[*marks, Patch(**_MARGIN)], loc="outside lower center", ncols=3)
     return figure
 
 
 def panel(rows: pd.DataFrame, ax: Axes) -> Axes:
     """Effects with their intervals, coloured by verdict; right of 0 the sentence holds."""
-    for y, row in enumerate(rows.itertuples()):
+    heights = _heights(rows)
+    ys = heights.cumsum() - heights / 2
+    for y, row in zip(ys, rows.itertuples()):
         colour, marker = VERDICTS[row.verdict]
-        ax.barh(y, 2 * row.margin, left=-row.margin, height=0.8, **_MARGIN)
-        ax.hlines(y, row.low, row.high, color=colour, lw=1.6)
-        ax.plot(row.mean, y, color=colour, marker=marker, ms=5)
-    ax.axvline(0, color="black", lw=0.7)
+        ax.hlines(y, row.low, row.high, color=colour, lw=2)
+        ax.plot(row.mean, y, color=colour, marker=marker, ms=6, mec="white", mew=0.5)
+    ax.axvspan(-rows["margin"].iloc[0], rows["margin"].iloc[0], zorder=0, **_MARGIN)
+    ax.axvline(0, color=BLACK, lw=0.7)
     ax.use_sticky_edges = False  # room around the band
-    ax.tick_params(axis="y", labelsize=6.5, length=0)  # small, to leave room for the intervals
-    texts = [fill(text, _WIDTH) for text in rows["prediction"]]
-    ax.set(yticks=range(len(rows)), yticklabels=texts, ylim=(len(rows) - 0.4, -0.6), xlabel=rows["units"].iloc[0])
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_locator(MaxNLocator(6))
+    ax.set(yticks=ys, yticklabels=map(_wrapped, rows["prediction"]), ylim=(heights.sum(), 0))
+    ax.set_xlabel(rows["units"].iloc[0])
     return tidy(ax)
 
 
-def _n_lines(text):
-    return fill(text, _WIDTH).count("\n") + 1
+def _wrapped(text):
+    return fill(text, _WIDTH)
+
+
+def _heights(rows):
+    """Lines of text that each row takes, and one between rows."""
+    return np.array([_wrapped(text).count("\n") + 2 for text in rows["prediction"]])

@@ -49,7 +49,7 @@ def dreams(part: xr.Dataset, n_images: int = 10) -> Figure:
     _dreamt(dataset["test"].values[first], part, axes[0], "data", n_images, f"quality {quality:.2f}")
     for ax, (label, name, place) in zip(axes[1:], shown):
         machine = part[["example", "digit_quality", "class_share"]].sel(criterion=name, stage="retrained")
-        then = machine.isel(session=0 if place == "first" else -1)
+        then = machine.isel(session=0 if place == "first" else -1).dropna("seed")
         share = then["class_share"]
         classes = xr.ufuncs.exp(-(share * np.log(share.where(share > 0))).sum("digit")).mean()
         text = f"quality {float(then['digit_quality'].mean()):.2f}, {float(classes):.1f} classes"

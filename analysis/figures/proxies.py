@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
 from analysis.experiment.local_estimates import LOCAL
 from analysis.experiment.measures import spearman
-from analysis.figures.style import line, look, rows, shrinking, tidy, titled
+from analysis.figures.rows import rows
+from analysis.figures.style import curve, line, look, quantity, shrinking, tidy, titled
 from analysis.verdicts import datasets, effects
 from analysis.verdicts.comparisons import at_session, of_synapses
 from analysis.verdicts.names import words
@@ -32,41 +33,44 @@ def against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> Axes:
 def rank_correlations(part: xr.Dataset, target: str, session: str, margin: float, ax: Axes) -> Axes:
     """Spearman's rho of each local estimate with an exact target over the synapses of a session: first or last."""
     rho = {name: at_session(of_synapses(spearman, part, name, target), session) for name in LOCAL}
-    rows(rho, margin, ax)
+    rows({words(name): (values, look(name)) for name, values in rho.items()}, ax, margin)
     ax.set(xlabel="rank correlation", xlim=(-1.05, 1.05), title=f"{words(target)}\n{words(session)}")
     return ax
 
 
 def excess_loss(part: xr.Dataset, margin: float, ax: Axes) -> Axes:
     """loss(criterion) - loss(reference) at equal synapses, retrained, mean over sessions, by criterion."""
-    measure = datasets.loss(part)
+    measure, reference = datasets.loss(part), part.attrs["reference"]
     pair = {"better": "pruned", "measure": measure, "session": "mean"}
-    names = [name for name in part["criterion"].values if name != part.attrs["reference"]]
-    excess = {name: effects.loss(part, pair | {"worse": name}) for name in names}
-    rows(excess, margin, ax)
-    largest = max(np.nanmax(np.abs(values.reshape(len(values), -1).mean(axis=1))) for values in excess.values())
-    if largest > 50 * margin:  # one bad machine, and no difference of the others could be seen
+    excess = {
+        name: effects.loss(part, pair | {"worse": name}) for name in part["criterion"].values if name != reference
+    }
+    rows({words(name): (values, look(name)) for name, values in excess.items()}, ax, margin)
+    if max(abs(bound) for bound in ax.dataLim.intervalx) > 50 * margin:  # one bad machine would hide the others
         ax.set_xscale("symlog", linthresh=2 * margin, linscale=0.6)
-        ax.xaxis.set_minor_locator(NullLocator())
-        ax.xaxis.set_major_formatter("{x:g}")
-    unit = part[measure].attrs.get("units", "1")
-    ax.set(xlabel=f"{words(measure)} ({unit})\nmore than by {words(part.attrs['reference'])}")
+        ax.xaxis.set(minor_locator=NullLocator(), major_formatter="{x:g}")
+    ax.set(xlabel=f"{quantity(part, measure)}\nmore than by {words(reference)}")
     return titled(ax, part)
 
 
 def loss_against_synapses(part: xr.Dataset, coloured: Sequence[str], ax: Axes) -> Axes:
-    """Retrained loss against synapses left: some criteria in their look with intervals, the others grey, without."""
+    """Retrained loss against synapses left: some criteria in their look with intervals, the others grey, without.
+
+    The panel shows the former whole. Grey lines that end above it are named, with the loss that they end at.
+    """
     measure = datasets.loss(part)
-    for name in sorted(part["criterion"].values, key=lambda name: name in coloured):
-        run = part.sel(criterion=name)
-        size = run["n_synapses"].sum("synapse_layer").mean("seed").values
-        loss = run[measure].sel(stage="retrained").transpose("seed", "session").values
-        if name in coloured:
-            line(size, loss, name, ax)
-        else:
-            ax.plot(size, loss.mean(axis=0), color="0.75", lw=1, label="other criteria", zorder=0)
-    ax.set(ylabel=f"{words(measure)} ({part[measure].attrs.get('units', '1')})", title=part.attrs["experiment"])
-    if measure == "kl":
-        ax.set_yscale("log")
-        ax.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter=NullFormatter())
+    sizes, loss = part["n_synapses"].sum("synapse_layer", skipna=False), part[measure].sel(stage="retrained")
+    runs = {name: (sizes.sel(criterion=name), loss.sel(criterion=name)) for name in part["criterion"].values}
+    for name in coloured:
+        line(*runs[name], name, ax)
+    ax.autoscale(False, axis="y")
+    beyond = []
+    for name in (name for name in runs if name not in coloured):
+        x, values = curve(*runs[name])
+        ax.plot(x, values.mean(axis=0), color="0.75", lw=1, label="other criteria", zorder=0)
+        if (end := values.mean(axis=0)[-1]) > ax.get_ylim()[1]:
+            beyond.append(f"{words(name)}: ends at {end:.2g}")
+    white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    ax.text(0.02, 0.98, "\n".join(beyond), transform=ax.transAxes, va="top", color="0.4", bbox=white)
+    ax.set(ylabel=quantity(part, measure), title=part.attrs["experiment"])
     return shrinking(ax, "synapses left")

@@ -6,16 +6,16 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from analysis.figures.style import titled
+from analysis.figures.rows import rows
+from analysis.figures.style import tidy, titled
 from analysis.files.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION
 from analysis.verdicts import quality
-from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
 
 SAMPLES = {
     "repeat": ("the same again", BLACK, "o"),
-    "noise": ("chains from noise", ORANGE, "^"),
-    "long": ("from data, 10 times as long", GREEN, "s"),
+    "noise": ("from noise", ORANGE, "^"),
+    "long": ("10 times as long", GREEN, "s"),
 }
 
 
@@ -37,35 +37,27 @@ def checked(parts: dict[str, xr.Dataset], check: str, limit: dict[str, float], a
     ax.set(xlim=(low, high), ylim=(len(moments) - 0.5, -0.5), yticks=range(len(moments)))
     ax.set_yticklabels([f"{name}, {_moment(parts[name], session)}" for name, session in moments])
     ax.set(xlabel=fill(quality.CHECKED[check], 30))
-    return _without_ticks(ax)
+    ax.tick_params(axis="y", length=0)
+    return tidy(ax)
 
 
 def sample_agreement(part: xr.Dataset, layer: int, limit: float, ax: Axes) -> Axes:
     """Rank correlation of importance between the protocol's samples and others; dots are seeds, the limit a line."""
-    sessions = part["session"].values
-    for y, session in enumerate(sessions):
-        for offset, (sample, (label, colour, marker)) in zip((-0.25, 0, 0.25), SAMPLES.items()):
-            found = part["rank_correlation"].sel(sample=sample, synapse_layer=layer, session=session).values
-            ax.plot(found, y + offset + _spread(found) / 4, ".", color=colour, ms=3, mew=0, alpha=0.6)
-            mean, low, high = interval(found)
-            ax.hlines(y + offset, low, high, color=colour, lw=1.5)
-            ax.plot(mean, y + offset, marker, color=colour, ms=5, label=label, ls="none")
-    ax.axvline(limit, color=BLACK, ls=":")
-    ax.set(yticks=range(len(sessions)), yticklabels=[_moment(part, session) for session in sessions])
-    ax.set(ylim=(len(sessions) - 0.5, -0.5), xlabel="rank correlation of importance")
-    titled(ax, part, layer)
-    return _without_ticks(ax)
+    found = {}
+    for session in part["session"].values:
+        for sample, (label, *sample_look) in SAMPLES.items():
+            values = part["rank_correlation"].sel(sample=sample, synapse_layer=layer, session=session).values
+            found[f"{_moment(part, session)}, {label}"] = values, sample_look
+    rows(found, ax)
+    ax.axvline(limit, color=BLACK, ls=":", zorder=0)
+    ax.locator_params(axis="x", nbins=4)
+    ax.set(xlabel="rank correlation of importance")
+    return titled(ax, part, layer)
 
 
 def _spread(found):
     """Places of dots around their row."""
     return np.linspace(-0.25, 0.25, len(found)) if len(found) > 1 else np.zeros(len(found))
-
-
-def _without_ticks(ax):
-    ax.tick_params(axis="y", length=0)
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
 
 
 def _moment(part, session):

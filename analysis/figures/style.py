@@ -4,7 +4,8 @@ A criterion or control has one colour, marker and line in all of them: colours o
 readers tell apart, markers and lines for print in grey. Lines are means over seeds, bands their 95 % intervals.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +13,32 @@ import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 import xarray as xr
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+from PIL import Image
 
 from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
 from analysis.files import whole
-from analysis.files.palette import BLUE, GREY, ORANGE, VERMILION, YELLOW, Line, spare_look
+from analysis.files.palette import BLUE, GREY, ORANGE, PURPLE, VERMILION, Line, spare_look
 from analysis.pruning import CRITERIA
-from analysis.verdicts.comparisons import hidden_units
-from analysis.verdicts.intervals import interval, pointwise, those_that_tell
+from analysis.verdicts.intervals import pointwise, those_that_tell
 from analysis.verdicts.names import words
 
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
+SHOWN_DPI = 100  # CSS pixels an inch: a page fills a notebook's cell, and 8 point text is a little over 8 there
 _LOOKS: dict[str, tuple[str, str, Line]] = {
     "pruned": (BLUE, "o", "-"),
 }
 VERDICTS = {
     "reproduced": (BLUE, "o"),
+    "not reproduced": (PURPLE, "v"),
     "contradicted": (VERMILION, "X"),
     "no difference that matters": (ORANGE, "s"),
     "open": (GREY, "D"),
 }
 FATES = {"survives": BLUE, "is lost": VERMILION}
-CAUSES = {1: ("lost its inputs", YELLOW), 2: ("lost its outputs", ORANGE), 3: ("lost both", VERMILION)}
 
 
 def look(name: str) -> tuple[str, str, Line]:
@@ -50,88 +53,93 @@ def theme() -> None:
     """The look of every figure, whatever matplotlibrc says: seaborn's ticks, 8 point text, thin lines, the same SVG."""
     small = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 8, "ytick.labelsize": 8}
     lines = {"lines.linewidth": 1.2, "lines.markersize": 4, "axes.linewidth": 0.7, "grid.linewidth": 0.4}
-    more = {"legend.fontsize": 8, "legend.frameon": False, "svg.hashsalt": "developmental-pruning", "figure.dpi": 80}
-    more |= {"savefig.dpi": 200, "figure.constrained_layout.use": True, "font.family": ["DejaVu Sans"]}
-    more["text.hinting"] = "none"  # else text is wider at 80 dots an inch, where the layout is found, than at 200
+    more = {"legend.fontsize": 8, "legend.frameon": False, "svg.hashsalt": "developmental-pruning"}
+    more |= {"figure.dpi": SHOWN_DPI, "figure.constrained_layout.use": True, "font.family": ["DejaVu Sans"]}
+    more["text.hinting"] = "none"  # else text is wider at 100 dots an inch, where the layout is found, than at 200
     mpl.rcdefaults()
     sns.set_theme(context="paper", style="ticks", rc=small | lines | more)
 
 
-def save(figure: Figure, path: Path | str) -> Figure:
-    """Write path.svg and path.png, the same bytes for the same figure; `path` has no suffix. Returns the figure."""
+def save(figure: Figure, path: Path | str, alt: str = "") -> Figure:
+    """Write path.svg, titled by `alt` or its name, and path.png, the same bytes for the same figure; returns it.
+
+    path : without suffix.
+    """
     path = Path(path)
     with whole.whole(path.with_name(f"{path.name}.svg")) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None, "Title": alt or path.name})
     with whole.whole(path.with_name(f"{path.name}.png")) as temporary:
-        figure.savefig(temporary, format="png", dpi=200, metadata={"Software": None})
+        temporary.write_bytes(png(figure))
     return figure
 
 
-def keeper(folder: Path | None) -> Callable[[Figure, str], None]:
-    """A function (figure, name) that saves the figure into the folder, where that is not None.
+def png(figure: Figure) -> bytes:
+    """The figure, twice as fine as it is shown, in 256 colours, which take a third of the bytes."""
+    drawn, content = BytesIO(), BytesIO()
+    figure.savefig(drawn, format="png", dpi=2 * SHOWN_DPI)
+    picture = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    picture.save(content, "PNG", optimize=True)
+    return content.getvalue()
 
-    It returns nothing, so that a notebook whose cell ends with it shows the figure once. The layout is found once, and
-    then stays: or else it would move with every drawing, and what a notebook shows depend on whether it saves.
+
+def keeper(folder: Path | None) -> Callable[[Figure, str, str], None]:
+    """A function (figure, name, alt) that shows the figure, and saves it into the folder, where that is not None.
+
+    alt : what is drawn, in a sentence, for those who can't see it. The layout is found once, and then stays: or else
+    it would move with every drawing, and what a notebook shows depend on whether it saves.
     The folder is there even if no figure comes: the workflow expects it.
     """
     if folder is not None:
         Path(folder).mkdir(parents=True, exist_ok=True)
 
-    def keep(figure, name):
+    def keep(figure, name, alt):
+        from IPython.display import display  # of the extra `workflow`: all else here does without
+
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         if folder is not None:
-            save(figure, Path(folder) / name)
+            save(figure, Path(folder) / name, alt)
+        content, metadata = shown(figure, alt)
+        display(content, metadata=metadata, raw=True)
+        plt.close(figure)  # or else the notebook would show it once more
 
     return keep
 
 
-def against_size(values: xr.DataArray, part: xr.Dataset, ax: Axes, size: str = "synapses", **labels: Any) -> Axes:
-    """values (criterion or condition, seed, session) against synapses or hidden units left: a line each.
-
-    Sizes fall from left to right, on a logarithmic axis; labels as of Axes.set.
-    """
-    dim = "condition" if "condition" in values.dims else "criterion"
-    sizes = part["n_synapses"].sum("synapse_layer") if size == "synapses" else hidden_units(part, "all")
-    for name in values[dim].values:
-        y, x = (v.sel({dim: name}).transpose("seed", "session").values for v in (values, sizes))
-        known = np.isfinite(y).all(axis=0)
-        line(x[:, known].mean(axis=0), y[:, known], name, ax)
-    ax.set(**labels)
-    return shrinking(ax, f"{size} left")
+def shown(figure: Figure, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(content, metadata) of the output of a notebook's cell. nbconvert makes `alt` the text of the picture."""
+    width = round(figure.get_figwidth() * SHOWN_DPI)
+    return {"image/png": png(figure), "text/plain": alt}, {"image/png": {"width": width, "alt": alt}}
 
 
-def line(x: ArrayLike, values: np.ndarray, name: str, ax: Axes, label: str | None = None) -> Axes:
-    """Mean of values (seed, x) with its interval over seeds, in the look of `name`."""
+def curve(sizes: xr.DataArray, values: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """(mean sizes (point,), values (seed, point)) of (seed, session): seeds that were run, sessions with a value."""
+    y, x = (array.transpose("seed", "session").values for array in (values, sizes))
+    ran = np.isfinite(y).any(axis=1)
+    known = np.isfinite(y[ran]).all(axis=0)
+    return x[ran][:, known].mean(axis=0), y[ran][:, known]
+
+
+def line(sizes: xr.DataArray, values: xr.DataArray, name: str, ax: Axes) -> Axes:
+    """Mean of values with its interval over seeds against mean sizes, both (seed, session), in the look of `name`."""
     colour, marker, dashes = look(name)
-    return band(x, values, ax, color=colour, marker=marker, linestyle=dashes, label=label or words(name), mew=0)
+    return band(*curve(sizes, values), ax, color=colour, marker=marker, linestyle=dashes, label=words(name), mew=0)
 
 
-def band(x: ArrayLike, values: np.ndarray, ax: Axes, alpha: float = 0.18, **options: Any) -> Axes:
+def band(x: ArrayLike, values: np.ndarray, ax: Axes, **options: Any) -> Axes:
     """Mean of values (seed, x), a line with the options of Axes.plot, and its interval over seeds."""
-    ax.plot(x, values.mean(axis=0), **options)
+    told = those_that_tell(values)
+    ax.plot(x, told.mean(axis=0), **options)
     if np.size(x) > 1:
-        ax.fill_between(x, *pointwise(values), color=options["color"], alpha=alpha, lw=0)
+        ax.fill_between(x, *pointwise(told), color=options["color"], alpha=0.18, lw=0)
     else:
-        ax.vlines(x, *pointwise(values), color=options["color"], lw=1.2)
+        ax.vlines(x, *pointwise(told), color=options["color"], lw=1.2)
     return ax
 
 
-def rows(values: Mapping[str, np.ndarray], margin: float, ax: Axes) -> Axes:
-    """A row a name: effects of its seeds (n_seeds, ...) as dots, their mean and interval; grey: does not matter."""
-    for y, (name, of_seeds) in enumerate(values.items()):
-        colour, marker, _ = look(name)
-        mean, low, high = interval(of_seeds)
-        told = those_that_tell(of_seeds)
-        dots = told.reshape(len(told), -1).mean(axis=1)
-        ax.plot(dots, np.full(len(dots), y), "o", color=colour, alpha=0.3, ms=3, mew=0)
-        ax.hlines(y, low, high, color=colour, lw=1.6)
-        ax.plot(mean, y, marker, color=colour, ms=5)
-    ax.axvspan(-margin, margin, color="0.9", lw=0, zorder=0, label="does not matter")
-    ax.axvline(0, color="black", lw=0.7, zorder=0.5)
-    ax.tick_params(axis="y", length=0)
-    ax.set(yticks=range(len(values)), yticklabels=map(words, values), ylim=(len(values) - 0.5, -0.5))
-    return tidy(ax)
+def quantity(part: xr.Dataset, measure: str, variable: str = "") -> str:
+    """What an axis shows: the measure in words, and its unit, which is that of a variable of the part."""
+    return f"{words(measure)} ({part[variable or measure].attrs.get('units', '1')})"
 
 
 def titled(ax: Axes, part: xr.Dataset, layer: int | None = None, **labels) -> Axes:

@@ -13,6 +13,7 @@ NAMES |= {
     "fisher": "Fisher information",
     "input_information": "information on the input",
     "digit_information": "information on the digit",
+    "input_weight": "sum of input weights",
     "sparseness": "lifetime sparseness",
     "pixel_tuning": "tuning to a pixel",
     "first": "full machine",
