@@ -30,9 +30,11 @@ def against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> Axes:
     return tidy(ax)
 
 
-def rank_correlations(part: xr.Dataset, target: str, session: str, margin: float, ax: Axes) -> Axes:
+def rank_correlations(
+    part: xr.Dataset, target: str, session: str, margin: float, ax: Axes, estimates: Sequence[str] = LOCAL
+) -> Axes:
     """Spearman's rho of each local estimate with an exact target over the synapses of a session: first or last."""
-    rho = {name: at_session(of_synapses(spearman, part, name, target), session) for name in LOCAL}
+    rho = {name: at_session(of_synapses(spearman, part, name, target), session) for name in estimates}
     rows({words(name): (values, look(name)) for name, values in rho.items()}, ax, margin)
     ax.set(xlabel="rank correlation", xlim=(-1.05, 1.05), title=f"{words(target)}\n{words(session)}")
     return ax
