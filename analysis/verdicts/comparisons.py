@@ -42,8 +42,7 @@ def at_equal_size(part: xr.Dataset, values: xr.DataArray, more: str, fewer: str,
     its sessions, linearly in the logarithm of the size: nothing is extrapolated.
     """
     pair = [part.attrs["reference"] if name == "pruned" else name for name in (more, fewer)]
-    counts = part["n_synapses"].sum("synapse_layer", skipna=False) if size == "synapses" else hidden_units(part, "all")
-    sizes = xr.ufuncs.log(counts)
+    sizes = xr.ufuncs.log(_size(part, size))
     at = sizes.sel(criterion=pair).max("criterion", skipna=False)
     dims: dict = {"input_core_dims": [["session"]] * 2, "output_core_dims": [["session", "read"]]}
 
@@ -79,10 +78,18 @@ def at_equal_function(part: xr.Dataset, sizes: xr.DataArray, measure: str, toler
     return xr.apply_ufunc(crossed, loss, sizes, input_core_dims=dims, vectorize=True).drop_attrs()
 
 
-def units_at_equal_function(part: xr.Dataset, criterion: str, measure: str, tolerance: float) -> xr.DataArray:
-    """Hidden units of a criterion's machines at equal function, (seed,); "pruned" stands for the reference."""
+def units_at_equal_function(
+    part: xr.Dataset, criterion: str, measure: str, tolerance: float, size: str = "units"
+) -> xr.DataArray:
+    """Hidden units, or synapses, of a criterion's machines at equal function, (seed,); "pruned": the reference."""
     name = part.attrs["reference"] if criterion == "pruned" else criterion
-    return at_equal_function(part, hidden_units(part, "all"), measure, tolerance).sel(criterion=name, drop=True)
+    return at_equal_function(part, _size(part, size), measure, tolerance).sel(criterion=name, drop=True)
+
+
+def _size(part: xr.Dataset, size: str) -> xr.DataArray:
+    if size == "synapses":
+        return part["n_synapses"].sum("synapse_layer", skipna=False)
+    return hidden_units(part, "all")
 
 
 def by_seed(function: Callable[..., float], part: xr.Dataset, *arguments: Any) -> xr.DataArray:

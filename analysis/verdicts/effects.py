@@ -27,6 +27,7 @@ def of(part: xr.Dataset, prediction: dict) -> tuple[np.ndarray, str]:
     """
     effect, units = EFFECTS[prediction["effect"]]
     values = np.asarray(effect(part, prediction), dtype=np.float64)
+    units = prediction.get("size", units)
     return values, units or part[prediction["measure"]].attrs.get("units", "1")
 
 
@@ -60,9 +61,9 @@ def units(part: xr.Dataset, prediction: dict) -> np.ndarray:
 
 
 def units_at_equal_function(part: xr.Dataset, prediction: dict) -> np.ndarray:
-    """The same where the loss of either crosses that of the over-produced machine plus the tolerance."""
+    """The same, or synapses, where the loss of either crosses that of the over-produced machine plus the tolerance."""
     pair = [_known(part, "criterion", prediction[key]) for key in ("more", "fewer")]
-    limit = _stored(part, prediction["measure"]).name, prediction["tolerance"]
+    limit = _stored(part, prediction["measure"]).name, prediction["tolerance"], prediction.get("size", "units")
     more, fewer = (comparisons.units_at_equal_function(part, name, *limit) for name in pair)
     return (more - fewer).values
 
