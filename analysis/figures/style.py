@@ -107,7 +107,10 @@ def keeper(folder: Path | None) -> Callable[[Figure, str, str], None]:
 
 
 def shown(figure: Figure, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(content, metadata) of the output of a notebook's cell. nbconvert makes `alt` the text of the picture."""
+    """(content, metadata) of the output of a notebook's cell.
+
+    The article makes `alt` the text of the picture; JupyterLab, which does not, has it as the output's plain text.
+    """
     width = round(figure.get_figwidth() * SHOWN_DPI)
     return {"image/png": png(figure), "text/plain": alt}, {"image/png": {"width": width, "alt": alt}}
 
