@@ -6,6 +6,7 @@ from pathlib import Path
 
 import fake_runs
 import hypothesis
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 import yaml
@@ -18,6 +19,7 @@ from analysis.machine import graph
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
 hypothesis.settings.register_profile("project", derandomize=True, database=None, deadline=None, max_examples=40)
 hypothesis.settings.load_profile("project")
+mpl.use("Agg")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
@@ -43,6 +45,13 @@ def n_threads(request, monkeypatch):
     return request.param
 
 
+@pytest.fixture(params=[0, 0.5, 2], ids=["panels", "both", "rows"])
+def form(request, monkeypatch):
+    """The share of synapses from which a pair of layers stands in panels: all pairs, those with many synapses, none."""
+    monkeypatch.setattr(graph, "DENSE", request.param)
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def made_up_runs(tmp_path_factory):
     """A folder of made-up runs and the config that they obeyed; for reading."""
@@ -57,6 +66,12 @@ def made_up_runs(tmp_path_factory):
 def collected(made_up_runs):
     """claim -> its dataset of the made-up runs; for reading."""
     return cache(lambda claim: claims.collect(claim, made_up_runs, made_up_runs / "config.yaml"))
+
+
+@pytest.fixture
+def parts(collected):
+    """Function: the part of an experiment in the dataset of a claim's number."""
+    return lambda number, experiment: claims.part(collected(list(claims.CLAIMS)[number - 1]), experiment)
 
 
 @pytest.fixture(scope="session")

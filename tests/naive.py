@@ -106,18 +106,6 @@ def lane_dot(x, y, n_lanes=PATTERNS):
     return lanes[0]
 
 
-def neighbours(machine, layer, j):
-    """(weight, layer, unit) of the synapses of a unit: from below, then to above, each in ascending order."""
-    found = []
-    if layer > 0:
-        n = len(machine.biases[layer - 1])
-        found += [(machine.weights[layer - 1][i, j], layer - 1, i) for i in range(n) if machine.masks[layer - 1][i, j]]
-    if layer < len(machine.weights):
-        n = len(machine.biases[layer + 1])
-        found += [(machine.weights[layer][j, k], layer + 1, k) for k in range(n) if machine.masks[layer][j, k]]
-    return found
-
-
 def field(machine, states, layer, factor=1, from_above=True):
     """b_j + factor (sum_k w_kj x_k from below + sum_k w_jk x_k from above), (n_chains, n_l); a pruned w is 0."""
     below = above = f32(0)
@@ -414,3 +402,9 @@ def assert_within_error(found, expected, standard_error):
     limit = stats.norm.isf(0.5e-6 / found.size)
     excess = np.abs(found - expected) / (error + 1e-9)
     assert excess.max() < limit, f"{excess.max():.1f} standard errors at {excess.argmax()}, expected below {limit:.1f}"
+
+
+def assert_same_bits(found, expected):
+    """The arrays have the same types, shapes and values, NaNs alike."""
+    for layer, (a, b) in enumerate(zip(found, expected, strict=True)):
+        np.testing.assert_array_equal(a, b, f"layer {layer}", strict=True)

@@ -52,15 +52,8 @@ def beyond_memory(part, **changes):
 CONFIGS = {
     "config absent": (ABSENT, "config: found no file config.yaml, expected a YAML file such as config/default.yaml"),
     "config not YAML": ("title: [", "which is not YAML (while parsing a flow node"),
-    "sessions that leave nothing": (
-        smoke(pruning={"n_sessions": 20, "fraction": 0.5}),
-        "experiments/patches/pruning: found 20 sessions of 0.5, which leave none of the 156 synapses of layer 1, expec",
-    ),
-    "unknown data set": (
-        smoke(dataset="digit"),
-        "at experiments/patches/dataset: found 'digit', expected one of digits",
-    ),
-    "a wrong entry": (smoke(n_seeds=0), "at experiments/patches/n_seeds: found 0, expected greater than"),
+    "pruning that leaves nothing": (smoke(pruning={"n_sessions": 20, "fraction": 0.5}), "found 20 sessions of 0.5, wh"),
+    "a wrong entry": (smoke(dataset="digit"), "at experiments/patches/dataset: found 'digit', expected one of digits"),
     "samples beyond memory": (beyond_memory("samples", n_chains=4 * 10**9), "samples/n_chains: found 4000000000, whic"),
     "a machine beyond memory": (beyond_memory("machine", hidden=[4 * 10**9] * 2), "which needs 74,505,813,"),
 }
@@ -89,10 +82,7 @@ OPTIONS = {
 }
 COMMANDS = {
     "unknown command": (["prune"], "analysis: argument command: invalid choice: 'prune' (choose from 'seed',"),
-    "unknown control": (
-        ["control", "condition=born", "reference=short.nc"],
-        "control: found 'born', expected one of born_small_units",
-    ),
+    "unknown control": (["control", "condition=born", "reference=short.nc"], "control: found 'born', expected one of"),
     "control of a machine": (["control", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine"),
     "control of a short run": (["control", "reference=short.nc"], "reference: found no sessions [3], expected"),
     "summary of nothing": (["summary"], "claim dataset: found no file data/01_overproduction.nc, expected one that"),
@@ -218,10 +208,7 @@ def machine(biases=([0, 0], [0, 0]), weights=([[1, 1], [1, 1]],), masks=None):
     return BoltzmannMachine(biases, weights, masks)
 
 
-def more_synapses():
-    return pruning.remove_stranded(machine(masks=(np.eye(2),)), [np.ones((2, 2), bool)])
-
-
+EYE, ALL = machine(masks=(np.eye(2),)), np.ones((2, 2), bool)
 CALLS = {
     "sample 0 chains": (lambda: sample(MACHINE, 0, 1, 0), "n_chains: found 0, expected a count of at least 1"),
     "mean field to NaN": (lambda: mean_field(MACHINE, np.zeros((1, 4)), 1, np.nan), "tolerance: found nan, expected a"),
@@ -242,16 +229,13 @@ CALLS = {
     "a matrix beyond memory": (lambda: fisher.information_matrix(MANY, MANY), "information matrix: found 9,006,000"),
     "eigenvector of NaN": (lambda: fisher.first_eigenvector([[np.nan]]), "matrix: found shape (1, 1), expected a squa"),
     "criterion on one layer": (lambda: pruning.CRITERIA["variance_fi"](MACHINE, STATES[:1], 0), "states: found 1 laye"),
-    "eigenvector of a deep machine": (
-        lambda: pruning.CRITERIA["eigenvector"](DEEP, THREE, 0),
-        "criterion 'eigenvector': ",
-    ),
+    "a deep machine's eigenvector": (lambda: pruning.CRITERIA["eigenvector"](DEEP, THREE, 0), "criterion 'eigenvecto"),
     "fraction 0": (lambda: cut(0.0), f"fraction: found 0.0, {NO_FRACTION}"),
     "importance of NaN": (lambda: cut(0.5, [ONES[0] * np.nan]), "importance[0]: found values that are not finite, exp"),
     "importance without its list": (lambda: cut(0.5, ONES[0]), "importance: found 4 arrays, expected a list of a"),
     "importance of another shape": (lambda: cut(0.5, [ONES[0].T]), "importance[0]: found shape (3, 4), expected (4, 3"),
     "importance of zeros": (lambda: cut(0.5, [0 * ONES[0]]), "importance[0]: found 0 for all 12 synapses of the"),
-    "a mask of more synapses": (lambda: more_synapses(), "masks[0]: found synapses that the machine has not"),
+    "a mask of more synapses": (lambda: pruning.remove_stranded(EYE, [ALL]), "masks[0]: found synapses that the mac"),
     "an empty layer": (lambda: machine((np.zeros(2), [])), "biases[1]: found shape (0,), expected (n_units,) with n_u"),
     "biases of NaN": (lambda: machine(([0, np.nan], [0, 0])), "biases[0]: found 1 values that are not finite, expecte"),
     "weights of ragged rows": (lambda: machine(weights=(RAGGED,)), f"weights[0]: {UNEVEN}"),

@@ -1,13 +1,10 @@
 """Checks of machines and samples are passed within their limits in every seed, and fail where one seed is outside."""
 
-import matplotlib as mpl
 import pytest
 
 from analysis.figures.quality import checked
 from analysis.files.palette import VERMILION
 from analysis.verdicts import quality, tables
-
-mpl.use("Agg")
 
 
 @pytest.fixture

@@ -13,12 +13,6 @@ SESSIONS = [1, 3]  # of controls
 
 
 @pytest.fixture
-def part(collected):
-    """Function: the part of an experiment in the dataset of a claim's number."""
-    return lambda number, experiment: claims.part(collected(list(claims.CLAIMS)[number - 1]), experiment)
-
-
-@pytest.fixture
 def run(made_up_runs):
     """Function: the run of an experiment, condition and seed."""
 
@@ -29,9 +23,9 @@ def run(made_up_runs):
     return read
 
 
-def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_machines(part, run, made_up_runs):
+def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_machines(parts, run, made_up_runs):
     for experiment, settings in configuration.load(made_up_runs / "config.yaml")["experiments"].items():
-        found, controls = part(1, experiment), settings["controls"]
+        found, controls = parts(1, experiment), settings["controls"]
         expected = ["pruned", *controls, *(f"{name}_work" for name in settings.get("equal_work", ()))]
         assert found["condition"].values.tolist() == expected
         for name in expected:
@@ -44,17 +38,17 @@ def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_mac
                     assert values.sel(session=2).notnull().all() == (name == "pruned")
 
 
-def test_images_misread_after_retraining_make_the_error(part):
+def test_images_misread_after_retraining_make_the_error(parts):
     for number, last in ((1, 3), (2, 3), (3, 3)):
-        found = part(number, "digits").sel(session=last)
+        found = parts(number, "digits").sel(session=last)
         error = found["encoding_error"].sel(stage="retrained") if "stage" in found.dims else found["encoding_error"]
         np.testing.assert_allclose(found["wrong"].mean("test_image"), error, rtol=1e-6)
-        assert "wrong" not in part(number, "patches")
+        assert "wrong" not in parts(number, "patches")
 
 
-def test_losses_by_every_criterion_are_those_of_its_runs(part, run):
+def test_losses_by_every_criterion_are_those_of_its_runs(parts, run):
     for experiment, layers in (("patches", [1]), ("digits", [1, 2])):
-        found = part(4, experiment)
+        found = parts(4, experiment)
         assert found["hidden_layer"].values.tolist() == layers
         assert ("digit_information" in found["unit_measure"]) == (experiment == "digits")
         for criterion in ("weight", found.attrs["reference"]):
@@ -68,26 +62,26 @@ def test_losses_by_every_criterion_are_those_of_its_runs(part, run):
                 assert [int(of_layer[name]) for name in names] == counts
 
 
-def test_what_a_shallow_machine_has_left_by_weight_and_by_the_reference_is_that_of_the_first_seed(part, run):
-    found = part(2, "patches")
+def test_what_a_shallow_machine_has_left_by_weight_and_by_the_reference_is_that_of_the_first_seed(parts, run):
+    found = parts(2, "patches")
     assert found["compared"].values.tolist() == [found.attrs["reference"], "weight"]
     for name in found["compared"].values:
         stored = run("patches", name, 0).isel(session=-1)
         for variable in ("weight_1", "mask_1"):
             np.testing.assert_allclose(found[variable].sel(compared=name), stored[variable], rtol=1e-6)
-    assert "weight_1" not in part(2, "digits")
+    assert "weight_1" not in parts(2, "digits")
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_every_claim_knows_the_checks_of_its_machines(number, part, run):
+def test_every_claim_knows_the_checks_of_its_machines(number, parts, run):
     for experiment in ("patches", "digits"):
-        found, stored = part(number, experiment), run(experiment, "quality", 2)
+        found, stored = parts(number, experiment), run(experiment, "quality", 2)
         rho = found["check_rank_correlation"].sel(seed=2)
         for session in (0, 3):
             worst = min(stored["rank_correlation"].sel(sample="long", session=session).values)
             assert float(rho.sel(session=session)) == pytest.approx(worst, rel=1e-6)
     assert "check_trained" not in found
-    gap = part(number, "patches")["check_trained"].sel(seed=2, session=3).item()
+    gap = parts(number, "patches")["check_trained"].sel(seed=2, session=3).item()
     stored = run("patches", "quality", 2).sel(session=3)
     assert gap == pytest.approx(float(stored["kl"] - stored["kl_reachable"]), abs=1e-7)
 
@@ -130,8 +124,8 @@ def test_of_further_seeds_only_what_they_are_for_is_there(made_up_runs, tmp_path
         assert set(table) == {2, 3}
 
 
-def test_input_weights_are_summed_before_the_pruning_and_unknown_of_units_lost_earlier(part, run):
-    found = part(4, "digits")
+def test_input_weights_are_summed_before_the_pruning_and_unknown_of_units_lost_earlier(parts, run):
+    found = parts(4, "digits")
     stored = run("digits", found.attrs["reference"], int(found["seed"][1]))
     for layer in (1, 2):
         total = found[f"unit_input_weight_{layer}"].isel(seed=1).transpose("pruning", ...).values

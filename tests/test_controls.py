@@ -11,8 +11,7 @@ from analysis.experiment.controls import CONTROLS, develop_control
 from analysis.experiment.record import join, kept_units, masks_of
 from analysis.experiment.work import work
 
-BITS = {"born_small_units": "580b8c51", "born_small_synapses": "6b05e394", "rewired": "7f9e2921"}
-BITS |= {"reinitialised": "9086cf87"}
+BITS = dict(zip(CONTROLS, ("580b8c51", "6b05e394", "7f9e2921", "9086cf87"), strict=True))
 SAME_UNITS = ("rewired", "reinitialised", "born_small_units")
 SAME_SYNAPSES = ("rewired", "reinitialised")
 
@@ -63,10 +62,7 @@ def test_a_control_has_the_size_that_it_promises(runs, name, control):
         if control == "born_small_units":
             assert (synapses >= wanted).all()
         if control == "born_small_synapses":
-            inputs_a_unit = [
-                25 if name == "digits" else 13,
-                *units[1:-1],
-            ]  # at most; the last unit may be half too many
+            inputs_a_unit = [25 if name == "digits" else 13, *units[1:-1]]  # at most; half of the last may be too many
             near = abs(synapses - wanted) <= np.maximum(np.array(inputs_a_unit) / 2, 1)
             assert (near | (units[1:] == settings["machine"]["hidden"])).all()
 

@@ -70,8 +70,7 @@ def test_a_machine_that_mixes_passes_and_the_same_seed_gives_the_same():
     first, again = (c.convergence(machine, patterns, 500, 20, 40, 8, 1) for _ in range(2))
     assert max(first.r_hat.max(), first.two_start_r_hat.max()) < 1.05
     assert first.kinds.tolist() == [0] * 8 + [1] * 8 + [2] * 3 + [3]
-    for x, y in zip(first, again):
-        np.testing.assert_array_equal(x, y)
+    naive.assert_same_bits(first, again)
 
 
 def test_chains_are_followed_from_both_starts_after_the_first_sweeps():

@@ -50,10 +50,6 @@ def activity_of(machine, states, patterns):
     return Activity(states, lambda: mean_field(machine, patterns))
 
 
-def ones(machine):
-    return [np.ones(mask.shape) for mask in machine.masks]
-
-
 def pruned_or_none(*arguments):
     """None where pruning would leave nothing."""
     try:

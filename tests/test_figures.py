@@ -2,7 +2,6 @@
 
 import io
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,15 +17,6 @@ from analysis.figures.forest import forest
 from analysis.pruning import CRITERIA
 from analysis.verdicts import effects, intervals
 from analysis.verdicts.names import words
-
-mpl.use("Agg")
-
-
-@pytest.fixture
-def parts(collected):
-    """Parts of made-up runs: (claim number, experiment) -> Dataset."""
-    return lambda number, experiment: claims.part(collected(list(claims.CLAIMS)[number - 1]), experiment)
-
 
 PANELS = {
     curves.loss_of_controls: (1, "patches", ("kl",)),

@@ -30,13 +30,6 @@ COUNTS = [1, PATTERNS, CHAINS, CHAINS + 5, (AT_ONCE + 1) * CHAINS + 7]
 SEED = 2**40 + 3
 
 
-@pytest.fixture(params=[0, 0.5, 2], ids=["panels", "both", "rows"])
-def form(request, monkeypatch):
-    """The share of synapses from which a pair of layers stands in panels: all pairs, those with many synapses, none."""
-    monkeypatch.setattr(graph, "DENSE", request.param)
-    return request.param
-
-
 @cache
 def sparse_machine(n_units):
     """Many and few synapses in turn, and in the first layer of synapses a unit without any on either side."""

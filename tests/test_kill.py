@@ -131,8 +131,9 @@ def checkout(tmp_path_factory):
     return folder
 
 
-def workflow(folder, out):
-    options = ["--workflow-profile", "profiles/default", "--configfile", "config/small.yaml", "--config", f"out={out}"]
+def workflow(folder, out, config="small"):
+    options = ["--workflow-profile", "profiles/default", "--configfile", f"config/{config}.yaml"]
+    options += ["--config", f"out={out}"]
     return start(["snakemake", "runs", *options], folder, folder / f"{out}.log", root=folder)
 
 
@@ -178,10 +179,8 @@ def test_a_workflow_killed_at_random_moments_goes_on_and_repeats_no_finished_run
 
 def test_a_failed_seed_keeps_the_runs_that_it_made_and_its_log_is_shown(checkout):
     (checkout / "bad.py").write_text("def bad(machine, activity, seed):\n    return 1 / 0\n")
-    bad = {"criteria": ["variance_fi", "bad.py:bad"], "controls": []}
-    yamlfile.write(SMOKE | {"experiments": {"patches": PATCHES | bad}}, checkout / "config" / "bad.yaml")
-    options = ["--workflow-profile", "profiles/default", "--configfile", "config/bad.yaml", "--config", "out=bad"]
-    process = start(["snakemake", "runs", *options], checkout, checkout / "bad.log", root=checkout)
+    write_config(checkout / "config" / "bad.yaml", criteria=["variance_fi", "bad.py:bad"], controls=[])
+    process = workflow(checkout, "bad", "bad")
     assert wait(process)
     assert process.returncode == 1
     assert sorted(path.parent.name for path in files(checkout, "bad")) == ["overproduced", "variance_fi"]

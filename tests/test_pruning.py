@@ -22,10 +22,6 @@ DEEP = BoltzmannMachine(([0, 0], [0, 0], [0]), ([[1, -2], [3, 0]], [[-4], [5]]))
 VARIANCES = [np.array([[3, 4], [3, 3]]) / 16, np.array([[3], [4]]) / 16]
 
 
-def ones(machine):
-    return [np.ones(mask.shape) for mask in machine.masks]
-
-
 def dense(*n_units):
     """A machine with all synapses and weights that differ."""
     return naive.machine_of(n_units, density=1.1)

@@ -13,15 +13,12 @@ from analysis.machine.model import BoltzmannMachine
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["patches"]
 
 
-def run(machine, monkeypatch, **samples):
+def run(machine, monkeypatch):
     """The quality run of one machine on few patterns."""
     load = data.load
     monkeypatch.setattr(data, "load", lambda name: load(name).isel(pattern=slice(0, 300), test_pattern=slice(0, 100)))
     monkeypatch.setattr(sampling_checks, "machine_of", lambda reference, session: machine)
-    settings = {
-        **SMOKE,
-        "samples": {"start": "data", "n_chains": 2000, "n_steps": 20, "n_measure_chains": 100} | samples,
-    }
+    settings = SMOKE | {"samples": {"start": "data", "n_chains": 2000, "n_steps": 20, "n_measure_chains": 100}}
     wanted = {"sessions": [0], "n_chains": 200, "n_temperatures": 200, "n_followed": 200, "n_moments": 16}
     settings["quality"] = wanted | {"n_samples": 2000, "noise_steps": 20}
     return sampling_checks.along(settings, 3, None).isel(session=0)

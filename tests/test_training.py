@@ -34,18 +34,6 @@ def parameters(machine):
     return [*machine.biases, *machine.weights]
 
 
-def assert_same_parameters(found, expected):
-    for a, b in zip(parameters(found), parameters(expected), strict=True):
-        np.testing.assert_array_equal(a, b, strict=True)
-
-
-@pytest.fixture(params=[0, 0.5, 2], ids=["panels", "both", "rows"])
-def form(request, monkeypatch):
-    """The share of synapses from which a pair of layers counts as dense: the forms in which weights are stored."""
-    monkeypatch.setattr(graph, "DENSE", request.param)
-    return request.param
-
-
 def update_of(trained, machine):
     """Change of each bias and of each synapse that exists, as one vector."""
     changes = [np.subtract(a, b, dtype=float) for a, b in zip(parameters(trained), parameters(machine))]
@@ -87,7 +75,9 @@ def test_greedy_pretraining_has_the_bits_of_its_twin(form, n_threads):
         states = [data, np.zeros((len(data), len(rbm.biases[1])), int)]
         naive.draw_layer(rbm, states, 1, derive(seed, "up"), 0, factors[0])
         data = states[1]
-    assert_same_parameters(found, BoltzmannMachine(tuple(biases), tuple(weights), machine.masks))
+    naive.assert_same_bits(
+        parameters(found), parameters(BoltzmannMachine(tuple(biases), tuple(weights), machine.masks))
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +113,7 @@ def assert_trained_as_twin(plan, n_units, n_patterns, density=0.7, weight_std=0.
     machine, patterns = naive.machine_of(n_units, 1, weight_std, density), skewed_patterns(n_patterns, n_units[0])
     found = training._train(training.Task(machine, patterns, plan, 2**50, factors), False)
     expected = trained_twin(graph.DENSE, plan, n_units, n_patterns, density, weight_std, factors)
-    assert_same_parameters(found, expected)
+    naive.assert_same_bits(parameters(found), parameters(expected))
 
 
 @cache
@@ -174,8 +164,7 @@ def test_one_parameter_that_left_the_range_is_caught_wherever_it_stands(value, n
 
 def test_mean_field_of_a_deep_machine_is_a_fixed_point():
     machine, patterns = naive.machine_of((4, 5, 3, 4)), skewed_patterns(50, 4)
-    for found, expected in zip(mean_field(machine, patterns), mean_field(machine, patterns, 50, 1e-7)):
-        np.testing.assert_array_equal(found, expected)
+    naive.assert_same_bits(mean_field(machine, patterns), mean_field(machine, patterns, 50, 1e-7))
     m = [x.astype(float) for x in mean_field(machine, patterns, 200, 1e-7)]
     for layer in (1, 2, 3):
         field = machine.biases[layer] + m[layer - 1] @ machine.weights[layer - 1]

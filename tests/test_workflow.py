@@ -11,7 +11,6 @@ from functools import partial
 import nbformat
 import pytest
 import xarray as xr
-import yaml
 from test_same_bits import copy_checkout
 
 from analysis.files.checkout import ROOT
@@ -113,21 +112,6 @@ def test_a_criterion_of_ones_own_goes_through_the_whole_workflow(built):
     assert run.attrs["criterion_sha256"]
 
 
-def changed(place, value):
-    """An edit of a config."""
-
-    def edited(text):
-        content = yaml.safe_load(text)
-        *outer, last = place.split("/")
-        inner = content
-        for name in outer:
-            inner = inner.setdefault(name, {})
-        inner[last] = value
-        return yaml.safe_dump(content)
-
-    return edited
-
-
 def swapped(old, new):
     return lambda text: text.replace(old, new)
 
@@ -139,30 +123,20 @@ def other_cell(text, key, value):
 
 
 JUDGED = {"claim": 5, "summary": 1}
-SEEDS = {"seeds_of_digits": 2, "seeds_of_patches": 2}
+ALL = {"seeds_of_digits": 2, "seeds_of_patches": 2} | JUDGED
+NOTEBOOK = "notebooks/02_weight_pruning.ipynb"
+DIGITS = "  digits: {retraining: {n_epochs: 2}}\n"
 PRINTED = [{"name": "stdout", "output_type": "stream", "text": ["another output\n"]}]
 EDITS = {
     "nothing": ("Makefile", swapped("lint", "linted"), {}),
     "a comment in a kernel": ("analysis/kernels/gibbs.py", swapped("@kernel\n", "@kernel  # quick\n"), {}),
-    "stored outputs": ("notebooks/02_weight_pruning.ipynb", lambda text: other_cell(text, "outputs", PRINTED), {}),
-    "a notebook": (
-        "notebooks/02_weight_pruning.ipynb",
-        lambda text: other_cell(text, "source", ["x = 1"]),
-        {"claim": 1, "summary": 1},
-    ),
+    "stored outputs": (NOTEBOOK, lambda text: other_cell(text, "outputs", PRINTED), {}),
+    "a notebook": (NOTEBOOK, lambda text: other_cell(text, "source", ["x = 1"]), {"claim": 1, "summary": 1}),
     "a figure": ("analysis/figures/style.py", swapped("dpi=200", "dpi=201"), JUDGED),
-    "judging": ("config/mine.yaml", changed("claims/confidence", 0.9), JUDGED),
-    "a constant of a kernel": (
-        "analysis/kernels/layouts.py",
-        swapped("CHAINS = 64", "CHAINS = 32"),
-        {"compile": 1, **SEEDS, **JUDGED},
-    ),
-    "one experiment": (
-        "config/mine.yaml",
-        changed("experiments/digits/retraining/n_epochs", 2),
-        {"seeds_of_digits": 2, **JUDGED},
-    ),
-    "an own criterion": ("mine.py", swapped("np.abs", "np.square"), {"seeds_of_patches": 2, **JUDGED}),
+    "judging": ("config/mine.yaml", lambda text: f"{text}claims: {{confidence: 0.9}}\n", JUDGED),
+    "a constant": ("analysis/kernels/layouts.py", swapped("CHAINS = 64", "CHAINS = 32"), {"compile": 1} | ALL),
+    "one experiment": ("config/mine.yaml", lambda text: text + DIGITS, {"seeds_of_digits": 2} | JUDGED),
+    "an own criterion": ("mine.py", swapped("np.abs", "np.square"), {"seeds_of_patches": 2} | JUDGED),
 }
 
 
@@ -219,11 +193,10 @@ def test_what_the_command_line_says_is_what_runs_or_is_refused(copied):
     assert "--config: at experiments/patches: found the unknown key 'n_seed', expected keys among" in text
     text = start(copied, "-n", *smoke, 'experiments={"digits": {"proxy": true}}', check=False)
     assert "at experiments/digits/proxy: found True, expected false" in text
-    text = start(
-        copied, "-n", *smoke, 'experiments={"digits": {"criteria": ["random", "variance_fi_w2"]}}', check=False
-    )
+    few = 'experiments={"digits": {"criteria": ["random", "variance_fi_w2"]}}'
+    text = start(copied, "-n", *smoke, few, check=False)
     assert "claims/weight_pruning/digits_units/more: found 'weight', expected one of random, variance_fi_w2" in text
-    start(copied, "runs", "-n", *smoke, 'experiments={"digits": {"criteria": ["random", "variance_fi_w2"]}}')
+    start(copied, "runs", "-n", *smoke, few)
 
 
 def test_a_second_workflow_is_refused_as_long_as_the_first_lives_and_not_after_a_kill(tmp_path):
@@ -231,9 +204,8 @@ def test_a_second_workflow_is_refused_as_long_as_the_first_lives_and_not_after_a
     (tmp_path / ".snakemake").mkdir()
     code = "import time; from analysis.workflow import guard; guard.take_over(); print('mine', flush=True)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    begin = partial(
-        subprocess.Popen, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    begin = partial(subprocess.Popen, cwd=tmp_path, env=environment, text=True, **pipes)
     with begin([sys.executable, "-c", f"{code}; time.sleep(60)"]) as first:
         assert first.stdout.readline() == "mine\n"
         with begin([sys.executable, "-c", code]) as second:
