@@ -49,7 +49,7 @@ def test_every_chapter_is_on_the_page_and_is_a_page(whole, pages):
     assert sorted(path.stem for path in pages if path.parent.name == "report") == sorted(CHAPTERS)
 
 
-def test_pages_load_nothing_and_every_link_leads_somewhere(pages):
+def test_pages_load_nothing_and_every_link_leads_somewhere(pages, results):
     for path, page in pages.items():
         assert not page.find_all(["script", "link", "iframe"])
         assert all(image["src"].startswith("data:image/") for image in page.find_all("img"))
@@ -58,6 +58,9 @@ def test_pages_load_nothing_and_every_link_leads_somewhere(pages):
             file, _, name = link["href"].partition("#")
             assert file.startswith("https://") or not file or (path.parent / file).is_file(), link
             assert not name or file or page.find(id=name), link
+    for path, link in (("report.html", "#{}"), ("report/index.html", "{}.html")):
+        found = {anchor["href"] for anchor in pages[results / path].find(id="index").find_all("a")}
+        assert found > {link.format(name) for name in ("01_overproduction", "04_neuron_loss", "claims")}
 
 
 def test_figures_have_words_and_formulas_are_set(whole):
