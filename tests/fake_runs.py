@@ -108,12 +108,8 @@ def proxy_run(experiment, settings, number, worse):
 
 def quality_run(experiment, settings, number, worse):
     """Machines and samples with which all is well."""
-    rng, sessions, n_layers = (
-        np.random.default_rng(number),
-        settings["quality"]["sessions"],
-        len(HIDDEN[experiment]) + 1,
-    )
-    n, n_moments = len(sessions), 10
+    rng, sessions = np.random.default_rng(number), settings["quality"]["sessions"]
+    n, n_moments, n_layers = len(sessions), 10, len(HIDDEN[experiment]) + 1
     found = {
         "log_z": ("session", 10 + rng.random(n)),
         "log_z_error": ("session", np.full(n, 0.1)),

@@ -267,11 +267,7 @@ def test_errors_are_judged_over_seeds_and_images():
     [
         (controls_data, {"worse": "born_small_units"}, "found 'born_small_units', expected one of the condition"),
         (controls_data, {"measure": "encoding_error"}, "found no encoding_error of patches"),
-        (
-            criteria_data,
-            {"better": "anti_fi"},
-            "found 'anti_fi', expected one of the criterion values",
-        ),
+        (criteria_data, {"better": "anti_fi"}, "found 'anti_fi', expected one of the criterion values"),
         (units_data, {"more": "anti_fi"}, "found 'anti_fi'"),
         (survivors_data, {"than": "random"}, "found 'random'"),
         (survivors_data, {"measure": "fisher"}, "found 'fisher', expected one of the unit_measure"),

@@ -161,13 +161,9 @@ def test_a_claim_has_at_most_three_primary_predictions_of_an_experiment():
 
 @pytest.mark.parametrize("kind", EFFECTS)
 def test_an_entry_that_an_effect_reads_may_not_lack(kind):
-    places = [
-        (claim, name)
-        for claim in CLAIMS
-        for name, of in DEFAULT["claims"].get(claim, {}).items()
-        if of["effect"] == kind
-    ]
-    claim, name = places[0]
+    claims = DEFAULT["claims"]
+    entries = [(claim, name, of["effect"]) for claim in CLAIMS for name, of in claims.get(claim, {}).items()]
+    claim, name, _ = next(entry for entry in entries if entry[2] == kind)
     required = [field for field, of in EFFECTS[kind].model_fields.items() if of.is_required() and field != "effect"]
     for field in required:
         lacking = changed(f"claims/{claim}/{name}/{field}", ABSENT, DEFAULT)
@@ -264,9 +260,7 @@ def test_any_word_names_the_folder_of_results(given, expected, tmp_path, monkeyp
     assert changes == {"title": "x"}
 
 
-@pytest.mark.parametrize(
-    ("out", "found"), [("a file", "found a file"), ("/proc/x", "found that nothing can be written")]
-)
+@pytest.mark.parametrize(("out", "found"), [("a file", "found a file"), ("/proc/x", "found that nothing can be")])
 def test_a_folder_of_results_that_can_be_none_is_refused(out, found, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a file").touch()

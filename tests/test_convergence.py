@@ -91,12 +91,10 @@ def test_moments_are_those_of_the_states():
     moments, states = c.choose(machine, 100, 0), sample(machine, 5, 3, 0)
     found = c.values(machine, moments, states)
     n = sum(machine.n_synapses)
-    every = np.concatenate(states, axis=1)
-    np.testing.assert_array_equal(found[:, :9], every)
-    pairs = np.stack(
-        [a[:, i] * b[:, j] for a, b, m in zip(states, states[1:], machine.masks) for i, j in np.argwhere(m)]
-    )
-    np.testing.assert_array_equal(found[:, 9 : 9 + n], pairs.T)
+    np.testing.assert_array_equal(found[:, :9], np.concatenate(states, axis=1))
+    layers = zip(states, states[1:], machine.masks)
+    pairs = [below[:, i] * above[:, j] for below, above, mask in layers for i, j in np.argwhere(mask)]
+    np.testing.assert_array_equal(found[:, 9 : 9 + n], np.transpose(pairs))
     np.testing.assert_allclose(found[:, 9 + n : -1], np.stack([x.mean(axis=1) for x in states], axis=1), rtol=1e-6)
     np.testing.assert_allclose(found[:, -1], machine.energy(states), rtol=1e-6)
 

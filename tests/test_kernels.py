@@ -50,9 +50,7 @@ def states_of(machine, n, dtype=np.uint8):
 
 
 def assert_same_bits(found, expected):
-    for layer, (a, b) in enumerate(zip(found, expected, strict=True)):
-        a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
-        np.testing.assert_array_equal(a, b, f"layer {layer}", strict=True)
+    naive.assert_same_bits(*([np.asarray(x, np.float32) for x in arrays] for arrays in (found, expected)))
 
 
 def run(kernel, machine, states, *arguments):
@@ -264,14 +262,9 @@ def test_power_iteration_has_the_bits_of_its_twin(n, n_iterations):
     assert vector.tolist() == twin.tolist()
 
 
-def parts_of(work):
-    """The ranges that threads get."""
-    return threads.share(work, lambda begin, end: range(begin, end))
-
-
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 10, 49])
 def test_threads_share_a_range_without_gap_or_overlap(n, n_threads):
-    parts = parts_of(n)
+    parts = threads.share(n, range)
     assert [k for part in parts for k in part] == list(range(n))
     assert len(parts) == max(1, min(n, n_threads))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1

@@ -110,11 +110,8 @@ def test_two_layers_have_panels_from_a_share_of_synapses_and_a_width_on(monkeypa
 
 def test_arrays_of_kernels_begin_where_cache_lines_do():
     built = graph.build(naive.machine_of((5, 4, 3)))
-    arrays = [
-        built.panel,
-        graph.to_tiles(np.ones((70, 5), np.uint8), 12),
-        contrastive.build(naive.machine_of((13, 70))).w,
-    ]
+    dense, tiles = contrastive.build(naive.machine_of((13, 70))), graph.to_tiles(np.ones((70, 5), np.uint8), 12)
+    arrays = [built.panel, tiles, dense.w]
     arrays += [layouts.zeros(shape, np.float32) for shape in [(1,), (7,), (3, 5), (2, 3, 50)] * 5]
     assert {array.ctypes.data % layouts.LINE for array in arrays} == {0}
     assert not any(array.any() for array in arrays[3:])

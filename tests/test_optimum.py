@@ -41,9 +41,8 @@ def test_the_first_step_goes_down_the_steepest_slope_of_the_divergence(n_units):
             for change in (0.01, -0.01):
                 parameters = [x.copy() for x in before]
                 parameters[which][place] += change
-                kl.append(
-                    exact.kl_divergence(patterns, BoltzmannMachine(parameters[:n], parameters[n:], machine.masks))
-                )
+                moved = BoltzmannMachine(parameters[:n], parameters[n:], machine.masks)
+                kl.append(exact.kl_divergence(patterns, moved))
             slopes.append(kl[0] - kl[1])
             steps.append(after[which][place] - before[which][place])
     np.testing.assert_allclose(-np.array(steps) / np.linalg.norm(steps), slopes / np.linalg.norm(slopes), atol=1e-3)

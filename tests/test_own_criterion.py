@@ -105,6 +105,12 @@ def test_an_edited_file_has_another_hash_and_is_what_runs(mine, tmp_path):
     np.testing.assert_allclose(found[1], 2 * found[0])
 
 
+def refused(function, message):
+    with pytest.raises(ValueError, match="^" + re.escape(message)) as error:
+        function()
+    assert "\n" not in str(error.value)
+
+
 LIST = "expected a list of arrays, one a layer of synapses, of shapes (4, 3)"
 RESULTS = {
     "None": f"importance: found None, {LIST}",
@@ -126,10 +132,8 @@ RESULTS = {
 def test_what_an_own_function_gives_wrong_is_said_in_one_line(tmp_path, result):
     text = f"import numpy as np\n\ndef f(machine, activity, seed):\n    return {result}\n\ndef g():\n"
     (tmp_path / "mine.py").write_text(text + "    raise KeyError('two lines')\n")
-    entry = f"{tmp_path / 'mine.py'}:"
-    with pytest.raises(ValueError, match="^" + re.escape(f"criterion {entry}f: {RESULTS[result]}")) as error:
-        criterion(f"{entry}f")(MACHINE, STATES, 0)
-    assert "\n" not in str(error.value)
+    entry = f"{tmp_path / 'mine.py'}:f"
+    refused(lambda: criterion(entry)(MACHINE, STATES, 0), f"criterion {entry}: {RESULTS[result]}")
 
 
 def test_a_keyboard_interrupt_passes_and_a_generator_is_as_good_as_a_list(tmp_path):
@@ -156,9 +160,7 @@ FILES = {
 def test_a_file_without_the_function_is_refused_with_its_line(tmp_path, line):
     (tmp_path / "mine.py").write_text(f"\n\n{line}\n")
     entry = f"{tmp_path / 'mine.py'}:f"
-    with pytest.raises(ValueError, match="^" + re.escape(f"criterion {entry}: {FILES[line]}")) as error:
-        criterion(entry)
-    assert "\n" not in str(error.value)
+    refused(lambda: criterion(entry), f"criterion {entry}: {FILES[line]}")
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,7 @@ from analysis.files.checkout import ROOT
 README = (ROOT / "README.md").read_text()
 RECIPES = (ROOT / "docs" / "recipes.md").read_text()
 NUMBER = r"[-−]?\d[\d,.]*"
-EFFECT = re.compile(
-    rf"{NUMBER}[^\[\]\n]{{0,12}}\[{NUMBER}, {NUMBER}\]"
-)  # mean [low, high], and what may be put between
+EFFECT = re.compile(rf"{NUMBER}[^\[\]\n]{{0,12}}\[{NUMBER}, {NUMBER}\]")  # mean [low, high], or a word between
 
 
 def sentences(page):

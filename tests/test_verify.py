@@ -22,9 +22,8 @@ def notebook(text="error 0.07", picture="AAAA", count=1, injected=False):
     data = {"image/png": picture, "text/plain": ["a ", "figure"]}
     shown = [{"output_type": "stream", "name": "stdout", "text": [text]}, {"output_type": "display_data", "data": data}]
     cells = [{"cell_type": "markdown", "metadata": {}, "source": []}]
-    cells += [
-        {"cell_type": "code", "metadata": {"tags": ["injected-parameters"]}, "source": "", "outputs": []}
-    ] * injected
+    tags = {"tags": ["injected-parameters"]}
+    cells += [{"cell_type": "code", "metadata": tags, "source": "", "outputs": []}] * injected
     cells.append({"cell_type": "code", "execution_count": count, "metadata": {}, "source": [], "outputs": shown})
     return json.dumps({"cells": cells, "metadata": {}})
 
@@ -55,12 +54,8 @@ def moved(folder):
 
 def test_a_rebuild_of_the_same_bytes_and_outputs_is_the_same(checkout):
     found = verify.compare(checkout)
-    assert [path for path, *_ in found] == [
-        "data/claim.nc",
-        "figures/01_x/a.png",
-        "figures/claims.md",
-        "notebooks/01_x.ipynb",
-    ]
+    made = ["data/claim.nc", "figures/01_x/a.png", "figures/claims.md", "notebooks/01_x.ipynb"]
+    assert [path for path, *_ in found] == made
     assert all(same and not what for _, same, what in found)
     assert verify.text(found) == "4 of 4 files byte for byte as committed, 0 more by value"
 
