@@ -9,6 +9,7 @@ import xarray as xr
 from analysis.figures import forest, style
 from analysis.files import whole
 from analysis.verdicts import claims, tables
+from analysis.verdicts.datasets import BEYOND, CLAIMS
 
 _COLUMNS = {
     "claim": ("claim", "1"),
@@ -30,8 +31,8 @@ _COLUMNS = {
 
 def write(data: Path, figures: Path) -> pd.DataFrame:
     """Judge every claim dataset in the folder `data`, and write the table in all its forms. Returns it."""
-    found = {claim: claims.load(claim, data) for claim in claims.NOTEBOOKS if Path(data, f"{claim}.nc").is_file()}
-    found = {claim: dataset for claim, dataset in found.items() if claim[3:] in claims.settings(dataset)["claims"]}
+    made = {claim: Path(data, f"{claim}.nc").is_file() for claim in (*CLAIMS, *BEYOND)}
+    found = {claim: claims.load(claim, data) for claim, there in made.items() if there}
     table = pd.concat([claims.evaluate(dataset) for dataset in found.values()], ignore_index=True)
     pages = _pages(table)
     lines = [f"## {title}\n\n{tables.markdown(page)}" for title, page in pages.items()]
