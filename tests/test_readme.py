@@ -11,6 +11,7 @@ import pytest
 
 from analysis import claims
 from analysis.files.checkout import ROOT
+from analysis.verdicts.datasets import BEYOND
 
 README = (ROOT / "README.md").read_text()
 RECIPES = (ROOT / "docs" / "recipes.md").read_text()
@@ -27,9 +28,9 @@ def sentences(page):
     return [sentence for line in text.splitlines() for sentence in re.split(r"(?<=[.:;])\s", line)]
 
 
-@pytest.mark.parametrize(("page", "at_least"), [("README.md", 4), *((claim, 1) for claim in claims.CLAIMS)])
+@pytest.mark.parametrize(("page", "at_least"), [("README.md", 4), *((claim, 1) for claim in (*claims.CLAIMS, *BEYOND))])
 def test_every_number_with_an_interval_is_a_row_of_the_table_of_claims(page, at_least):
-    rows = (ROOT / "figures" / "claims.md").read_text()
+    rows = "".join((ROOT / "figures" / name / "claims.md").read_text() for name in ("", "beyond"))
     found = [(effect.replace("−", "-"), text) for text in sentences(page) for effect in EFFECT.findall(text)]
     assert len(found) >= at_least
     assert [text for effect, text in found if f"| {effect} " not in rows] == []
