@@ -88,10 +88,10 @@ class _Renderer(IPythonRenderer):
     """Formulas as MathML; links lead to chapters or the web, and other files of the checkout are named only."""
 
     def inline_math(self, body: str) -> str:
-        return convert(body)
+        return _mathml(body, "inline")
 
     def block_math(self, body: str) -> str:
-        return convert(body, display="block")
+        return _mathml(body, "block")
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
         name = Path(url.partition("#")[0]).stem.replace("README", "index")
@@ -109,6 +109,11 @@ class _Exporter(HTMLExporter):
         folder = context["resources"]["metadata"]["path"]
         renderer = _Renderer(escape=False, embed_images=True, exclude_anchor_links=True, path=folder)
         return MarkdownWithMath(renderer=renderer).render(source)
+
+
+def _mathml(formula, display):
+    spaced = '<mo lspace="0.17em" rspace="0.17em">log</mo>'  # or p log p would be set without spaces
+    return convert(formula, display=display).replace("<mi>log</mi>", spaced)
 
 
 def _page(text):
