@@ -3,10 +3,7 @@
 The cases of data files that are downloaded stand in tests/test_download.py.
 """
 
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -174,17 +171,6 @@ def test_a_place_where_no_run_can_be_written_is_named(tmp_path, capfd):
     seed = ["seed", "--config", str(config.ROOT / "config" / "smoke.yaml"), "--experiment", "patches", "--seed", "0"]
     assert main([*seed, "--runs", str(tmp_path / "runs"), "--only", "overproduced"]) == 1
     assert re.search(r"runs/patches.*: found Not a directory, expected a place to read", capfd.readouterr().err)
-
-
-def test_a_process_ends_in_the_same_way(folder):
-    put(folder / "machine.nc", content(GOOD)[:8000])
-    environment = {**os.environ, "PYTHONPATH": str(config.ROOT)}
-    run = [sys.executable, "-m", "analysis", *command()]
-    done = subprocess.run(run, capture_output=True, text=True, env=environment)
-    assert done.returncode == 1
-    assert only_line(done.stderr).startswith("python -m analysis run: ")
-    assert done.stdout == ""
-    assert not (folder / "made.nc").exists()
 
 
 MACHINE, DEEP = BoltzmannMachine.random((4, 3), 0), BoltzmannMachine.random((4, 3, 2), 0)
