@@ -23,9 +23,9 @@ HUGE = 10**12
 ABSENT = object()
 
 
-def smoke(**changes):
+def smoke(like="patches", **changes):
     """The smoke config with other settings of the patches, as text."""
-    patches = SMOKE["experiments"]["patches"] | changes
+    patches = SMOKE["experiments"][like] | changes
     return yaml.safe_dump(SMOKE | {"experiments": SMOKE["experiments"] | {"patches": patches}}, sort_keys=False)
 
 
@@ -43,7 +43,7 @@ def content(made):
 
 def beyond_memory(part, **changes):
     digits = SMOKE["experiments"]["digits"]
-    return smoke(**digits | {"machine": digits["machine"] | {"hidden": [10**4] * 2}} | {part: digits[part] | changes})
+    return smoke("digits", **{"machine": digits["machine"] | {"hidden": [10**4] * 2}} | {part: digits[part] | changes})
 
 
 CONFIGS = {
@@ -82,7 +82,7 @@ COMMANDS = {
     "unknown control": (["control", "condition=born", "reference=short.nc"], "control: found 'born', expected one of"),
     "control of a machine": (["control", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine"),
     "control of a short run": (["control", "reference=short.nc"], "reference: found no sessions [3], expected"),
-    "summary of nothing": (["summary"], "claim dataset: found no file data/01_overproduction.nc, expected one that"),
+    "summary of nothing": (["summary"], "summary: found no claim dataset in data, expected data/01_overproduction.nc,"),
     "verify outside git": (["verify"], "expected a git checkout in ."),
 }
 WANTED = {
