@@ -37,12 +37,12 @@ def kl_divergence(patterns, machine):
     return p @ (np.log(p) - log_probabilities(distinct, machine))
 
 
-def deletion_damage(patterns, machine):
-    """A machine without the synapse, for each of them in turn."""
-    damage, before = np.zeros(machine.weights[0].shape), kl_divergence(patterns, machine)
-    for i, j in np.argwhere(machine.masks[0]):
-        mask = machine.masks[0].copy()
-        mask[i, j] = False
-        smaller = type(machine)(machine.biases, machine.weights, (mask,))
-        damage[i, j] = kl_divergence(patterns, smaller) - before
+def deletion_damage(patterns, machine, kl=kl_divergence):
+    """KL of a machine rebuilt without each synapse in turn, less that of the whole one: one array a layer."""
+    damage, before = [np.zeros(mask.shape) for mask in machine.masks], kl(patterns, machine)
+    for layer, mask in enumerate(machine.masks):
+        for synapse in zip(*np.nonzero(mask)):
+            masks = [mask.copy() for mask in machine.masks]
+            masks[layer][synapse] = False
+            damage[layer][synapse] = kl(patterns, type(machine)(machine.biases, machine.weights, masks)) - before
     return damage

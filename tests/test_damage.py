@@ -16,21 +16,6 @@ DEEP = naive.machine_of((5, 3, 2), 1, weight_std=0.7, density=1.1)
 MIXTURES = [(0.0, 5.0), (1.0, 5.0), (1.0, -690.0), (1.0, 690.0), (0.5, 690.0), (0.3, -690.0), (0.3, 1e-9), (1e-9, 2.0)]
 
 
-def without(machine, layer, synapse):
-    masks = [mask.copy() for mask in machine.masks]
-    masks[layer][synapse] = False
-    return BoltzmannMachine(machine.biases, machine.weights, masks)
-
-
-def damage_by_enumeration(machine, patterns, kl):
-    """KL of a machine rebuilt without each synapse in turn, less that of the whole one: one array a layer."""
-    found, before = [np.zeros(mask.shape) for mask in machine.masks], kl(patterns, machine)
-    for layer, mask in enumerate(machine.masks):
-        for synapse in zip(*np.nonzero(mask)):
-            found[layer][synapse] = kl(patterns, without(machine, layer, synapse)) - before
-    return found
-
-
 def awake_by_enumeration(machine, patterns):
     """damage.Awake of each layer, of q_ij = P(x_i x_j = 1 | pattern), every hidden state enumerated."""
     states, p = naive.enumerate_states(machine)
@@ -90,16 +75,15 @@ def test_log_means_are_those_of_one_pattern_at_a_time(n, largest, kind, n_thread
 @pytest.mark.parametrize("machine", RBMS, ids=repr)
 def test_the_criterion_is_the_damage_by_enumeration_where_sleep_is_exact(machine):
     patterns = naive.patterns_of(40, machine.n_units[0])
-    (expected,) = damage_by_enumeration(machine, patterns, naive_exact.kl_divergence)
+    (expected,) = naive_exact.deletion_damage(patterns, machine)
     (awake,) = damage.awake_averages(machine, training.mean_field(machine, patterns))
     (joint,) = exact.moments(machine)[1]
     np.testing.assert_allclose(damage.deletion(joint, awake)[machine.masks[0]], expected[machine.masks[0]], atol=2e-6)
-    np.testing.assert_allclose(exact.deletion_damage(patterns, machine), expected, atol=1e-12)
 
 
 def test_the_damage_of_every_synapse_of_a_trained_machine_is_that_by_enumeration():
     machine, patterns = trained_machine()
-    (expected,) = damage_by_enumeration(machine, patterns, exact.kl_divergence)
+    (expected,) = naive_exact.deletion_damage(patterns, machine, exact.kl_divergence)
     (awake,) = damage.awake_averages(machine, training.mean_field(machine, patterns))
     (joint,) = exact.moments(machine)[1]
     np.testing.assert_allclose(damage.deletion(joint, awake), expected, atol=2e-6)
@@ -109,7 +93,7 @@ def test_the_damage_of_every_synapse_of_a_trained_machine_is_that_by_enumeration
 
 def test_the_damage_is_exact_in_deep_machines_where_averages_awake_are():
     patterns = naive.patterns_of(30, 5)
-    expected = damage_by_enumeration(DEEP, patterns, naive_exact.kl_divergence)
+    expected = naive_exact.deletion_damage(patterns, DEEP)
     for awake, joint, values in zip(awake_by_enumeration(DEEP, patterns), exact.moments(DEEP)[1], expected):
         np.testing.assert_allclose(damage.deletion(joint, awake), values, atol=1e-12)
 

@@ -70,7 +70,7 @@ def test_fisher_information_is_the_covariance_of_the_sufficient_statistics(n_uni
 def test_deletion_damage_is_that_of_a_machine_rebuilt_without_the_synapse(n_units, chunk):
     machine = machine_of(n_units)
     patterns = patterns_of(machine)
-    expected = naive_exact.deletion_damage(patterns, machine)
+    (expected,) = naive_exact.deletion_damage(patterns, machine)
     np.testing.assert_allclose(exact.deletion_damage(patterns, machine), expected, atol=1e-12)
 
 

@@ -38,15 +38,6 @@ def test_information_matrix_of_samples_matches_enumeration(machine):
     naive.assert_within_error(found, exact, error + 20 / N)  # the product of two errors in the mean: of order 1 / n
 
 
-@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
-def test_variance_estimate_of_samples_matches_enumeration(machine):
-    states, p = naive.enumerate_states(machine)
-    mean = (states[0] * p[:, None]).T @ states[1]
-    error = np.abs(1 - 2 * mean) * np.sqrt(mean * (1 - mean) / N) + 20 / N  # d p (1 - p) = (1 - 2 p) dp - dp^2
-    found = fisher.variance_estimate(*sampling.sample(machine, N, 60, 2))
-    naive.assert_within_error(found, mean * (1 - mean), error)
-
-
 @pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
 def test_heuristic_estimate_is_its_formula_where_the_logit_exists(scale):
     visible, hidden = samples(5000, 5, 4)

@@ -117,13 +117,6 @@ def test_arrays_of_kernels_begin_where_cache_lines_do():
     assert not any(array.any() for array in arrays[3:])
 
 
-def test_a_layer_too_wide_for_16_bits_has_no_panels():
-    """Rows of 8 steps each; the last is that of no unit."""
-    for n, place in ((8191, 0), (8192, -1)):
-        built = graph.build(BoltzmannMachine(([0.0], np.zeros(n)), (np.zeros((1, n)),)))
-        assert built.panels_below[1] == place
-
-
 @pytest.mark.parametrize("missing", [["mask_1"], ["bias_0", "bias_1"], ["weight_1", "mask_1"]], ids=" ".join)
 def test_a_dataset_that_lacks_a_variable_is_refused(missing):
     dataset = naive.machine_of((3, 2)).to_dataset().drop_vars(missing)

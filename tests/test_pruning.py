@@ -105,13 +105,6 @@ def test_the_share_in_common_counts_what_pruning_by_either_would_remove(pairs, f
     assert share_in_common(*zip(*pairs), fraction) == pytest.approx(expected)
 
 
-def test_an_importance_of_no_use_is_refused_by_the_name_of_its_criterion():
-    machine = dense(4, 3)
-    for value, found in ((0.0, "found 0 for all 12 synapses"), (np.inf, "found values that are not finite")):
-        with pytest.raises(ValueError, match=rf"^criterion mine: importance\[0\]: {found}"):
-            prune(machine, [np.full((4, 3), value)], 0.5, "criterion mine: importance")
-
-
 def test_a_stranded_unit_strands_others_upwards_and_downwards():
     """Three chains of three hidden units: unit 0 breaks at the bottom, unit 1 at the top, unit 2 holds.
 

@@ -75,6 +75,7 @@ def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):
         for share in (0, 2):
             monkeypatch.setattr(graph, "DENSE", share)
             machine = BoltzmannMachine((np.full(n, 2.0), np.zeros(2)), (weights,))
+            assert (len(graph.build(machine).panel) > 0) == (share == 0 and n == 8191)
             states.append(sample(machine, 40, 2, 0))
         naive.assert_same_bits(*states)
 

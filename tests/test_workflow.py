@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from functools import partial
 
 import nbformat
 import pytest
@@ -197,19 +196,3 @@ def test_what_the_command_line_says_is_what_runs_or_is_refused(copied):
     text = start(copied, "-n", *smoke, few, check=False)
     assert "claims/weight_pruning/digits_units/more: found 'weight', expected one of random, variance_fi_w2" in text
     start(copied, "runs", "-n", *smoke, few)
-
-
-def test_a_second_workflow_is_refused_as_long_as_the_first_lives_and_not_after_a_kill(tmp_path):
-    """`onstart` ends at once, and what it opened must stay open."""
-    (tmp_path / ".snakemake").mkdir()
-    code = "import time; from analysis.workflow import guard; guard.take_over(); print('mine', flush=True)"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    begin = partial(subprocess.Popen, cwd=tmp_path, env=environment, text=True, **pipes)
-    with begin([sys.executable, "-c", f"{code}; time.sleep(60)"]) as first:
-        assert first.stdout.readline() == "mine\n"
-        with begin([sys.executable, "-c", code]) as second:
-            assert "found another workflow at work" in second.communicate()[1]
-        first.kill()
-    with begin([sys.executable, "-c", code]) as third:
-        assert third.communicate() == ("mine\n", "")

@@ -5,7 +5,7 @@ from zlib import crc32
 
 # Okabe & Ito (2008)
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILION, PURPLE, YELLOW, GREY = "#0072B2", "#D55E00", "#CC79A7", "#F0E442", "#505050"
+BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#505050"
 Line = str | tuple[int, tuple[int, ...]]
 _COLOURS, _MARKERS, _LINES = ("#8C510A", "#4D4D9F", "#1B7837"), ("<", ">", "h", "*", "d"), ("-", "--", "-.", ":")
 

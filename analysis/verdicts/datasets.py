@@ -54,6 +54,12 @@ def settings(dataset: xr.Dataset) -> dict:
     return json.loads(dataset.attrs["config"])
 
 
+def sources(dataset: xr.Dataset) -> dict[str, str]:
+    """{experiment: title, source and licence of its data}."""
+    found = {name: json.loads(text) for name, text in json.loads(dataset.attrs["data"]).items()}
+    return {name: f"{of['title']}; {of['source']} ({of['licence']})" for name, of in found.items()}
+
+
 def same_config(dataset: xr.Dataset, path: Path) -> bool:
     """Whether the dataset's runs obeyed the config in that file."""
     return settings(dataset) == configuration.load(path)

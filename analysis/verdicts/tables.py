@@ -1,6 +1,5 @@
 """What the verdicts rest on, as tables to be read: DataFrames of text, which `markdown` writes."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +71,13 @@ def origin(dataset: xr.Dataset | None, config: Path) -> pd.DataFrame:
     command = "make figures" if config.name == "default.yaml" else f"snakemake --configfile config/{config.name}"
     rows = [("**stale**", f"{reason}; `{command}` renews it") for reason in datasets.stale(dataset, config)]
     rows.append(("config", config.name))
-    for name, text in json.loads(dataset.attrs["data"]).items():
-        source = json.loads(text)
-        rows.append((f"data of {name}", f"{source['title']}; {source['source']} ({source['licence']})"))
+    rows += [(f"data of {name}", text) for name, text in datasets.sources(dataset).items()]
     return pd.DataFrame(rows, columns=["this dataset", ""])
 
 
 def runs(dataset: xr.Dataset) -> pd.DataFrame:
     """What was run, by experiment: its config, and the synapses that the reference runs have left, a layer each."""
-    rows, experiments = [], _experiments(dataset)
+    rows, experiments = [], datasets.settings(dataset)["experiments"]
     for name, part in datasets.parts(dataset).items():
         of = experiments[name]
         dim, pruned = ("condition", "pruned") if "condition" in part.dims else ("criterion", of["reference"])
@@ -96,7 +93,8 @@ def runs(dataset: xr.Dataset) -> pd.DataFrame:
 
 def predictions(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of claims.evaluate. seeds that fail: what the model checks say against their machines, if anything."""
-    found = table[["prediction"]].assign(**{"effect [interval]": _effects(table)})
+    effects = [quote(*row) for row in table[["mean", "low", "high", "units"]].itertuples(index=False)]
+    found = table[["prediction"]].assign(**{"effect [interval]": effects})
     found["does not matter below"] = [f"{margin:g} {units}" for margin, units in zip(table["margin"], table["units"])]
     found = found.assign(seeds=table["n_seeds"], verdict=table["verdict"])
     return found.assign(**{"seeds that fail a check": table["failed"]}) if any(table["failed"]) else found
@@ -110,15 +108,6 @@ def checks(table: pd.DataFrame) -> pd.DataFrame:
     return found.assign(**{"": table["passed"].map({True: "passed", False: "**failed**"})})
 
 
-def _experiments(dataset):
-    """{experiment: its settings}, in the order of the parts."""
-    return {name: datasets.settings(dataset)["experiments"][name] for name in datasets.parts(dataset)}
-
-
 def _range(values):
     mean, low, high = (float(reduce(values)) for reduce in (np.mean, np.min, np.max))
     return quote(mean, low, high) if low < high else quote(mean, np.nan, np.nan)
-
-
-def _effects(table):
-    return [quote(*row) for row in table[["mean", "low", "high", "units"]].itertuples(index=False)]

@@ -18,6 +18,7 @@ from pygments.formatters import HtmlFormatter
 
 from analysis.files import netcdf, whole
 from analysis.files.checkout import ROOT
+from analysis.verdicts import datasets
 from analysis.workflow import logs
 
 NOTEBOOKS = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
@@ -61,14 +62,10 @@ def write(data: Path, figures: Path, results: Path, log_folder: Path) -> Path:
 
 def provenance(dataset: Path, notebooks: list[Path], log_folder: Path) -> str:
     """Markdown: code, config, libraries and data that made a dataset, the notebooks shown, and run times."""
-    attrs = netcdf.read(dataset).attrs
+    made = netcdf.read(dataset)
     lines = ["# What made this", "", f"| `{dataset.name}` | |", "|---|---|"]
-    lines += [f"| {words} | {_plain(attrs.get(name, ''))} |" for name, words in _PROVENANCE.items()]
-    for name, text in json.loads(attrs["data"]).items():
-        about = json.loads(text)
-        lines.append(
-            f"| data: {name} | {about.get('title', '')}; {about.get('source', '')}; {about.get('licence', '')} |"
-        )
+    lines += [f"| {words} | {_plain(made.attrs.get(name, ''))} |" for name, words in _PROVENANCE.items()]
+    lines += [f"| data: {name} | {text} |" for name, text in datasets.sources(made).items()]
     shown = ", ".join(f"`{_short(path)}`" for path in notebooks)
     lines += ["", f"Notebooks as executed: {shown}.", "", "## Run times", ""]
     try:

@@ -127,14 +127,9 @@ def asked_of(config: dict, wildcards: Any) -> str:
 
 def notebook_source(wildcards: Any) -> str:
     """SHA-256 of the code and text of notebooks/<claim>.ipynb without its stored outputs."""
-    source = json.dumps(_cells(wildcards.claim))
-    return hashlib.sha256(source.encode()).hexdigest()
-
-
-def _cells(claim):
-    """(kind, text) of the cells of a notebook."""
-    cells = json.loads((ROOT / "notebooks" / f"{claim}.ipynb").read_text(encoding="utf-8"))["cells"]
-    return [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    notebook = json.loads((ROOT / "notebooks" / f"{wildcards.claim}.ipynb").read_text(encoding="utf-8"))
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 
 def shown_beside(folder: str, wildcards: Any) -> list[str]:
