@@ -121,7 +121,9 @@ def _fisher_proxy(runs):
 
 def _beyond_the_paper(runs):
     """Sizes and function by every criterion; estimates by the criteria beside the exact damage."""
-    return _join(_functions(runs), *[_estimates(runs, ["exact_damage", *runs.criteria])] * runs.settings["proxy"])
+    if not runs.settings["proxy"]:
+        return _functions(runs)
+    return _join(_functions(runs), _estimates(runs, ["exact_damage", *runs.criteria]))
 
 
 def _estimates(runs, names):
