@@ -3,7 +3,7 @@
 What is compared, |w| and the reference criterion, has its colour; the other criteria are grey.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -34,10 +34,12 @@ def more_for_function(part: xr.Dataset, prediction: dict, margin: float, ax: Axe
     return rows({f"|w| − {words(fewer)}": (values, _look(part, fewer))}, ax, margin)
 
 
-def units_left(part: xr.Dataset, ax: Axes, others: Mapping[str, float] | None = None) -> Axes:
+def units_left(
+    part: xr.Dataset, ax: Axes, others: Mapping[str, float] | None = None, compared: Sequence[str] = ("weight",)
+) -> Axes:
     """Hidden units left after the last session by each criterion, every seed; stars: others, by criterion."""
     names, left = part["criterion"].values.tolist(), hidden_units(part, "all").isel(session=-1)
-    rows({words(name): (left.sel(criterion=name).values, _look(part, name)) for name in names}, ax)
+    rows({words(name): (left.sel(criterion=name).values, _look(part, name, compared)) for name in names}, ax)
     stars = [(n, names.index(name) - 0.12) for name, n in (others or {}).items() if name in names]
     if stars:
         ax.plot(*zip(*stars), "*", color=BLACK, ms=9, mfc="white", label="the authors' run")
@@ -73,6 +75,6 @@ def loss_against_units(part: xr.Dataset, measure: str, tolerance: float, ax: Axe
     return tidy(ax)
 
 
-def _look(part, name):
-    """(colour, marker): the look of |w| and of the reference, grey for others."""
-    return look(name)[:2] if name in ("weight", part.attrs["reference"]) else (_GREY, "o")
+def _look(part, name, compared=("weight",)):
+    """(colour, marker): the look of what is compared with the reference, and of that; grey for others."""
+    return look(name)[:2] if name in (*compared, part.attrs["reference"]) else (_GREY, "o")
