@@ -17,7 +17,7 @@ from analysis.experiment.settings import RunsOfASeed, of_seed, read_by, seeds
 from analysis.files import provenance, whole, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.pruning import source_file, source_text_hash
-from analysis.verdicts.datasets import CHECKS, NOTEBOOKS
+from analysis.verdicts.datasets import BEYOND, CHECKS, CLAIMS
 
 
 def taken_out(changes: dict) -> str:
@@ -85,10 +85,9 @@ def runs(folder: str, experiments: dict) -> list[str]:
 
 
 def notebooks(config: dict) -> tuple[list[str], list[str]]:
-    """Those of the claims that the config has predictions of, and of checks where it has some."""
-    checked = any(settings["quality"] for settings in config["experiments"].values())
-    claims = [name for name in NOTEBOOKS if name[3:] in config["claims"] and name not in CHECKS]
-    return claims, [*CHECKS] if checked else []
+    """The paper's claims and their checks; of a config that predicts what is beyond the paper that alone."""
+    beyond = [name for name in BEYOND if name[3:] in config["claims"]]
+    return (beyond, []) if beyond else ([*CLAIMS], [*CHECKS])
 
 
 def jobs(experiments: dict) -> list[tuple[str, dict, str, str]]:
