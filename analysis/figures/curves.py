@@ -45,9 +45,9 @@ def differences(
     measure, found = loss(part), {}
     for worse, better in pairs:
         prediction = {"effect": "loss", "worse": worse, "better": better, "measure": measure}
-        values, units = effects.of(part, prediction)
+        values, _ = effects.of(part, prediction)
         label = words(worse) if better == "pruned" else f"{words(worse)} − {words(better)}"
         found[fill(label, 27, break_on_hyphens=False)] = values, look(worse)
-    ax.set(xlabel=f"difference ({units})\n← works better      works worse →")
+    ax.set(xlabel=f"difference ({part[measure].attrs.get('units', '1')})\n← works better      works worse →")
     ax.set_title(f"{part.attrs['experiment']}: {words(measure)}")
     return rows(found, ax, margin, confidence)
