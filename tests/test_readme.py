@@ -10,7 +10,10 @@ import nbformat
 import pytest
 
 from analysis import claims
+from analysis.experiment.settings import seeds
+from analysis.files import netcdf
 from analysis.files.checkout import ROOT
+from analysis.verdicts import quality
 from analysis.verdicts.datasets import BEYOND
 
 README = (ROOT / "README.md").read_text()
@@ -34,6 +37,30 @@ def test_every_number_with_an_interval_is_a_row_of_the_table_of_claims(page, at_
     found = [(effect.replace("−", "-"), text) for text in sentences(page) for effect in EFFECT.findall(text)]
     assert len(found) >= at_least
     assert [text for effect, text in found if f"| {effect} " not in rows] == []
+
+
+def counted():
+    """(page, what it says) of the numbers without an interval in README and the conclusions, from the datasets."""
+    primary = netcdf.read(ROOT / "data" / "claims.nc").to_dataframe().query("primary == 1")
+    of = primary["verdict"].value_counts()
+    yield "README.md", f"Of {len(primary)} primary predictions {of['reproduced']} are reproduced,"
+    yield "README.md", f"{of['contradicted']} contradicted, {of['not reproduced']} not reproduced"
+    yield "README.md", f"{of['no difference that matters']} differ by less than matters, {of['open']} are open"
+    checks = claims.load("06_model_quality", ROOT / "data")
+    for name, settings in claims.settings(checks)["experiments"].items():
+        words = {"patches": "{} to {} seeds", "digits": "({} to {})"}
+        yield "README.md", words[name].format(settings["n_seeds"], len(seeds(settings)))
+    (failed,) = set(primary.query("experiment == 'patches'")["failed"])
+    for claim in ("02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"):
+        yield claim, f"in {failed.rpartition(': ')[2]} seeds other samples rank synapses otherwise"
+    table = quality.checks(checks).query("experiment == 'patches'")
+    trained = table[table["check"] == quality.CHECKED["trained"]].set_index("session")
+    yield "06_model_quality", f"{trained['mean'][3]:.3g} nats above what exact gradients reach"
+
+
+@pytest.mark.parametrize(("page", "text"), [*counted()])
+def test_a_number_without_an_interval_is_that_of_the_data(page, text):
+    assert text in " ".join(sentences(page))
 
 
 def blocks(text, language):
