@@ -101,11 +101,11 @@ rule compile:
 
 
 # Of an experiment and seed all runs share a process. `update`: it keeps those that are as the config and the code want.
-for number, (experiment, settings, obeyed, numbers) in enumerate(JOBS):
+for rule_of_seeds, (experiment, settings, obeyed, numbers) in JOBS.items():
 
     rule:
         name:
-            f"seeds_{number}_of_{experiment}"
+            rule_of_seeds
         message:
             f"{experiment}, seed {{wildcards.seed}}: the over-produced machine, criteria, controls"
         input:

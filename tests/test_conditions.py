@@ -94,14 +94,14 @@ LATER = {*SETTINGS["criteria"], *CONTROLS, "fisher", "quality"}
 CHANGES = {
     "the title": ({}, set()),
     "the seeds": ({"n_seeds": 7}, set()),
-    "other criteria": ({"criteria": ["variance_fi"]}, set()),
+    "other criteria": ({"criteria": ["variance_fi"]}, {"fisher"}),
     "the machine": ({"machine": SETTINGS["machine"] | {"hidden": [11]}}, {FIRST} | LATER),
     "retraining": ({"retraining": SETTINGS["retraining"] | {"n_epochs": 2}}, LATER),
     "sessions of controls": ({"control_sessions": [1]}, set(CONTROLS)),
     "tuning": ({"tuning": {"reinitialised": {"rates": 2.0}}}, set(CONTROLS)),
     "more equal work": ({"equal_work": ["rewired", "reinitialised"]}, {"rewired_work"}),
     "what finishes": ({"finishing": SETTINGS["finishing"] | {"n_epochs": 2}}, {FIRST} | LATER),
-    "folds": ({"folds": 3}, LATER),
+    "folds": ({"folds": 3}, {FIRST} | LATER),
     "quality": ({"quality": SETTINGS["quality"] | {"n_chains": 21}}, {"quality"}),
     "the reference": ({"reference": "weight"}, {*CONTROLS, "fisher", "quality"}),
 }

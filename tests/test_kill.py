@@ -27,6 +27,7 @@ DELAYS = np.random.default_rng(20211018).uniform(0, 0.3, 12)  # seconds, from wh
 SMOKE = config.load(ROOT / "config" / "smoke.yaml")
 PATCHES = SMOKE["experiments"]["patches"] | {"n_seeds": 1, "proxy": False, "quality": None, "control_sessions": [1]}
 PATCHES["equal_work"] = []
+PATCHES.pop("further_seeds")
 
 
 def write_config(path, **changes):

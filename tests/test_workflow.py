@@ -122,7 +122,7 @@ def other_cell(text, key, value):
 
 
 JUDGED = {"claim": 5, "summary": 1}
-ALL = {"seeds_of_digits": 2, "seeds_of_patches": 2} | JUDGED
+ALL = {"seeds_of_digits": 2, "seeds_of_patches": 2, "further_seeds_of_patches": 1} | JUDGED
 NOTEBOOK = "notebooks/02_weight_pruning.ipynb"
 DIGITS = "  digits: {retraining: {n_epochs: 2}}\n"
 PRINTED = [{"name": "stdout", "output_type": "stream", "text": ["another output\n"]}]
@@ -131,7 +131,7 @@ EDITS = {
     "a comment in a kernel": ("analysis/kernels/gibbs.py", swapped("@kernel\n", "@kernel  # quick\n"), {}),
     "stored outputs": (NOTEBOOK, lambda text: other_cell(text, "outputs", PRINTED), {}),
     "a notebook": (NOTEBOOK, lambda text: other_cell(text, "source", ["x = 1"]), {"claim": 1, "summary": 1}),
-    "a figure": ("analysis/figures/style.py", swapped("dpi=200", "dpi=201"), JUDGED),
+    "a figure": ("analysis/figures/style.py", swapped("SHOWN_DPI = 100", "SHOWN_DPI = 101"), JUDGED),
     "judging": ("config/mine.yaml", lambda text: f"{text}claims: {{confidence: 0.9}}\n", JUDGED),
     "a constant": ("analysis/kernels/layouts.py", swapped("CHAINS = 64", "CHAINS = 32"), {"compile": 1} | ALL),
     "one experiment": ("config/mine.yaml", lambda text: text + DIGITS, {"seeds_of_digits": 2} | JUDGED),

@@ -90,15 +90,15 @@ def notebooks(config: dict) -> tuple[list[str], list[str]]:
     return (beyond, []) if beyond else ([*CLAIMS], [*CHECKS])
 
 
-def jobs(experiments: dict) -> list[tuple[str, dict, str, str]]:
-    """(experiment, settings, what they obey, pattern of the seeds) of all seeds that are asked for the same."""
-    found = []
+def jobs(experiments: dict) -> dict[str, tuple[str, dict, str, str]]:
+    """{rule: (experiment, settings, what they obey, pattern of the seeds)} of all seeds that are asked for the same."""
+    found = {}
     for name, settings in experiments.items():
-        numbers = seeds(settings)
-        for part in (numbers[: settings["n_seeds"]], numbers[settings["n_seeds"] :]):
+        numbers, n = seeds(settings), settings["n_seeds"]
+        for rule, part in {"seeds_of": numbers[:n], "further_seeds_of": numbers[n:]}.items():
             if part:
                 asked = of_seed(settings, part[0])
-                found.append((name, asked, obeyed(asked), "|".join(map(str, part))))
+                found[f"{rule}_{name}"] = name, asked, obeyed(asked), "|".join(map(str, part))
     return found
 
 
