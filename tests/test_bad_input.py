@@ -82,7 +82,7 @@ COMMANDS = {
     "unknown control": (["control", "condition=born", "reference=short.nc"], "control: found 'born', expected one of"),
     "control of a machine": (["control", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine"),
     "control of a short run": (["control", "reference=short.nc"], "reference: found no sessions [3], expected"),
-    "summary of nothing": (["summary"], "summary: found no claim dataset in data, expected data/01_overproduction.nc,"),
+    "summary of nothing": (["summary"], "claim dataset: found no file data/01_overproduction.nc, expected one that"),
     "verify outside git": (["verify"], "expected a git checkout in ."),
 }
 WANTED = {

@@ -27,7 +27,8 @@ def write(data: Path, figures: Path, results: Path) -> Path:
     crate.root_dataset["isBasedOn"] = crate.add(ContextEntity(crate, f"https://doi.org/{paper['doi']}", about))
     crate.add_workflow(ROOT / "Snakefile", "Snakefile", main=True, lang="snakemake")
     found = {name: ROOT / name for name in _CODE} | {"report.html": results / "report.html"}
-    found |= {f"data/{path.name}": path for path in sorted(data.glob("*.nc"))}
+    datasets = sorted([*data.glob("*.nc"), *data.glob("beyond/*.nc")])  # not the runs beside them
+    found |= {f"data/{path.relative_to(data)}": path for path in datasets}
     found |= {
         f"figures/{path.relative_to(figures)}": path
         for path in [figures / "claims.md", *sorted(figures.rglob("[!.]*.png"))]
