@@ -85,9 +85,11 @@ def runs(folder: str, experiments: dict) -> list[str]:
 
 
 def notebooks(config: dict) -> tuple[list[str], list[str]]:
-    """The paper's claims and their checks; of a config that predicts what is beyond the paper that alone."""
-    beyond = [name for name in BEYOND if name[3:] in config["claims"]]
-    return (beyond, []) if beyond else ([*CLAIMS], [*CHECKS])
+    """The claims that a config asks about, and checks of the machines where it has any; of BEYOND that alone."""
+    asked = [name for name in (CLAIMS | BEYOND) if name[3:] in config["claims"]]
+    beyond = [name for name in asked if name in BEYOND]
+    checked = any(settings["quality"] for settings in config["experiments"].values())
+    return (beyond, []) if beyond else (asked, [*CHECKS] if checked else [])
 
 
 def jobs(experiments: dict) -> dict[str, tuple[str, dict, str, str]]:
