@@ -143,7 +143,7 @@ def test_who_is_awake_needs_no_sleep_and_who_has_not_been_awake_is_told_so():
             CRITERIA[name](machine, states, 0)
     with pytest.raises(ValueError, match=r"^states: found 0 layers, expected 2"):
         CRITERIA["deletion_damage"](machine, Activity((), look), 0)
-    with pytest.raises(ValueError, match=r"^awake: found 1 layers, expected 2"):
+    with pytest.raises(ValueError, match=r"^awake: found shapes \[\(40, 3\)\], expected \[\(40, 3\), \(40, 5\)\]"):
         CRITERIA["awake_damage"](machine, Activity((), lambda: look()[:1]), 0)
 
 
