@@ -11,10 +11,10 @@ from analysis.experiment import protocol
 from analysis.experiment.record import machine_of
 from analysis.files.checkout import ROOT
 from analysis.kernels import gibbs, threads
-from analysis.machine.graph import build, from_words
+from analysis.machine.graph import build
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key, permutation
-from analysis.machine.sampling import start_words
+from analysis.machine.sampling import Samples, start_words
 from analysis.machine.training import Task, minibatches
 from benchmarks import peers
 
@@ -128,7 +128,7 @@ class OurSampler:
         self.step += n_sweeps
 
     def states(self):
-        return from_words(self.words, self.graph.layer, self.n_chains)
+        return Samples(self.words, self.graph.layer, self.n_chains)
 
 
 class OurLearner:

@@ -19,7 +19,6 @@ from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")
-HUGE = 10**12
 ABSENT = object()
 
 
@@ -199,7 +198,7 @@ CALLS = {
     "sample 0 chains": (lambda: sample(MACHINE, 0, 1, 0), "n_chains: found 0, expected a count of at least 1"),
     "mean field to NaN": (lambda: mean_field(MACHINE, np.zeros((1, 4)), 1, np.nan), "tolerance: found nan, expected a"),
     "sample by seed -1": (lambda: sample(MACHINE, 1, 1, -1), "seed: found -1, expected an integer from 0 to 2^64 - 1"),
-    "10^12 units": (lambda: BoltzmannMachine.random((HUGE, 9), 0), "n_units: found [1000000000000, 9], which needs"),
+    "10^18 synapses": (lambda: BoltzmannMachine.random((10**9, 10**9), 0), "n_units: found [1000000000, 1000000000]"),
     "name of a criterion": (lambda: pruning.criterion("fisher"), "criterion: found 'fisher', expected one of variance"),
     "name of a data set": (lambda: data.load("digit"), "data set: found 'digit', expected one of digits, patches"),
     "train on no patterns": (lambda: train(MACHINE, PATTERNS[:0], CD, 0), "patterns: found shape (0, 4), expected (n,"),
@@ -210,7 +209,7 @@ CALLS = {
     "pretrain by one schedule": (lambda: pretrain_greedily(DEEP, PATTERNS, [CD], 0), "schedules: found 1, expected on"),
     "start from one layer": (lambda: sample(MACHINE, 10, 1, 0, STATES[:1]), "initial: found 1 layers, expected 2"),
     "start from fewer chains": (lambda: sample(MACHINE, 11, 1, 0, STATES), "initial: found 10 states, expected 11"),
-    "variance of uneven samples": (lambda: fisher.variance_estimate(PATTERNS, PATTERNS[:9]), "post: found 9 samples, "),
+    "variance of uneven samples": (lambda: fisher.variance_estimate(PATTERNS, PATTERNS[:9]), "samples: found [10, 9"),
     "heuristic of NaN": (lambda: fisher.heuristic_estimate(*STATES, ONES[0] * np.nan), "weights: found values that ar"),
     "a matrix beyond memory": (lambda: fisher.information_matrix(MANY, MANY), "information matrix: found 9,006,000"),
     "eigenvector of NaN": (lambda: fisher.first_eigenvector([[np.nan]]), "matrix: found shape (1, 1), expected a squa"),
@@ -218,7 +217,7 @@ CALLS = {
     "a deep machine's eigenvector": (lambda: pruning.CRITERIA["eigenvector"](DEEP, THREE, 0), "criterion 'eigenvecto"),
     "fraction 0": (lambda: cut(0.0), f"fraction: found 0.0, {NO_FRACTION}"),
     "importance of NaN": (lambda: cut(0.5, [ONES[0] * np.nan]), "importance[0]: found values that are not finite, exp"),
-    "importance without its list": (lambda: cut(0.5, ONES[0]), "importance: found 4 arrays, expected a list of a"),
+    "importance without its list": (lambda: cut(0.5, ONES[0]), "importance: found ndarray, expected a list of a"),
     "importance of another shape": (lambda: cut(0.5, [ONES[0].T]), "importance[0]: found shape (3, 4), expected (4, 3"),
     "importance of zeros": (lambda: cut(0.5, [0 * ONES[0]]), "importance[0]: found 0 for all 12 synapses of the"),
     "a mask of more synapses": (lambda: pruning.remove_stranded(EYE, [ALL]), "masks[0]: found synapses that the mac"),

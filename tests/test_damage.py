@@ -5,7 +5,7 @@ import naive_exact
 import numpy as np
 import pytest
 
-from analysis import training
+from analysis import sampling, training
 from analysis.kernels import statistics
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
@@ -143,7 +143,7 @@ def test_who_is_awake_needs_no_sleep_and_who_has_not_been_awake_is_told_so():
             CRITERIA[name](machine, states, 0)
     with pytest.raises(ValueError, match=r"^states: found 0 layers, expected 2"):
         CRITERIA["deletion_damage"](machine, Activity((), look), 0)
-    with pytest.raises(ValueError, match=r"^awake: found 1 layers, expected 2"):
+    with pytest.raises(ValueError, match=r"^awake: found shapes \[\(40, 3\)\], expected \[\(40, 3\), \(40, 5\)\]"):
         CRITERIA["awake_damage"](machine, Activity((), lambda: look()[:1]), 0)
 
 
@@ -156,3 +156,17 @@ def test_synapses_of_a_pixel_never_on_go_at_once_and_those_of_one_always_on_have
         assert (importance[0] == 0).all()
         assert (importance[1:] > 0).all()
         assert not prune(machine, [importance], 0.01).machine.masks[0][0].any()
+
+
+def test_criteria_that_look_at_the_same_activity_average_it_once(monkeypatch):
+    machine, patterns, calls = RBMS[1], naive.patterns_of(40, 3), []
+    averages = damage.awake_averages
+    monkeypatch.setattr(damage, "awake_averages", lambda *given: calls.append(given[0]) or averages(*given))
+    for states in ([np.ones((10, n), dtype=np.uint8) for n in machine.n_units], sampling.sample(machine, 10, 1, 0)):
+        activity = Activity(states, lambda: training.mean_field(machine, patterns))
+        for name in ("deletion_damage", "visible_curvature", "awake_damage", "awake_variance"):
+            CRITERIA[name](machine, activity, 0)
+    other = naive.machine_of(machine.n_units, 7)
+    (found,), (expected,) = (CRITERIA["awake_damage"](other, x, 0) for x in (activity, Activity((), activity.look)))
+    np.testing.assert_array_equal(found, expected)
+    assert calls == [machine, machine, other, other]

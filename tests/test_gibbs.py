@@ -10,7 +10,7 @@ from analysis.kernels.layouts import CHAINS, PANEL
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import key
-from analysis.machine.sampling import start_words
+from analysis.machine.sampling import Samples, start_words
 
 SEED = 5
 UNIT = np.log(2) / 2**23  # nats
@@ -104,10 +104,10 @@ def test_units_whose_inputs_are_beyond_a_float_s_exponent_are_drawn_right_among_
     built, rounded = rounded_of(machine)
     assert np.isinf(rounded.margin[150:159]).all()
     words, n_sweeps = start_words(built, CHAINS, SEED), gibbs.WORTHWHILE
-    states = [x.copy() for x in graph.from_words(words, built.layer, CHAINS)]
+    states = [x.copy() for x in Samples(words, built.layer, CHAINS)]
     gibbs.sweeps(0, 1, words, built, key(SEED), 0, n_sweeps, CHAINS)
     expected = naive.gibbs(machine, states, SEED, 0, n_sweeps)
-    naive.assert_same_bits(graph.from_words(words, built.layer, CHAINS), expected)
+    naive.assert_same_bits(Samples(words, built.layer, CHAINS), expected)
 
 
 @pytest.mark.parametrize("n_chains", [1, 64, 65, 5 * CHAINS + 3])
@@ -140,7 +140,7 @@ def test_draws_that_whole_numbers_leave_open_are_made_exactly(monkeypatch):
     assert layers.all()  # the doubts are not so many that whole numbers are given up
     gibbs.sweeps(0, len(words), words, built, key(SEED), 0, n_sweeps, n_chains)
     expected = naive.gibbs(machine, states, SEED, 0, n_sweeps)
-    naive.assert_same_bits(graph.from_words(words, built.layer, n_chains), expected)
+    naive.assert_same_bits(Samples(words, built.layer, n_chains), expected)
 
 
 def test_layers_of_which_too_many_words_would_be_drawn_twice_are_given_up():

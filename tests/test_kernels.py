@@ -59,7 +59,7 @@ def run(kernel, machine, states, *arguments):
     words = graph.to_words(states, len(built.bias))
     threads.share(len(words), kernel, words, built, *arguments, n)
     assert not (words[-1] >> np.uint64((n - 1) % CHAINS) >> np.uint64(1)).any()
-    return graph.from_words(words, built.layer, n)
+    return sampling.Samples(words, built.layer, n)
 
 
 def tiles_of(states):
@@ -139,7 +139,7 @@ def test_start_has_the_bits_of_its_twin(n, n_threads):
     machine = sparse_machine((3, 6, 5))
     built = graph.build(machine)
     words = sampling.start_words(built, n, SEED)
-    states = graph.from_words(words, built.layer, n)
+    states = sampling.Samples(words, built.layer, n)
     assert_same_bits(states, naive.start(machine, n, derive(SEED, "start")))
     np.testing.assert_array_equal(graph.to_words(states, 14), words)  # spare bits are 0
     assert not (words[-1] >> np.uint64((n - 1) % CHAINS) >> np.uint64(1)).any()

@@ -93,7 +93,7 @@ def test_readers_leave_the_shared_graph_as_it_is():
     machine, patterns = naive.machine_of((6, 5)), naive.patterns_of(40, 6)
     before = [array.copy() for array in graph.of(machine)]
     sampling.sample(machine, 70, 3, 0, sampling.awake(machine, patterns, 70, 0))
-    likelihood.log_partition_near(machine, patterns, 70, 5, 0)
+    likelihood.log_partition(machine, 70, 5, 0, patterns)
     training.train(machine, patterns, training.Schedule("pcd", 1, (0.1, 0.1), max_norm=0.1), 0)
     training.pretrain_greedily(machine, patterns, [training.Schedule("cd", 1, (0.1, 0.1))], 0)
     naive.assert_same_bits(graph.of(machine), before)

@@ -73,7 +73,7 @@ def test_awake_is_what_hidden_units_do_while_the_machine_sees_the_patterns(mine)
 
 def test_who_needs_sleep_alone_does_not_pay_for_waking(mine):
     asleep = Activity(STATES, lambda: pytest.fail("looked"))
-    for each in [*(x for x in CRITERIA.values() if "awake" not in x.needs), criterion(f"{mine}correlation")]:
+    for each in [*(x for x in CRITERIA.values() if not x.awake), criterion(f"{mine}correlation")]:
         each(MACHINE, asleep, 0)
     with pytest.raises(ValueError, match=r"first_order: found ValueError in line 8 \(activity.awake: found samples"):
         criterion(f"{mine}first_order")(MACHINE, STATES, 0)
@@ -113,15 +113,14 @@ def refused(function, message):
 
 LIST = "expected a list of arrays, one a layer of synapses, of shapes (4, 3)"
 RESULTS = {
-    "None": f"importance: found None, {LIST}",
+    "None": f"importance: found NoneType, {LIST}",
     "[]": f"importance: found 0 arrays, {LIST}",
-    "np.float64(1)": f"importance: found a float64, {LIST}",
-    "(x for x in ())": f"importance: found 0 arrays, {LIST}",
+    "np.array(1)": f"importance: found ndarray, {LIST}",
+    "(x for x in ())": f"importance: found generator, {LIST}",
     "[np.ones((3, 4))]": "importance[0]: found shape (3, 4), expected (4, 3)",
     "[np.full((4, 3), np.nan)]": "importance[0]: found values that are not finite, expected a number a",
     "[[['a'] * 3] * 4]": "importance[0]: found values of type <U1, expected numbers",
     "1 / 0": "found ZeroDivisionError in line 4 (division by zero), expected importance",
-    "(1 / 0 for x in 'a')": "found ZeroDivisionError in line 4 (division by zero), expected importance",
     "activity[7]": "found IndexError in line 4 (list index out of range), expected importance",
     "exit(3)": "found SystemExit in line 4 (3), expected importance",
     "g()": "found KeyError in line 7 ('two lines'), expected importance",
@@ -136,14 +135,10 @@ def test_what_an_own_function_gives_wrong_is_said_in_one_line(tmp_path, result):
     refused(lambda: criterion(entry)(MACHINE, STATES, 0), f"criterion {entry}: {RESULTS[result]}")
 
 
-def test_a_keyboard_interrupt_passes_and_a_generator_is_as_good_as_a_list(tmp_path):
-    (tmp_path / "mine.py").write_text(
-        "def stop(*_):\n    raise KeyboardInterrupt\n\n\n"
-        "def f(machine, activity, seed):\n    for mask in machine.masks:\n        yield mask.astype(float)\n"
-    )
+def test_a_keyboard_interrupt_passes(tmp_path):
+    (tmp_path / "mine.py").write_text("def stop(*_):\n    raise KeyboardInterrupt\n")
     with pytest.raises(KeyboardInterrupt):
         criterion(f"{tmp_path}/mine.py:stop")(MACHINE, STATES, 0)
-    np.testing.assert_array_equal(criterion(f"{tmp_path}/mine.py:f")(MACHINE, STATES, 0), [np.ones((4, 3))])
 
 
 FILES = {
@@ -166,7 +161,7 @@ def test_a_file_without_the_function_is_refused_with_its_line(tmp_path, line):
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        ("no.py:f", r"found no.py:f: no readable file \(No such file.*\), expected a file of Python, its path"),
+        ("no.py:f", r"found no.py:f: FileNotFoundError \(.*No such file.*\), expected a file that imports, its path"),
         ("MINE:correlation", "found 'correlation' twice, expected each once"),
         ("MINE:weight", "found .*mine.py:weight: the name of a criterion of the package, expected"),
         ("MINE:kl", "found .*mine.py:kl: a name that stands for something else, expected another one"),

@@ -34,7 +34,7 @@ def along(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
     criteria that look at activity awake; spectrum_exact (session, parameter), descending, of the parameters that exist.
     """
     known = [pruning.CRITERIA[name] for name in settings["criteria"] if name in pruning.CRITERIA]
-    local = [*LOCAL, *(criterion.name for criterion in known if "awake" in criterion.needs)]
+    local = [*LOCAL, *(criterion.name for criterion in known if criterion.awake)]
     patterns, sessions = data.load(settings["dataset"])["train"].values, []
     shape = reference.sizes["unit_0"], reference.sizes["unit_1"]
     for session in reference["session"].values:

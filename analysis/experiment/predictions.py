@@ -222,7 +222,7 @@ def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, 
         yield "layer", prediction["layer"], f"one of the hidden layers, 1 to {depth},"
     if prediction["effect"] == "rank" and not settings["proxy"]:
         yield "effect", "rank", "a prediction that needs no proxy: true"
-    if (proxy := CRITERIA.get(prediction.get("proxy", ""))) and "awake" in proxy.needs and proxy.name not in criteria:
+    if (proxy := CRITERIA.get(prediction.get("proxy", ""))) and proxy.awake and proxy.name not in criteria:
         yield "proxy", proxy.name, f"one of criteria, {', '.join(criteria)}, for it looks at activity awake,"
     if prediction.get("stage") == "pruned" and {prediction["worse"], prediction["better"]} & {*controls.CONTROLS}:
         yield "stage", "pruned", "retrained, since controls are not pruned,"

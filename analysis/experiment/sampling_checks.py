@@ -53,7 +53,7 @@ def _of(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, seed: i
     wanted, train = settings["quality"], patterns["train"].values
     some = {split: _some(patterns[split].values) for split in ("train", "test")}
     counts = wanted["n_chains"], wanted["n_temperatures"]
-    log_z, error = likelihood.log_partition_near(machine, some["train"], *counts, derive(seed, "annealing"))
+    log_z, error = likelihood.log_partition(machine, *counts, derive(seed, "annealing"), some["train"])
     exactly, rates = np.nan, [np.nan] * len(machine.n_units)
     if min(sum(machine.n_units[0::2]), sum(machine.n_units[1::2])) <= _ENUMERABLE:
         exactly, rates = exact.log_partition(machine), [x.mean() for x in exact.moments(machine)[0]]

@@ -13,7 +13,6 @@ Geyer (1992), doi:10.1214/ss/1177011137.
 """
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
-from analysis.machine.sampling import Samples, awake, trajectory
+from analysis.machine.sampling import Samples, awake, sample, trajectory
 
 KINDS = ("unit", "synapse", "layer", "energy")
 
@@ -64,12 +63,9 @@ def convergence(
 
     def follow(start: Samples | None, seed: int) -> np.ndarray:
         """Traces (n_chains, n_sweeps, n_moments) of the states after n_steps, n_steps + 1 ... sweeps."""
-        (first,) = trajectory(machine, n_chains, 1, derive(seed, "steps"), start, n_steps)
+        first = sample(machine, n_chains, n_steps, derive(seed, "steps"), start)
         later = trajectory(machine, n_chains, n_sweeps - 1, derive(seed, "sweeps"), first)
-        traces = np.empty((n_chains, n_sweeps, len(moments.kinds)), dtype=np.float32)
-        for k, states in enumerate(chain([first], later)):
-            traces[:, k] = values(machine, moments, states)
-        return traces
+        return np.stack([values(machine, moments, states) for states in (first, *later)], axis=1)
 
     noise = follow(None, derive(seed, "noise"))
     data = follow(awake(machine, patterns, n_chains, seed), derive(seed, "data"))

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from analysis.kernels import layouts
-from analysis.kernels.layouts import PANEL, PATTERNS, pack, unpack
+from analysis.kernels.layouts import PANEL, PATTERNS, pack
 from analysis.machine.model import BoltzmannMachine
 
 # Share of two layers' synapses, and units of the smaller one, from which panels are faster: measured, both in turn.
@@ -119,11 +119,6 @@ def to_words(layers: Sequence[np.ndarray], n_units: int) -> np.ndarray:
     words = np.zeros((len(given), n_units), dtype=np.uint64)
     words[:, : given.shape[1]] = given
     return words
-
-
-def from_words(words: np.ndarray, layer: np.ndarray, n: int) -> list[np.ndarray]:
-    """Words -> one array (n, n_l) uint8 a layer."""
-    return [unpack(np.ascontiguousarray(w), n) for w in np.split(words, layer[1:-1], axis=1)]
 
 
 def to_tiles(patterns: np.ndarray, n_units: int) -> np.ndarray:

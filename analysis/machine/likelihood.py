@@ -7,8 +7,6 @@ Sources: Neal (2001), doi:10.1023/A:1008923215028; Salakhutdinov & Murray (2008)
 Salakhutdinov & Hinton (2009), AISTATS, section 2 and appendix.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -23,30 +21,31 @@ _RAREST = 0.02  # a base-rate unit on, or off, less often than this would hardly
 
 
 def log_partition(
-    machine: BoltzmannMachine, n_chains: int, n_temperatures: int, seed: int, base: Sequence[np.ndarray] | None = None
+    machine: BoltzmannMachine, n_chains: int, n_temperatures: int, seed: int, patterns: ArrayLike | None = None
 ) -> tuple[float, float]:
     """log Z = log Z_0 + log <w>, w = prod_k f_k(x_k-1) / f_k-1(x_k-1): annealed importance sampling, in nats.
 
     n_chains : independent runs, at least 2
     n_temperatures : inverse temperatures from 0 to 1, evenly spaced, both ends counted, at least 2
-    base : mean activity of each unit in the base-rate machine, one array (n_l,) a layer; default: sigmoid(bias)
+    patterns : (n, n_0), values in {0, 1}, whose mean field is the mean activity of the base-rate machine; None:
+        sigmoid(bias)
 
     Returns (estimate, standard error), the error sd(w) / (<w> sqrt(n_chains)) (delta method). Raises ValueError for
-    counts below 2 and a base that does not fit.
+    counts below 2 and patterns that do not fit.
 
     Notes
     -----
     Machine k has beta_k times the weights and biases (1 - beta_k) a + beta_k b, so machine 0, the base-rate machine of
-    biases a = logit(base), is factorial. f_k(x) is the sum of exp(-E_k) over the odd layers, x the even ones; one sweep
-    of block Gibbs sampling moves x. <w> is unbiased; with too few temperatures a rare large w is missed, log Z comes
-    out low and the error too small. A base that resembles the machine's own activity needs far fewer of them
-    (Salakhutdinov & Murray 2008, section 4.1); the mean field of the data serves for a trained machine.
+    biases a = logit(mean activity), is factorial. f_k(x) is the sum of exp(-E_k) over the odd layers, x the even ones;
+    one sweep of block Gibbs sampling moves x. <w> is unbiased; with too few temperatures a rare large w is missed,
+    log Z comes out low and the error too small. A base that resembles the machine's own activity, as the mean field of
+    the data does once it is trained, needs far fewer of them (Salakhutdinov & Murray 2008, section 4.1).
     """
     for name, value in (("n_chains", n_chains), ("n_temperatures", n_temperatures)):
         if value < 2:
             raise ValueError(f"{name}: found {value}, expected at least 2")
     built, log_w = graph.of(machine), np.zeros(n_chains)
-    start = built.bias if base is None else _base_biases(machine, base)
+    start = built.bias if patterns is None else _base_biases(mean_field(machine, patterns))
     words, draws = start_words(built._replace(bias=start), n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
     even = np.concatenate([np.arange(*ends, dtype=np.int32) for ends in zip(built.layer[::2], built.layer[1::2])])
     betas = np.linspace(0, 1, n_temperatures, dtype=np.float32)[:, None]
@@ -59,20 +58,9 @@ def log_partition(
     return _log_mean(softplus(start.astype(np.float64)).sum() + log_w)
 
 
-def log_partition_near(
-    machine: BoltzmannMachine, patterns: ArrayLike, n_chains: int, n_temperatures: int, seed: int
-) -> tuple[float, float]:
-    """`log_partition` from the mean field of the patterns, (n, n_0) binary, as the base: (estimate, standard error)."""
-    base = [x.mean(axis=0, dtype=np.float64) for x in mean_field(machine, patterns)]
-    return log_partition(machine, n_chains, n_temperatures, seed, base)
-
-
-def _base_biases(machine: BoltzmannMachine, base: Sequence[np.ndarray]) -> np.ndarray:
-    """logit of the base's activities, (n,) float32."""
-    if [np.shape(rates) for rates in base] != [(n,) for n in machine.n_units]:
-        found = [np.shape(rates) for rates in base]
-        raise ValueError(f"base: found shapes {found}, expected one value for each of {machine.n_units} units")
-    rates = np.clip(np.concatenate(base).astype(np.float64), _RAREST, 1 - _RAREST)
+def _base_biases(activity: list[np.ndarray]) -> np.ndarray:
+    """logit of the units' mean activities, (n,) float32; activity : one array (n_patterns, n_l) a layer."""
+    rates = np.concatenate([x.mean(axis=0, dtype=np.float64) for x in activity]).clip(_RAREST, 1 - _RAREST)
     return np.round(np.log(rates / (1 - rates)), 6).astype(np.float32)  # the logarithm's last bits are the C library's
 
 

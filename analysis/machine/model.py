@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.machine.arguments import check_memory, check_numbers
+from analysis.machine.arguments import check_count, check_memory, check_numbers, is_number
 from analysis.machine.randomness import normal
 
 if TYPE_CHECKING:
@@ -86,16 +86,13 @@ class BoltzmannMachine:
     def energy(self, states: Sequence[ArrayLike]) -> np.ndarray:
         """E(x) = - sum_l b_l . x_l - sum_l x_{l-1}^T W_l x_l, in nats.
 
-        states : L + 1 arrays (n_chains, n_l), values in {0, 1}. Returns (n_chains,), float64.
-        Raises ValueError for shapes that do not fit and values that are not finite.
+        states : L + 1 arrays (n_chains, n_l), values in [0, 1]. Returns (n_chains,), float64.
+        Raises ValueError for shapes that do not fit.
         """
-        layers = [check_numbers(f"states[{k}]", x).astype(np.float64) for k, x in enumerate(states)]
-        found, expected = [x.shape[-1] if x.ndim == 2 else x.shape for x in layers], list(self.n_units)
-        if found != expected:
-            raise ValueError(f"states: found layers of {found} units, expected {expected}")
-        if len({len(x) for x in layers}) > 1 or not all(np.isfinite(x).all() for x in layers):
-            shapes = [x.shape for x in layers]
-            raise ValueError(f"states: found shapes {shapes}, expected as many chains in each, and finite numbers")
+        if len(states) != len(self.n_units):
+            raise ValueError(f"states: found {len(states)} layers, expected {len(self.n_units)}")
+        shapes = [(*np.shape(states[0])[:1], n) for n in self.n_units]
+        layers = [check_numbers(f"states[{k}]", *pair).astype(np.float64) for k, pair in enumerate(zip(states, shapes))]
         energy = -sum((x @ b for x, b in zip(layers, self.biases)), np.zeros(len(layers[0])))
         for below, above, w in zip(layers, layers[1:], self.weights):
             energy = energy - np.einsum("ci,ij,cj->c", below, w, above, optimize=True)
@@ -117,17 +114,19 @@ class BoltzmannMachine:
         Raises ValueError for fewer than two layers or an empty one, values that do not fit, and more synapses than the
         memory of this machine holds.
         """
-        units = np.atleast_1d(np.asarray(n_units, dtype=object)).tolist()
-        if len(units) < 2 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in units):
-            raise ValueError(f"n_units: found {units}, expected at least two layers of at least one unit")
+        units = [check_count("n_units", n) for n in n_units]
         check_memory("n_units", units, _BYTES_A_SYNAPSE * sum(n * m for n, m in zip(units, units[1:])))
-        _check_initial("weight_std", weight_std, "a finite number of at least 0", [()], smallest=0.0)
-        _check_initial("visible_bias", visible_bias, f"a finite number, or {units[0]} of them", [(), (units[0],)])
-        _check_initial("hidden_bias", hidden_bias, "a finite number", [()])
-        visible = np.broadcast_to(np.asarray(visible_bias, np.float32), units[0])
+        if not is_number(weight_std) or not 0 <= weight_std < np.inf:
+            raise ValueError(f"weight_std: found {weight_std!r}, expected a finite number of at least 0")
+        if not is_number(hidden_bias):
+            raise ValueError(f"hidden_bias: found {hidden_bias!r}, expected a finite number")
+        visible, shape = _as_float32("visible_bias", visible_bias), tuple(units[:1])
+        if visible.shape not in ((), shape):
+            raise ValueError(f"visible_bias: found shape {visible.shape}, expected () or {shape}")
+        biases = [np.broadcast_to(visible, shape), *(np.full(n, hidden_bias) for n in units[1:])]
         pairs, std = enumerate(zip(units, units[1:])), np.float32(weight_std)
         weights = [std * normal(seed, layer, n * m).reshape(n, m) for layer, (n, m) in pairs]
-        return cls([visible, *(np.full(n, hidden_bias) for n in units[1:])], weights, masks)
+        return cls(biases, weights, masks)
 
     def to_dataset(self) -> "xr.Dataset":
         """The machine as an xarray.Dataset: bias_l (unit_l), weight_l and mask_l (unit_l-1, unit_l)."""
@@ -185,12 +184,3 @@ def _as_bool(name: str, values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray
     if not np.isin(array, (0, 1)).all():
         raise ValueError(f"{name}: found values other than 0 and 1, expected a binary mask")
     return np.array(array, dtype=bool)
-
-
-def _check_initial(
-    name: str, value: ArrayLike, expected: str, shapes: Sequence[tuple[int, ...]], smallest: float = -np.inf
-) -> None:
-    value = check_numbers(name, value)
-    if value.shape not in shapes or not (np.isfinite(value) & (value >= smallest)).all():
-        found = f"shape {value.shape}" if value.ndim else value.item()
-        raise ValueError(f"{name}: found {found}, expected {expected}")

@@ -43,11 +43,6 @@ def bits(seed: int, stream: int, n: int, first: int = 0) -> np.ndarray:
     return out[:n]
 
 
-def uniform(seed: int, stream: int, n: int) -> np.ndarray:
-    """(n,) float64 in [0, 1), multiples of 2^-32."""
-    return bits(seed, stream, n) * 2.0**-32
-
-
 def normal(seed: int, stream: int, n: int) -> np.ndarray:
     """(n,) float32 ~ sum of 12 uniforms - 6: mean 0, variance 1."""
     out = np.empty(n, dtype=np.float32)

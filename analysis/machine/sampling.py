@@ -52,23 +52,23 @@ class Samples(Sequence[np.ndarray]):
         return np.split(np.bitwise_count(self.words).sum(axis=0, dtype=np.int64) / self.n, self.layer[1:-1])
 
     @classmethod
-    def of(cls, name: str, states: Sequence[ArrayLike], n_units: Sequence[int]) -> "Samples":
+    def of(cls, name: str, states: Sequence[ArrayLike], n_units: Sequence[int | None]) -> "Samples":
         """These states, packed unless they are: one array (n, n_l) a layer, values in {0, 1}, n_units[l] = n_l.
 
-        Raises ValueError, beginning with `name`, for states that do not fit, are not binary or differ in their number.
+        None stands for any number of units. Raises ValueError, beginning with `name`, for states that do not fit, are
+        not binary or differ in their number.
         """
         if len(states) != len(n_units):
             raise ValueError(f"{name}: found {len(states)} layers, expected {len(n_units)}")
-        bounds = np.cumsum([0, *n_units])
         if isinstance(states, cls):
-            if not np.array_equal(states.layer, bounds):
-                found = tuple(np.diff(states.layer).tolist())
+            if (found := tuple(np.diff(states.layer).tolist())) != tuple(n_units):
                 raise ValueError(f"{name}: found layers of {found} units, expected {tuple(n_units)}")
             return states
         layers = [check_binary(f"{name}[{k}]", x, n) for k, (x, n) in enumerate(zip(states, n_units))]
         if len({len(x) for x in layers}) > 1:
             raise ValueError(f"{name}: found {[len(x) for x in layers]} states, expected as many in every layer")
-        return cls(graph.to_words(layers, sum(n_units)), bounds, len(layers[0]))
+        bounds = np.cumsum([0, *(x.shape[1] for x in layers)])
+        return cls(graph.to_words(layers, bounds[-1]), bounds, len(layers[0]))
 
 
 States = Sequence[ArrayLike] | None  # one array (n_chains, n_l) a layer, or Samples
@@ -143,12 +143,11 @@ def mean_field(
     """m_u = sigmoid(b_u + sum_k w_uk m_k) for the hidden units of each pattern: one float32 array (n, n_l) a layer.
 
     The first array is the clamped patterns (n, n_0), values in {0, 1}; exact for one hidden layer. Starts with a pass
-    upwards; ends after n_iterations more (0: none), or when no unit moved by `tolerance` or more. Raises ValueError for
-    patterns that are not binary or do not fit, a negative count or a tolerance that is no number >= 0.
+    upwards; ends after n_iterations more, or when no unit moved by `tolerance` or more. Raises ValueError for patterns
+    that are not binary or do not fit, a count below 1 or a tolerance that is no number >= 0.
     """
     visible = check_binary("patterns", patterns, machine.n_units[0])
-    if n_iterations != 0:
-        check_count("n_iterations", n_iterations)
+    check_count("n_iterations", n_iterations)
     if not is_number(tolerance) or not 0 <= tolerance < np.inf:
         raise ValueError(f"tolerance: found {tolerance!r}, expected a finite number of at least 0")
     built = graph.of(machine)

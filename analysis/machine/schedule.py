@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
@@ -45,12 +44,11 @@ class Schedule:
             raise ValueError(f"algorithm: found {self.algorithm!r}, expected {' or '.join(map(repr, ALGORITHMS))}")
         for name in ("n_epochs", "batch_size", "n_gibbs_steps", "n_chains", "n_mean_field_steps"):
             check_count(name, getattr(self, name))
-        rates = self.learning_rates
+        rates, momenta = self.learning_rates, np.atleast_1d(self.momentum).tolist()
         if np.shape(rates) != (2,) or not all(is_number(r) and 1e-9 <= r < np.inf for r in rates):
             raise ValueError(f"learning_rates: found {rates!r}, expected (first, last), both at least 1e-9")
-        one = np.ndim(self.momentum) == 0
-        momenta = cast(Sequence[float], [self.momentum] * self.n_epochs if one else self.momentum)
-        if len(momenta) != self.n_epochs or not all(is_number(m) and 0 <= m <= 0.9999 for m in momenta):
+        shapes = ((), (self.n_epochs,))
+        if np.shape(self.momentum) not in shapes or not all(is_number(m) and 0 <= m <= 0.9999 for m in momenta):
             raise ValueError(
                 f"momentum: found {self.momentum!r}, expected one from 0 to 0.9999, or {self.n_epochs}, one an epoch"
             )

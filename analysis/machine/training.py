@@ -22,7 +22,7 @@ from analysis.machine import graph
 from analysis.machine.arguments import check_binary
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key, permutation
-from analysis.machine.sampling import mean_field, start_words
+from analysis.machine.sampling import Samples, mean_field, start_words
 from analysis.machine.schedule import Schedule
 
 __all__ = ["DivergenceError", "Schedule", "mean_field", "pretrain_greedily", "train"]
@@ -88,7 +88,7 @@ def pretrain_greedily(
         weights.append(pair.weights[0])
         built, words = graph.of(pair), graph.to_words([data], sum(pair.n_units))
         share(len(words), binary.draw_layer, words, built, 1, np.float32(up), key(derive(sub_seed, "up")), len(data))
-        data = graph.from_words(words, built.layer, len(data))[1]
+        data = Samples(words, built.layer, len(data))[1]
     return BoltzmannMachine(biases, weights, machine.masks)
 
 

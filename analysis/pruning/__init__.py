@@ -2,13 +2,5 @@
 
 # ruff: noqa: F401  offered here
 from analysis.pruning.criteria import CRITERIA, Activity, Criterion
-from analysis.pruning.own import criteria_of, criterion, label, source_file, source_text_hash
-from analysis.pruning.removal import (
-    CAUSES,
-    KEPT,
-    Pruned,
-    least_important,
-    prune,
-    remove_stranded,
-    remove_units,
-)
+from analysis.pruning.own import criterion, label, source_file, source_text_hash
+from analysis.pruning.removal import CAUSES, KEPT, Pruned, prune, remove_stranded

@@ -5,7 +5,7 @@ Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, section 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,6 @@ from analysis.pruning import damage, fisher, online
 from analysis.pruning.removal import Layers
 
 Importance = list[np.ndarray]
-AWAKE, BOTH = ("awake",), ("asleep", "awake")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +31,7 @@ class Activity(Sequence[np.ndarray]):
 
     asleep: Any
     look: Callable[[], Layers] | None = None
+    _averages: dict[BoltzmannMachine, list[damage.Awake]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def awake(self) -> Layers:
@@ -39,6 +39,16 @@ class Activity(Sequence[np.ndarray]):
         if self.look is None:
             raise ValueError("activity.awake: found samples of sleep alone, expected Activity(asleep, look)")
         return self.look()
+
+    def samples(self, machine: BoltzmannMachine) -> Samples:
+        """The samples asleep, packed; ValueError where they do not fit the machine."""
+        return Samples.of("states", self.asleep, machine.n_units)
+
+    def averages(self, machine: BoltzmannMachine) -> list[damage.Awake]:
+        """What synapses average while awake, computed once for all criteria that ask."""
+        if machine not in self._averages:
+            self._averages[machine] = damage.awake_averages(machine, self.awake)
+        return self._averages[machine]
 
     def __getitem__(self, layer: Any) -> Any:
         return self.asleep[layer]
@@ -49,7 +59,7 @@ class Activity(Sequence[np.ndarray]):
 
 @dataclass(frozen=True)
 class Criterion:
-    """A criterion by its name: what computes it, what it is called, how it is drawn, what activity it needs."""
+    """A criterion by its name: what computes it, what it is called, how it is drawn, whether it looks awake."""
 
     name: str
     function: Callable[[BoltzmannMachine, Activity, int], Importance]
@@ -57,21 +67,19 @@ class Criterion:
     colour: str
     marker: str
     line: Line
-    needs: tuple[str, ...] = ("asleep",)  # of the activity, asleep and awake
+    awake: bool = False
 
     def __call__(self, machine: BoltzmannMachine, activity: Layers | None, seed: int) -> Importance:
         """Importance of each synapse, one array (n_l, n_l+1) a layer; activity: an Activity, or plain samples of sleep.
 
         Raises ValueError for samples that do not fit, and for a criterion of one's own that gives no importance.
         """
-        given = activity if isinstance(activity, Activity) else Activity(activity or ())
-        asleep = Samples.of("states", given.asleep, machine.n_units) if "asleep" in self.needs else given.asleep
-        return self.function(machine, Activity(asleep, lambda: given.awake), seed)
+        return self.function(machine, activity if isinstance(activity, Activity) else Activity(activity or ()), seed)
 
 
 def variance_fi(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
     """F_ij = Var(v_i h_j) asleep, the diagonal of the Fisher information matrix: the paper's variance estimate."""
-    return fisher.variances(activity.asleep)
+    return fisher.variances(activity.samples(machine))
 
 
 def variance_fi_w2(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
@@ -81,7 +89,7 @@ def variance_fi_w2(machine: BoltzmannMachine, activity: Activity, seed: int) -> 
 
 def heuristic_fi(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
     """p (1 - p), p = <h_j> sigmoid(logit<v_i> + w_ij (1 - <h_j>)): the paper's heuristic, of rates and the weight."""
-    rates = activity.asleep.rates()
+    rates = activity.samples(machine).rates()
     return [fisher.heuristic_of_rates(pre, post, w) for pre, post, w in zip(rates, rates[1:], machine.weights)]
 
 
@@ -89,10 +97,10 @@ def eigenvector(machine: BoltzmannMachine, activity: Activity, seed: int) -> Imp
     """|u_ij| with F u = lambda_1 u over the parameters that exist, lambda_1 the largest; one hidden layer only."""
     if len(machine.weights) != 1:
         raise ValueError(f"criterion 'eigenvector': found {len(machine.weights)} layers of synapses, expected 1")
-    mask, n_biases = machine.masks[0], sum(machine.n_units)
+    matrix, mask, n_biases = fisher.matrix(activity.samples(machine)), machine.masks[0], sum(machine.n_units)
     alive = np.concatenate([np.ones(n_biases, dtype=bool), mask.ravel()])
     importance = np.zeros(len(alive))
-    importance[alive] = fisher.first_eigenvector(fisher.matrix(activity.asleep)[np.ix_(alive, alive)])
+    importance[alive] = fisher.first_eigenvector(matrix[np.ix_(alive, alive)])
     return [importance[n_biases:].reshape(mask.shape)]
 
 
@@ -121,8 +129,8 @@ def anti_fi(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importa
 
 def online_fi(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
     """p (1 - p), p running averages of one network that dreams on from the first of the samples (see `online`)."""
-    states = [x[0] for x in activity.asleep]
-    return online.importance(online.dream(machine, states, online.N_SWEEPS, seed)[1])
+    state = [x[0] for x in activity.samples(machine)]
+    return online.importance(online.dream(machine, state, online.N_SWEEPS, seed))
 
 
 def deletion_damage(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
@@ -130,14 +138,14 @@ def deletion_damage(machine: BoltzmannMachine, activity: Activity, seed: int) ->
 
     It is exactly 0, which goes at once, where neither sleep nor a pattern turns on both units.
     """
-    joint, awake = fisher.joint_rates(activity.asleep), damage.awake_averages(machine, activity.awake)
-    return [damage.deletion(p, x) for p, x in zip(joint, awake)]
+    joint = fisher.joint_rates(activity.samples(machine))
+    return [damage.deletion(p, x) for p, x in zip(joint, activity.averages(machine))]
 
 
 def visible_curvature(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
     """w^2 (Var(v h) - <Var(v h | pattern)>) / 2: the second order of `deletion_damage` alone, signed as that."""
-    joint, awake = fisher.joint_rates(activity.asleep), damage.awake_averages(machine, activity.awake)
-    return [damage.curvature(p, x) for p, x in zip(joint, awake)]
+    joint = fisher.joint_rates(activity.samples(machine))
+    return [damage.curvature(p, x) for p, x in zip(joint, activity.averages(machine))]
 
 
 def awake_damage(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
@@ -145,12 +153,12 @@ def awake_damage(machine: BoltzmannMachine, activity: Activity, seed: int) -> Im
 
     No sleep is needed. Synapses of a pixel that no pattern turns on have exactly 0 and go at once, as with variance FI.
     """
-    return [damage.gap(x) for x in damage.awake_averages(machine, activity.awake)]
+    return [damage.gap(x) for x in activity.averages(machine)]
 
 
 def awake_variance(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
     """w^2 Var(q) / 2, the second order of `awake_damage`: from two running averages of a synapse that never sleeps."""
-    return [damage.gap_second_order(x) for x in damage.awake_averages(machine, activity.awake)]
+    return [damage.gap_second_order(x) for x in activity.averages(machine)]
 
 
 CRITERIA: dict[str, Criterion] = by_name(
@@ -158,13 +166,13 @@ CRITERIA: dict[str, Criterion] = by_name(
     Criterion("variance_fi_w2", variance_fi_w2, words="variance FI × w²", colour=BLACK, marker="s", line="-"),
     Criterion("heuristic_fi", heuristic_fi, words="heuristic FI", colour=SKY, marker="^", line=(0, (5, 1))),
     Criterion("eigenvector", eigenvector, words="eigenvector", colour=GREEN, marker="D", line="-."),
-    Criterion("weight", weight, words="|w|", colour=VERMILION, marker="X", line=(0, (3, 1, 1, 1, 1, 1)), needs=()),
-    Criterion("random", random, words="random synapses", colour=GREY, marker="v", line=":", needs=()),
-    Criterion("random_units", random_units, words="random units", colour=GREY, marker="<", line="--", needs=()),
+    Criterion("weight", weight, words="|w|", colour=VERMILION, marker="X", line=(0, (3, 1, 1, 1, 1, 1))),
+    Criterion("random", random, words="random synapses", colour=GREY, marker="v", line=":"),
+    Criterion("random_units", random_units, words="random units", colour=GREY, marker="<", line="--"),
     Criterion("anti_fi", anti_fi, words="anti-FI", colour=PURPLE, marker="P", line="--"),
     Criterion("online_fi", online_fi, words="online FI", colour=ORANGE, marker="p", line=(0, (4, 1, 1, 1))),
-    Criterion("deletion_damage", deletion_damage, "damage by deletion", GREEN, "o", "-", needs=BOTH),
-    Criterion("visible_curvature", visible_curvature, "visible FI × w²", GREEN, "P", ":", needs=BOTH),
-    Criterion("awake_damage", awake_damage, "awake damage", PURPLE, "*", "-", needs=AWAKE),
-    Criterion("awake_variance", awake_variance, "awake variance × w²", ORANGE, "d", "-.", needs=AWAKE),
+    Criterion("deletion_damage", deletion_damage, "damage by deletion", GREEN, "o", "-", awake=True),
+    Criterion("visible_curvature", visible_curvature, "visible FI × w²", GREEN, "P", ":", awake=True),
+    Criterion("awake_damage", awake_damage, "awake damage", PURPLE, "*", "-", awake=True),
+    Criterion("awake_variance", awake_variance, "awake variance × w²", ORANGE, "d", "-.", awake=True),
 )

@@ -18,7 +18,6 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.kernels import statistics
-from analysis.machine.arguments import check_numbers
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning.removal import Layers
 
@@ -38,15 +37,11 @@ def awake_averages(machine: BoltzmannMachine, awake: Layers) -> list[Awake]:
 
     Raises ValueError where awake does not fit the machine.
     """
-    if len(awake) != len(machine.n_units):
-        raise ValueError(f"awake: found {len(awake)} layers, expected {len(machine.n_units)}, as in the machine")
-    shapes = [(len(awake[0]), n) for n in machine.n_units]
-    layers = [check_numbers(f"awake[{k}]", x, shape) for k, (x, shape) in enumerate(zip(awake, shapes))]
-    averages = []
-    for pre, post, weights in zip(layers, layers[1:], machine.weights):
-        w = weights.astype(np.float64)
-        averages.append(Awake(w, *statistics.log_means(pre, post, w)))
-    return averages
+    found, expected = [np.shape(x) for x in awake], [(len(awake[0]), n) for n in machine.n_units]
+    if found != expected:
+        raise ValueError(f"awake: found shapes {found}, expected {expected}, as in the machine")
+    weights = [w.astype(np.float64) for w in machine.weights]
+    return [Awake(w, *statistics.log_means(pre, post, w)) for pre, post, w in zip(awake, awake[1:], weights)]
 
 
 def deletion(joint: np.ndarray, awake: Awake) -> np.ndarray:

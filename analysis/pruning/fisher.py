@@ -12,10 +12,11 @@ import numpy as np
 
 from analysis.kernels import statistics
 from analysis.kernels.draws import exponential
-from analysis.machine import graph
-from analysis.machine.arguments import check_binary, check_memory, check_numbers
-from analysis.machine.randomness import uniform
+from analysis.machine.arguments import check_memory, check_numbers
+from analysis.machine.randomness import bits
 from analysis.machine.sampling import Samples
+
+STIFF = 0.9  # of the trace
 
 
 def coincidences(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
@@ -77,7 +78,7 @@ def information_matrix(visible: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     Order: visible biases, hidden biases, weights row by row (i slow, j fast). Arguments and errors as in
     `coincidences`; memory 4 n^2 doubles, so for small RBMs alone: ValueError where this machine has less.
     """
-    return matrix(_pair(visible, hidden, ("visible", "hidden")))
+    return matrix(_pair(visible, hidden))
 
 
 def matrix(samples: Samples) -> np.ndarray:
@@ -97,23 +98,21 @@ def first_eigenvector(matrix: np.ndarray) -> np.ndarray:
     Raises ValueError unless the matrix is square and finite.
     """
     matrix = _check_square(matrix)
-    start = 0.5 + uniform(0, 0, len(matrix))  # no special direction, so orthogonal to none that matters
+    start = 0.5 + bits(0, 0, len(matrix)) * 2.0**-32  # no special direction, so orthogonal to none that matters
     return np.abs(statistics.power_iteration(matrix, start, 2000, 1e-10)[1])
 
 
-def stiff_importance(matrix: np.ndarray, share: float = 0.9) -> np.ndarray:
+def stiff_importance(matrix: np.ndarray) -> np.ndarray:
     """sum_m lambda_m u_mk^2 over the stiff eigenvectors u_m: (n,), the part of the diagonal that they hold.
 
-    Stiff are the eigenvectors of the largest eigenvalues, as few as hold `share` of the trace. Over all of them the
-    sum is the diagonal itself. For measures alone: LAPACK's last bits differ between machines. Raises ValueError as
-    `first_eigenvector`, and for a share outside (0, 1].
+    Stiff are the eigenvectors of the largest eigenvalues, as few as hold STIFF of the trace. Over all of them the sum
+    is the diagonal itself. For measures alone: LAPACK's last bits differ between machines. Raises ValueError as
+    `first_eigenvector`.
     """
-    if not 0.0 < share <= 1.0:
-        raise ValueError(f"share: found {share!r}, expected a number above 0, at most 1")
     eigenvalues, vectors = np.linalg.eigh(_check_square(matrix))
     eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
     held = np.cumsum(eigenvalues)
-    n_stiff = int(np.searchsorted(held, share * held[-1])) + 1
+    n_stiff = int(np.searchsorted(held, STIFF * held[-1])) + 1
     return (vectors[:, :n_stiff] ** 2 * eigenvalues[:n_stiff]).sum(axis=1)
 
 
@@ -124,10 +123,5 @@ def _check_square(matrix: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def _pair(pre: np.ndarray, post: np.ndarray, names: tuple[str, str] = ("pre", "post")) -> Samples:
-    """Samples of two layers, packed."""
-    pre, post = check_binary(names[0], pre), check_binary(names[1], post)
-    if len(pre) != len(post):
-        raise ValueError(f"{names[1]}: found {len(post)} samples, expected {len(pre)} as in {names[0]}")
-    bounds = np.cumsum([0, pre.shape[1], post.shape[1]])
-    return Samples(graph.to_words([pre, post], bounds[-1]), bounds, len(pre))
+def _pair(pre: np.ndarray, post: np.ndarray) -> Samples:
+    return Samples.of("samples", [pre, post], [None, None])

@@ -5,14 +5,12 @@ imports are not. What is wrong with it is a ValueError that begins with the entr
 """
 
 import hashlib
-import sys
+import runpy
 import traceback
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 
 from analysis.files.checkout import ROOT
-from analysis.files.palette import by_name, spare_look
+from analysis.files.palette import spare_look
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning.criteria import CRITERIA, Activity, Criterion, Importance
 from analysis.pruning.removal import check_importance
@@ -38,12 +36,7 @@ def source_file(entry: str) -> Path | None:
 def source_text_hash(entry: str) -> str | None:
     """SHA-256 of the user's file, first 16 hexadecimal digits; None for a criterion of the package."""
     path = source_file(entry)
-    return None if path is None else hashlib.sha256(_read(entry, path).encode()).hexdigest()[:16]
-
-
-def criteria_of(entries: Sequence[str]) -> dict[str, Criterion]:
-    """{label: record} of a config's entries. Raises ValueError as `criterion`, and where two have one label."""
-    return by_name(*map(criterion, entries))
+    return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def criterion(entry: str) -> Criterion:
@@ -57,15 +50,18 @@ def criterion(entry: str) -> Criterion:
         raise ValueError(f"criterion {entry}: found the name of a criterion of the package, expected another one")
     if name in RESERVED:
         raise ValueError(f"criterion {entry}: found a name that stands for something else, expected another one")
-    function = getattr(_run(entry, path), name, None)
+    try:
+        function = runpy.run_path(str(path)).get(name)  # from its text: a compiled copy could be an older one
+    except (Exception, SystemExit) as error:
+        expected = "a file that imports, its path from the root of the repository"
+        raise ValueError(f"criterion {entry}: found {_said(error, path)}, expected {expected}") from error
     if not callable(function):
         raise ValueError(f"criterion {entry}: found no function {name} in the file, expected one")
 
     def own(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
-        unpacked = Activity(list(activity), lambda: activity.awake)  # copies: the run goes on with the samples
+        unpacked = Activity([*activity.samples(machine)], lambda: activity.awake)  # copies: the run needs the samples
         try:
             importance = function(machine, unpacked, seed)
-            importance = list(importance) if isinstance(importance, Iterator) else importance
         except (Exception, SystemExit) as error:
             raise ValueError(f"criterion {entry}: found {_said(error, path)}, expected importance") from error
         return check_importance(machine, importance, f"criterion {entry}: importance")
@@ -73,29 +69,9 @@ def criterion(entry: str) -> Criterion:
     return Criterion(name, own, name.replace("_", " "), *spare_look(name))  # what a dataset, with the label, can tell
 
 
-def _read(entry: str, path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        found = error.strerror if isinstance(error, OSError) else error
-        expected = "a file of Python, its path from the root of the repository"
-        raise ValueError(f"criterion {entry}: found no readable file ({found}), expected {expected}") from None
-
-
-def _run(entry: str, path: Path) -> ModuleType:
-    """The file as a module, from its text: a compiled copy could be an older one."""
-    text, module = _read(entry, path), ModuleType(path.stem)
-    module.__file__ = str(path)
-    sys.modules[f"own {path}"] = module
-    try:
-        exec(compile(text, path, "exec"), module.__dict__)
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"criterion {entry}: found {_said(error, path)}, expected a file that imports") from error
-    return module
-
-
 def _said(error: BaseException, path: Path) -> str:
     """`ZeroDivisionError in line 7 (division by zero)`: the last line of the file that the error went through."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else "?"
-    return f"{type(error).__name__} in line {line} ({' '.join(str(error).split())})"
+    lines += [error.lineno] if isinstance(error, SyntaxError) else []
+    place = f" in line {lines[-1]}" if lines else ""
+    return f"{type(error).__name__}{place} ({' '.join(str(error).split())})"

@@ -69,9 +69,9 @@ def least_important(importance: np.ndarray, fraction: float) -> np.ndarray:
 
 def remove_stranded(machine: BoltzmannMachine, masks: Layers) -> Pruned:
     """The machine under smaller masks without its stranded units, as Pruned; ValueError where nothing would be left."""
-    masks = [np.array(m) for m in _check_layers("masks", masks, machine)]
-    for layer, (mask, old) in enumerate(zip(masks, machine.masks)):
-        if mask.dtype != bool or (mask & ~old).any():
+    masks = [mask.copy() for mask in masks]
+    for layer, (mask, old) in enumerate(zip(masks, machine.masks, strict=True)):
+        if mask.dtype != bool or mask.shape != old.shape or (mask & ~old).any():
             raise ValueError(f"masks[{layer}]: found synapses that the machine has not, expected some of its own, bool")
     causes = [np.zeros(n, dtype=np.int8) for n in machine.n_units]
     while any(map(np.any, lost := _stranded(masks, causes))):
@@ -85,7 +85,12 @@ def remove_stranded(machine: BoltzmannMachine, masks: Layers) -> Pruned:
     for layer, units in enumerate(kept):
         if len(units) == 0:
             raise ValueError(f"pruning: found no unit left in layer {layer}, expected one at least; lower the fraction")
-    smaller = remove_units(BoltzmannMachine(machine.biases, machine.weights, tuple(masks)), kept)
+    pairs = [np.ix_(*pair) for pair in zip(kept, kept[1:])]
+    smaller = BoltzmannMachine(
+        [bias[units] for bias, units in zip(machine.biases, kept)],
+        [weight[pair] for weight, pair in zip(machine.weights, pairs)],
+        [mask[pair] for mask, pair in zip(masks, pairs)],
+    )
     return Pruned(smaller, kept, tuple(causes))
 
 
@@ -100,34 +105,15 @@ def _stranded(masks: Layers, causes: Layers) -> list[np.ndarray]:
     return lost
 
 
-def remove_units(machine: BoltzmannMachine, kept: Layers) -> BoltzmannMachine:
-    """The machine with the units of these indices alone, one array a layer, and all the synapses between them."""
-    pairs = list(zip(kept, kept[1:]))
-    return BoltzmannMachine(
-        tuple(b[k] for b, k in zip(machine.biases, kept)),
-        tuple(w[np.ix_(*pair)] for w, pair in zip(machine.weights, pairs)),
-        tuple(m[np.ix_(*pair)] for m, pair in zip(machine.masks, pairs)),
-    )
-
-
 def check_importance(machine: BoltzmannMachine, importance: Any, name: str = "importance") -> list[np.ndarray]:
     """The importance as arrays; ValueError unless it is one finite number a synapse."""
-    arrays = _check_layers(name, importance, machine)
+    listed, shapes = isinstance(importance, (list, tuple)), [mask.shape for mask in machine.masks]
+    if not listed or len(importance) != len(shapes):
+        found = f"{len(importance)} arrays" if listed else type(importance).__name__
+        expected = f"a list of arrays, one a layer of synapses, of shapes {', '.join(map(str, shapes))}"
+        raise ValueError(f"{name}: found {found}, expected {expected}")
+    arrays = [check_numbers(f"{name}[{layer}]", *pair) for layer, pair in enumerate(zip(importance, shapes))]
     for layer, (x, mask) in enumerate(zip(arrays, machine.masks)):
         if not np.isfinite(x[mask]).all():
             raise ValueError(f"{name}[{layer}]: found values that are not finite, expected a number a synapse")
     return arrays
-
-
-def _check_layers(name: str, arrays: Any, machine: BoltzmannMachine) -> list[np.ndarray]:
-    """The arrays; ValueError unless there is one of numbers for each layer of synapses, of its shape."""
-    shapes = [mask.shape for mask in machine.masks]
-    try:
-        n = len(arrays)
-    except TypeError:
-        n = None
-    if n != len(shapes):
-        found = "None" if arrays is None else f"a {type(arrays).__name__}" if n is None else f"{n} arrays"
-        expected = f"a list of arrays, one a layer of synapses, of shapes {', '.join(map(str, shapes))}"
-        raise ValueError(f"{name}: found {found}, expected {expected}")
-    return [check_numbers(f"{name}[{layer}]", *pair) for layer, pair in enumerate(zip(arrays, shapes))]
