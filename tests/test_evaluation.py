@@ -28,7 +28,7 @@ def test_quality_and_share_follow_the_classifiers_probabilities(clouds):
     classifier = measures.raw_pixel_classifier(features, labels)
     p = classifier.predict_proba(features)
     winners = p.max(axis=1)
-    assert measures.digit_quality(classifier, features) == pytest.approx(sum(winners) / 400)
+    assert measures.digit_quality(classifier, features) == pytest.approx(sum(winners) / 400, abs=5e-4)
     assert 1 / 3 < measures.digit_quality(classifier, features) < 1
     np.testing.assert_allclose(measures.class_share(classifier, features), [0.25, 0.25, 0.5])
 
