@@ -92,7 +92,7 @@ class Rise(Prediction):
     layer: Count
 
 
-EFFECTS = {
+EFFECTS: dict[str, type[Prediction]] = {
     "loss": LossDifference,
     "units": UnitsDifference,
     "units_at_equal_function": UnitsAtEqualFunction,

@@ -112,8 +112,9 @@ def _decisions(settings: dict, machine: BoltzmannMachine, train: np.ndarray, see
         "in_common": variable(dims, stable(common), "share of pruned synapses in common", "1"),
         "activity": variable(("taken", "layer"), stable(rates), "mean activity", "probability"),
     }
-    coordinates = {"sample": list(SAMPLES), "taken": list(samples), "layer": np.arange(len(machine.n_units))}
-    return xr.Dataset(found, coordinates | {"synapse_layer": coordinates["layer"][1:]})
+    layers = np.arange(len(machine.n_units))
+    coordinates = {"sample": list(SAMPLES), "taken": list(samples), "layer": layers, "synapse_layer": layers[1:]}
+    return xr.Dataset(found, coordinates)
 
 
 def _some(patterns: np.ndarray) -> np.ndarray:
