@@ -56,7 +56,7 @@ CONFIGS = {
 GOOD = over_produced()
 MACHINES = {
     "machine absent": (ABSENT, "dataset: found no file machine.nc, expected one written by python -m analysis"),
-    "machine is text": (b"a machine\n", "dataset: found no NetCDF in machine.nc, expected one written by"),
+    "machine is text": (b"a machine\n", "dataset: found machine.nc damaged (Unable to synchronously open file"),
     "machine truncated": (content(GOOD)[:8000], "dataset: found machine.nc damaged (Unable to synchronously open file"),
     "other NetCDF": (content(xr.Dataset({"x": 1})), "dataset: found no bias_0, state_0 in machine.nc, expected one"),
     "no weights": (content(GOOD.drop_vars("weight_1")), "dataset: found no weight_1, expected what BoltzmannMachine.t"),

@@ -27,37 +27,38 @@ TARGETS = ("exact_diagonal", "stiff_eigenvectors", "exact_damage")
 NATS = ("weight", "exact_damage")
 
 
+def local(settings: dict) -> list[str]:
+    """LOCAL, and those of the experiment's criteria that look at activity awake."""
+    known = [pruning.CRITERIA[name] for name in settings["criteria"] if name in pruning.CRITERIA]
+    return [*LOCAL, *(criterion.name for criterion in known if criterion.awake)]
+
+
 def along(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
     """Local estimates and exact targets for the machine after every session of the reference run.
 
-    Variables (session, unit_0, unit_1), NaN where there is no synapse: LOCAL, TARGETS, and those of the experiment's
-    criteria that look at activity awake; spectrum_exact (session, parameter), descending, of the parameters that exist.
+    Variables (session, unit_0, unit_1), NaN where there is no synapse: those of `local`, and TARGETS; spectrum_exact
+    (session, parameter), descending, of the parameters that exist.
     """
-    known = [pruning.CRITERIA[name] for name in settings["criteria"] if name in pruning.CRITERIA]
-    local = [*LOCAL, *(criterion.name for criterion in known if criterion.awake)]
     patterns, sessions = data.load(settings["dataset"])["train"].values, []
     shape = reference.sizes["unit_0"], reference.sizes["unit_1"]
     for session in reference["session"].values:
         machine, kept = machine_of(reference, session), kept_units(reference, session)
         states = spontaneous(settings, machine, patterns, derive(seed, "proxy", session))
         seen, sub_seed = activity(settings, machine, patterns, states), derive(seed, "online", session)
-        importance = {name: pruning.CRITERIA[name](machine, seen, sub_seed)[0] for name in local}
+        importance = {name: pruning.CRITERIA[name](machine, seen, sub_seed)[0] for name in local(settings)}
         sessions.append(_compare(machine, importance, patterns, kept, shape))
     return xr.concat(sessions, xr.Variable("session", reference["session"].values))
 
 
 def _compare(
-    machine: BoltzmannMachine, local: dict[str, np.ndarray], patterns: np.ndarray, kept: Sequence, shape: tuple
+    machine: BoltzmannMachine, estimates: dict[str, np.ndarray], patterns: np.ndarray, kept: Sequence, shape: tuple
 ) -> xr.Dataset:
     mask, n_biases = machine.masks[0], sum(machine.n_units)
-    maps = local | {"exact_damage": exact.deletion_damage(patterns, machine)}
+    maps = estimates | {"exact_damage": exact.deletion_damage(patterns, machine)}
     exists = np.concatenate([np.ones(n_biases, dtype=bool), mask.ravel()])
     matrix = exact.fisher_information(machine)[np.ix_(exists, exists)]
-    of_parameters = {
-        "exact_diagonal": np.diag(matrix),
-        "stiff_eigenvectors": fisher.stiff_importance(matrix),
-    }
-    for name, values in of_parameters.items():
+    targets = {"exact_diagonal": np.diag(matrix), "stiff_eigenvectors": fisher.stiff_importance(matrix)}
+    for name, values in targets.items():
         maps[name] = np.zeros(mask.shape)
         maps[name][mask] = values[n_biases:]
     variables = {}

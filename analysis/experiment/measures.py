@@ -8,7 +8,6 @@ Information is in nats. Source: Cover & Thomas (2006), Elements of Information T
 Arguments p are (n_patterns, n_units), P(h = 1 | v) for each pattern v.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,8 @@ from analysis.machine.exact import entropy
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import Samples
 from analysis.pruning import fisher
-from analysis.pruning.removal import least_important
+from analysis.pruning.removal import Layers, least_important
 
-Layers = Sequence[np.ndarray]
 OfUnits = dict[tuple[str, int], tuple[np.ndarray, str, str]]  # {(name, layer): values of its units, long_name, units}
 # The multinomial logistic regression of every encoding error, digit quality and class share. Inverse strength of the
 # L2 penalty: the best of 0.02 ... 0.1 for the raw pixels of the training digits (5-fold cross-validation).
@@ -56,27 +54,33 @@ def _classifier():
 
 
 def misread(
-    train_features: np.ndarray, train_label: np.ndarray, test_features: np.ndarray, test_label: np.ndarray
+    train_features: np.ndarray,
+    train_label: np.ndarray,
+    test_features: np.ndarray,
+    test_label: np.ndarray,
+    n_folds: int | None = None,
 ) -> np.ndarray:
     """(n_test,) bool: test patterns whose class multinomial logistic regression gets wrong; its mean is the error.
 
+    With n_folds: of all patterns, (n_train + n_test,), each by a classifier that was fitted to the other folds.
     features : (n_patterns, n_features), values in [0, 1], such as the mean field of the last layer
     """
-    classifier = raw_pixel_classifier(train_features, train_label)
-    return classifier.predict(np.asarray(test_features, dtype=np.float64)) != np.asarray(test_label)
-
-
-def misread_by_others(features: np.ndarray, labels: np.ndarray, n_folds: int) -> np.ndarray:
-    """(n,) bool: patterns that a classifier misreads which was fitted to the other folds of n_folds."""
+    if n_folds is None:
+        classifier = raw_pixel_classifier(train_features, train_label)
+        return classifier.predict(np.asarray(test_features, dtype=np.float64)) != test_label
     from sklearn.model_selection import cross_val_predict
 
-    features = np.asarray(features, dtype=np.float64)
-    return cross_val_predict(_classifier(), features, labels, cv=n_folds) != np.asarray(labels)
+    features, labels = np.concatenate([train_features, test_features]), np.concatenate([train_label, test_label])
+    return cross_val_predict(_classifier(), features.astype(np.float64), labels, cv=n_folds) != labels
 
 
 def digit_quality(classifier: Any, images: np.ndarray) -> float:
-    """< max_c P(c | image) >: mean probability of the winning class. images : (n_images, n_pixels), in [0, 1]."""
-    return float(classifier.predict_proba(np.asarray(images, dtype=np.float64)).max(axis=1).mean())
+    """< max_c P(c | image) >, to three decimals: mean probability of the winning class.
+
+    The classifier's weights end where its gradient is below a tolerance, which depends on the last bits of BLAS.
+    images : (n_images, n_pixels), in [0, 1]
+    """
+    return round(float(classifier.predict_proba(np.asarray(images, dtype=np.float64)).max(axis=1).mean()), 3)
 
 
 def class_share(classifier: Any, images: np.ndarray) -> np.ndarray:

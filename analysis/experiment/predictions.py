@@ -5,20 +5,15 @@ matter. `effect` says which number (`verdicts.effects`). Whether experiments can
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
-from analysis.experiment import controls
+from analysis.experiment import controls, local_estimates
 from analysis.experiment.settings import Name, Positive
 from analysis.files.typed import LEFT_OUT, Count, Model, Number, Share, described, fault, short
-from analysis.pruning import CRITERIA, label
+from analysis.pruning import label
 
-Estimate = Literal[
-    "variance_fi", "heuristic_fi", "variance_fi_w2", "weight", "online_fi",
-    "deletion_damage", "visible_curvature", "awake_damage", "awake_variance",
-    "exact_diagonal", "stiff_eigenvectors", "exact_damage",
-]  # fmt: skip
 UnitMeasure = Literal["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
 Loss = Literal["kl", "encoding_error", "digit_quality"]
 Layer = Annotated[Count | Literal["all"], described("a hidden layer, from 1, or all")]
@@ -33,24 +28,22 @@ class Prediction(Model):
     primary: bool = LEFT_OUT  # the verdict counts it; else it is shown beside
     experiment: Name
     margin: str  # one of claims/margins
+    effect: str  # one of EFFECTS
 
 
 class LossDifference(Prediction):
     """loss(worse) - loss(better): of criteria at equal synapses or hidden units, of controls after the same session."""
 
-    effect: Literal["loss"]
     worse: str
     better: str
     measure: Loss
     session: Literal["last", "mean"] = LEFT_OUT
-    stage: Literal["pruned", "retrained"] = LEFT_OUT
     equal: Literal["units"] = LEFT_OUT  # synapses
 
 
 class UnitsDifference(Prediction):
     """n_units(more) - n_units(fewer) at equal synapses."""
 
-    effect: Literal["units"]
     more: str
     fewer: str
     layer: Layer
@@ -58,29 +51,25 @@ class UnitsDifference(Prediction):
 
 
 class UnitsAtEqualFunction(Prediction):
-    """The same, or synapses, where the loss of either crosses that of the over-produced machine plus the tolerance."""
+    """The same where the loss of either crosses that of the over-produced machine plus the tolerance."""
 
-    effect: Literal["units_at_equal_function"]
     more: str
     fewer: str
     measure: Loss
     tolerance: Positive
-    size: Literal["synapses"] = LEFT_OUT  # hidden units
 
 
 class Rank(Prediction):
-    """Spearman's rho of two estimates over the synapses that exist."""
+    """Spearman's rho of two estimates over the synapses that exist: see `local_estimates`."""
 
-    effect: Literal["rank"]
-    proxy: Estimate
-    target: Estimate
+    proxy: str
+    target: str
     session: Literal["first", "last"]
 
 
 class Survivors(Prediction):
     """P(survivor > lost unit of its session) under the reference, less the same under another criterion, or 1/2."""
 
-    effect: Literal["survivors"]
     measure: UnitMeasure
     layer: Layer
     than: str = LEFT_OUT
@@ -89,7 +78,6 @@ class Survivors(Prediction):
 class Axonal(Prediction):
     """Share of lost units that lost their outputs alone; comparable: of those with about as many inputs as outputs."""
 
-    effect: Literal["axonal"]
     layer: Layer
     comparable: bool = LEFT_OUT
 
@@ -97,17 +85,14 @@ class Axonal(Prediction):
 class Disconnected(Prediction):
     """P(connected pixel tells more than a disconnected one) - 1/2, last session."""
 
-    effect: Literal["disconnected"]
-
 
 class Rise(Prediction):
     """Rank correlation of survivors' rise in activity with the share of lost competitors."""
 
-    effect: Literal["rise"]
     layer: Count
 
 
-EFFECTS = {
+EFFECTS: dict[str, type[Prediction]] = {
     "loss": LossDifference,
     "units": UnitsDifference,
     "units_at_equal_function": UnitsAtEqualFunction,
@@ -119,17 +104,14 @@ EFFECTS = {
 }
 
 
-def _of_known_effect(prediction: Any) -> Any:
-    if not isinstance(prediction, dict) or prediction.get("effect") not in EFFECTS:
-        found = prediction.get("effect") if isinstance(prediction, dict) else prediction
-        raise fault("effect", repr(found), f"one of {', '.join(EFFECTS)}")
-    return prediction
+def _of_its_effect(prediction: Any) -> Prediction:
+    effect = prediction.get("effect") if isinstance(prediction, dict) else prediction
+    if effect not in [*EFFECTS]:
+        raise fault("effect", short(effect), f"one of {', '.join(EFFECTS)}")
+    return EFFECTS[effect].model_validate(prediction)
 
 
-_Kinds: Any = Union[tuple(Annotated[kind, Tag(f"<{effect}>")] for effect, kind in EFFECTS.items())]  # noqa: UP007
-AnyPrediction = Annotated[
-    _Kinds, Discriminator(lambda prediction: f"<{prediction['effect']}>"), BeforeValidator(_of_known_effect)
-]
+AnyPrediction = Annotated[Prediction, PlainValidator(_of_its_effect)]
 Predictions = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], AnyPrediction]
 
 
@@ -178,7 +160,7 @@ class Claims(Model):
     model_quality: Limits
 
 
-CLAIMS = ("overproduction", "weight_pruning", "fisher_proxy", "neuron_loss", "beyond_the_paper")
+CLAIMS = [name for name, field in Claims.model_fields.items() if field.annotation == Predictions]
 
 
 def check_answerable(config: dict) -> None:
@@ -210,7 +192,9 @@ def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, 
     """What a prediction names that its experiment does not have."""
     criteria, depth = [label(entry) for entry in settings["criteria"]], len(settings["machine"]["hidden"])
     machines = ["pruned", *criteria, *controls.names(settings)]
+    estimates = [*local_estimates.local(settings), *local_estimates.TARGETS]
     known = {"worse": machines, "better": machines, "more": criteria, "fewer": criteria, "than": criteria}
+    known |= {"proxy": estimates, "target": estimates}
     for key, names in known.items():
         if key in prediction and prediction[key] not in names:
             yield key, prediction[key], f"one of {', '.join(names)}"
@@ -222,10 +206,6 @@ def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, 
         yield "layer", prediction["layer"], f"one of the hidden layers, 1 to {depth},"
     if prediction["effect"] == "rank" and not settings["proxy"]:
         yield "effect", "rank", "a prediction that needs no proxy: true"
-    if (proxy := CRITERIA.get(prediction.get("proxy", ""))) and proxy.awake and proxy.name not in criteria:
-        yield "proxy", proxy.name, f"one of criteria, {', '.join(criteria)}, for it looks at activity awake,"
-    if prediction.get("stage") == "pruned" and {prediction["worse"], prediction["better"]} & {*controls.CONTROLS}:
-        yield "stage", "pruned", "retrained, since controls are not pruned,"
     if prediction["effect"] == "units_at_equal_function" or "equal" in prediction:
         fractions = pruning["fraction"] if isinstance(pruning["fraction"], list) else [pruning["fraction"]]
         if pruning["n_sessions"] < FEWEST_SESSIONS or max(fractions) > LARGEST_STEP:

@@ -4,7 +4,7 @@ A unit has the same place in every session. NaN, or 0 for biases, weights and ma
 """
 
 from collections.abc import Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import xarray as xr
 
 from analysis import pruning
 from analysis.experiment import measures
-from analysis.experiment.measures import stable, variable
+from analysis.experiment.measures import Layers, stable, variable
 from analysis.machine import exact
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits
@@ -22,7 +22,6 @@ from analysis.machine.training import Schedule, mean_field
 STAGES = ["pruned", "retrained"]
 N_EXAMPLES = 16
 LOST_EARLIER = -1
-Layers = Sequence[np.ndarray]
 Sleeper = tuple[BoltzmannMachine, Samples]  # and samples of its activity
 
 
@@ -42,35 +41,27 @@ def of_data(settings: dict, patterns: xr.Dataset) -> dict[str, tuple]:
     found = {"unit_entropy_0": variable("unit_0", entropy, "entropy of the pixel in the data", "nats")}
     if (classifier := _raw_pixel_classifier(settings, patterns)) is None:
         return found
-    error, noise = _misread(settings, patterns, train, test, True).mean(), (bits(0, 0, test.size) & 1)
+    known, labels = patterns["train_label"].values, patterns["test_label"].values
+    error = measures.misread(train, known, test, labels, settings.get("folds")).mean()
     found["raw_pixel_error"] = variable((), error, "error of the classifier on raw pixels", "fraction")
-    for name, images in {"test": test, "random": noise.reshape(test.shape)}.items():
+    noise = (bits(0, 0, test.size) & 1).reshape(test.shape)
+    for name, images in {"test": test, "random": noise}.items():
         text = f"mean probability of the winning class of {name} patterns"
-        found[f"digit_quality_{name}"] = variable((), _quality(classifier, images), text, "probability")
+        found[f"digit_quality_{name}"] = variable((), measures.digit_quality(classifier, images), text, "probability")
     return found
 
 
 def _raw_pixel_classifier(settings: dict, patterns: xr.Dataset) -> Any:
-    """None for patterns without labels, and where the config measures no digits."""
-    if "digits" not in settings["measures"] or "test_label" not in patterns:
+    """None where the config measures no digits."""
+    if "digits" not in settings["measures"]:
         return None
-    return measures.raw_pixel_classifier(patterns["train"].values, patterns["train_label"].values)
+    return _fitted(patterns["train"].values.tobytes(), patterns["train_label"].values.tobytes())
 
 
-def _misread(settings: dict, patterns: xr.Dataset, train: np.ndarray, test: np.ndarray, by_others: bool) -> np.ndarray:
-    """(n_test,) bool: patterns that a linear classifier of such features of theirs gets wrong.
-
-    by_others : of all patterns, training ones first, where the config has `folds`; else of the test patterns.
-    """
-    labels = patterns["train_label"].values, patterns["test_label"].values
-    if by_others and (n_folds := settings.get("folds")):
-        return measures.misread_by_others(np.concatenate([train, test]), np.concatenate(labels), n_folds)
-    return measures.misread(train, labels[0], test, labels[1])
-
-
-def _quality(classifier: Any, images: np.ndarray) -> float:
-    # The classifier's weights end where its gradient is below a tolerance, which depends on the last bits of BLAS.
-    return round(measures.digit_quality(classifier, images), 3)
+@lru_cache(maxsize=1)  # all runs of a process read the same patterns
+def _fitted(patterns: bytes, labels: bytes) -> Any:
+    known = np.frombuffer(labels, dtype=np.int64)
+    return measures.raw_pixel_classifier(np.frombuffer(patterns, dtype=np.uint8).reshape(len(known), -1), known)
 
 
 class Record:
@@ -92,66 +83,75 @@ class Record:
         """
         machine, test = retrained[0], self.patterns["test"].values
         self.causes = later_causes(self.causes, causes)
-        last = self._measures(*retrained, retrained=True)
-        stages = [last if pruned is retrained else self._measures(*pruned, retrained=False), last]
+        seen = views(self.settings, machine, test)
+        wrong = self._wrong(machine, seen)
+        last = self._measures(*retrained, wrong)
+        first = last if pruned is retrained else self._measures(*pruned, self._wrong(pruned[0], folds=False))
         labels = None if self.classifier is None else self.patterns["test_label"].values
         of_units = measures.unit_activity(machine, pruned[1], retrained[1])
-        of_units |= measures.unit_selectivity(views(self.settings, machine, test), test, labels)
+        of_units |= measures.unit_selectivity(seen, test, labels)
         kept = [np.flatnonzero(x == pruning.KEPT) for x in self.causes]
         place, found = partial(in_place, kept, [len(x) for x in self.causes]), dict[str, Any]()
         for (name, k), (values, text, unit) in of_units.items():
             found[f"unit_{name}_{k}"] = place((k,), values.astype(np.float32), text, unit, np.nan)
         codes = {LOST_EARLIER: "lost_earlier"} | pruning.CAUSES
         flags = {"flag_values": np.array(list(codes), dtype=np.int8), "flag_meanings": " ".join(codes.values())}
-        for k, x in enumerate(self.causes):
+        for k, (x, bias) in enumerate(zip(self.causes, machine.biases)):
             found[f"loss_cause_{k}"] = variable(f"unit_{k}", x, "why the unit went in this session", "1", **flags)
+            found[f"bias_{k}"] = place((k,), bias, "bias", "nats")
+        for k, (weight, mask, x) in enumerate(zip(machine.weights, machine.masks, importance)):
+            pair = (k, k + 1)
+            found[f"weight_{k + 1}"] = place(pair, weight, "synaptic weight", "nats")
+            found[f"mask_{k + 1}"] = place(pair, mask.astype(np.uint8), "synapse exists", "1")
+            if "importance" in self.settings["measures"]:
+                score = np.where(mask, x, 0).astype(np.float32)
+                found[f"importance_{k + 1}"] = place(pair, score, "importance by the criterion", "1")
         connected = int(machine.masks[0].any(axis=1).sum())
         found["n_connected_visible"] = variable((), connected, "visible units with a synapse", "counts")
-        for k, bias in enumerate(machine.biases):
-            found[f"bias_{k}"] = place((k,), bias, "bias", "nats")
-        for k, weight in enumerate(machine.weights):
-            found[f"weight_{k + 1}"] = place((k, k + 1), weight, "synaptic weight", "nats")
-        for k, mask in enumerate(machine.masks):
-            found[f"mask_{k + 1}"] = place((k, k + 1), mask.astype(np.uint8), "synapse exists", "1")
-        for k, (mask, x) in enumerate(
-            zip(machine.masks, importance) if "importance" in self.settings["measures"] else ()
-        ):
-            score = np.where(mask, x, 0).astype(np.float32)
-            found[f"importance_{k + 1}"] = place((k, k + 1), score, "importance by the criterion", "1")
-        both = [stage.drop_vars("wrong", errors="ignore") for stage in stages]
-        return self._complete(number, xr.concat(both, xr.Variable("stage", STAGES)), machine, last, found)
+        staged = xr.concat([first, last], xr.Variable("stage", STAGES))
+        return self._complete(number, machine, staged.assign(found), wrong)
 
     def control(self, number: int, machine: BoltzmannMachine, states: Layers) -> xr.Dataset:
         """A machine that was trained from scratch; states: one array (n_chains, n_l) a layer."""
-        measured = self._measures(machine, states, retrained=True)
-        staged = measured.drop_vars("wrong", errors="ignore").expand_dims(stage=["retrained"])
-        return self._complete(number, staged, machine, measured, {})
+        wrong = self._wrong(machine)
+        staged = self._measures(machine, states, wrong).expand_dims(stage=["retrained"])
+        return self._complete(number, machine, staged, wrong)
 
     def _complete(
-        self, number: int, staged: xr.Dataset, machine: BoltzmannMachine, last: xr.Dataset, found: dict[str, Any]
+        self, number: int, machine: BoltzmannMachine, staged: xr.Dataset, wrong: np.ndarray | None
     ) -> xr.Dataset:
-        found |= {"wrong": last["wrong"]} if "wrong" in last else {}
+        found: dict[str, Any] = {}
+        if wrong is not None:
+            found["wrong"] = variable("test_image", wrong.astype(np.uint8), "image that is misread", "1")
         found["n_units"] = variable("layer", list(machine.n_units), "units left", "counts")
         found["n_synapses"] = variable("synapse_layer", list(machine.n_synapses), "synapses left", "counts")
         dataset, layers = staged.assign(found).expand_dims(session=[number]), np.arange(len(machine.n_units))
         return dataset.assign_coords(layer=layers, synapse_layer=layers[1:])
 
-    def _measures(self, machine: BoltzmannMachine, states: Layers, retrained: bool) -> xr.Dataset:
-        """Function of a machine and its spontaneous activity, whatever its size."""
+    def _wrong(self, machine: BoltzmannMachine, seen: Layers | None = None, folds: bool = True) -> np.ndarray | None:
+        """Which patterns a linear classifier of the last layer misreads (see measures.misread); None without labels.
+
+        seen : the machine's view of the test patterns, if it is known; folds : all patterns, where the config has them
+        """
+        if self.classifier is None:
+            return None
+        train, known, test, labels = (self.patterns[x].values for x in ("train", "train_label", "test", "test_label"))
+        seen = views(self.settings, machine, test) if seen is None else seen
+        n_folds = self.settings.get("folds") if folds else None
+        return measures.misread(views(self.settings, machine, train)[-1], known, seen[-1], labels, n_folds)
+
+    def _measures(self, machine: BoltzmannMachine, states: Layers, wrong: np.ndarray | None) -> xr.Dataset:
+        """Function of a machine and its spontaneous activity, whatever its size; wrong: what it misreads, if known."""
         rates = [float(x.mean()) for x in states]
         found = {"activity": variable("layer", rates, "mean spontaneous activity", "probability")}
         if "kl" in self.settings["measures"]:
             kl = stable(exact.kl_divergence(self.patterns["train"].values, machine))
             found["kl"] = variable((), kl, "KL(data || model), exact", "nats")
-        if self.classifier is not None:
-            train, test = (views(self.settings, machine, self.patterns[name].values)[-1] for name in ("train", "test"))
-            wrong, images = _misread(self.settings, self.patterns, train, test, by_others=retrained), states[0]
-            text = "error of the classifier on the last layer"
+        if wrong is not None:
+            images, text = states[0], "error of the classifier on the last layer"
             found["encoding_error"] = variable((), wrong.mean(), text, "fraction")
-            if retrained:
-                found["wrong"] = variable("test_image", wrong.astype(np.uint8), "image that is misread", "1")
             text = "mean probability of the winning class"
-            found["digit_quality"] = variable((), _quality(self.classifier, images), text, "probability")
+            found["digit_quality"] = variable((), measures.digit_quality(self.classifier, images), text, "probability")
             share = measures.class_share(self.classifier, images)
             found["class_share"] = variable("digit", share, "share of the class among generated images", "fraction")
             found["example"] = variable(("image", "unit_0"), images[:N_EXAMPLES], "generated images", "1")

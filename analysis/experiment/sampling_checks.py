@@ -97,15 +97,14 @@ def _decisions(settings: dict, machine: BoltzmannMachine, train: np.ndarray, see
         "noise": sample(machine, n_chains, settings["quality"]["noise_steps"], derive(seed, "noise")),
         "long": sample(machine, n_chains, LONGER * n_steps, derive(seed, "long"), start),
     }
-    score, fraction = pruning.criterion(reference_entry(settings)), settings["pruning"]["fraction"]
-    importance = {}  # of the synapses that exist, layer by layer
+    score, importance = pruning.criterion(reference_entry(settings)), {}  # of the synapses that exist, layer by layer
     for name, states in samples.items():
         scores = score(machine, activity(settings, machine, train, states), derive(seed, "score"))
         importance[name] = [x[mask] for x, mask in zip(scores, machine.masks)]
-    pairs = [list(zip(importance["protocol"], importance[name])) for name in SAMPLES]
-    correlation = [[spearman(x, y) for x, y in layers] for layers in pairs]
-    fractions = np.broadcast_to(fraction, len(machine.masks)).tolist()
-    common = [[share_in_common(x, y, f) for (x, y), f in zip(layers, fractions)] for layers in pairs]
+    fractions = np.broadcast_to(settings["pruning"]["fraction"], len(machine.masks)).tolist()
+    pairs = [list(zip(importance["protocol"], importance[name], fractions)) for name in SAMPLES]
+    correlation = [[spearman(x, y) for x, y, _ in layers] for layers in pairs]
+    common = [[share_in_common(*layer) for layer in layers] for layers in pairs]
     rates = [[x.mean() for x in states] for states in samples.values()]
     dims, text = ("sample", "synapse_layer"), "rank correlation of importance with the protocol's samples"
     found = {
@@ -114,9 +113,8 @@ def _decisions(settings: dict, machine: BoltzmannMachine, train: np.ndarray, see
         "activity": variable(("taken", "layer"), stable(rates), "mean activity", "probability"),
     }
     layers = np.arange(len(machine.n_units))
-    return xr.Dataset(
-        found, {"sample": list(SAMPLES), "taken": list(samples), "layer": layers, "synapse_layer": layers[1:]}
-    )
+    coordinates = {"sample": list(SAMPLES), "taken": list(samples), "layer": layers, "synapse_layer": layers[1:]}
+    return xr.Dataset(found, coordinates)
 
 
 def _some(patterns: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ from pathlib import Path
 import h5py
 import xarray as xr
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _WANTED = "expected one written by python -m analysis"
 
 
@@ -25,19 +24,16 @@ def read(path: Path | str) -> xr.Dataset:
     if not Path(path).is_file():
         found = "a directory" if Path(path).is_dir() else "no file"
         raise ValueError(f"dataset: found {found} {path}, {_WANTED}")
+    without_locks = {"locking": False}  # some file systems have none, and our files are whole or absent
     try:
-        with open(path, "rb") as file:
-            if file.read(len(_SIGNATURE)) != _SIGNATURE:
-                raise Damaged(f"dataset: found no NetCDF in {path}, {_WANTED}")
-        return _load(path)
-    except PermissionError as error:
-        raise ValueError(f"dataset: found no permission to read {path}, expected a readable file; chmod it") from error
+        with h5py.File(path, **without_locks) as file:  # h5netcdf leaves a traceback on stderr where this fails
+            list(file.attrs.items())
+        with xr.open_dataset(path, engine="h5netcdf", phony_dims="sort", driver_kwds=without_locks) as dataset:
+            return dataset.load().drop_encoding()
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        if isinstance(error, Damaged):
-            raise
         if getattr(error, "errno", None):  # of the system's; HDF5's own errors have none
-            why = f"{path} out of reach ({error})"
-            raise ValueError(f"dataset: found {why}, expected one that can be read now; try again later") from error
+            expected = "one that can be read now; chmod it, or try again later"
+            raise ValueError(f"dataset: found {path} out of reach ({error}), expected {expected}") from error
         again = f"{_WANTED}; remove it and make it again"
         raise Damaged(f"dataset: found {path} damaged ({error}), {again}") from error
 
@@ -49,12 +45,3 @@ def check(dataset: xr.Dataset, path: Path | str, names: Iterable[str], attrs: di
     for name, expected in attrs.items():
         if (found := dataset.attrs.get(name)) != expected:
             raise ValueError(f"dataset: found {name} {found} in {path}, expected {expected}; is it the right file?")
-
-
-def _load(path: Path | str) -> xr.Dataset:
-    """Without locks: some file systems have none, and our files are whole or absent."""
-    with h5py.File(path, locking=False) as file:  # h5netcdf leaves a traceback on stderr where this fails
-        list(file.attrs.items())
-    without_locks = {"locking": False}
-    with xr.open_dataset(path, engine="h5netcdf", phony_dims="sort", driver_kwds=without_locks) as dataset:
-        return dataset.load().drop_encoding()

@@ -14,6 +14,7 @@ _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "
 PACKAGE = Path(__file__).parents[1]
 # The rooms of the package that a run depends on. What reads runs stands in others, and makes none stale.
 ROOMS = ("kernels", "machine", "pruning", "data", "experiment")
+_SCOPES = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 
 
 def fingerprint(rooms: Iterable[str] = ROOMS, package: Path = PACKAGE) -> str:
@@ -21,16 +22,15 @@ def fingerprint(rooms: Iterable[str] = ROOMS, package: Path = PACKAGE) -> str:
 
     Comments, docstrings and the layout of lines are no syntax: they move no bit of a run.
     """
-    return _fingerprint(tuple(rooms), package)
+    digest = hashlib.sha256()
+    for path in (path for room in rooms for path in sorted((package / room).rglob("*.py"))):
+        digest.update(f"{path.relative_to(package).as_posix()}\n{_syntax_of(path)}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 @cache
-def _fingerprint(rooms: tuple[str, ...], package: Path) -> str:
-    digest = hashlib.sha256()
-    for path in (path for room in rooms for path in sorted((package / room).rglob("*.py"))):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        digest.update(f"{path.relative_to(package).as_posix()}\n{_syntax(tree)}\n".encode())
-    return digest.hexdigest()[:16]
+def _syntax_of(path: Path) -> str:
+    return _syntax(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def _syntax(node: Any) -> str:
@@ -40,7 +40,7 @@ def _syntax(node: Any) -> str:
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
-    if _has_docstring(node):
+    if isinstance(node, _SCOPES) and ast.get_docstring(node, clean=False) is not None:
         fields["body"] = fields["body"][1:]
     return f"{type(node).__name__}({' '.join(f'{name}={_syntax(value)}' for name, value in fields.items())})"
 
@@ -48,11 +48,6 @@ def _syntax(node: Any) -> str:
 def _is_look(node: Any) -> bool:
     """Whether it says what a record of a criterion or control is called or how it is drawn: Criterion(colour=...)."""
     return isinstance(node, ast.keyword) and node.arg in ("words", "colour", "marker", "line")
-
-
-def _has_docstring(node: Any) -> bool:
-    scopes = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
-    return isinstance(node, scopes) and ast.get_docstring(node, clean=False) is not None
 
 
 def attributes(config: dict, **more: Any) -> dict:

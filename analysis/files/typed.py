@@ -24,7 +24,6 @@ Natural = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 LEFT_OUT: Any = None  # the default of an entry that may be left out; null is no value for it
-_TAGS = "<>"  # around the name of a member of a union, which is no part of a place
 
 
 class Model(BaseModel):
@@ -89,7 +88,7 @@ def check(model: Any, value: Any, name: str) -> None:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place, found, expected = _told(first)
-        parts = [str(part) for part in first["loc"] if not str(part).startswith((_TAGS[0], "[key]"))]
+        parts = [str(part) for part in first["loc"] if not str(part).startswith(("<", "[key]"))]  # <a union's tag>
         at = "/".join(parts + place.split("/") * bool(place)) or "top level"
         raise ValueError(f"{name}: at {at}: found {found}, expected {expected}") from None
 

@@ -12,7 +12,7 @@ from analysis.files import whole
 
 
 def read(path: Path | str) -> Any:
-    """What stands in the file. Raises ValueError, one line: no such file, not readable, not YAML."""
+    """What stands in the file. Raises ValueError, one line: no such file, not YAML; OSError: not to be read."""
     path = Path(path)
     if not path.is_file():
         found = "a directory" if path.is_dir() else "no file"
@@ -21,8 +21,6 @@ def read(path: Path | str) -> Any:
         content = parse(path.read_text(encoding="utf-8-sig"))
         json.dumps(content, default=str)  # refuses what contains itself
         return content
-    except PermissionError as error:
-        raise ValueError(f"config: found no permission to read {path}, expected a readable file; chmod it") from error
     except DuplicateKeyError as error:
         found = error.problem.partition(" with value")[0]
         raise ValueError(f"{path}: at line {error.problem_mark.line + 1}: {found}, expected each key once") from error
