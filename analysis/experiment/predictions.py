@@ -7,6 +7,7 @@ matter. `effect` says which number (`verdicts.effects`). Whether experiments can
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union
 
+import numpy as np
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from analysis.experiment import controls
@@ -175,10 +176,11 @@ class Claims(Model):
     fisher_proxy: Predictions = LEFT_OUT
     neuron_loss: Predictions = LEFT_OUT
     beyond_the_paper: Predictions = LEFT_OUT
+    when_to_prune: Predictions = LEFT_OUT
     model_quality: Limits
 
 
-CLAIMS = ("overproduction", "weight_pruning", "fisher_proxy", "neuron_loss", "beyond_the_paper")
+CLAIMS = ("overproduction", "weight_pruning", "fisher_proxy", "neuron_loss", "beyond_the_paper", "when_to_prune")
 
 
 def check_answerable(config: dict) -> None:
@@ -227,7 +229,6 @@ def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, 
     if prediction.get("stage") == "pruned" and {prediction["worse"], prediction["better"]} & {*controls.CONTROLS}:
         yield "stage", "pruned", "retrained, since controls are not pruned,"
     if prediction["effect"] == "units_at_equal_function" or "equal" in prediction:
-        fractions = pruning["fraction"] if isinstance(pruning["fraction"], list) else [pruning["fraction"]]
-        if pruning["n_sessions"] < FEWEST_SESSIONS or max(fractions) > LARGEST_STEP:
+        if pruning["n_sessions"] < FEWEST_SESSIONS or np.max(pruning["fraction"]) > LARGEST_STEP:
             expected = f"at least {FEWEST_SESSIONS} sessions of at most {LARGEST_STEP} each, to interpolate between,"
             yield "effect", f"{pruning['n_sessions']} sessions of {pruning['fraction']}", expected
