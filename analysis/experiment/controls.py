@@ -111,9 +111,8 @@ def prune_otherwise(
 
     n_k = n_0 - round((s_1 + ... + s_k) (n_0 - n)) synapses are left after session k, with the control's `shares` s
     or, without any, as many as the reference run had. Sessions begin with that run's own large machine or, where the
-    control is `trained` a part of the training alone, with one that has seen that share of the patterns. The
-    synapse-updates that this leaves of the reference run's are spread evenly over the retrainings: their epochs are
-    found anew each time, rounded, at least one.
+    control is `trained` a part of the training alone, with one that saw that share of the patterns. All retrainings
+    have the same number of epochs: as many as take, rounded, the rest of the reference run's synapse-updates.
     Source: Navlakha, Barth & Bar-Joseph (2015), doi:10.1371/journal.pcbi.1004347, whose rates are numbers of synapses
     an interval: decreasing, constant, increasing. A constant fraction of what is left is a decreasing rate, too.
     """
@@ -131,13 +130,12 @@ def prune_otherwise(
     else:
         machine = machine_of(reference, 0)
         left -= work(settings, len(patterns), [born])
-    for k, wanted in enumerate(sizes):
+    schedules = stretch(settings, left / retraining_work(settings, len(patterns), sizes))
+    for k, wanted in enumerate(sizes, 1):
         states = protocol.spontaneous(settings, machine, patterns, derive(seed, "sleep", k))
         activity = protocol.activity(settings, machine, patterns, states)
         machine = _prune_to(machine, score(machine, activity, derive(seed, score.name, k)), wanted)
-        schedules = stretch(settings, left / retraining_work(settings, len(patterns), sizes[k:]))
-        machine = protocol.retrain(schedules, machine, patterns, k + 1, seed, progress)
-        left -= retraining_work(schedules, len(patterns), [machine.n_synapses])
+        machine = protocol.retrain(schedules, machine, patterns, k, seed, progress)
     return machine
 
 
