@@ -11,7 +11,7 @@ from analysis.experiment.controls import CONTROLS, develop_control
 from analysis.experiment.record import join, kept_units, masks_of
 from analysis.experiment.work import work
 
-BITS = "580b8c51 6b05e394 7f9e2921 9086cf87 f5319353 73fd894c 3663fc08 d3cf98a8 854c3c8e f69e859b afcc2a9c".split()
+BITS = "580b8c51 6b05e394 7f9e2921 9086cf87 f5319353 73fd894c 7afc1512 d3cf98a8 6cff6fad 56f38931 d4e6ecf5".split()
 BITS = dict(zip(CONTROLS, BITS, strict=True))
 SHARES = {
     "pruned_at_once": [1.0],
