@@ -11,9 +11,18 @@ from analysis.experiment.controls import CONTROLS, develop_control
 from analysis.experiment.record import join, kept_units, masks_of
 from analysis.experiment.work import work
 
-BITS = dict(zip(CONTROLS, ("580b8c51", "6b05e394", "7f9e2921", "9086cf87"), strict=True))
+BITS = "580b8c51 6b05e394 7f9e2921 9086cf87 f5319353 73fd894c 7afc1512 d3cf98a8 6cff6fad 56f38931 d4e6ecf5".split()
+BITS = dict(zip(CONTROLS, BITS, strict=True))
+SHARES = {
+    "pruned_at_once": [1.0],
+    "pruned_decreasing": [0.5, 0.3, 0.2],
+    "pruned_constant": [0.25] * 4,
+    "pruned_increasing": [0.3, 0.7],
+}
+TUNING = {name: {"shares": shares} for name, shares in SHARES.items()} | {"pruned_early": {"trained": 0.1}}
+FROM_SCRATCH = [name for name in CONTROLS if name not in TUNING]
 SAME_UNITS = ("rewired", "reinitialised", "born_small_units")
-SAME_SYNAPSES = ("rewired", "reinitialised")
+OWN_SIZE = ("born_small_units", "born_small_synapses")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -50,15 +59,16 @@ def patterns_of(settings):
 @pytest.mark.parametrize("control", CONTROLS)
 def test_a_control_has_the_size_that_it_promises(runs, name, control):
     settings, _, run = runs[name]
-    settings = {key: value for key, value in settings.items() if key != "tuning"} | {"control_sessions": [1, 3]}
+    settings = settings | {"control_sessions": [1, 3], "tuning": TUNING}
     found = join(controls.control_sessions(settings, control, 0, run))
     for session in (1, 3):
         units, synapses = (found[k].sel(session=session).values for k in ("n_units", "n_synapses"))
         wanted = np.array([mask.sum() for mask in masks_of(run, session)])
         if control in SAME_UNITS:
             assert (units == run["n_units"].sel(session=session)).all()
-        if control in SAME_SYNAPSES:
-            assert (synapses == wanted).all()
+        if control not in OWN_SIZE:
+            stranded = name == "digits" and control not in SAME_UNITS  # as near as may be without them
+            assert (abs(synapses - wanted) <= 0.05 * wanted * stranded).all()
         if control == "born_small_units":
             assert (synapses >= wanted).all()
         if control == "born_small_synapses":
@@ -116,7 +126,7 @@ def test_rewiring_mixes_as_far_as_chance_goes_even_within_receptive_fields(field
 
 
 @pytest.mark.parametrize("name", SMOKE)
-@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("control", ["born_small_units", "born_small_synapses", "rewired", "reinitialised"])
 def test_a_control_has_as_many_updates_as_the_run_up_to_its_session(runs, lessons, name, control):
     settings, _, run = runs[name]
     n = len(patterns_of(settings))
@@ -160,10 +170,10 @@ def test_rates_of_a_control_are_its_own_in_all_but_the_finishing(runs, lessons):
     assert rates["reinitialised"] == [[0.02, 0.02]] * 3 + [[0.5, 0.25], [0.02, 0.02], [0.5, 0.25]]
 
 
-@pytest.mark.parametrize("control", ["reinitialised", "born_small_synapses_work"])
+@pytest.mark.parametrize("control", ["reinitialised", "born_small_synapses_work", "pruned_increasing"])
 def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break(runs, control):
     settings, _, reference = runs["patches"]
-    settings = settings | {"control_sessions": [1, 3]}
+    settings = settings | {"control_sessions": [1, 3], "tuning": TUNING}
     parts = list(controls.control_sessions(settings, control, 0, reference))
     for n in range(1, len(parts) + 1):
         later = controls.control_sessions(settings, control, 0, reference, done=join(parts[:n]))
@@ -173,5 +183,56 @@ def test_a_control_that_goes_on_after_any_session_is_the_control_without_a_break
 @pytest.mark.parametrize("control", CONTROLS)
 def test_a_control_of_seed_0_has_the_bits_that_it_always_had(runs, control):
     settings, _, run = runs["patches"]
-    machine = develop_control(settings, control, patterns_of(settings), run, 2, 0)
+    machine = develop_control(settings | {"tuning": TUNING}, control, patterns_of(settings), run, 2, 0)
     assert digest(*machine.weights) == BITS[control]
+
+
+@pytest.mark.parametrize("control", TUNING)
+def test_what_is_pruned_from_large_loses_its_shares_session_by_session_with_as_much_work_as_the_run(
+    runs, lessons, control
+):
+    """Up to half an epoch of every retraining; from the run's large machine, or one that saw few patterns."""
+    settings, _, run = runs["patches"]
+    long = {key: settings[key] | {"n_epochs": 20} for key in ("training", "retraining")}
+    settings, patterns = settings | long | {"tuning": TUNING}, patterns_of(settings)
+    born, *left = [int(run["n_synapses"].sel(session=k).sum()) for k in range(3)]
+    wanted = work(settings, len(patterns), [[born], *([n] for n in left)])
+    develop_control(settings, control, patterns, run, 2, 0)
+    sizes = list(dict.fromkeys(sum(machine.n_synapses) for machine, _ in lessons))
+    expected = left
+    if control in SHARES:
+        expected = [round(born - share * (born - left[-1])) for share in np.cumsum(SHARES[control])]
+        worked = work(settings, len(patterns), [[born]])
+    else:
+        assert sizes.pop(0) == born
+        (_, first), (_, finishing), *_ = lessons
+        del lessons[:2]
+        worked = born * (first.n_updates(len(patterns) // 10) + finishing.n_updates(len(patterns) // 10))
+    assert np.abs(np.subtract(sizes, expected)).max() <= 1  # halves
+    assert sizes[-1] == left[-1]
+    assert lessons[0][0].weights[0].any()
+    worked += sum(schedule.n_updates(len(patterns)) * sum(machine.n_synapses) for machine, schedule in lessons)
+    an_epoch = sum(s.n_updates(len(patterns)) // s.n_epochs * sum(machine.n_synapses) for machine, s in lessons)
+    assert abs(worked - wanted) <= an_epoch / 2
+
+
+def test_another_seeds_wiring_is_what_the_run_of_another_large_machine_leaves(runs):
+    settings, _, run = runs["patches"]
+    other = protocol.prune_run(settings, settings["reference"], 7, protocol.overproduce(settings, 7))
+    found = controls.other_seeds_wiring(settings, masks_of(run, 3), kept_units(run, 3), 7)
+    assert np.array_equal(found[0], masks_of(other, 3)[0])
+    assert not np.array_equal(found[0], masks_of(run, 3)[0])
+
+
+def test_what_is_pruned_untrained_has_as_many_synapses_wherever_the_large_machine_had_one(fields):
+    """With those of stranded units gone: numbers as asked, of any unit, within what was there at birth."""
+    settings, masks, kept = fields
+    wanted = [int(mask.sum()) for mask in masks]
+    found = [controls.pruned_untrained(settings, masks, kept, seed) for seed in range(2)]
+    for first, second in found:
+        assert abs(first.sum() - wanted[0]) <= 0.01 * wanted[0]
+        assert abs(second.sum() - wanted[1]) <= 0.01 * wanted[1]
+        assert first.any(axis=0).all()
+        assert second.any(axis=1).all()
+        assert np.corrcoef(first.sum(axis=1), protocol.initial_masks(settings, 400)[0].sum(axis=1))[0, 1] > 0
+    assert not np.array_equal(found[0][1], found[1][1])

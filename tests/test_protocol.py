@@ -86,6 +86,20 @@ def test_units_are_measured_right_after_pruning_and_their_mean_is_that_of_the_la
         np.testing.assert_allclose(units.mean(f"unit_{layer}"), expected, rtol=1e-5)
 
 
+def test_fractions_by_session_are_taken_in_their_sessions(runs):
+    """The same in every session is one for all; others go on from there."""
+    settings, start, run = runs["patches"]
+
+    def pruned(fractions):
+        changed = settings | {"pruning": {"n_sessions": 3, "fraction": fractions}}
+        return protocol.prune_run(changed, settings["reference"], 0, start)
+
+    assert pruned([[0.5]] * 3).identical(run)
+    n_units = settings["machine"]["hidden"][0]
+    n_synapses = pruned([[0.25], [0.5], [0.1]])["n_synapses"].values.ravel().tolist()
+    assert n_synapses == [13 * n_units, 117, 58, 52]  # of 156: halves round up to what goes
+
+
 def digest(*arrays):
     """Of their bytes, short."""
     return hashlib.sha256(b"".join(np.ascontiguousarray(x).tobytes() for x in arrays)).hexdigest()[:8]

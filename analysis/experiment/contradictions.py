@@ -44,10 +44,19 @@ def _of_names(experiment: Any) -> Iterator[Fault]:
     for name in labels:
         if name.removesuffix(WITH_EQUAL_WORK) in {*CONTROLS, "overproduced", "pruned", "fisher", "quality"}:
             yield "criteria", repr(name), "another name: runs or controls of this one are there"
-    for place in ("equal_work", "tuning"):
-        for name in getattr(experiment, place) or ():
-            if name not in experiment.controls:
-                yield place, repr(name), f"one of controls, {', '.join(experiment.controls)}"
+    made, tuning = [*experiment.controls, *(experiment.equal_work or ())], experiment.tuning or {}
+    for name in tuning:
+        if name not in made:
+            yield "tuning", repr(name), f"one of controls, {', '.join(made)}"
+    for name in made:
+        from_large = CONTROLS[name].wiring is None
+        if from_large and name in (experiment.equal_work or ()):
+            yield "equal_work", repr(name), "controls trained from scratch: those pruned from large work as much anyway"
+        when = any(getattr(tuning.get(name), key, None) for key in ("shares", "trained"))
+        if from_large and not when:
+            yield f"tuning/{name}", "nothing", "shares or trained, for it is pruned from large"
+        if when and not from_large:
+            yield f"tuning/{name}", "shares or trained", "neither, for it is trained from scratch"
     if experiment.reference not in labels:
         yield "reference", repr(experiment.reference), f"one of criteria, {', '.join(labels)}"
 
@@ -68,8 +77,12 @@ def _of_seeds(experiment: Any) -> Iterator[Fault]:
 def _of_lengths(experiment: Any) -> Iterator[Fault]:
     n_sessions, quality = experiment.pruning.n_sessions, experiment.quality
     fraction, depth = experiment.pruning.fraction, len(experiment.machine.hidden)
-    if isinstance(fraction, list) and len(fraction) != depth:
-        yield "pruning/fraction", fraction, f"one number, or {depth}, one a layer of synapses"
+    by_session = isinstance(fraction, list) and isinstance(fraction[0], list)
+    if by_session and len(fraction) != n_sessions:
+        yield "pruning/fraction", f"{len(fraction)} lists", f"{n_sessions}, one a session as pruning/n_sessions"
+    for layers in fraction if by_session else [fraction]:
+        if isinstance(layers, list) and len(layers) != depth:
+            yield "pruning/fraction", layers, f"one number, or {depth}, one a layer of synapses"
     asked = {"control_sessions": experiment.control_sessions}
     asked |= {"quality/sessions": quality.sessions} if quality else {}
     for place, sessions in asked.items():

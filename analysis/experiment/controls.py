@@ -1,8 +1,10 @@
-"""Controls: machines of the size that pruning reached, made by other ways than pruning session by session.
+"""Controls: machines of the size that pruning reached, made by other ways than the reference run's sessions.
 
-A control is a wiring: (settings, masks, kept, seed) -> masks, one array (n_l, n_l+1) a layer, from the masks and units
-that the reference run had left. `develop_control` trains it from scratch with as many updates as the pruned machine:
-pretraining, training and one retraining a session; or with as many synapse-updates, the condition "<control>_work".
+    from scratch    a wiring, (settings, masks, kept, seed) -> masks, from the masks and units that the reference left
+    from large      the reference criterion, at other times and rates: (shares, trained) of the config's `tuning`
+
+`develop_control` trains a wiring with as many updates as the pruned machine (pretraining, training, one retraining a
+session), or with as many synapse-updates: the condition "<control>_work". `prune_otherwise` works as much as that.
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, and as stated below.
 """
 
@@ -12,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from analysis import data
+from analysis import data, pruning
 from analysis.experiment import protocol
-from analysis.experiment.record import Record, kept_units, masks_of
-from analysis.experiment.work import faster, stretch, work
-from analysis.files.palette import GREEN, GREY, ORANGE, VERMILION, Line, by_name
+from analysis.experiment.record import Record, kept_units, machine_of, masks_of
+from analysis.experiment.work import faster, retraining_work, stretch, work
+from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Line, by_name
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits, choice, derive
+from analysis.pruning import criteria
 
 Masks = Sequence[np.ndarray]
 WITH_EQUAL_WORK = "_work"  # ends the name of the condition
@@ -27,18 +30,14 @@ SWAPS = 20  # attempted, a synapse
 
 @dataclass(frozen=True)
 class Control:
-    """A control: its wiring, what it is called and how it is drawn."""
+    """A control: its name, its wiring (None: it is pruned from large), what it is called and how it is drawn."""
 
-    wiring: Callable[[dict, Masks, Masks, int], Masks]
+    name: str
+    wiring: Callable[[dict, Masks, Masks, int], Masks] | None
     words: str
     colour: str
     marker: str
     line: Line
-
-    @property
-    def name(self) -> str:
-        """The wiring's."""
-        return self.wiring.__name__
 
 
 def names(settings: dict) -> list[str]:
@@ -84,16 +83,81 @@ def develop_control(
     reference : the run dataset of the same seed; patterns : (n_patterns, n_0), binary. equal_work : the epochs of every
     schedule are multiplied by the pruned machine's synapse-updates over the control's, and rounded.
     """
-    kept, sub_seed = kept_units(reference, session), derive(seed, name, session)
-    masks = CONTROLS[name].wiring(settings, masks_of(reference, session), kept, sub_seed)
+    wiring, sub_seed = CONTROLS[name].wiring, derive(seed, name, session)
+    if wiring is None:
+        return prune_otherwise(settings, name, patterns, reference, session, sub_seed, progress)
+    until = settings | {"pruning": settings["pruning"] | {"n_sessions": session}}
+    masks = wiring(until, masks_of(reference, session), kept_units(reference, session), sub_seed)
     n_units = (masks[0].shape[0], *(mask.shape[1] for mask in masks))
     machine = protocol.new_machine(settings, n_units, masks, patterns, sub_seed)
     schedules = faster(settings, _tuning(settings, name).get("rates", 1.0))
     if equal_work:
-        sizes = [reference["n_synapses"].sel(session=k).values.tolist() for k in range(session + 1)]
-        own = [list(machine.n_synapses)] * (session + 1)
-        schedules = stretch(schedules, work(settings, len(patterns), sizes) / work(settings, len(patterns), own))
+        own = [machine.n_synapses] * (session + 1)
+        wanted = work(settings, len(patterns), _sizes(reference, session))
+        schedules = stretch(schedules, wanted / work(settings, len(patterns), own))
     return protocol.develop(schedules, machine, patterns, session, derive(sub_seed, "development"), progress)
+
+
+def prune_otherwise(
+    settings: dict,
+    name: str,
+    patterns: np.ndarray,
+    reference: xr.Dataset,
+    session: int,
+    seed: int,
+    progress: bool = False,
+) -> BoltzmannMachine:
+    """The machine pruned from large by the reference criterion, to as many synapses a layer, at other times and rates.
+
+    n_k = n_0 - round((s_1 + ... + s_k) (n_0 - n)) synapses are left after session k, with the control's `shares` s
+    or, without any, as many as the reference run had. Sessions begin with that run's own large machine or, where the
+    control is `trained` a part of the training alone, with one that saw that share of the patterns. All retrainings
+    have the same number of epochs: as many as take, rounded, the rest of the reference run's synapse-updates.
+    Source: Navlakha, Barth & Bar-Joseph (2015), doi:10.1371/journal.pcbi.1004347, whose rates are numbers of synapses
+    an interval: decreasing, constant, increasing. A constant fraction of what is left is a decreasing rate, too.
+    """
+    tuning, score = _tuning(settings, name), pruning.criterion(protocol.reference_entry(settings))
+    born, *sizes = _sizes(reference, session)
+    left = work(settings, len(patterns), [born, *sizes])
+    if "shares" in tuning:
+        gone = np.round(np.outer(np.cumsum(tuning["shares"]), np.subtract(born, sizes[-1])))
+        sizes = np.subtract(born, gone).astype(int).tolist()
+    if "trained" in tuning:
+        seen = patterns[choice(derive(seed, "seen"), len(patterns), round(tuning["trained"] * len(patterns)))]
+        machine = protocol.initial_machine(settings, patterns, seed)
+        machine = protocol.develop(settings, machine, seen, 0, derive(seed, "development"), progress)
+        left -= work(settings, len(seen), [born])
+    else:
+        machine = machine_of(reference, 0)
+        left -= work(settings, len(patterns), [born])
+    schedules = stretch(settings, left / retraining_work(settings, len(patterns), sizes))
+    for k, wanted in enumerate(sizes, 1):
+        states = protocol.spontaneous(settings, machine, patterns, derive(seed, "sleep", k))
+        activity = protocol.activity(settings, machine, patterns, states)
+        machine = _prune_to(machine, score(machine, activity, derive(seed, score.name, k)), wanted)
+        machine = protocol.retrain(schedules, machine, patterns, k, seed, progress)
+    return machine
+
+
+def _prune_to(machine: BoltzmannMachine, importance: Masks, wanted: Sequence[int]) -> BoltzmannMachine:
+    """The machine with its most important synapses, as many a layer as wanted once those of stranded units are gone.
+
+    Without stranded units exactly; else as near as a few tries come.
+    """
+    n, asked = np.array(machine.n_synapses), np.array(wanted)
+    for _ in range(8):
+        asked = np.clip(asked, 1, n - 1)
+        pruned = pruning.prune(machine, importance, (1 - asked / n).tolist()).machine
+        missing = np.subtract(wanted, pruned.n_synapses)
+        if not missing.any():
+            break
+        asked = asked + missing
+    return pruned
+
+
+def _sizes(run: xr.Dataset, session: int) -> list[list[int]]:
+    """Synapses a layer of a run at birth and after each session up to one."""
+    return [run["n_synapses"].sel(session=k).values.tolist() for k in range(session + 1)]
 
 
 def born_small_units(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
@@ -158,14 +222,65 @@ def reinitialised(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks
     return masks
 
 
+def other_seeds_wiring(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
+    """The wiring that pruning left of another machine, over-produced and pruned from a seed of its own.
+
+    Beside `reinitialised` it tells a wiring that fits the data from one that fits the machine that was pruned. Stranded
+    units make the numbers of synapses of two deep machines differ by some percent.
+    """
+    unmeasured = settings | {"measures": []}
+    source, n_sessions = protocol.overproduce(unmeasured, seed), settings["pruning"]["n_sessions"]
+    run = protocol.prune_run(unmeasured, protocol.reference_entry(settings), seed, source)
+    return masks_of(run, n_sessions)
+
+
+def pruned_untrained(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
+    """Random synapses of the large machine, as many as pruning left: what is pruned before it learns anything.
+
+    Beside `rewired`, whose units are those that pruning left with their degrees, nothing in it stems from pruning.
+    Source: Diaz-Faloh & Mulet (2025), arXiv:2511.00648.
+    """
+    born = protocol.initial_masks(settings, len(kept[0]))
+    machine = BoltzmannMachine.random((len(kept[0]), *settings["machine"]["hidden"]), seed, masks=born)
+    chance = criteria.random(machine, pruning.Activity([]), seed)
+    return _prune_to(machine, chance, [int(mask.sum()) for mask in masks]).masks
+
+
 def _tuning(settings, name):
     return settings.get("tuning", {}).get(name, {})
 
 
 # words, colour, marker and line, named as here, make no run stale: see files/provenance.py
 CONTROLS: dict[str, Control] = by_name(
-    Control(born_small_units, words="born small, as many units", colour=ORANGE, marker="^", line="--"),
-    Control(born_small_synapses, words="born small, as many synapses", colour=VERMILION, marker="v", line="-."),
-    Control(rewired, words="rewired at random", colour=GREY, marker="X", line=":"),
-    Control(reinitialised, words="own wiring, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1))),
+    Control(
+        "born_small_units", born_small_units, words="born small, as many units", colour=ORANGE, marker="^", line="--"
+    ),
+    Control(
+        "born_small_synapses",
+        born_small_synapses,
+        words="born small, as many synapses",
+        colour=VERMILION,
+        marker="v",
+        line="-.",
+    ),
+    Control("rewired", rewired, words="rewired at random", colour=GREY, marker="X", line=":"),
+    Control(
+        "reinitialised", reinitialised, words="own wiring, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1))
+    ),
+    Control(
+        "other_seeds_wiring", other_seeds_wiring, words="another machine's wiring", colour=SKY, marker="P", line="--"
+    ),
+    Control(
+        "pruned_untrained",
+        pruned_untrained,
+        words="pruned at random before training",
+        colour=BLACK,
+        marker="s",
+        line=":",
+    ),
+    Control("pruned_early", None, words="pruned early", colour=PURPLE, marker="<", line="-."),
+    Control("pruned_at_once", None, words="pruned at once", colour=VERMILION, marker="*", line=(0, (1, 1))),
+    Control("pruned_decreasing", None, words="pruned at a decreasing rate", colour=BLUE, marker=">", line="--"),
+    Control("pruned_constant", None, words="pruned at a constant rate", colour=ORANGE, marker="d", line=":"),
+    Control("pruned_increasing", None, words="pruned at an increasing rate", colour=GREEN, marker="h", line="-."),
 )

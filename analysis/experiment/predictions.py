@@ -7,6 +7,7 @@ matter. `effect` says which number (`verdicts.effects`). Whether experiments can
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, PlainValidator, model_validator
 
 from analysis.experiment import controls, local_estimates
@@ -157,6 +158,7 @@ class Claims(Model):
     fisher_proxy: Predictions = LEFT_OUT
     neuron_loss: Predictions = LEFT_OUT
     beyond_the_paper: Predictions = LEFT_OUT
+    when_to_prune: Predictions = LEFT_OUT
     model_quality: Limits
 
 
@@ -207,7 +209,6 @@ def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, 
     if prediction["effect"] == "rank" and not settings["proxy"]:
         yield "effect", "rank", "a prediction that needs no proxy: true"
     if prediction["effect"] == "units_at_equal_function" or "equal" in prediction:
-        fractions = pruning["fraction"] if isinstance(pruning["fraction"], list) else [pruning["fraction"]]
-        if pruning["n_sessions"] < FEWEST_SESSIONS or max(fractions) > LARGEST_STEP:
+        if pruning["n_sessions"] < FEWEST_SESSIONS or np.max(pruning["fraction"]) > LARGEST_STEP:
             expected = f"at least {FEWEST_SESSIONS} sessions of at most {LARGEST_STEP} each, to interpolate between,"
             yield "effect", f"{pruning['n_sessions']} sessions of {pruning['fraction']}", expected

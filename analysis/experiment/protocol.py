@@ -74,8 +74,8 @@ def prune_sessions(
         first = machine, states
         yield record.session(0, first, first, importance, causes)
     for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
-        fraction = settings["pruning"]["fraction"]
-        pruned = pruning.prune(machine, importance, fraction, f"criterion {name}: importance")
+        fractions = fractions_of(settings, session)
+        pruned = pruning.prune(machine, importance, fractions, f"criterion {name}: importance")
         sub_seed = derive(seed, "sleep pruned", session)
         pruned_states = spontaneous(settings, pruned.machine, patterns, sub_seed, "n_measure_chains")
         machine = retrain(settings, pruned.machine, patterns, session, seed, progress)
@@ -117,17 +117,27 @@ def _check_receptive_field(place: str, machine: dict, n_visible: int) -> None:
 
 
 def _check_pruning(place: str, settings: dict, n_visible: int) -> None:
-    n_sessions, fraction = settings["pruning"]["n_sessions"], settings["pruning"]["fraction"]
+    n_sessions = settings["pruning"]["n_sessions"]
     for layer, mask in enumerate(initial_masks(settings, n_visible)):
         left = n_born = int(mask.sum())
-        share = fraction[layer] if isinstance(fraction, list) else fraction
-        for _ in range(min(n_sessions, n_born)):
+        shares = [fractions_of(settings, k)[layer] for k in range(1, min(n_sessions, n_born) + 1)]
+        for share in shares:
             left -= max(1, int(share * left + 0.5))  # at least, see `pruning.prune`
         if left < 1:
-            found = f"{n_sessions} sessions of {share}, which leave none of the {n_born} synapses of layer {layer + 1}"
+            found = f"{n_sessions} sessions of {', '.join(map(str, dict.fromkeys(shares)))}"
+            expected = "one left at least; take fewer sessions, or less in each"
             raise ValueError(
-                f"{place}: found {found}, expected one left at least; take fewer sessions, or less in each"
+                f"{place}: found {found}, which leave none of the {n_born} synapses of layer {layer + 1}, "
+                f"expected {expected}"
             )
+
+
+def fractions_of(settings: dict, session: int) -> list[float]:
+    """The fraction of the remaining synapses of each layer that goes in a session."""
+    fraction = settings["pruning"]["fraction"]
+    if not isinstance(fraction, list):
+        return [fraction] * len(settings["machine"]["hidden"])
+    return fraction[session - 1] if isinstance(fraction[0], list) else fraction
 
 
 def initial_masks(settings: dict, n_visible: int) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from analysis import data, pruning
 from analysis.experiment.measures import share_in_common, spearman, stable, variable
-from analysis.experiment.protocol import activity, reference_entry, spontaneous
+from analysis.experiment.protocol import activity, fractions_of, reference_entry, spontaneous
 from analysis.experiment.record import machine_of
 from analysis.machine import convergence, exact, likelihood, optimum
 from analysis.machine.model import BoltzmannMachine
@@ -97,14 +97,14 @@ def _decisions(settings: dict, machine: BoltzmannMachine, train: np.ndarray, see
         "noise": sample(machine, n_chains, settings["quality"]["noise_steps"], derive(seed, "noise")),
         "long": sample(machine, n_chains, LONGER * n_steps, derive(seed, "long"), start),
     }
-    score, importance = pruning.criterion(reference_entry(settings)), {}  # of the synapses that exist, layer by layer
+    score, fractions = pruning.criterion(reference_entry(settings)), fractions_of(settings, 1)
+    importance = {}  # of the synapses that exist, layer by layer
     for name, states in samples.items():
         scores = score(machine, activity(settings, machine, train, states), derive(seed, "score"))
         importance[name] = [x[mask] for x, mask in zip(scores, machine.masks)]
-    fractions = np.broadcast_to(settings["pruning"]["fraction"], len(machine.masks)).tolist()
-    pairs = [list(zip(importance["protocol"], importance[name], fractions)) for name in SAMPLES]
-    correlation = [[spearman(x, y) for x, y, _ in layers] for layers in pairs]
-    common = [[share_in_common(*layer) for layer in layers] for layers in pairs]
+    pairs = [list(zip(importance["protocol"], importance[name])) for name in SAMPLES]
+    correlation = [[spearman(x, y) for x, y in layers] for layers in pairs]
+    common = [[share_in_common(x, y, f) for (x, y), f in zip(layers, fractions)] for layers in pairs]
     rates = [[x.mean() for x in states] for states in samples.values()]
     dims, text = ("sample", "synapse_layer"), "rank correlation of importance with the protocol's samples"
     found = {

@@ -32,6 +32,12 @@ def _odd(side: int | None) -> int | None:
     return side
 
 
+def _sum_to_one(shares: list[float]) -> list[float]:
+    if abs(sum(shares) - 1) > 1e-6:
+        raise fault("", shares, f"shares of all that is to go, which sum to 1 instead of {sum(shares):g}")
+    return shares
+
+
 def _labels_differ(entries: list[str]) -> list[str]:
     unique([label(entry) for entry in entries])
     return entries
@@ -44,6 +50,7 @@ Control = Annotated[str, one_of(CONTROLS)]
 Controls = Annotated[list[Control], AfterValidator(unique)]
 AtLeastTwo = Annotated[int, Field(ge=2, le=2**32 - 1)]
 Positive = Annotated[float, Field(gt=0)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
 Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(unique)]
 
 
@@ -90,13 +97,18 @@ class Samples(Model):
     n_measure_chains: Count
 
 
+_Shares = Annotated[list[Share], Field(min_length=1)]
+
+
 class Pruning(Model):
-    """Sessions of pruning, and the fraction of the remaining synapses that goes in each: one, or one a layer."""
+    """Sessions of pruning, and the fraction of the remaining synapses that goes: one, one a layer, or so by session."""
 
     n_sessions: Count
     fraction: Annotated[
-        Share | Annotated[list[Share], Field(min_length=1)],
-        described("a number above 0 and below 1, or a list of them, one a layer of synapses"),
+        Share | _Shares | Annotated[list[_Shares], Field(min_length=1)],
+        described(
+            "a number above 0 and below 1, a list of them, one a layer of synapses, or a list of these a session"
+        ),
     ]
 
 
@@ -130,6 +142,8 @@ class Tuning(Model):
 
     rates: Positive = LEFT_OUT  # factor on the learning rates of all schedules but the finishing
     split: Share = LEFT_OUT  # share of the synapses in the first layer of what is born small
+    shares: Annotated[list[PositiveShare], AfterValidator(_sum_to_one)] = LEFT_OUT  # of what is to go, by session
+    trained: Share = LEFT_OUT  # share of the patterns that are seen before the first session
 
 
 class PruningRun(OverproducedMachine):

@@ -43,9 +43,14 @@ def work(settings: dict, n_patterns: int, n_synapses: Sequence[Sequence[int]]) -
     pretraining of one pair of layers changes that pair's synapses alone.
     """
     lengths = [Schedule(**s).n_updates(n_patterns) for s in settings["pretraining"]]
-    first, again = (_n_updates(settings, name, n_patterns) for name in ("training", "retraining"))
     pretraining = sum(n * synapses for n, synapses in zip(lengths, n_synapses[0]))
-    return pretraining + first * sum(n_synapses[0]) + again * sum(map(sum, n_synapses[1:]))
+    training = _n_updates(settings, "training", n_patterns) * sum(n_synapses[0])
+    return pretraining + training + retraining_work(settings, n_patterns, n_synapses[1:])
+
+
+def retraining_work(settings: dict, n_patterns: int, n_synapses: Sequence[Sequence[int]]) -> int:
+    """The same of retrainings alone. n_synapses : synapses a layer at each."""
+    return _n_updates(settings, "retraining", n_patterns) * sum(map(sum, n_synapses))
 
 
 def _n_updates(settings, name, n_patterns):

@@ -170,7 +170,15 @@ def _checks(runs):
 _COLLECT = dict(
     zip(
         NOTEBOOKS,
-        (_overproduction, _weight_pruning, _fisher_proxy, _neuron_loss, _beyond_the_paper, _model_quality),
+        (
+            _overproduction,
+            _weight_pruning,
+            _fisher_proxy,
+            _neuron_loss,
+            _beyond_the_paper,
+            _overproduction,
+            _model_quality,
+        ),
     )
 )
 _FUNCTION = ["n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong"]

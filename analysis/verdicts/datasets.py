@@ -19,7 +19,10 @@ CLAIMS = {
     "04_neuron_loss": "Neurons compete for activity, and only the important, selective ones stay",
 }
 # Not the paper's: what this package adds, by a config of its own; and what the claims rest on.
-BEYOND = {"05_beyond_the_paper": "What deleting a synapse costs is known at the synapse, and makes a rule of pruning"}
+BEYOND = {
+    "05_beyond_the_paper": "What deleting a synapse costs is known at the synapse, and makes a rule of pruning",
+    "08_when_to_prune": "When and how fast synapses go decides what the machine learns",
+}
 CHECKS = {"06_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
 NOTEBOOKS = CLAIMS | BEYOND | CHECKS
 PAPERS_CONFIGS = ("paper_digits", "paper_patches", "paper")  # all write to data/paper; the last has all of it

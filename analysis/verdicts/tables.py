@@ -83,7 +83,7 @@ def runs(dataset: xr.Dataset) -> pd.DataFrame:
         dim, pruned = ("condition", "pruned") if "condition" in part.dims else ("criterion", of["reference"])
         n_synapses = part["n_synapses"].sel({dim: pruned}).mean("seed")
         left = n_synapses.isel(session=-1) / n_synapses.isel(session=0)
-        shares = np.atleast_1d(of["pruning"]["fraction"])  # one, or one a layer
+        shares = np.atleast_2d(of["pruning"]["fraction"]).mean(axis=0)  # a layer, mean of sessions that differ
         texts = (map(str, of["machine"]["hidden"]), map("{:.0%}".format, shares), map("{:.1%}".format, left.values))
         units, removed, kept = map(" and ".join, texts)
         rows.append([name, units, of["pruning"]["n_sessions"], removed, kept, of["n_seeds"], words(of["reference"])])
