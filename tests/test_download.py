@@ -85,7 +85,7 @@ def server(monkeypatch):
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(download.VARIABLE, str(tmp_path / "files"))
     monkeypatch.setattr(download, "CONFIG", tmp_path / "data.yaml")
-    monkeypatch.setattr(patterns, "N_PATCHES", {"train": 500, "test": 100})
+    monkeypatch.setattr(patterns, "N_PATCHES", (500, 100))
     sets._load.cache_clear()
     yield tmp_path / "files"
     sets._load.cache_clear()

@@ -16,12 +16,12 @@ import numpy as np
 import xarray as xr
 
 from analysis.data import download, patterns
-from analysis.machine.randomness import choice, derive
+from analysis.machine.randomness import derive
 
 MNIST_MARGIN = 4  # of 28 rows and columns, 4..23 are left
 CIFAR10_ARCHIVE = "cifar-10-binary.tar.gz"
 CIFAR10_FILES = [f"cifar-10-batches-bin/{k}.bin" for k in (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch")]
-CIFAR10_CENTRES = np.array([(row, column) for row in range(3, 29, 5) for column in range(3, 29, 5)])
+CIFAR10_CORNERS = slice(1, None, 5)  # of patches: their centres are 3, 8, ..., 28
 
 
 def mnist() -> xr.Dataset:
@@ -83,17 +83,15 @@ def cifar10() -> xr.Dataset:
     *batches, test = cifar10_brightness(download.fetch("cifar10", CIFAR10_ARCHIVE))
     train = np.concatenate(batches)
     median = np.median(train)
-    (y, x), drawn = patterns.disc(patterns.PATCH_RADIUS), []
-    for name, images in (("train", train), ("test", test)):
-        n_candidates, seed = len(images) * len(CIFAR10_CENTRES), derive(patterns.PATCHES_SEED, "cifar10", name)
-        indices = choice(seed, n_candidates, patterns.N_PATCHES[name])
-        image, centre = np.divmod(indices[:, None], len(CIFAR10_CENTRES))
-        row, column = CIFAR10_CENTRES[centre].T - int(patterns.PATCH_RADIUS)
-        drawn.append(images[image, row.T + y, column.T + x] > median)
+    layout, drawn = patterns.disc(patterns.PATCH_RADIUS), []
+    for name, images, n in zip(("train", "test"), (train, test), patterns.N_PATCHES):
+        key = derive(patterns.PATCHES_SEED, "cifar10", name)
+        patches = patterns.draw_patches(images > median, layout, (n, 0), patterns.PATCHES_SEED, key, CIFAR10_CORNERS)
+        drawn.append(patches[0])
     return patterns.dataset(
         drawn[0],
         drawn[1],
-        (y, x),
+        layout,
         title="circular 13-pixel patches of CIFAR-10, binary",
         source="CIFAR-10 (Krizhevsky 2009), official binary version",
         licence="none stated; its page asks to cite Krizhevsky (2009), Learning Multiple Layers of Features",

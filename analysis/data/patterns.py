@@ -17,7 +17,7 @@ from analysis.machine.randomness import choice
 # Governs one thing: which positions of images become patches of the named sets, and in which order.
 PATCHES_SEED = 20211018
 PATCH_RADIUS = 2.1  # pixels: 13 of them
-N_PATCHES = {"train": 90_000, "test": 10_000}
+N_PATCHES = 90_000, 10_000  # to train, to test
 
 
 def dataset(train, test, layout, labels=(), **attrs):
@@ -66,23 +66,23 @@ def disc(radius):
     return dy[inside] + reach, dx[inside] + reach
 
 
-def draw_patches(images, layout, counts, seed, key):
+def draw_patches(images, layout, counts, seed, key, corners=slice(None)):
     """Patches (n_patches, n_pixels) to train and to test, and in words how they were drawn.
 
     images : (n_images, rows, columns), inside which positions are counted image by image, row by row; counts : how many
-    train and how many test; key : the seed that draws them, derived of `seed`, which the words name.
+    train and how many test; key : the seed that draws them, derived of `seed`, which the words name; corners : first
+    rows and columns that patches may have.
     """
     (y, x), (rows, columns) = layout, images.shape[1:]
-    row, column = np.divmod(np.arange(rows * columns), columns)
-    corners = np.flatnonzero((row < rows - y.max()) & (column < columns - x.max()))
-    (n_train, n_test), n_positions = counts, len(images) * len(corners)
-    n = n_train + n_test
+    row, column = np.arange(rows - y.max())[corners], np.arange(columns - x.max())[corners]
+    firsts = (row[:, None] * columns + column).ravel()  # pixels of an image
+    n_train, n, n_positions = counts[0], sum(counts), len(images) * len(firsts)
     if n > n_positions:
         found = f"{n_positions:,} positions of {y.max() + 1} x {x.max() + 1} pixels in images {images.shape}"
         raise ValueError(f"dataset/patch: found {found}, expected {n:,}; lower n_train, n_test or radius")
     check_memory("dataset/patch", n_positions, 48 * n_positions)
-    image, corner = np.divmod(choice(key, n_positions, n), len(corners))
-    first = image * rows * columns + corners[corner]
+    image, corner = np.divmod(choice(key, n_positions, n), len(firsts))
+    first = image * rows * columns + firsts[corner]
     patches = images.ravel()[first[:, None] + (y * columns + x)]
     how = f"{n:,} of {n_positions:,} positions drawn without replacement (seed {seed}), the first {n_train:,} train"
     return patches[:n_train], patches[n_train:], how

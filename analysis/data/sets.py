@@ -119,7 +119,7 @@ def patches() -> xr.Dataset:
     layout = patterns.disc(PATCH_RADIUS)
     brightness = [image.sum(axis=2, dtype=np.int64) for image in images]
     binary = np.stack([k > np.median(k) for k in brightness])
-    train, test, how = patterns.draw_patches(binary, layout, N_PATCHES.values(), PATCHES_SEED, PATCHES_SEED)
+    train, test, how = patterns.draw_patches(binary, layout, N_PATCHES, PATCHES_SEED, PATCHES_SEED)
     return patterns.dataset(
         train,
         test,
