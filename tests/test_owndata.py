@@ -224,7 +224,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
         own.load(rule(folder))
 
 
-@pytest.mark.parametrize("names", [[0, 1, 2], ["Küste", "Moor", "森"], [b"K\xfcste", b"Moor", b"\xd6d"]], ids=str)
+@pytest.mark.parametrize("names", [[0, 1, 2], ["Küste", "Moor", "森"], [b"K\xf6ste", b"K\xfcste", b"Moor"]], ids=str)
 def test_labels_of_every_kind_are_the_classes_that_their_author_named(tmp_path, names):
     which, encoding = np.arange(12) * 7 % 3, {"_FillValue": -1, "dtype": "int32"} if names[0] == 0 else {}
     assert_classes(own.load(as_netcdf(tmp_path, np.array(names)[which], encoding={"words": encoding})), which)
