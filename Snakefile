@@ -50,7 +50,6 @@ onstart:
         for name, settings in EXPERIMENTS.items():
             check_feasible(settings, f"experiments/{name}")
         yamlfile.write(CONFIG, PLACES.config)  # what every job and notebook reads
-    guard.stop_at_once()
 
 
 onerror:
