@@ -22,7 +22,6 @@ from analysis.experiment.conditions import conditions
 from analysis.experiment.protocol import check_feasible
 from analysis.files import yamlfile
 from analysis.files.provenance import ROOMS, fingerprint
-from analysis.workflow.logs import ends_of_logs
 from analysis.workflow import guard, rules as asked
 
 guard.enter(workflow.basedir)
@@ -51,11 +50,9 @@ onstart:
         for name, settings in EXPERIMENTS.items():
             check_feasible(settings, f"experiments/{name}")
         yamlfile.write(CONFIG, PLACES.config)  # what every job and notebook reads
-    guard.stop_at_once()
 
 
 onerror:
-    print(ends_of_logs(log), file=sys.stderr)
     print("\nNot finished. What is done is kept: the same command goes on from here.", file=sys.stderr)
 
 
@@ -147,9 +144,9 @@ rule claim:
         source=asked.notebook_source,  # its code alone: stored outputs make nothing stale
         asked=partial(asked.asked_of, CONFIG),
         places=" ".join(f"-p {name} {quote(place)}" for name, place in asked.parameters(PLACES).items()),
+        executing=f"{LOGS}/{{claim}}.ipynb",  # no log, or all of it would be shown where the job fails
     log:
-        text=f"{LOGS}/{{claim}}.log",
-        notebook=f"{LOGS}/{{claim}}.ipynb",
+        f"{LOGS}/{{claim}}.log",
     benchmark:
         f"{LOGS}/{{claim}}.tsv"
     threads: 1
@@ -157,8 +154,8 @@ rule claim:
         mem_mb=1000,
         runtime=-(-6 * max(15, len(asked.runs(RUNS, EXPERIMENTS)) // 12) // 15),
     shell:
-        "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {log.notebook:q} -k python3 --cwd . --no-progress-bar"
-        " {params.places} >{log.text:q} 2>&1 && cp {log.notebook:q} {output.notebook:q}"
+        "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {params.executing:q} -k python3 --cwd . --no-progress-bar"
+        " {params.places} >{log:q} 2>&1 && cp {params.executing:q} {output.notebook:q}"
 
 
 rule summary:

@@ -4,6 +4,7 @@ import argparse
 import errno
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,87 +39,53 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def seed(options: argparse.Namespace) -> None:
-    """All runs of a seed that are missing or stale."""
-    from analysis.experiment import conditions
+    """Make the runs of a seed that are absent or of other code, data or settings."""
+    from analysis.experiment import conditions, config
+    from analysis.experiment.protocol import check_feasible
 
-    _settings(options)
-    arguments = options.experiment, options.seed, Path(options.runs), options.only, options.save_every
-    conditions.make_missing(options.loaded, *arguments)
-
-
-def one(options: argparse.Namespace) -> None:
-    """A condition, from a file of any name to another."""
-    from analysis.experiment import conditions
-    from analysis.files import netcdf
-
-    settings = _settings(options)
-    condition = conditions.condition(options.name, getattr(options, "condition", ""), settings)
-    path, source = getattr(options, "machine", None) or getattr(options, "reference", ""), None
-    if path:
-        source = netcdf.read(path)
-        names = ("bias_0", "state_0") if options.name == "run" else ("loss_cause_0", "session")
-        netcdf.check(source, path, names, {"experiment": options.experiment, "seed": options.seed})
-    attrs = conditions.attributes(options.loaded, options.experiment, options.seed, condition)
-    every = getattr(options, "save_every", 0.0)
-    conditions.make(condition, settings, options.seed, source, Path(options.output), attrs, every)
+    made, name = config.load(options.config), options.experiment
+    check_feasible(config.experiment(made, name), f"experiments/{name}")
+    conditions.make_missing(made, name, options.seed, options.runs, options.only, options.save_every)
 
 
 def compile_kernels(options: argparse.Namespace) -> None:
-    """Every kernel, before jobs run side by side."""
+    """Compile the kernels once, before jobs run side by side."""
     from analysis.workflow import compilation
 
     compilation.compile_all()
-    Path(options.output).write_text("kernels compiled\n")
+    options.output.write_text("kernels compiled\n")
 
 
 def summary(options: argparse.Namespace) -> None:
-    """The table of claims."""
+    """Write the table of claims from the claim datasets."""
     from analysis.workflow import summary
 
-    summary.write(Path(options.data), Path(options.figures))
-    print((Path(options.figures) / "claims.md").read_text())
+    summary.write(options.data, options.figures)
+    print((options.figures / "claims.md").read_text())
 
 
 def article(options: argparse.Namespace) -> None:
-    """The one page."""
+    """Put README, notebooks and tables on one page; runs nothing."""
     from analysis.workflow import article
 
-    print(article.write(*map(Path, (options.data, options.figures, options.results, options.logs))))
+    print(article.write(options.data, options.figures, options.results, options.logs))
 
 
 def crate(options: argparse.Namespace) -> None:
-    """The results, for an archive."""
+    """Pack datasets, figures, notebooks and the article as an RO-Crate."""
     from analysis.workflow import crate
 
-    print(crate.write(*map(Path, (options.data, options.figures, options.results))))
+    print(crate.write(options.data, options.figures, options.results))
 
 
 def verify(options: argparse.Namespace) -> None:
-    """The outputs beside what is committed."""
+    """Compare datasets and figures with what is committed: bytes, or else values."""
     from analysis.workflow import verify
 
     found = verify.compare()
     print(verify.text(found))
     if not all(same for _, same, _ in found):
         raise ValueError("verify: found outputs that are not as committed (above), expected the same values")
-
-
-def times(options: argparse.Namespace) -> None:
-    """Where the time of the last workflow went."""
-    from analysis.workflow import logs
-
-    print(logs.text(logs.times(options.logs)))
-
-
-def _settings(options: argparse.Namespace) -> dict:
-    """The settings of the experiment that the options name, which data and memory give; the config is kept."""
-    from analysis.experiment import config
-    from analysis.experiment.protocol import check_feasible
-
-    options.loaded = config.load(options.config)
-    settings = config.experiment(options.loaded, options.experiment)
-    check_feasible(settings, f"experiments/{options.experiment}")
-    return settings
 
 
 class _Parser(argparse.ArgumentParser):
@@ -132,61 +99,37 @@ def _parser() -> argparse.ArgumentParser:
     example = "All runs of a seed: python -m analysis seed --experiment patches --seed 0. The whole paper: make figures"
     parser = _Parser(prog="python -m analysis", description=about, epilog=example)
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
-    for name, (function, text, options) in _COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text)
+    for name, (function, options) in _COMMANDS.items():
+        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
         command.set_defaults(command=function)
         for option in options.split():
             kind, default, what = _OPTIONS[option]
-            default_told = " (default: %(default)s)" if default is not None else ""
-            command.add_argument(
-                f"--{option}", type=kind, default=default, required=default is None, help=what + default_told
-            )
+            told = what if default is None else f"{what} (default: {default})"
+            command.add_argument(f"--{option}", type=kind, default=default, required=default is None, help=told)
         if name == "seed":
             command.add_argument("--only", nargs="+", metavar="CONDITION", help="these, and what they start from")
     return parser
 
 
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**64:
-        raise argparse.ArgumentTypeError(f"found {text}, expected an integer from 0 to 2^64 - 1")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    if not text.replace(".", "", 1).isdecimal():
-        raise argparse.ArgumentTypeError(f"found {text}, expected a number of seconds, 0 or more")
-    return float(text)
-
-
-_RUN = "config experiment seed"
-_COMMANDS = {  # name: (function, what it does, options)
-    "seed": (seed, "Make the runs of a seed that are absent or of other code.", f"{_RUN} runs save-every"),
-    "overproduce": (one, "Train the over-produced machine of a seed.", f"{_RUN} output"),
-    "run": (one, "Prune a machine by a criterion.", f"{_RUN} condition machine output save-every"),
-    "control": (one, "Train machines of a run's sizes.", f"{_RUN} condition reference output save-every"),
-    "proxy": (one, "Compare local estimates with the exact Fisher information.", f"{_RUN} reference output"),
-    "quality": (one, "Measure training, likelihood and convergence along a run.", f"{_RUN} reference output"),
-    "compile": (compile_kernels, "Compile the kernels once, before jobs run side by side.", "output"),
-    "summary": (summary, "Write the table of claims from the claim datasets.", "data figures"),
-    "article": (article, "Put README, notebooks and tables on one page; runs nothing.", "data figures results logs"),
-    "crate": (crate, "Pack datasets, figures, notebooks and the article as an RO-Crate.", "data figures results"),
-    "verify": (verify, "Compare datasets and figures with what is committed: bytes, or else values.", ""),
-    "times": (times, "Print where the time of the last workflow went, rule by rule.", "logs"),
+_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {  # name: (function, options)
+    "seed": (seed, "config experiment seed runs save-every"),
+    "compile": (compile_kernels, "output"),
+    "summary": (summary, "data figures"),
+    "article": (article, "data figures results logs"),
+    "crate": (crate, "data figures results"),
+    "verify": (verify, ""),
 }
 _OPTIONS: dict[str, tuple[Any, Any, str]] = {  # name: (type, default or None where it must be given, what it is)
     "config": (str, "config/default.yaml", "the config"),
     "experiment": (str, None, "name of an experiment in the config"),
-    "seed": (_seed, None, "0, 1, ...: governs every random number"),
-    "runs": (str, "data/runs", "folder of the runs"),
-    "condition": (str, None, "a criterion (run), such as weight, or a control (control), such as rewired"),
-    "machine": (str, None, "dataset of the over-produced machine"),
-    "reference": (str, None, "dataset of the reference criterion's run with the same seed"),
-    "output": (str, None, "the file to write"),
-    "save-every": (_seconds, 30.0, "seconds after which the sessions so far are kept, for the same command to go on"),
-    "data": (str, "data", "folder of the claim datasets"),
-    "figures": (str, "figures", "folder for the table"),
-    "results": (str, "results", "folder for the page; its notebooks/ are the executed ones"),
-    "logs": (str, "logs", "folder of the workflow's logs"),
+    "seed": (int, None, "0, 1, ...: governs every random number"),
+    "runs": (Path, "data/runs", "folder of the runs"),
+    "save-every": (float, 30.0, "seconds after which the sessions so far are kept, for the same command to go on"),
+    "output": (Path, None, "the file to write"),
+    "data": (Path, "data", "folder of the claim datasets"),
+    "figures": (Path, "figures", "folder for the table"),
+    "results": (Path, "results", "folder for the page; its notebooks/ are the executed ones"),
+    "logs": (Path, "logs", "folder of the workflow's logs"),
 }
 
 

@@ -81,7 +81,6 @@ def test_code_is_folded_and_its_outputs_are_not(whole):
 
 def test_notebooks_that_the_workflow_executed_stand_in_for_the_committed_ones(whole):
     assert "Executed here. See the config." in whole.find(id="02_weight_pruning").get_text()
-    assert "notebooks/01_overproduction.ipynb" in whole.find(id="provenance").get_text()
 
 
 def test_every_prediction_is_there_with_what_made_it(whole):
@@ -92,11 +91,11 @@ def test_every_prediction_is_there_with_what_made_it(whole):
     made = article.netcdf.read(DATA / "claims.nc").attrs
     text = whole.find(id="provenance").get_text()
     assert all(value in text for value in (made["code_fingerprint"], made["config_sha256"], "xarray"))
-    assert re.search(r"digits\s+1\s+12\s+100%", text)  # a job, its seconds
+    assert re.search(r"digits\s+1\s+12\.5\s+1\.0", text)  # a job, its seconds
 
 
 def test_without_runs_it_says_so_and_without_claims_it_is_refused(tmp_path):
-    assert "has not run" in article.provenance(DATA / "claims.nc", [], tmp_path)
+    assert "has not run" in article.provenance(DATA / "claims.nc", tmp_path)
     with pytest.raises(ValueError, match=r"^article: found no .*claims\.md, expected the table of claims"):
         article.write(DATA, tmp_path, tmp_path, tmp_path)
 

@@ -7,13 +7,12 @@ import re
 
 import numpy as np
 import pytest
-import xarray as xr
 import yaml
 
 from analysis import data, fisher, pruning
 from analysis.__main__ import main
 from analysis.experiment import conditions, config
-from analysis.files import whole
+from analysis.files import netcdf
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
@@ -26,18 +25,6 @@ def smoke(like="patches", **changes):
     """The smoke config with other settings of the patches, as text."""
     patches = SMOKE["experiments"][like] | changes
     return yaml.safe_dump(SMOKE | {"experiments": SMOKE["experiments"] | {"patches": patches}}, sort_keys=False)
-
-
-def over_produced(**attrs):
-    """What `overproduce` writes for the patches of the smoke config, made up."""
-    machine = BoltzmannMachine.random((13, 12), 0)
-    states = {f"state_{k}": (("chain", f"unit_{k}"), x) for k, x in enumerate(sample(machine, 100, 1, 0))}
-    return machine.to_dataset().assign(states).assign_attrs({"experiment": "patches", "seed": 0} | attrs)
-
-
-def content(made):
-    """Bytes of a dataset in a file."""
-    return bytes(made.to_netcdf(engine="h5netcdf"))
 
 
 def beyond_memory(part, **changes):
@@ -53,73 +40,36 @@ CONFIGS = {
     "samples beyond memory": (beyond_memory("samples", n_chains=4 * 10**9), "samples/n_chains: found 4000000000, whic"),
     "a machine beyond memory": (beyond_memory("machine", hidden=[4 * 10**9] * 2), "which needs 74,505,813,"),
 }
-GOOD = over_produced()
-MACHINES = {
-    "machine absent": (ABSENT, "dataset: found no file machine.nc, expected one written by python -m analysis"),
-    "machine is text": (b"a machine\n", "dataset: found machine.nc damaged (Unable to synchronously open file"),
-    "machine truncated": (content(GOOD)[:8000], "dataset: found machine.nc damaged (Unable to synchronously open file"),
-    "other NetCDF": (content(xr.Dataset({"x": 1})), "dataset: found no bias_0, state_0 in machine.nc, expected one"),
-    "no weights": (content(GOOD.drop_vars("weight_1")), "dataset: found no weight_1, expected what BoltzmannMachine.t"),
-    "machine of another experiment": (content(over_produced(experiment="digits")), "dataset: found experiment digits"),
-    "machine of another seed": (content(over_produced(seed=1)), "dataset: found seed 1 in machine.nc, expected 0; is"),
-    "samples of other units": (
-        content(GOOD.assign(state_1=(("chain", "other"), GOOD["state_0"].values))),
-        "states[1]: found shape (100, 13), expected (n, 12) with n >= 1",
-    ),
-}
 OPTIONS = {
-    "seed -1": ({"seed": "-1"}, "run: argument --seed: found -1, expected an integer from 0 to 2^64 - 1; see"),
-    "save every -1 s": ({"save-every": "-1"}, "run: argument --save-every: found -1, expected a number of seconds, 0"),
+    "seed -1": ({"seed": "-1"}, "seed: seed: found -1, expected an integer from 0 to 2^64 - 1"),
+    "seed x": ({"seed": "x"}, "seed: argument --seed: invalid int value: 'x'; see"),
+    "save every x s": ({"save-every": "x"}, "seed: argument --save-every: invalid float value: 'x'; see"),
     "unknown experiment": ({"experiment": "patch"}, "experiment: found 'patch', expected one of patches, digits"),
-    "unknown condition": ({"condition": "w"}, "criterion: found 'w', expected one of variance_fi,"),
-    "no condition": ({"condition": ABSENT}, "run: the following arguments are required: --condition; see"),
-    "output where nothing can be": ({"output": "/proc/made.nc"}, "output: found that nothing can be written in /proc"),
-    "output is a folder": ({"output": "."}, "output: found a directory ., expected the name of a file to write"),
+    "unknown condition": ({"only": "w"}, "only: found 'w', expected one of overproduced, variance_fi,"),
+    "no experiment": ({"experiment": ABSENT}, "seed: the following arguments are required: --experiment; see"),
 }
 COMMANDS = {
     "unknown command": (["prune"], "analysis: argument command: invalid choice: 'prune' (choose from 'seed',"),
-    "unknown control": (["control", "condition=born", "reference=short.nc"], "control: found 'born', expected one of"),
-    "control of a machine": (["control", "reference=machine.nc"], "dataset: found no loss_cause_0, session in machine"),
-    "control of a short run": (["control", "reference=short.nc"], "reference: found no sessions [3], expected"),
+    "output where nothing can be": (["compile", "--output", "/proc/x"], "found that nothing can be written in /proc"),
+    "output is a folder": (["compile", "--output", "."], "found a directory ., expected the name of a file to write"),
     "summary of nothing": (["summary"], "claim dataset: found no file data/01_overproduction.nc, expected one that"),
     "verify outside git": (["verify"], "expected a git checkout in ."),
 }
-WANTED = {
-    "overproduce": ("experiment", "seed"),
-    "run": ("experiment", "condition", "seed", "machine"),
-    "control": ("experiment", "condition", "seed", "reference"),
-    "proxy": ("experiment", "seed", "reference"),
-    "quality": ("experiment", "seed", "reference"),
-}
 
 
-def command(name="run", **changes):
+def command(**changes):
     """The arguments of a command that is right but for the changes."""
-    options = {"experiment": "patches", "seed": "0", "machine": "machine.nc", "reference": "run.nc"}
-    options["condition"] = "reinitialised" if name == "control" else "variance_fi"
-    options = {key: options[key] for key in WANTED.get(name, ())}
-    if name in WANTED:
-        options |= {"config": "config.yaml", "output": "made.nc"}
-    options = {key: value for key, value in (options | changes).items() if value is not ABSENT}
-    return [name, *(text for key, value in options.items() for text in (f"--{key}", value))]
+    options = {"config": "config.yaml", "experiment": "patches", "seed": "0", "runs": "runs"} | changes
+    return ["seed", *(text for k, value in options.items() if value is not ABSENT for text in (f"--{k}", value))]
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder to work in, with a config, an over-produced machine and a run of no sessions but the first."""
+    """A folder to work in, with a config."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(SMOKE, sort_keys=False))
-    (tmp_path / "machine.nc").write_bytes(content(GOOD))
-    short = xr.Dataset({"loss_cause_0": (("session", "unit_0"), np.zeros((1, 13)))}, {"session": [0]}, GOOD.attrs)
-    (tmp_path / "short.nc").write_bytes(content(short))
     return tmp_path
-
-
-def put(path, what):
-    path.unlink()
-    if what is not ABSENT:
-        path.write_bytes(what.encode() if isinstance(what, str) else what)
 
 
 def only_line(text):
@@ -128,21 +78,17 @@ def only_line(text):
     return line
 
 
-CASES = (
-    {name: ({"config.yaml": what}, command("overproduce"), message) for name, (what, message) in CONFIGS.items()}
-    | {name: ({"machine.nc": what}, command(), message) for name, (what, message) in MACHINES.items()}
-    | {name: ({}, command(**changes), message) for name, (changes, message) in OPTIONS.items()}
-    | {
-        name: ({}, command(first, **dict(change.split("=") for change in changes)), message)
-        for name, ((first, *changes), message) in COMMANDS.items()
-    }
-)
+CASES = {name: (config, command(), message) for name, (config, message) in CONFIGS.items()}
+CASES |= {name: (None, command(**changes), message) for name, (changes, message) in OPTIONS.items()}
+CASES |= {name: (None, arguments, message) for name, (arguments, message) in COMMANDS.items()}
 
 
-@pytest.mark.parametrize(("files", "arguments", "message"), CASES.values(), ids=CASES)
-def test_a_wrong_command_ends_with_one_line_and_writes_nothing(folder, capfd, files, arguments, message):
-    for name, what in files.items():
-        put(folder / name, what)
+@pytest.mark.parametrize(("config", "arguments", "message"), CASES.values(), ids=CASES)
+def test_a_wrong_command_ends_with_one_line_and_writes_nothing(folder, capfd, config, arguments, message):
+    if config is ABSENT:
+        (folder / "config.yaml").unlink()
+    elif config is not None:
+        (folder / "config.yaml").write_text(config)
     before = sorted(folder.rglob("*"))
     try:
         status = main(arguments)
@@ -159,10 +105,24 @@ def test_a_wrong_command_ends_with_one_line_and_writes_nothing(folder, capfd, fi
 
 def test_the_command_that_the_cases_change_is_right(folder, monkeypatch):
     """Or else they would fail for another reason than they say."""
-    monkeypatch.setattr(conditions, "make", lambda *_: None)
-    run = {"loss_cause_0": (("session", "unit_0"), np.zeros((3, 13)))}
-    whole.write(xr.Dataset(run, {"session": [0, 1, 2]}, GOOD.attrs), "run.nc")
-    assert [main(command(name)) for name in WANTED] == [0] * len(WANTED)
+    monkeypatch.setattr(conditions, "make_missing", lambda *_: None)
+    assert main(command()) == 0
+
+
+RUN = bytes(BoltzmannMachine.random((13, 12), 0).to_dataset().to_netcdf(engine="h5netcdf"))
+FILES = {
+    "absent": (None, "dataset: found no file machine.nc, expected one written by python -m analysis"),
+    "text": (b"a machine\n", "dataset: found no NetCDF in machine.nc, expected one written by"),
+    "truncated": (RUN[:8000], "dataset: found machine.nc damaged (Unable to synchronously open file"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), FILES.values(), ids=FILES)
+def test_a_file_that_is_no_whole_netcdf_is_refused(folder, content, message):
+    if content is not None:
+        (folder / "machine.nc").write_bytes(content)
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        netcdf.read("machine.nc")
 
 
 def test_a_place_where_no_run_can_be_written_is_named(tmp_path, capfd):

@@ -7,6 +7,7 @@ import pytest
 
 from analysis import data
 from analysis.data import sets
+from analysis.machine.randomness import choice
 
 PATTERNS_SHA256 = [
     ("digits", "train", "985483d8e11a417aa836e255d7e315006c42a0728d08799e4e993bd148967377"),
@@ -66,7 +67,7 @@ def test_patches_are_thresholded_discs_of_the_photographs(patches):
         for row in range(2, 427 - 2):
             for column in range(2, 640 - 2):
                 discs.append((bright, row, column))
-    drawn = sets.choice(sets.PATCHES_SEED, len(discs), 100_000)
+    drawn = choice(sets.PATCHES_SEED, len(discs), 100_000)
     for indices, patterns in ((drawn[:200], patches.train[:200]), (drawn[90_000:90_200], patches.test[:200])):
         for index, pattern in zip(indices, patterns.values):
             bright, row, column = discs[index]

@@ -5,6 +5,7 @@ chance decides: a slow machine is hit in the same places as a quick one.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,6 @@ import pytest
 import xarray as xr
 from test_same_bits import copy_checkout
 
-from analysis.__main__ import main
 from analysis.experiment import config
 from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
@@ -81,32 +81,31 @@ def happens(*patterns):
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory):
-    """A folder with a config of eight sessions, an over-produced machine and a run without a break."""
+    """A folder with a config of eight sessions, an over-produced machine and, in whole/, a run without a break."""
     folder = tmp_path_factory.mktemp("single")
     samples = {"start": "data", "n_chains": 200, "n_steps": 5, "n_measure_chains": 100}
     write_config(folder / "config.yaml", pruning={"n_sessions": 8, "fraction": 0.2}, samples=samples)
-    common = ["--config", str(folder / "config.yaml"), "--experiment", "patches", "--seed", "0"]
-    assert main(["overproduce", *common, "--output", str(folder / "machine.nc")]) == 0
-    finish(start(run("whole.nc"), folder, folder / "whole.log"), folder / "whole.log")
+    finish(start(seed("whole"), folder, folder / "whole.log"), folder / "whole.log")
+    shutil.copytree(folder / "whole/patches/overproduced", folder / "killed/patches/overproduced")
     return folder
 
 
-def run(output):
-    options = {"config": "config.yaml", "experiment": "patches", "seed": "0", "condition": "weight"}
-    options |= {"machine": "machine.nc", "output": output, "save-every": "0"}
-    return ["analysis", "run", *(text for key, value in options.items() for text in (f"--{key}", value))]
+def seed(runs):
+    options = {"config": "config.yaml", "experiment": "patches", "seed": "0", "only": "weight"}
+    options |= {"runs": runs, "save-every": "0"}
+    return ["analysis", "seed", *(text for key, value in options.items() for text in (f"--{key}", value))]
 
 
 def test_a_run_killed_at_random_moments_ends_with_the_bytes_of_a_run_without_a_break(single):
-    kept, output, log, expected = (single / f for f in (".run.nc.sessions", "run.nc", "run.log", "whole.nc"))
-    expected, n_kills = expected.read_bytes(), 0
+    kept, output = (single / "killed/patches/weight" / name for name in (".0.nc.sessions", "0.nc"))
+    log, n_kills, expected = single / "killed.log", 0, (single / "whole/patches/weight/0.nc").read_bytes()
 
     def look():
         assert not output.exists() or output.read_bytes() == expected
 
     for delay in DELAYS:
         seen = happens((single, kept.name))
-        process = start(run("run.nc"), single, log)
+        process = start(seed("killed"), single, log)
         if wait(process, seen, look):
             output.unlink(missing_ok=True)  # it was done before a session was kept: once more
             continue
@@ -117,7 +116,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_bytes_of_a_run_without_a_b
         if kept.exists():
             assert readable(kept).sizes["session"] > 1
     assert n_kills > 3
-    finish(start(run("run.nc"), single, log), log, look=look)
+    finish(start(seed("killed"), single, log), log, look=look)
     assert output.read_bytes() == expected
     assert "going on after session" in log.read_text()
     assert not kept.exists()

@@ -8,7 +8,6 @@ import papermill
 import pytest
 
 from analysis.verdicts.datasets import BEYOND, NOTEBOOKS, root
-from analysis.workflow import logs
 
 PARAMETERS = {"config": "config/default.yaml", "runs": "", "data": "data", "figures": "figures"}
 
@@ -67,13 +66,3 @@ def test_figures_in_the_notebook_are_those_in_its_folder(claim, notebook):
     patterns = [re.sub(r"\{\w+\}", r"[a-z]+", name) for name in named]
     assert all(any(re.fullmatch(pattern, stem) for stem in stored) for pattern in patterns)
     assert all(any(re.fullmatch(pattern, stem) for pattern in patterns) for stem in stored)
-
-
-def test_the_ends_of_failed_logs_are_told_and_those_of_notebooks_are_not(tmp_path):
-    (tmp_path / "a b.log").write_text("\n".join(f"line {k}" for k in range(100)))
-    (tmp_path / "a b.ipynb").write_text("{}")
-    said = tmp_path / "snakemake.log"
-    named = f"{tmp_path / 'a b.log'}, {tmp_path / 'a b.ipynb'} (check log file(s) for error details)"
-    said.write_text(f"Error in rule claim:\n    log: {named}\n    log: {tmp_path / 'absent.log'} (check ...)\n")
-    found = logs.ends_of_logs([said])
-    assert found.splitlines() == ["", f"{tmp_path / 'a b.log'} ends with:", *(f"line {k}" for k in range(70, 100))]

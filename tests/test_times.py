@@ -11,14 +11,12 @@ def test_jobs_are_added_up_by_experiment_and_other_rule(tmp_path):
     for name, seconds, memory in rows:
         (tmp_path / f"{name}.tsv").write_text(f"s\th:m:s\tmax_rss\tcpu_time\n{seconds}\t0:00:01\t{memory}\tNA\n")
     found = logs.times(tmp_path)
-    assert found.index.tolist() == ["digits", "01_overproduction", "summary"]
+    assert found["rule"].tolist() == ["digits", "01_overproduction", "summary"]
     assert found["jobs"].tolist() == [2, 1, 1]
     assert found["seconds"].tolist() == [80.0, 15.0, 5.0]
     assert found["longest"].tolist() == [50.0, 15.0, 5.0]
     assert found["share"].tolist() == [0.8, 0.15, 0.05]
-    lines = logs.text(found).splitlines()
-    assert lines[2] == "| digits | 2 | 80 | 80% | 50 | 401 |"
-    assert lines[-1] == "| all | 4 | 100 | 100% | | 401 |"
+    assert found["megabytes"].tolist()[0] == 401
 
 
 def test_a_folder_without_times_is_refused(tmp_path):

@@ -8,7 +8,6 @@ that was compressed anew is as good. Files that were there before are read, neve
 
 import gzip
 import hashlib
-import io
 import os
 import zlib
 from pathlib import Path
@@ -59,57 +58,40 @@ def fetch(dataset: str, name: str) -> Path:
     files, folder = made[dataset]["files"], Path(os.environ.get(VARIABLE) or ROOT / made["folder"]).expanduser()
     if name not in files:
         raise ValueError(f"config/data.yaml: found no {name} at {dataset}/files, expected its SHA-256; add it")
-    places = [place / k for place in (folder, folder / dataset) for k in (name, name.removesuffix(".gz"))]
-    try:
-        path = next(filter(os.path.lexists, places), None)
-        if path is None:
-            return _download(made[dataset]["mirrors"], folder / name, files[name])
-        if fault := _fault(path, files[name]):
-            remedy = f"move it away, to have it downloaded, or name another folder by {VARIABLE}"
-            raise ValueError(f"{path}: found {fault}, expected a file of SHA-256 {files[name]}; {remedy}")
-        return path
-    except OSError as error:
-        found = f"{error.strerror or error} at {error.filename or folder / name}"
-        remedy = f"chmod it or make room there, or name another by {VARIABLE}"
-        expected = f"a folder to read and write {name} in; {remedy}"
-        raise type(error)(f"data file: found {found}, expected {expected}") from error
+    for path in (place / k for place in (folder, folder / dataset) for k in (name, name.removesuffix(".gz"))):
+        if path.is_file():
+            if fault := _fault(path, files[name]):
+                remedy = f"move it away, to have it downloaded, or name another folder by {VARIABLE}"
+                raise ValueError(f"{path}: found {fault}, expected a file of SHA-256 {files[name]}; {remedy}")
+            return path
+    return _download(made[dataset]["mirrors"], folder / name, files[name])
 
 
-def uncompressed(path: Path) -> gzip.GzipFile | io.BufferedReader:
-    """The file opened for reading bytes, through gzip where it begins as gzip does, whatever its name."""
-    with open(path, "rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if is_gzip else open(path, "rb")
+def uncompressed(path: Path) -> bytes:
+    """The content of a file, through gzip where it begins as gzip does, whatever its name."""
+    content = path.read_bytes()
+    return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
 
 
 def _fault(path, sha256):
     """What is wrong with a file, whose content may be compressed or not, or None."""
-    if not path.is_file():
-        return "a directory" if path.is_dir() else "no regular file"
     try:
-        for read in (lambda path: open(path, "rb"), uncompressed):
-            with read(path) as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found == sha256:
-                return None
-        return f"content of SHA-256 {found}"
+        found = [hashlib.sha256(content).hexdigest() for content in (path.read_bytes(), uncompressed(path))]
+        return None if sha256 in found else f"content of SHA-256 {found[1]}"
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return f"damaged gzip ({str(error).rstrip('.')})"
+        return f"damaged gzip ({error})"
 
 
 def _download(mirrors, path, sha256):
     """The path, after the first mirror that gives the file was read into it."""
     from pooch import HTTPDownloader  # here, as few runs download: 0.2 s
     from requests import RequestException
-    from tqdm import tqdm
 
-    faults = []
+    get, faults = HTTPDownloader(progressbar=True, headers={"Accept-Encoding": "identity"}), []
     for url in (mirror + path.name for mirror in mirrors):
         try:
             with whole(path) as temporary:
-                with tqdm(total=1, desc=path.name, unit="B", unit_scale=True, disable=None) as bar:  # on a terminal
-                    get = HTTPDownloader(progressbar=bar, headers={"Accept-Encoding": "identity"})
-                    get(url, str(temporary), None)
+                get(url, str(temporary), None)
                 if fault := _fault(temporary, sha256):
                     raise ValueError(fault)
             return path

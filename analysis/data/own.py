@@ -18,8 +18,9 @@ from pydantic import Field, model_validator
 from analysis.data import arrayfiles, images, patterns
 from analysis.files.checkout import ROOT
 from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, check, described, fault
-from analysis.machine.arguments import check_memory
-from analysis.machine.randomness import choice, derive, permutation
+from analysis.machine.randomness import derive, permutation
+
+_AS_SEEN = ", of pictures as they are seen: turned as their tags say, transparency composed on white"
 
 
 class Patch(Model):
@@ -75,18 +76,27 @@ def load(rule: dict) -> xr.Dataset:
     don't fit, and for a damaged file; OSError for files that this user can't read.
     """
     check(OwnImages, rule, "dataset")
-    levels, labels, how_read = _read(rule)
-    name, n_images = Path(rule["path"]).name, len(levels)
+    levels, classes, how_read = _read(rule)
+    name, n_images, seed, labels = Path(rule["path"]).name, len(levels), rule["split"]["seed"], ()
     if "crop" in rule:
         (rows, columns), (y0, y1, x0, x1) = levels.shape[1:3], rule["crop"]
         if not (y0 < y1 <= rows and x0 < x1 <= columns):
             expected = f"[y0, y1, x0, x1] with y0 < y1 <= {rows} and x0 < x1 <= {columns}"
             raise ValueError(f"dataset/crop: found {rule['crop']}, expected {expected}; mend it")
         levels = levels[:, y0:y1, x0:x1]
-    binary, text = _binarise(_grey(levels, rule.get("grey"), name), rule["binarise"], name)
-    split = _patches if "patch" in rule else _images
-    train, test, layout, labels, how = split(binary, labels, rule)
-    what = "images" if "patch" not in rule else f"circular {len(layout[0])}-pixel patches of {n_images:,} images"
+    binary, how_binarised = _binarise(_grey(levels, rule.get("grey"), name), rule["binarise"], name)
+    if "patch" in rule:
+        patch, layout = rule["patch"], patterns.disc(rule["patch"]["radius"])
+        counts, key = (patch["n_train"], patch["n_test"]), derive(seed, "patches")
+        train, test, how = patterns.draw_patches(binary, layout, counts, seed, key)
+        what = f"circular {len(layout[0])}-pixel patches of {n_images:,} images"
+    else:
+        layout, what = patterns.grid(*binary.shape[1:]), "images"
+        chosen, how = _split(n_images, rule["split"]["test_fraction"], seed)
+        train, test = (binary[k].reshape(len(k), -1) for k in chosen)
+        if classes:
+            labels = tuple(classes[0][k] for k in chosen)
+            patterns.check_classes(*(classes[1][k] for k in labels))
     return patterns.dataset(
         train,
         test,
@@ -97,14 +107,23 @@ def load(rule: dict) -> xr.Dataset:
         licence="not stated",
         sha256=signature(rule),
         sha256_of="the file, or the names and contents of the folder's pictures",
-        binarised=text + how_read,
+        binarised=how_binarised + how_read,
         split=how,
     )
 
 
 def files(rule: dict | str) -> list[Path]:
-    """Every file that a `dataset:` reads where it lies: the pictures of a folder, or one file; none of named sets."""
-    return images.files(ROOT / rule["path"], "labels" in rule) if isinstance(rule, dict) and "path" in rule else []
+    """Every file that a `dataset:` reads where it lies, sorted: one, or all of a folder but hidden ones.
+
+    With `labels` they are those of the folders in the folder. Named sets read none.
+    """
+    if not (isinstance(rule, dict) and "path" in rule):
+        return []
+    path = ROOT / rule["path"]
+    if not path.is_dir():
+        return [path]
+    folders = [path] if "labels" not in rule else [folder for folder in _visible(path) if folder.is_dir()]
+    return [file for folder in folders for file in _visible(folder)]
 
 
 def signature(rule: Any) -> str:
@@ -118,17 +137,23 @@ def signature(rule: Any) -> str:
     return digest.hexdigest() if names else ""
 
 
+def _visible(folder):
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def _read(rule):
-    """Levels (n, rows, columns[, channels]); classes (n,) and their names, or None; how they were read."""
+    """Levels (n, rows, columns[, channels]); classes (n,) and what each is called, or None; how they were read."""
     path, labels, named, how = ROOT / rule["path"], rule.get("labels"), None, ""
     if path.is_dir():
-        if labels not in (None, "folders"):
-            raise ValueError(f"dataset/labels: found {labels!r}, expected folders, for a folder of pictures")
-        if (variable := rule.get("variable")) is not None:
-            raise ValueError(f"dataset/variable: found {variable!r}, expected none for a folder of pictures; remove it")
-        levels, how = images.pictures(path, labels is not None), f", of {images.AS_SEEN}"
+        for place, known in (("labels", (None, "folders")), ("variable", (None,))):
+            if rule.get(place) not in known:
+                expected = f"{known[-1] or 'none'} for a folder of pictures; mend it"
+                raise ValueError(f"dataset/{place}: found {rule[place]!r}, expected {expected}")
+        if not (names := files(rule)):
+            raise ValueError(f"{path.name}: found no pictures in it, expected a folder of them; see dataset/labels")
+        levels, how = images.pictures(names), _AS_SEEN
         if labels:
-            named = np.array([file.parent.name for file in files(rule)])
+            named = np.array([file.parent.name for file in names])
     else:
         levels, named = arrayfiles.arrays(path, rule.get("variable"), labels)
     levels = arrayfiles.check_images(levels, path.name)
@@ -137,22 +162,17 @@ def _read(rule):
 
 def _grey(images, rule, name):
     """(n_images, rows, columns): the channels' sum, mean, or one of them; images without channels as they are."""
-    n_channels, found, expected = images.shape[3] if images.ndim == 4 else 0, repr(rule), ""
-    if not n_channels:
-        if rule is None:
-            return images
-        expected = f"no rule for the grey images of {name}; remove it"
-    elif rule is None or (isinstance(rule, int) and rule >= n_channels):
-        expected = f"sum, mean or 0 to {n_channels - 1} for {name}; mend it"
-    elif isinstance(rule, int):
-        return images[..., rule]
-    elif n_channels in (2, 4):
-        found = f"the {rule} of {n_channels} channels of {name}, the last of which may be transparency"
-        expected = "the number of one; or compose the images on a ground"
-    if expected:
-        raise ValueError(f"dataset/grey: found {found}, expected {expected}")
+    channels = range(images.shape[3]) if images.ndim == 4 else ()
+    joined = ("sum", "mean") if len(channels) in (1, 3) else ()  # of two or four the last may be transparency
+    if rule not in (known := [*joined, *channels] or [None]):
+        expected = (
+            f"one of {', '.join(map(str, known))}, for {len(channels)} channels" if channels else "none: it is grey"
+        )
+        raise ValueError(f"dataset/grey: found {rule!r} for {name}, expected {expected}; mend it")
+    if rule not in joined:
+        return images if rule is None else images[..., rule]
     total = images.sum(axis=3, dtype=np.float64 if images.dtype.kind == "f" else np.int64)
-    return total / n_channels if rule == "mean" else total
+    return total / len(channels) if rule == "mean" else total
 
 
 def _binarise(images, rule, name):
@@ -183,32 +203,11 @@ def _binarise(images, rule, name):
     return binary, text
 
 
-def _images(binary, classes, rule):
-    """Whole images: some to train, a random share to test, each in the order of the file."""
-    n, (rows, columns), split = len(binary), binary.shape[1:], rule["split"]
-    n_test = round(split["test_fraction"] * n)
+def _split(n, test_fraction, seed):
+    """Numbers of the images that train and of a random share that tests, both ascending; and how, in words."""
+    n_test = round(test_fraction * n)
     if not 0 < n_test < n:
         raise ValueError(f"dataset/split: found {n:,} images of which {n_test:,} test, expected some of each; mend it")
-    order = permutation(derive(split["seed"], "split"), n)
-    chosen = np.sort(order[n_test:]), np.sort(order[:n_test])
-    train, test = (binary[k].reshape(len(k), -1) for k in chosen)
-    labels = () if classes is None else tuple(classes[0][k] for k in chosen)
-    if labels:
-        patterns.check_classes(labels[0], labels[1], classes[1])
-    how = f"{n_test:,} of {n:,} images drawn to test (seed {split['seed']}), the others train, in the source's order"
-    return train, test, patterns.grid(rows, columns), labels, how
-
-
-def _patches(binary, _, rule):
-    """Circular patches at positions drawn without replacement."""
-    patch, n_train, seed = rule["patch"], rule["patch"]["n_train"], rule["split"]["seed"]
-    y, x = patterns.disc(patch["radius"])
-    n, n_positions, width = n_train + patch["n_test"], patterns.n_positions(binary, y, x), int(y.max()) + 1
-    if n > n_positions:
-        found = f"{n_positions:,} positions of {width} x {width} pixels in images {binary.shape}"
-        raise ValueError(f"dataset/patch: found {found}, expected {n:,}; lower n_train, n_test or radius")
-    check_memory("dataset/patch", n_positions, 48 * n_positions)
-    drawn = choice(derive(seed, "patches"), n_positions, n)
-    train, test = (patterns.patches_at(k, binary, y, x) for k in (drawn[:n_train], drawn[n_train:]))
-    how = f"{n:,} of {n_positions:,} positions drawn without replacement (seed {seed}), the first {n_train:,} train"
-    return train, test, (y, x), (), how
+    order = permutation(derive(seed, "split"), n)
+    how = f"{n_test:,} of {n:,} images drawn to test (seed {seed}), the others train, in the source's order"
+    return (np.sort(order[n_test:]), np.sort(order[:n_test])), how

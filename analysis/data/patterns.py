@@ -11,9 +11,13 @@ import hashlib
 import numpy as np
 import xarray as xr
 
+from analysis.machine.arguments import check_memory
+from analysis.machine.randomness import choice
+
 # Governs one thing: which positions of images become patches of the named sets, and in which order.
 PATCHES_SEED = 20211018
 PATCH_RADIUS = 2.1  # pixels: 13 of them
+N_PATCHES = 90_000, 10_000  # to train, to test
 
 
 def dataset(train, test, layout, labels=(), **attrs):
@@ -62,30 +66,33 @@ def disc(radius):
     return dy[inside] + reach, dx[inside] + reach
 
 
-def n_positions(images, y, x):
-    """How many patches with the layout lie inside the images."""
-    return len(images) * max(images.shape[1] - int(y.max()), 0) * max(images.shape[2] - int(x.max()), 0)
+def draw_patches(images, layout, counts, seed, key, corners=slice(None)):
+    """Patches (n_patches, n_pixels) to train and to test, and in words how they were drawn.
 
-
-def patches_at(positions, images, y, x):
-    """The patches (n_patches, n_pixels) with the layout at the positions, counted image by image, row by row."""
-    row, column = np.divmod(np.arange(images[0].size), images.shape[2])
-    corners = np.flatnonzero((row < images.shape[1] - y.max()) & (column < images.shape[2] - x.max()))
-    image, corner = np.divmod(positions, len(corners))
-    first = image * images[0].size + corners[corner]
-    return images.ravel()[first[:, None] + (y * images.shape[2] + x)]
-
-
-def check_classes(train, test, names=None):
-    """Raise ValueError unless the labels (n,) to train are of two classes or more, and those to test of no others.
-
-    names : of the classes, where they are not called by their numbers.
+    images : (n_images, rows, columns), inside which positions are counted image by image, row by row; counts : how many
+    train and how many test; key : the seed that draws them, derived of `seed`, which the words name; corners : first
+    rows and columns that patches may have.
     """
+    (y, x), (rows, columns) = layout, images.shape[1:]
+    row, column = np.arange(rows - y.max())[corners], np.arange(columns - x.max())[corners]
+    firsts = (row[:, None] * columns + column).ravel()  # pixels of an image
+    n_train, n, n_positions = counts[0], sum(counts), len(images) * len(firsts)
+    if n > n_positions:
+        found = f"{n_positions:,} positions of {y.max() + 1} x {x.max() + 1} pixels in images {images.shape}"
+        raise ValueError(f"dataset/patch: found {found}, expected {n:,}; lower n_train, n_test or radius")
+    check_memory("dataset/patch", n_positions, 48 * n_positions)
+    image, corner = np.divmod(choice(key, n_positions, n), len(firsts))
+    first = image * rows * columns + firsts[corner]
+    patches = images.ravel()[first[:, None] + (y * columns + x)]
+    how = f"{n:,} of {n_positions:,} positions drawn without replacement (seed {seed}), the first {n_train:,} train"
+    return patches[:n_train], patches[n_train:], how
+
+
+def check_classes(train, test):
+    """Raise ValueError unless the labels (n,) to train are of two classes or more, and those to test of no others."""
     missing = np.setdiff1d(test, train)
     if len(missing) or len(np.unique(train)) < 2:
-        names = {k: name for k, name in enumerate(names)} if names is not None else {}
-        absent, only = (names.get(k[0], k[0]) for k in ([*missing, ""], [*train, ""]))
-        found = f"no class {absent}" if len(missing) else f"one class alone, {only}"
+        found = f"no class {missing[0]}" if len(missing) else f"one class alone, {train[0]},"
         found += f" among the {len(train):,} patterns to train"
         raise ValueError(f"labels: found {found}, expected every class, and two or more; take more, or another split")
 

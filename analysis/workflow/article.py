@@ -4,13 +4,12 @@ results/report.html holds all, results/report/ a page a chapter. Both are read w
 formulas are MathML. Nothing is run.
 """
 
-import json
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import jinja2
 import nbformat
+import pandas as pd
 from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -18,7 +17,7 @@ from pygments.formatters import HtmlFormatter
 
 from analysis.files import netcdf, whole
 from analysis.files.checkout import ROOT
-from analysis.verdicts import datasets
+from analysis.verdicts import datasets, tables
 from analysis.workflow import logs
 
 NOTEBOOKS = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
@@ -30,13 +29,6 @@ _PROVENANCE = {
     "config_sha256": "config, SHA-256",
     "versions": "libraries",
 }
-
-
-class Chapter(NamedTuple):
-    """A part of the article."""
-
-    name: str
-    html: str
 
 
 def write(data: Path, figures: Path, results: Path, log_folder: Path) -> Path:
@@ -51,29 +43,27 @@ def write(data: Path, figures: Path, results: Path, log_folder: Path) -> Path:
     notebooks = {name: executed(name, results) for name in NOTEBOOKS}
     chapters = [_chapter("index", _page((ROOT / "README.md").read_text(encoding="utf-8")), ROOT)]
     chapters += [_chapter(name, nbformat.read(path, 4), ROOT / "notebooks") for name, path in notebooks.items()]
-    tables = [path for path in (figures / "claims.md", figures / "beyond" / "claims.md") if path.is_file()]
-    table = "\n\n".join(["# All predictions", *(path.read_text(encoding="utf-8") for path in tables)])
-    made = provenance(data / "claims.nc", list(notebooks.values()), log_folder)
+    judged = [path for path in (figures / "claims.md", figures / "beyond" / "claims.md") if path.is_file()]
+    table = "\n\n".join(["# All predictions", *(path.read_text(encoding="utf-8") for path in judged)])
+    made = provenance(data / "claims.nc", log_folder)
     chapters += [_chapter("claims", _page(table), figures), _chapter("provenance", _page(made), ROOT)]
     for chapter in chapters:
-        elsewhere = re.sub(r'href="#(\w+)"', r'href="\1.html"', chapter.html)
-        _save([chapter._replace(html=elsewhere)], results / "report" / f"{chapter.name}.html", "{}.html")
+        elsewhere = re.sub(r'href="#(\w+)"', r'href="\1.html"', chapter["html"])
+        _save([chapter | {"html": elsewhere}], results / "report" / f"{chapter['name']}.html", "{}.html")
     return _save(chapters, results / "report.html", "#{}")
 
 
-def provenance(dataset: Path, notebooks: list[Path], log_folder: Path) -> str:
-    """Markdown: code, config, libraries and data that made a dataset, the notebooks shown, and run times."""
+def provenance(dataset: Path, log_folder: Path) -> str:
+    """Markdown: code, config, libraries and data that made a dataset, and run times."""
     made = netcdf.read(dataset)
-    lines = ["# What made this", "", f"| `{dataset.name}` | |", "|---|---|"]
-    lines += [f"| {words} | {_plain(made.attrs.get(name, ''))} |" for name, words in _PROVENANCE.items()]
-    lines += [f"| data: {name} | {text} |" for name, text in datasets.sources(made).items()]
-    shown = ", ".join(f"`{_short(path)}`" for path in notebooks)
-    lines += ["", f"Notebooks as executed: {shown}.", "", "## Run times", ""]
+    rows = {words: made.attrs.get(name, "") for name, words in _PROVENANCE.items()}
+    rows |= {f"data: {name}": text for name, text in datasets.sources(made).items()}
     try:
-        lines.append(logs.text(logs.times(log_folder)))
+        seconds = tables.markdown(logs.times(log_folder))
     except ValueError:
-        lines.append("The workflow has not run in this checkout: what is shown is what was committed.")
-    return "\n".join(lines)
+        seconds = "The workflow has not run in this checkout: what is shown is what was committed."
+    table = tables.markdown(pd.DataFrame(rows.items(), columns=[dataset.name, ""]))
+    return f"# What made this\n\n{table}\n\n## Run times\n\n{seconds}\n"
 
 
 def executed(name: str, results: Path) -> Path:
@@ -127,7 +117,7 @@ def _chapter(name, notebook, folder):
         cell.metadata.setdefault("alt", heading)
     exporter = _Exporter(template_name="chapter", extra_template_basedirs=[str(ROOT / "report")])
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    return Chapter(name, exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0])
+    return {"name": name, "html": exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0]}
 
 
 def _save(chapters, path, link):
@@ -140,18 +130,3 @@ def _save(chapters, path, link):
     with whole.whole(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
-
-
-def _plain(text):
-    """A JSON list or mapping in words."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return text
-    if isinstance(found, dict):
-        return ", ".join(f"{name} {value}" for name, value in found.items())
-    return ", ".join(map(str, found)) if isinstance(found, list) else text
-
-
-def _short(path):
-    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path

@@ -42,7 +42,10 @@ _HELD: list[IO[str]] = []  # until the process ends: what `onstart` itself opens
 
 
 def take_over() -> None:
-    """A lock, held as long as its file is open: Snakemake's own outlives a kill, the system lets go of this one."""
+    """A lock, held as long as its file is open: Snakemake's own outlives a kill, the system lets go of this one.
+
+    On Ctrl-C all jobs end at once: every file is whole or absent at any moment, so there is nothing to wait for.
+    """
     lock = open(".snakemake/workflow.lock", "w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,10 +57,6 @@ def take_over() -> None:
     except OSError:
         pass  # a file system without locks: nobody can hold one
     _HELD.append(lock)
-
-
-def stop_at_once() -> None:
-    """On Ctrl-C: every file is whole or absent at any moment, so there is nothing to wait for."""
     signal.signal(signal.SIGINT, _stop)
 
 

@@ -1,30 +1,17 @@
-"""What the logs of a workflow say: how failed jobs ended, and where the time went."""
+"""Where the time of a workflow went."""
 
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 
-def ends_of_logs(snakemake_logs: Iterable[str], n_lines: int = 30) -> str:
-    """The last lines of the text logs that Snakemake's own logs name for failed jobs.
-
-    With show-failed-logs Snakemake would show every log whole, that of a notebook with thousands of lines of JSON.
-    """
-    said = "\n".join(Path(path).read_text(errors="replace") for path in snakemake_logs)
-    logs = dict.fromkeys(re.findall(r"^ +log: (.+?\.log)\b", said, re.MULTILINE))
-    ends = {log: Path(log).read_text(errors="replace").splitlines()[-n_lines:] for log in logs if Path(log).is_file()}
-    return "\n".join("\n".join(["", f"{log} ends with:", *lines]) for log, lines in ends.items())
-
-
-def times(folder: Path | str) -> pd.DataFrame:
+def times(folder: Path) -> pd.DataFrame:
     """Jobs, seconds (sum, longest), share of all seconds, largest memory by experiment and other rule, costliest first.
 
     From Snakemake's benchmark files, <experiment>/<seed>.tsv and <rule>.tsv: seconds of the clock, since it looks at a
     job's CPU time every half a minute alone. Raises ValueError where there are none.
     """
-    paths = sorted(path for path in Path(folder).rglob("*.tsv") if path.stat().st_size)  # a full disk leaves none
+    paths = sorted(path for path in folder.rglob("*.tsv") if path.stat().st_size)  # a full disk leaves none
     if not paths:
         raise ValueError(f"logs: found no benchmark files (*.tsv) in {folder}, expected those of a workflow that ran")
     rules = [", ".join(path.relative_to(folder).parts[:-1]) or path.stem for path in paths]
@@ -33,14 +20,4 @@ def times(folder: Path | str) -> pd.DataFrame:
         jobs=("s", "size"), seconds=("s", "sum"), longest=("s", "max"), megabytes=("max_rss", "max")
     )
     found.insert(2, "share", found["seconds"] / found["seconds"].sum())
-    return found.sort_values("seconds", ascending=False)
-
-
-def text(found: pd.DataFrame) -> str:
-    """The table of times as Markdown, with its sums."""
-    lines = ["| rule | jobs | seconds, sum | share | longest job, s | memory, MB |", "|---|---|---|---|---|---|"]
-    for rule, row in found.iterrows():
-        numbers = f"{row.jobs:.0f} | {row.seconds:.0f} | {row.share:.0%} | {row.longest:.0f} | {row.megabytes:.0f}"
-        lines.append(f"| {rule} | {numbers} |")
-    lines.append(f"| all | {found.jobs.sum()} | {found.seconds.sum():.0f} | 100% | | {found.megabytes.max():.0f} |")
-    return "\n".join(lines)
+    return found.sort_values("seconds", ascending=False).round(2).reset_index()

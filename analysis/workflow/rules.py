@@ -34,13 +34,12 @@ class Places(NamedTuple):
     figures: str
     logs: str
     notebooks: str
-    results: str
     config: str
 
 
 def places(out: str, folder: str = "") -> Places:
     """Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ..."""
-    folders = [Path(out, at, folder) for at in ("data", "figures", "logs", "results/notebooks", "results")]
+    folders = [Path(out, at, folder) for at in ("data", "figures", "logs", "results/notebooks")]
     return Places(*map(str, (*folders, Path(out, "results", folder, "config.yaml"))))
 
 

@@ -2,27 +2,24 @@
 
     moved(variable) = max |rebuilt - committed|
 
-With the locked versions every file should come out byte for byte, and whatever a notebook prints. Other versions of the
-libraries write other bytes for the same content: datasets are then compared by value, pictures not at all.
+With the locked versions every file should come out byte for byte. Other versions of the libraries write other bytes for
+the same content: datasets are then compared by value, pictures not at all. What notebooks print is `make test`'s.
 """
 
 import io
-import json
 import subprocess
 from pathlib import Path
 
-import nbformat.v4
 import xarray as xr
 
 from analysis.files import provenance
 
-OUTPUTS = ("data/*.nc", "figures/*", "figures/*/*", "notebooks/*.ipynb")
-OUTPUTS += (":!notebooks/*playground.ipynb",)  # which no rule makes: nbval compares it
+OUTPUTS = ("data/*.nc", "figures/*", "figures/*/*")
 PAPERS = (":!data/paper", ":!figures/paper")  # hours of runs: compared where they were made again
 
 
 def compare(root: Path | str = ".") -> list[tuple[str, bool, str]]:
-    """[(path, same, what moved)] of every committed dataset, figure and notebook, in alphabetical order.
+    """[(path, same, what moved)] of every committed dataset and figure, in alphabetical order.
 
     Those of the paper's size count only where this checkout has runs of them: untouched files prove nothing.
     Raises ValueError where the folder is no git checkout or has no committed outputs.
@@ -50,15 +47,11 @@ def _load(content):
 
 
 def _compare(path, committed, pictures_too):
-    if path.suffix == ".ipynb":  # which the workflow executes elsewhere
-        path = path.parents[1] / "results/notebooks" / path.name
     if not path.is_file():
         return False, "missing"
     rebuilt = path.read_bytes()
     if rebuilt == committed:
         return True, ""
-    if path.suffix == ".ipynb":
-        return _compare_notebooks(_outputs(rebuilt, pictures_too), _outputs(committed, pictures_too))
     if path.suffix == ".nc":
         return _compare_datasets(_load(rebuilt), _load(committed))
     if path.suffix != ".md" and not pictures_too:
@@ -66,34 +59,10 @@ def _compare(path, committed, pictures_too):
     return False, "other bytes"
 
 
-def _outputs(notebook, pictures_too):
-    """What each cell of code prints and shows, but for notices on stderr, and for pictures unless `pictures_too`.
-
-    The workflow adds a cell of parameters, and numbers cells; a kernel cuts what is printed into pieces as it comes.
-    """
-    found = []
-    for cell in nbformat.v4.reads(notebook.decode()).cells:
-        if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", []):
-            printed = "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
-            data = [output.data.items() for output in cell.outputs if "data" in output]
-            found.append((printed, [{k: v.strip() for k, v in d if pictures_too or "image" not in k} for d in data]))
-    return found
-
-
-def _compare_notebooks(rebuilt, committed):
-    if len(rebuilt) != len(committed):
-        return False, f"{len(rebuilt)} cells of code, committed {len(committed)}"
-    moved = [str(k + 1) for k, (a, b) in enumerate(zip(rebuilt, committed)) if a != b]
-    return (False, f"other outputs of cells of code {', '.join(moved)}") if moved else (True, "")
-
-
 def _compare_datasets(rebuilt, committed):
     a, b = rebuilt.variables, committed.variables
-    if moved := [f"{name} {what}" for name in sorted({*a, *b}) if (what := _moved(a.get(name), b.get(name)))]:
-        return False, "; ".join(moved)
-    a, b = (dataset.attrs | json.loads(dataset.attrs.get("versions", "{}")) for dataset in (rebuilt, committed))
-    others = sorted(name for name in a | b if name != "versions" and a.get(name) != b.get(name))
-    return True, f"same values, other attributes: {', '.join(others) or 'none'}"
+    moved = [f"{name} {what}" for name in sorted({*a, *b}) if (what := _moved(a.get(name), b.get(name)))]
+    return not moved, "; ".join(moved) or "same values, other attributes"
 
 
 def _moved(a, b):
