@@ -54,16 +54,6 @@ def test_stored_outputs_can_be_compared(notebook):
             assert not re.search(r"at 0x[0-9a-f]+", text)  # an address is another every time
 
 
-def test_figures_in_the_notebook_are_those_in_its_folder(claim, notebook):
-    source = "\n".join(cell.source for cell in code_cells(notebook))
-    named = set(re.findall(r'(?s)\bkeep\(.*?,\s*f?"([a-z0-9_{}]+)"', source))
-    folder = root() / "figures" / ("beyond" if claim in BEYOND else "") / claim
-    stored = {p.stem for p in folder.glob("[!.]*")}
-    patterns = [re.sub(r"\{\w+\}", r"[a-z]+", name) for name in named]
-    assert all(any(re.fullmatch(pattern, stem) for stem in stored) for pattern in patterns)
-    assert all(any(re.fullmatch(pattern, stem) for pattern in patterns) for stem in stored)
-
-
 def test_the_ends_of_failed_logs_are_told_and_those_of_notebooks_are_not(tmp_path):
     (tmp_path / "a b.log").write_text("\n".join(f"line {k}" for k in range(100)))
     (tmp_path / "a b.ipynb").write_text("{}")
