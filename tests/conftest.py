@@ -4,16 +4,19 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-import fake_runs
 import hypothesis
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
-import yaml
 from hypothesis import configuration
 
 from analysis import claims, data
+from analysis.experiment import conditions
+from analysis.experiment.config import merged
+from analysis.experiment.settings import seeds
 from analysis.figures import style
+from analysis.files import yamlfile
+from analysis.files.checkout import ROOT
 from analysis.machine import graph
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
@@ -24,9 +27,9 @@ mpl.use("Agg")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
 def pytest_collection_modifyitems(items):
-    """Made-up runs, and claims collected from them, take some 20 seconds: all tests that read them are slow."""
+    """Small runs, and claims collected from them, take half a minute: all tests that read them are slow."""
     for item in items:
-        if "made_up_runs" in getattr(item, "fixturenames", ()):
+        if "small_runs" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
 
 
@@ -53,19 +56,28 @@ def form(request, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def made_up_runs(tmp_path_factory):
-    """A folder of made-up runs and the config that they obeyed; for reading."""
-    folder = tmp_path_factory.mktemp("made_up_runs")
-    made = fake_runs.config()
-    fake_runs.write(folder, made)
-    (folder / "config.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+def small_runs(tmp_path_factory, few_patterns):
+    """A folder of all runs of small machines on few patterns, of three seeds, and the config that they obeyed."""
+    folder = tmp_path_factory.mktemp("small_runs")
+    config = merged([ROOT / "config" / "smoke.yaml"])
+    for name, hidden in (("patches", [12]), ("digits", [16, 10])):
+        settings = config["experiments"][name]
+        settings["machine"] |= {"hidden": hidden, "receptive_field": None}
+        settings["samples"] |= {"n_chains": 300, "n_steps": 5, "n_measure_chains": 100}
+        settings |= {"n_seeds": 3, "control_sessions": [1, 3]}
+        for key in ("further_seeds", "folds"):
+            settings.pop(key, None)
+        with few_patterns():
+            for seed in seeds(settings):
+                conditions.make_missing(config, name, seed, folder)
+    yamlfile.write(config, folder / "config.yaml")
     return folder
 
 
 @pytest.fixture(scope="session")
-def collected(made_up_runs):
-    """claim -> its dataset of the made-up runs; for reading."""
-    return cache(lambda claim: claims.collect(claim, made_up_runs, made_up_runs / "config.yaml"))
+def collected(small_runs):
+    """claim -> its dataset of the small runs; for reading."""
+    return cache(lambda claim: claims.collect(claim, small_runs, small_runs / "config.yaml"))
 
 
 @pytest.fixture

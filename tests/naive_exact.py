@@ -37,12 +37,13 @@ def kl_divergence(patterns, machine):
     return p @ (np.log(p) - log_probabilities(distinct, machine))
 
 
-def deletion_damage(patterns, machine, kl=kl_divergence):
+def deletion_damage(patterns, machine):
     """KL of a machine rebuilt without each synapse in turn, less that of the whole one: one array a layer."""
-    damage, before = [np.zeros(mask.shape) for mask in machine.masks], kl(patterns, machine)
+    damage, before = [np.zeros(mask.shape) for mask in machine.masks], kl_divergence(patterns, machine)
     for layer, mask in enumerate(machine.masks):
         for synapse in zip(*np.nonzero(mask)):
             masks = [mask.copy() for mask in machine.masks]
             masks[layer][synapse] = False
-            damage[layer][synapse] = kl(patterns, type(machine)(machine.biases, machine.weights, masks)) - before
+            without = type(machine)(machine.biases, machine.weights, masks)
+            damage[layer][synapse] = kl_divergence(patterns, without) - before
     return damage

@@ -13,18 +13,18 @@ SESSIONS = [1, 3]  # of controls
 
 
 @pytest.fixture
-def run(made_up_runs):
+def run(small_runs):
     """Function: the run of an experiment, condition and seed."""
 
     def read(*names):
-        with xr.open_dataset("/".join(map(str, (made_up_runs, *names))) + ".nc", engine="h5netcdf") as found:
+        with xr.open_dataset("/".join(map(str, (small_runs, *names))) + ".nc", engine="h5netcdf") as found:
             return found.load()
 
     return read
 
 
-def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_machines(parts, run, made_up_runs):
-    for experiment, settings in configuration.load(made_up_runs / "config.yaml")["experiments"].items():
+def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_machines(parts, run, small_runs):
+    for experiment, settings in configuration.load(small_runs / "config.yaml")["experiments"].items():
         found, controls = parts(1, experiment), settings["controls"]
         expected = ["pruned", *controls, *(f"{name}_work" for name in settings.get("equal_work", ()))]
         assert found["condition"].values.tolist() == expected
@@ -86,8 +86,8 @@ def test_every_claim_knows_the_checks_of_its_machines(number, parts, run):
     assert gap == pytest.approx(float(stored["kl"] - stored["kl_reachable"]), abs=1e-7)
 
 
-def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path):
-    made = configuration.load(made_up_runs / "config.yaml")
+def test_seeds_begin_and_criteria_are_as_the_settings_say(small_runs, tmp_path):
+    made = configuration.load(small_runs / "config.yaml")
     made["claims"] = {name: made["claims"][name] for name in ("confidence", "margins", "model_quality")}
     for settings in made["experiments"].values():
         settings |= {"first_seed": 1, "n_seeds": 1, "quality": None, "proxy": False, "controls": ["reinitialised"]}
@@ -96,7 +96,7 @@ def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path
         settings.pop("tuning", None)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(made))
     for claim in claims.NOTEBOOKS:
-        dataset = claims.collect(claim, made_up_runs, tmp_path / "config.yaml")
+        dataset = claims.collect(claim, small_runs, tmp_path / "config.yaml")
         for experiment in made["experiments"]:
             found = claims.part(dataset, experiment)
             assert not any(str(name).startswith("check") for name in found)
@@ -105,8 +105,8 @@ def test_seeds_begin_and_criteria_are_as_the_settings_say(made_up_runs, tmp_path
                 assert found["compared"].values.tolist() == ["random_units"]
 
 
-def test_of_further_seeds_only_what_they_are_for_is_there(made_up_runs, tmp_path):
-    made = configuration.load(made_up_runs / "config.yaml")
+def test_of_further_seeds_only_what_they_are_for_is_there(small_runs, tmp_path):
+    made = configuration.load(small_runs / "config.yaml")
     for settings in made["experiments"].values():
         few = {"criteria": [settings["reference"], "weight"], "controls": ["born_small_synapses"]}
         settings |= {"n_seeds": 2, "further_seeds": {"n_seeds": 1} | few}
@@ -115,7 +115,7 @@ def test_of_further_seeds_only_what_they_are_for_is_there(made_up_runs, tmp_path
         ("01_overproduction", "condition", "born_small_synapses", "rewired"),
         ("02_weight_pruning", "criterion", "weight", "random_units"),
     ):
-        dataset = claims.collect(claim, made_up_runs, tmp_path / "config.yaml")
+        dataset = claims.collect(claim, small_runs, tmp_path / "config.yaml")
         for experiment in made["experiments"]:
             n_units = claims.part(dataset, experiment)["n_units"].sel(seed=2)
             assert np.isfinite(n_units.sel({dim: there}).isel(session=-1)).all()

@@ -56,12 +56,6 @@ def test_equal_sizes_are_read_as_by_loops(part, name, size, more, fewer):
                 assert of_image == pytest.approx(a - b, abs=1e-9)
 
 
-def test_errors_at_equal_synapses_are_the_mean_over_the_images(part):
-    by_image = comparisons.at_equal_size(part, part["wrong"], "weight", "pruned", "synapses").mean("test_image")
-    error = comparisons.at_equal_size(part, part["wrong"].mean("test_image"), "weight", "pruned", "synapses")
-    np.testing.assert_allclose(by_image, error, atol=1e-12)
-
-
 def test_a_seed_that_a_criterion_was_not_asked_for_is_left_out(part):
     asked = part.copy(deep=True)
     for name in ("kl", "n_units", "n_synapses"):
@@ -102,24 +96,6 @@ def test_equal_function_is_crossed_where_loops_find_it(part, tolerance, size):
             units, loss = counts.values[criterion, seed].sum(axis=1), part["kl"].values[criterion, seed]
             expected = naive_crossing(loss[:, 1], units, loss[0, 1] + tolerance)
             assert float(found[seed]) == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("loss", "expected"),
-    [
-        ([0.1, 0.3, 0.5, 0.9], 55),  # crossed half way from 60 to 50: the reading is no session's
-        ([0.1, 0.3, 0.1, 0.3], 45),  # twice: the last crossing counts
-        ([0.1, 0.3, 0.1, 0.2], 40),  # within at the end, whatever was before
-        ([0.1, 0.9, 0.5, 0.4], 58.75),  # never within again
-    ],
-)
-def test_the_last_crossing_counts_by_hand(loss, expected):
-    coords = {"criterion": ["weight"], "seed": [0], "session": range(4), "layer": [0, 1], "stage": ["retrained"]}
-    units = np.array([[13, 60], [13, 50], [13, 50], [13, 40]]).reshape(1, 1, 4, 2)
-    found = {"kl": (("criterion", "seed", "session", "stage"), np.reshape(loss, (1, 1, 4, 1)))}
-    found["n_units"] = (("criterion", "seed", "session", "layer"), units)
-    part = xr.Dataset(found, coords, {"reference": "weight"})
-    assert comparisons.units_at_equal_function(part, "pruned", "kl", 0.1).item() == pytest.approx(expected)
 
 
 def test_first_last_and_mean_are_over_the_sessions_that_they_name():

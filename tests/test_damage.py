@@ -8,7 +8,6 @@ import pytest
 from analysis import sampling, training
 from analysis.kernels import statistics
 from analysis.machine import exact
-from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import CRITERIA, Activity, damage, prune
 
 RBMS = [naive.machine_of((4, 3), 0), naive.machine_of((3, 5), 1, density=1.1), naive.machine_of((5, 1), 2, 3.0)]
@@ -29,29 +28,13 @@ def awake_by_enumeration(machine, patterns):
     return averages
 
 
-def trained_machine():
-    """13 pixels, all dark or all bright but for some, and 8 hidden units that have learnt them, and the patterns."""
-    rng = np.random.default_rng(0)
-    patterns = ((rng.random((3000, 1)) < 0.4) ^ (rng.random((3000, 13)) < 0.15)).astype(np.uint8)
-    machine = BoltzmannMachine.random((13, 8), 3, weight_std=0.3, hidden_bias=-1.0)
-    schedule = training.Schedule("pcd", 30, (0.1, 0.01), batch_size=50, n_chains=200)
-    return training.train(machine, patterns, schedule, 1), patterns
-
-
-@pytest.mark.parametrize(("q", "w"), MIXTURES)
-def test_log_mixture_is_the_logarithm_of_two_states(q, w):
+def test_log_mixture_is_the_logarithm_of_two_states():
+    rng, n = np.random.default_rng(0), 10_000
+    w = np.concatenate([rng.uniform(-700, 700, n), rng.uniform(-2, 2, n)])
+    cases = [MIXTURES, np.transpose([rng.random(2 * n), w]), np.transpose([np.ones(2 * n), w])]
+    q, w = np.concatenate(cases).T[:, :, None]
     with np.errstate(divide="ignore"):
         expected = np.logaddexp(np.log1p(-q), np.log(q) - w)
-    found = statistics.log_mixture(np.array([[q]]), np.array([[w]]))
-    np.testing.assert_allclose(found, expected, rtol=1e-14, atol=3e-16)
-
-
-def test_log_mixture_is_the_logarithm_and_the_exponential_of_numpy_over_their_range():
-    rng = np.random.default_rng(0)
-    w = np.concatenate([rng.uniform(-700, 700, 5000), rng.uniform(-2, 2, 5000)])[:, None]
-    np.testing.assert_allclose(statistics.log_mixture(np.ones_like(w), w), -w, rtol=1e-14, atol=3e-16)
-    q = rng.random(w.shape)
-    expected = np.logaddexp(np.log1p(-q), np.log(q) - w)
     np.testing.assert_allclose(statistics.log_mixture(q, w), expected, rtol=1e-14, atol=5e-16)
 
 
@@ -81,36 +64,11 @@ def test_the_criterion_is_the_damage_by_enumeration_where_sleep_is_exact(machine
     np.testing.assert_allclose(damage.deletion(joint, awake)[machine.masks[0]], expected[machine.masks[0]], atol=2e-6)
 
 
-def test_the_damage_of_every_synapse_of_a_trained_machine_is_that_by_enumeration():
-    machine, patterns = trained_machine()
-    (expected,) = naive_exact.deletion_damage(patterns, machine, exact.kl_divergence)
-    (awake,) = damage.awake_averages(machine, training.mean_field(machine, patterns))
-    (joint,) = exact.moments(machine)[1]
-    np.testing.assert_allclose(damage.deletion(joint, awake), expected, atol=2e-6)
-    np.testing.assert_allclose(exact.deletion_damage(patterns, machine), expected, atol=1e-12)
-    assert np.corrcoef(damage.gap(awake).ravel(), expected.ravel())[0, 1] > 0.99  # learning is nearly done
-
-
 def test_the_damage_is_exact_in_deep_machines_where_averages_awake_are():
     patterns = naive.patterns_of(30, 5)
     expected = naive_exact.deletion_damage(patterns, DEEP)
     for awake, joint, values in zip(awake_by_enumeration(DEEP, patterns), exact.moments(DEEP)[1], expected):
         np.testing.assert_allclose(damage.deletion(joint, awake), values, atol=1e-12)
-
-
-def test_mean_field_costs_a_deep_machine_a_seventh_of_its_largest_gap():
-    """And as much of the signed damage of the first layer. Between hidden layers it is lost: w (<q> - p) shifts it."""
-    patterns = naive.patterns_of(30, 5)
-    views, exactly = training.mean_field(DEEP, patterns), awake_by_enumeration(DEEP, patterns)
-    by_mean_field, joint = damage.awake_averages(DEEP, views), exact.moments(DEEP)[1]
-    for found, awake in zip(by_mean_field, exactly):
-        assert_close_and_in_order(damage.gap(found), damage.gap(awake))
-    assert_close_and_in_order(damage.deletion(joint[0], by_mean_field[0]), damage.deletion(joint[0], exactly[0]))
-
-
-def assert_close_and_in_order(found, expected):
-    assert np.abs(found - expected).max() < np.abs(expected).max() / 7
-    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.999
 
 
 @pytest.mark.parametrize("sign", [1, -1])

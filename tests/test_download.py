@@ -1,14 +1,14 @@
 """Data files: from a mirror or a folder, whole and right or not at all. The mirror is a server on this machine."""
 
-import functools
 import gzip
 import hashlib
-import http.server
 import io
 import os
 import re
 import tarfile
 import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -53,32 +53,16 @@ def tar(members):
     return made.getvalue()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Files by URL path."""
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        content = self.server.files.get(self.path)
-        self.send_response(404 if content is None else 200)
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-
 @pytest.fixture
-def server(monkeypatch):
+def mirror(tmp_path, monkeypatch):
+    """URL of a server on this machine, which gives the files of tmp_path/mirror."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.files, server.asked, server.url = {}, [], f"http://127.0.0.1:{server.server_port}/"
-    thread = threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.01))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    (tmp_path / "mirror").mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "mirror")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01]).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
 
 
 @pytest.fixture
@@ -103,12 +87,10 @@ def expect(mirrors, mnist=None, archive=b""):
     download.CONFIG.write_text(yaml.safe_dump(made))
 
 
-def give_archive(server, members=None):
-    """Have the server give an archive, and expect it."""
-    archive = tar(members or MEMBERS)
-    server.files[f"/{ARCHIVE}"] = archive
-    expect([server.url], archive=archive)
-    return archive
+def give_archive(mirror, folder, archive):
+    """Have the mirror give an archive, and expect it."""
+    (folder.parent / "mirror" / ARCHIVE).write_bytes(archive)
+    expect([mirror], archive=archive)
 
 
 def put(folder, files=None, compress=gzip.compress, ending=".gz"):
@@ -133,10 +115,10 @@ def refused(message, error=ValueError, name="cifar10"):
     return text
 
 
-def test_mnist_from_a_mirror_is_cropped_and_binary_at_the_mean_of_the_training_digits(server, folder):
+def test_mnist_from_a_mirror_is_cropped_and_binary_at_the_mean_of_the_training_digits(mirror, folder, tmp_path):
     files = mnist_files()
-    server.files = {f"/{name}": gzip.compress(files[key]) for name, key in zip(NAMES, KEYS)}
-    expect([server.url])
+    put(tmp_path / "mirror", files)
+    expect([mirror])
     found = data.load("mnist")
     pixels = [np.frombuffer(files[f"{k}_images"], np.uint8, offset=16).reshape(-1, 12, 12) for k in ("train", "test")]
     cropped = [k[:, 4:8, 4:8].reshape(-1, 16).astype(float) for k in pixels]
@@ -149,8 +131,9 @@ def test_mnist_from_a_mirror_is_cropped_and_binary_at_the_mean_of_the_training_d
     assert in_folder(folder) == sorted(NAMES)
 
 
-def test_cifar10_is_read_out_of_the_archive_as_discs_of_the_images_above_their_median(server, folder):
-    archive = give_archive(server)
+def test_cifar10_is_read_out_of_the_archive_as_discs_of_the_images_above_their_median(mirror, folder, tmp_path):
+    archive = tar(MEMBERS)
+    give_archive(mirror, folder, archive)
     found = data.load("cifar10")
     pixels = np.frombuffer(b"".join(RECORDS), np.uint8).reshape(24, 3073)[:, 1:].reshape(24, 3, 32, 32)
     train, test = np.split(pixels.astype(int).sum(axis=1), [20])
@@ -169,8 +152,8 @@ def test_cifar10_is_read_out_of_the_archive_as_discs_of_the_images_above_their_m
     assert in_folder(folder) == [ARCHIVE]
     assert str(folder) not in str(found.attrs)
     sets._load.cache_clear()
+    (tmp_path / "mirror" / ARCHIVE).unlink()
     assert data.load("cifar10").identical(found)
-    assert server.asked == [f"/{ARCHIVE}"]
 
 
 @pytest.mark.parametrize("inner", ["", "mnist"])
@@ -190,37 +173,34 @@ def test_the_folder_of_the_config_lies_in_the_repository(folder, monkeypatch, tm
 
 
 @pytest.mark.parametrize("content", [b"", gzip.compress(mnist_files()["train_images"])[:-500], b"other content"])
-def test_a_wrong_file_in_the_folder_is_refused_and_left_alone(server, folder, content):
-    put(folder)
+def test_a_wrong_file_in_the_folder_is_refused_and_left_alone(mirror, folder, content, tmp_path):
+    for place in (folder, tmp_path / "mirror"):
+        put(place)
     (folder / NAMES[0]).write_bytes(content)
-    expect([server.url])
-    refused(NAMES[0], name="mnist")
+    expect([mirror])
+    assert NAMES[0] in refused("move it away", name="mnist")
     assert (folder / NAMES[0]).read_bytes() == content
-    assert server.asked == []
 
 
 @pytest.mark.parametrize("change", [lambda k: k[:-1], lambda k: b"", lambda k: k[:99] + b"?" + k[100:]])
-def test_a_truncated_or_corrupted_file_is_refused_and_the_next_mirror_asked(server, folder, change):
-    archive = give_archive(server)
-    server.files[f"/{ARCHIVE}"] = change(archive)
-    refused(ARCHIVE)
+def test_a_truncated_or_corrupted_file_is_refused_and_the_next_mirror_asked(mirror, folder, change, tmp_path):
+    archive, mirrors = tar(MEMBERS), [mirror, "http://127.0.0.1:1/", f"{mirror}good/"]
+    give_archive(mirror, folder, change(archive))
+    expect(mirrors, archive=archive)
+    reasons = refused("none of 3 mirrors gave it")
+    assert re.search("content of|damaged", reasons)
+    assert "refused" in reasons
+    assert "404" in reasons
     assert not (folder / ARCHIVE).exists()
-    server.files[f"/good/{ARCHIVE}"] = archive
-    expect([server.url, "http://127.0.0.1:1/", server.url + "gone/", server.url + "good/"], archive=archive)
+    (tmp_path / "mirror" / "good").mkdir()
+    (tmp_path / "mirror" / "good" / ARCHIVE).write_bytes(archive)
     data.load("cifar10")
     assert in_folder(folder) == [ARCHIVE]
     assert (folder / ARCHIVE).read_bytes() == archive
 
 
-def test_a_file_that_no_mirror_gives_is_refused_with_each_reason(server, folder):
-    expect([server.url, "http://127.0.0.1:1/"])
-    text = refused("none of 2 mirrors gave it")
-    assert "404" in text
-    assert "refused" in text
-
-
-def test_a_file_in_the_folders_place_is_refused(server, folder):
-    give_archive(server)
+def test_a_file_in_the_folders_place_is_refused(mirror, folder):
+    give_archive(mirror, folder, tar(MEMBERS))
     folder.write_text("not a folder")
     with pytest.raises(FileExistsError, match=str(folder)):
         data.load("cifar10")
@@ -248,22 +228,18 @@ FIRST, *REST = MEMBERS
 
 
 @pytest.mark.parametrize(
-    ("members", "message"),
+    ("archive", "message"),
     [
-        ({name: MEMBERS[name] for name in REST}, "data_batch_1.bin' not found"),
-        (MEMBERS | {FIRST: b"short"}, "cannot reshape array of size 5"),
+        (tar({name: MEMBERS[name] for name in REST}), "data_batch_1.bin' not found"),
+        (tar(MEMBERS | {FIRST: b"short"}), "cannot reshape array of size 5"),
+        (b"no archive", f"{ARCHIVE}: found "),
+        (tar(MEMBERS)[:-30_000], f"{ARCHIVE}: found "),
     ],
+    ids=range(4),
 )
-def test_archives_of_other_members_are_refused(server, folder, members, message):
-    give_archive(server, members)
+def test_archives_that_are_none_or_have_other_members_are_refused(mirror, folder, archive, message):
+    give_archive(mirror, folder, archive)
     refused(message)
-
-
-@pytest.mark.parametrize("content", [b"no archive", tar(MEMBERS)[:-30_000]])
-def test_what_is_no_archive_is_refused(server, folder, content):
-    server.files[f"/{ARCHIVE}"] = content
-    expect([server.url], archive=content)
-    refused(f"{ARCHIVE}: found ")
 
 
 @pytest.mark.parametrize(

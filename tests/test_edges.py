@@ -5,7 +5,7 @@ import re
 import naive
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.machine.model import BoltzmannMachine
@@ -55,31 +55,6 @@ def pruned_or_none(*arguments):
     except ValueError as error:
         if not re.search(NOTHING_LEFT, str(error)):
             raise
-
-
-@few
-@given(machines(), fractions, st.sampled_from(list(CRITERIA)), st.integers(0, 10**6))
-def test_pruned_stays_zero_and_masks_shrink_through_scoring_pruning_and_retraining(machine, fraction, name, seed):
-    assume(name in criteria(machine))
-    patterns = naive.patterns_of(12, machine.n_units[0], seed)
-    for session in range(3):
-        activity = activity_of(machine, sample(machine, 70, 2, seed), patterns)
-        pruned = pruned_or_none(machine, CRITERIA[name](machine, activity, seed), fraction)
-        if pruned is None:
-            break
-        smaller, kept, causes = pruned
-        for k, (mask, weights) in enumerate(zip(smaller.masks, smaller.weights)):
-            pair = np.ix_(kept[k], kept[k + 1])
-            assert not (mask & ~machine.masks[k][pair]).any()
-            assert mask.sum() < machine.masks[k].sum()
-            np.testing.assert_array_equal(weights, np.where(mask, machine.weights[k][pair], 0))
-            assert mask.any(axis=0).all()  # every hidden unit has an input,
-            assert k == 0 or mask.any(axis=1).all()  # and every one below the last layer an output
-        assert [np.flatnonzero(cause == KEPT).tolist() for cause in causes] == [units.tolist() for units in kept]
-        machine = train(smaller, patterns, schedule(smaller), session)
-        for mask, before, weights in zip(machine.masks, smaller.masks, machine.weights):
-            np.testing.assert_array_equal(mask, before)
-            assert (weights[~mask] == 0).all()
 
 
 @few

@@ -1,10 +1,12 @@
 """Measures agree with values computed by hand and with their definitions."""
 
+import naive
 import numpy as np
 import pytest
 import xarray as xr
 
 from analysis.experiment import measures, record
+from analysis.machine.sampling import Samples
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,22 @@ def test_tuning_is_the_largest_correlation_with_a_pixel():
     np.testing.assert_allclose(measures.pixel_tuning(p, v), by_hand, rtol=1e-6)
 
 
-def test_the_share_in_common_is_that_of_the_lowest_half():
-    assert measures.share_in_common([1, 2, 3, 4], [1, 3, 2, 4]) == 0.5
-    assert measures.share_in_common([1, 2, 3, 4], [4, 3, 2, 1]) == 0
+def test_activity_information_and_numbers_of_inputs_and_outputs_are_means_and_sums_over_synapses():
+    machine = naive.machine_of((5, 4, 3), density=0.6)
+    rng = np.random.default_rng(0)
+    pruned, states = ([rng.integers(0, 2, (50, n)).astype(np.uint8) for n in machine.n_units] for _ in range(2))
+    found = measures.unit_activity(machine, pruned, Samples.of("states", states, machine.n_units))
+    for k, n in enumerate(machine.n_units):
+        np.testing.assert_allclose(found["activity", k][0], states[k].mean(axis=0))
+        np.testing.assert_allclose(found["activity_pruned", k][0], pruned[k].mean(axis=0))
+        information, n_inputs, n_outputs = np.zeros((3, n))
+        for layer, mask in enumerate(machine.masks):
+            for i, j in np.argwhere(mask):
+                variance = (states[layer][:, i] * states[layer + 1][:, j]).var()
+                for place, unit, count in ((layer, i, n_outputs), (layer + 1, j, n_inputs)):
+                    if place == k:
+                        information[unit] += variance
+                        count[unit] += 1
+        np.testing.assert_allclose(found["fisher", k][0], information)
+        np.testing.assert_array_equal(found["inputs", k][0], n_inputs)
+        np.testing.assert_array_equal(found["outputs", k][0], n_outputs)

@@ -62,20 +62,6 @@ def test_heuristic_estimate_takes_rates_of_0_and_1_and_any_weight(weight):
     assert found[3, :2].tolist() == [0, 0.25]
 
 
-def test_parameters_are_ordered_visible_biases_hidden_biases_weights_row_by_row():
-    """Rates that are told apart: the variance p (1 - p) on the diagonal names the statistic."""
-    visible, hidden = np.zeros((40, 2), np.uint8), np.zeros((40, 3), np.uint8)
-    visible[:19, 0] = visible[:13, 1] = hidden[:11, 0] = hidden[2:18, 1] = hidden[5:12, 2] = 1
-    on = np.array([19, 13, 11, 16, 7, 11, 16, 7, 11, 11, 7])
-    on_together = {(0, 0): 11, (0, 1): 16, (0, 2): 7, (1, 0): 11, (1, 1): 11, (1, 2): 7}
-    assert on[5:].tolist() == list(on_together.values())
-    matrix = fisher.information_matrix(visible, hidden)
-    np.testing.assert_allclose(np.diag(matrix), on / 40 * (1 - on / 40), atol=1e-15)
-    # Cov(v_0, h_1) and Cov(v_1 h_1, h_0): 16 and 9 samples have both.
-    np.testing.assert_allclose(matrix[0, 3], 16 / 40 - 19 * 16 / 1600, atol=1e-15)
-    np.testing.assert_allclose(matrix[9, 2], 9 / 40 - 11 * 11 / 1600, atol=1e-15)
-
-
 @pytest.mark.parametrize("n", [63, 64, 65, 1000])
 def test_information_matrix_has_the_bits_of_its_counts(n):
     visible, hidden = samples(n, 5, 4)

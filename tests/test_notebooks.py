@@ -44,11 +44,6 @@ def test_last_cell_asserts_on_the_data_and_not_on_the_verdict(notebook):
     assert not any("==" in text and "verdict" in text for text in asserts)
 
 
-def test_a_notebook_is_read_in_ten_minutes(notebook):
-    assert len(notebook.cells) <= 25
-    assert sum(len(re.findall(r"\bkeep\(", cell.source)) for cell in code_cells(notebook)) <= 5
-
-
 def test_stored_outputs_can_be_compared(notebook):
     for cell in code_cells(notebook):
         for output in cell.outputs:

@@ -9,15 +9,6 @@ from analysis.machine import optimum
 from analysis.machine.model import BoltzmannMachine
 
 
-def test_pixels_without_synapses_reach_their_own_rates():
-    patterns = naive.patterns_of(60, 4)
-    machine = BoltzmannMachine(([2, -1, 0, 1], [0.5]), (np.ones((4, 1)),), (np.zeros((4, 1)),))
-    rates = patterns.mean(axis=0)
-    found = optimum.descend(machine, patterns, 50)
-    np.testing.assert_allclose(found.biases[0], np.log(rates / (1 - rates)), atol=1e-3)
-    assert not found.weights[0].any()
-
-
 def test_data_of_another_machine_are_matched_to_their_last_pattern():
     target = naive.machine_of((4, 2), seed=1, weight_std=1.5, density=1.1)
     counts = np.round(np.exp(exact.visible_log_probabilities(target)) * 10**6).astype(int)

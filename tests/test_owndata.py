@@ -1,6 +1,5 @@
 """Images of one's own become the patterns that the rule says, whatever file holds them; or one line says why not."""
 
-import copy
 import hashlib
 import json
 import re
@@ -16,6 +15,7 @@ from analysis.__main__ import main
 from analysis.data import own
 from analysis.experiment import config
 from analysis.figures import pictures
+from analysis.files import yamlfile
 from analysis.files.netcdf import read
 
 SPLIT = {"test_fraction": 0.25, "seed": 3}
@@ -263,17 +263,6 @@ def test_a_file_that_changed_is_read_anew_by_the_same_process(tmp_path):
     assert not data.load(rule(tmp_path / "a.npy")).train.equals(first.train)
 
 
-def a_config(folder, experiment, dataset, **machine):
-    """The smoke config with one experiment on these images, written to the folder."""
-    made = copy.deepcopy(config.load(config.ROOT / "config" / "smoke.yaml"))
-    settings = made["experiments"][experiment]
-    settings["dataset"] = dataset
-    settings["machine"] |= machine
-    made["experiments"] = {experiment: settings | {"control_sessions": [1]}}
-    (folder / "own.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
-    return settings
-
-
 @pytest.mark.slow
 def test_the_documented_images_with_classes_go_through_the_digits_protocol(tmp_path):
     from sklearn.datasets import load_digits
@@ -282,7 +271,10 @@ def test_the_documented_images_with_classes_go_through_the_digits_protocol(tmp_p
     source = load_digits()
     np.savez(tmp_path / "digits.npz", images=source.images[:400], classes=source.target[:400])
     dataset = yaml.safe_load(text)["dataset"] | {"path": str(tmp_path / "digits.npz")}
-    settings = a_config(tmp_path, "digits", dataset, hidden=[64, 16])
+    smoke = config.load(config.ROOT / "config" / "smoke.yaml")
+    settings = smoke["experiments"]["digits"] | {"dataset": dataset, "control_sessions": [1]}
+    settings["machine"] |= {"hidden": [64, 16]}
+    yamlfile.write(smoke | {"experiments": {"digits": settings}}, tmp_path / "own.yaml")
     conditions = [settings["reference"], "born_small_units"]
     options = ["--config", str(tmp_path / "own.yaml"), "--experiment", "digits", "--seed", "0", "--only", *conditions]
     assert main(["seed", *options, "--runs", str(tmp_path)]) == 0

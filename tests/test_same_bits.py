@@ -3,8 +3,8 @@
 bits(run) is a function of (code, config, seed) alone: not of how many threads share a job, how many jobs run side by
 side and in which order, which processor the code is compiled for, or which environment of the locked versions it is.
 
-The reference is made with one thread a job, one job at a time. Every variable of every dataset is compared with it byte
-by byte, over-produced machines included, and every attribute but those that state the versions of libraries.
+Every variable of every dataset is compared byte by byte, over-produced machines
+included, and every attribute but those that state the versions of libraries.
 """
 
 import importlib.util
@@ -30,6 +30,7 @@ THREADS = ("seeds_of_patches=4", "seeds_of_digits=2")
 ENVIRONMENT = ("versions", "package_version")  # attributes
 DAEMONS = [shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in ("munged", "slurmctld", "slurmd")]
 PLUGIN = importlib.util.find_spec("snakemake_executor_plugin_slurm")
+X86 = (sys.platform, platform.machine()) == ("linux", "x86_64")
 # An x86-64 of 2004 as far as numba, NumPy, BLAS (NumPy's and SciPy's) and the C library's exp and log can tell. fma
 # alone may use the processor's own: it is exact in software too, but makes training ten times slower.
 OLD_PROCESSOR = {
@@ -99,25 +100,19 @@ def checkout(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reference(checkout):
-    return make_runs(checkout, "reference", "--cores", "1")
+    """Two threads for one experiment, four for the other, two jobs or more at a time."""
+    return make_runs(checkout, "reference", "--cores", "8", "--set-threads", *THREADS)
 
 
-def test_no_bit_depends_on_threads_nor_on_the_order_of_jobs(checkout, reference):
-    """Two threads for one experiment, four for the other, two jobs or more at a time, in another order."""
+def test_no_bit_depends_on_threads_the_order_of_jobs_or_the_processor(checkout, reference, tmp_path):
+    """One thread a job, one job at a time, in another order; on the old processor where it can be imitated."""
     order = names(reference)
     last = order[-1].split("/")[0]
-    first = [f"threads/data/runs/{name}" for name in order if name.startswith(last)]
-    options = ["--cores", "8", "--set-threads", *THREADS, "--prioritize", *first]
-    found = make_runs(checkout, "threads", *options)
+    first = [f"one_by_one/data/runs/{name}" for name in order if name.startswith(last)]
+    variables = OLD_PROCESSOR | {"NUMBA_CACHE_DIR": str(tmp_path)} if X86 else {}
+    found = make_runs(checkout, "one_by_one", "--cores", "1", "--prioritize", *first, **variables)
     assert differences(found, reference) == []
     assert not names(found)[-1].startswith(last)
-
-
-@pytest.mark.skipif((sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the old processor is x86-64")
-def test_no_bit_depends_on_the_processor(checkout, reference, tmp_path):
-    variables = OLD_PROCESSOR | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    found = make_runs(checkout, "old_processor", **variables)
-    assert differences(found, reference) == []
 
 
 @pytest.mark.skipif(None in DAEMONS, reason="needs munged, slurmctld and slurmd: Debian's slurm-wlm")

@@ -121,8 +121,8 @@ def test_own_lost_synapses_are_no_rise():
     assert abs(survival.rise(made_rise(0.0), 1)) < 4 / np.sqrt(300) + 0.05  # ranks leave a little of a line in values
 
 
-def test_competition_reads_two_sessions_of_a_run(made_up_runs):
-    with xr.open_dataset(made_up_runs / "digits" / "variance_fi_w2" / "0.nc", engine="h5netcdf") as run:
+def test_competition_reads_two_sessions_of_a_run(small_runs):
+    with xr.open_dataset(small_runs / "digits" / "variance_fi_w2" / "0.nc", engine="h5netcdf") as run:
         before, after = run.isel(session=1).load(), run.isel(session=2).load()
     found = survival.competition(before, after, [1, 2])
     for layer in (1, 2):

@@ -54,13 +54,13 @@ def test_a_row_says_margin_and_verdict_and_what_speaks_against_its_machines():
 
 
 @pytest.fixture
-def beside(made_up_runs, tmp_path):
+def beside(small_runs, tmp_path):
     """A folder with a claim at the paper's size: the made-up runs, digits alone, on another data set."""
-    whole = yaml.safe_load((made_up_runs / "config.yaml").read_text())
+    whole = yaml.safe_load((small_runs / "config.yaml").read_text())
     made = config.lay_over(whole, {"experiments": {"patches": None}})
     made["experiments"]["digits"]["dataset"] = "mnist"
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(made))
-    dataset = claims.collect("01_overproduction", made_up_runs, tmp_path / "config.yaml")
+    dataset = claims.collect("01_overproduction", small_runs, tmp_path / "config.yaml")
     claims.save(dataset, tmp_path / "paper" / "01_overproduction.nc")
     return tmp_path
 

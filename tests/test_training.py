@@ -77,23 +77,6 @@ def test_greedy_pretraining_has_the_bits_of_its_twin(form, n_threads):
     naive.assert_same_bits(parameters(found), [*biases, *weights])
 
 
-@pytest.mark.parametrize(
-    ("n_units", "options", "limit"),
-    [
-        ((3, 5), {"algorithm": "pcd", "n_chains": 500}, 0.01),
-        ((3, 4, 3), {"algorithm": "pcd", "n_chains": 500, "n_mean_field_steps": 30, "tolerance": 1e-5}, 0.03),
-        ((3, 5), {"algorithm": "cd", "n_gibbs_steps": 10}, 0.01),
-    ],
-    ids=["pcd RBM", "pcd DBM", "cd-10 RBM"],
-)
-def test_learning_brings_the_exact_divergence_from_the_data_to_near_0(n_units, options, limit):
-    patterns = skewed_patterns(400, 3)
-    machine = BoltzmannMachine.random(n_units, 0, weight_std=0.5, hidden_bias=0.0)
-    trained = train(machine, patterns, schedule(n_epochs=1500, rates=(0.3, 0.01), batch_size=400, **options), 1)
-    assert exact.kl_divergence(patterns, machine) > 0.2
-    assert exact.kl_divergence(patterns, trained) < limit
-
-
 PLANS = {
     "cd online": schedule(n_epochs=2, rates=(0.5, 0.1), momentum=(0.0, 0.9)),
     "cd minibatch": schedule(n_epochs=2, rates=(0.5, 0.1), momentum=(0.0, 0.9), batch_size=CHAINS + 3),
