@@ -7,7 +7,7 @@ import nbformat
 import papermill
 import pytest
 
-from analysis.verdicts.datasets import BEYOND, NOTEBOOKS, root
+from analysis.verdicts.datasets import BEYOND_FOLDERS, NOTEBOOKS, root
 
 PARAMETERS = {"config": "config/default.yaml", "runs": "", "data": "data", "figures": "figures"}
 
@@ -32,8 +32,9 @@ def code_cells(notebook):
 
 def test_parameters_and_their_defaults(claim):
     found = papermill.inspect_notebook(str(path(claim)))
-    own = {"config": "config/beyond.yaml", "data": "data/beyond", "figures": "figures/beyond"}
-    expected = PARAMETERS | (own if claim in BEYOND else {})
+    folder = BEYOND_FOLDERS.get(claim)
+    own = {"config": f"config/{folder}.yaml", "data": f"data/{folder}", "figures": f"figures/{folder}"}
+    expected = PARAMETERS | (own if folder else {})
     assert {name: ast.literal_eval(entry["default"]) for name, entry in found.items()} == expected
 
 
@@ -56,7 +57,7 @@ def test_stored_outputs_can_be_compared(notebook):
 def test_figures_in_the_notebook_are_those_in_its_folder(claim, notebook):
     source = "\n".join(cell.source for cell in code_cells(notebook))
     named = set(re.findall(r'(?s)\bkeep\(.*?,\s*f?"([a-z0-9_{}]+)"', source))
-    folder = root() / "figures" / ("beyond" if claim in BEYOND else "") / claim
+    folder = root() / "figures" / BEYOND_FOLDERS.get(claim, "") / claim
     stored = {p.stem for p in folder.glob("[!.]*")}
     patterns = [re.sub(r"\{\w+\}", r"[a-z]+", name) for name in named]
     assert all(any(re.fullmatch(pattern, stem) for stem in stored) for pattern in patterns)

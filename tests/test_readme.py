@@ -14,7 +14,7 @@ from analysis.experiment.settings import seeds
 from analysis.files import netcdf
 from analysis.files.checkout import ROOT
 from analysis.verdicts import quality
-from analysis.verdicts.datasets import BEYOND
+from analysis.verdicts.datasets import BEYOND, BEYOND_FOLDERS
 
 README = (ROOT / "README.md").read_text()
 RECIPES = (ROOT / "docs" / "recipes.md").read_text()
@@ -33,7 +33,7 @@ def sentences(page):
 
 @pytest.mark.parametrize(("page", "at_least"), [("README.md", 4), *((claim, 1) for claim in (*claims.CLAIMS, *BEYOND))])
 def test_every_number_with_an_interval_is_a_row_of_the_table_of_claims(page, at_least):
-    rows = "".join((ROOT / "figures" / name / "claims.md").read_text() for name in ("", "beyond"))
+    rows = "".join((ROOT / "figures" / name / "claims.md").read_text() for name in ("", *BEYOND_FOLDERS.values()))
     found = [(effect.replace("−", "-"), text) for text in sentences(page) for effect in EFFECT.findall(text)]
     assert len(found) >= at_least
     assert [text for effect, text in found if f"| {effect} " not in rows] == []

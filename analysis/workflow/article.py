@@ -43,7 +43,8 @@ def write(data: Path, figures: Path, results: Path, log_folder: Path) -> Path:
     notebooks = {name: executed(name, results) for name in NOTEBOOKS}
     chapters = [_chapter("index", _page((ROOT / "README.md").read_text(encoding="utf-8")), ROOT)]
     chapters += [_chapter(name, nbformat.read(path, 4), ROOT / "notebooks") for name, path in notebooks.items()]
-    judged = [path for path in (figures / "claims.md", figures / "beyond" / "claims.md") if path.is_file()]
+    folders = [figures, *(figures / name for name in datasets.BEYOND_FOLDERS.values())]
+    judged = [path for folder in folders if (path := folder / "claims.md").is_file()]
     table = "\n\n".join(["# All predictions", *(path.read_text(encoding="utf-8") for path in judged)])
     made = provenance(data / "claims.nc", log_folder)
     chapters += [_chapter("claims", _page(table), figures), _chapter("provenance", _page(made), ROOT)]

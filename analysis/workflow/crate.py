@@ -10,6 +10,7 @@ from rocrate.rocrate import ROCrate
 
 from analysis.files import netcdf, whole, yamlfile
 from analysis.files.checkout import ROOT
+from analysis.verdicts.datasets import BEYOND_FOLDERS
 from analysis.workflow.article import NOTEBOOKS, executed
 
 _CODE = ("README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "requirements.txt", "config/default.yaml")
@@ -27,7 +28,8 @@ def write(data: Path, figures: Path, results: Path) -> Path:
     crate.root_dataset["isBasedOn"] = crate.add(ContextEntity(crate, f"https://doi.org/{paper['doi']}", about))
     crate.add_workflow(ROOT / "Snakefile", "Snakefile", main=True, lang="snakemake")
     found = {name: ROOT / name for name in _CODE} | {"report.html": results / "report.html"}
-    datasets = sorted([*data.glob("*.nc"), *data.glob("beyond/*.nc")])  # not the runs beside them
+    folders = [data, *(data / name for name in BEYOND_FOLDERS.values())]  # not the runs beside them
+    datasets = sorted(path for folder in folders for path in folder.glob("*.nc"))
     found |= {f"data/{path.relative_to(data)}": path for path in datasets}
     found |= {
         f"figures/{path.relative_to(figures)}": path
