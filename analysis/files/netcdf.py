@@ -1,6 +1,5 @@
 """Reading NetCDF: a file that is damaged and one that is only out of reach are told apart."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -36,12 +35,3 @@ def read(path: Path | str) -> xr.Dataset:
             raise ValueError(f"dataset: found {path} out of reach ({error}), expected {expected}") from error
         again = f"{_WANTED}; remove it and make it again"
         raise Damaged(f"dataset: found {path} damaged ({error}), {again}") from error
-
-
-def check(dataset: xr.Dataset, path: Path | str, names: Iterable[str], attrs: dict) -> None:
-    """Raise ValueError where the dataset of a file lacks variables of these names, or has other attributes."""
-    if missing := [name for name in names if name not in dataset]:
-        raise ValueError(f"dataset: found no {', '.join(missing)} in {path}, {_WANTED}; is it the right file?")
-    for name, expected in attrs.items():
-        if (found := dataset.attrs.get(name)) != expected:
-            raise ValueError(f"dataset: found {name} {found} in {path}, expected {expected}; is it the right file?")
