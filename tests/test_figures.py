@@ -212,7 +212,7 @@ def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
         style.theme()
         figure, ax = plt.subplots()
         units.units_left(parts(2, "patches"), ax)
-        assert style.save(figure, tmp_path / folder / "units.left") is figure  # a dot in the name is no suffix
+        style.save(figure, tmp_path / folder / "units.left")  # a dot in the name is no suffix
         plt.close(figure)
     for suffix in (".svg", ".png"):
         first, second = ((tmp_path / folder / f"units.left{suffix}").read_bytes() for folder in ("a", "b"))
@@ -237,18 +237,20 @@ def test_a_figure_in_a_notebook_is_twice_as_fine_as_it_is_shown_and_has_its_text
     plt.close(figure)
 
 
-def test_a_forest_has_a_panel_a_unit_and_draws_intervals_and_margins_as_they_are():
+def test_a_forest_has_a_panel_a_claim_and_draws_intervals_as_multiples_of_their_margins():
     bounds = {"mean": [0.6, -0.4, 9.0], "low": [0.5, -0.5, 8.0], "high": [0.7, -0.3, 9.5], "margin": [0.1, 0.1, 2.0]}
     texts = {"prediction": ["a", "b " * 40, "c"], "units": ["nats", "nats", "units"], "verdict": [*claims.VERDICTS][:3]}
-    table = pd.DataFrame(bounds | texts | {"claim": "01_overproduction"})
+    claim = ["01_overproduction", "01_overproduction", "02_weight_pruning"]
+    table = pd.DataFrame(bounds | texts | {"claim": claim, "id": ["x", "y", "z"]})
     figure = forest(table)
-    nats, units = figure.axes
-    assert (nats.get_xlabel(), units.get_xlabel()) == ("nats", "units")
-    segments = [bars.get_segments()[0][:, 0].tolist() for bars in nats.collections]
-    assert segments == [[0.5, 0.7], [-0.5, -0.3]]
-    assert [(band.get_x(), band.get_width()) for band in units.patches] == [(-2, 4)]
+    segments = [[bars.get_segments()[0][:, 0] for bars in ax.collections] for ax in figure.axes]
+    np.testing.assert_allclose(np.concatenate(segments), [[5, 7], [-5, -3], [4, 4.75]])
+    assert [(band.get_x(), band.get_width()) for ax in figure.axes for band in ax.patches] == [(-1, 2)] * 2
+    beside = [text.get_text() for ax in figure.axes for text in ax.texts]
+    assert beside[2] == f"9.00 [8.00, 9.50] units\n{claims.VERDICTS[2]}"
     plt.close(figure)
-    assert len(forest(pd.concat([table.iloc[:1]] * 12)).axes[0].get_yticks()) == 10
+    many = pd.concat([table.iloc[:1].assign(id=k) for k in (0, 1, 1, *range(2, 12))])  # of one prediction a third test
+    assert len(forest(many).axes[0].get_yticks()) == 7
     plt.close("all")
     forest(table.iloc[:0])
 

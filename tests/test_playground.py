@@ -14,8 +14,8 @@ def machine():
 
 
 def test_the_curve_passes_through_the_machine_that_is_not_retrained(machine):
-    look = playground.look(machine, "variance_fi", 0.6)
-    assert look.curve[playground.FRACTIONS.index(0.6)] == look.kl
+    curve = playground.curve(machine, "variance_fi")
+    assert curve[playground.FRACTIONS.index(0.6)] == playground.look(machine, "variance_fi", 0.6).kl
 
 
 def test_nothing_pruned_is_the_same_machine_and_more_pruned_has_fewer_synapses(machine):
@@ -43,7 +43,7 @@ def test_the_machine_to_play_with_is_trained_as_well_as_those_of_the_runs():
 
 def test_the_figure_shows_data_beside_the_dreams_of_every_criterion(machine):
     looks = [playground.look(machine, name, f) for name, f in (("weight", 0), ("weight", 0.5), ("anti_fi", 0.5))]
-    figure = playground.draw(looks)
+    figure = playground.compare(machine, ("weight", "anti_fi"), 0.5)
     titles = [ax.get_title() for ax in figure.axes[:8]]
     assert titles[1] == "nothing pruned\n8 units\n104 synapses"
     assert titles[2] == f"|w|\n{looks[1].machine.n_units[1]} units\n52 synapses"

@@ -1,13 +1,13 @@
 """Tables say what the numbers say, digits are those of rounded numbers, and no name breaks a table."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-import yaml
 
 from analysis import claims
-from analysis.experiment import config
 from analysis.verdicts import tables
 from analysis.verdicts.intervals import pointwise
 from analysis.workflow import summary
@@ -40,8 +40,8 @@ def test_a_mean_over_seeds_stands_with_its_interval_and_unit():
     low, high = pointwise(values.values)
     text = tables.quote(values.mean().item(), low, high, "nats")
     assert tables.over_seeds(values) == text
-    made = tables.of_seeds({("a", 1): [values, "text"]}, ["name", "layer", "x", "y"])
-    assert made.to_numpy().tolist() == [["a", 1, text, "text"]]
+    made = tables.of_seeds({"a": [values, "text"]}, ["name", "x", "y"])
+    assert made.to_numpy().tolist() == [["a", text, "text"]]
 
 
 def test_a_row_says_margin_and_verdict_and_what_speaks_against_its_machines():
@@ -53,24 +53,11 @@ def test_a_row_says_margin_and_verdict_and_what_speaks_against_its_machines():
     assert "seeds that fail a check" not in tables.predictions(table)
 
 
-@pytest.fixture
-def beside(small_runs, tmp_path):
-    """A folder with a claim at the paper's size: the made-up runs, digits alone, on another data set."""
-    whole = yaml.safe_load((small_runs / "config.yaml").read_text())
-    made = config.lay_over(whole, {"experiments": {"patches": None}})
-    made["experiments"]["digits"]["dataset"] = "mnist"
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(made))
-    dataset = claims.collect("01_overproduction", small_runs, tmp_path / "config.yaml")
+def test_a_claim_at_the_papers_size_is_found_where_it_was_made(collected, tmp_path):
+    dataset = collected("01_overproduction")
     claims.save(dataset, tmp_path / "paper" / "01_overproduction.nc")
-    return tmp_path
-
-
-def test_a_claim_at_the_papers_size_is_found_or_said_to_be_missing(beside):
-    paper, obeyed = claims.at_papers_size("01_overproduction", beside)
-    assert list(claims.parts(paper)) == ["digits"]
-    assert "another config than paper_digits.yaml" in tables.markdown(tables.origin(paper, obeyed))
-    assert claims.at_papers_size("02_weight_pruning", beside)[0] is None
-    assert "not made yet" in tables.origin(None, obeyed)
+    xr.testing.assert_identical(claims.at_papers_size("01_overproduction", tmp_path), dataset)
+    assert claims.at_papers_size("02_weight_pruning", tmp_path) is None
 
 
 def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
@@ -88,6 +75,29 @@ def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
         np.testing.assert_allclose(dataset["mean"], table["mean"], rtol=1e-6)
         assert dataset.attrs["config_sha256"] == claims.load("01_overproduction", tmp_path).attrs["config_sha256"]
     assert (tmp_path / "figures" / "claims.svg").stat().st_size > 0
+
+
+def test_a_third_test_stands_below_the_same_prediction_with_its_own_numbers(collected, tmp_path):
+    """Of the third test, with runs of its own, only claim 1 is asked, and one of its predictions."""
+    for claim in claims.CLAIMS:
+        claims.save(collected(claim), tmp_path / f"{claim}.nc")
+    once = summary.write(tmp_path, tmp_path / "figures")
+    before = (tmp_path / "figures" / "claims.md").read_text().splitlines()
+    dataset = collected("01_overproduction").isel(patches_seed=slice(2), digits_seed=slice(2))
+    asked = claims.settings(dataset)
+    kept = {"patches_born_small": asked["claims"]["overproduction"]["patches_born_small"]}
+    asked["claims"] = {name: asked["claims"][name] for name in ("confidence", "margins", "model_quality")}
+    third = dataset.assign_attrs(config=json.dumps(asked | {"claims": asked["claims"] | {"overproduction": kept}}))
+    claims.save(third, tmp_path / "more_seeds" / "01_overproduction.nc")
+    (row,) = summary.write(tmp_path / "more_seeds", tmp_path / "figures" / "more_seeds").itertuples()
+    assert summary.write(tmp_path, tmp_path / "figures").equals(once)
+    after = (tmp_path / "figures" / "claims.md").read_text().splitlines()
+    (added,) = (k for k, line in enumerate(after) if "third test: " in line)
+    assert after[:added] + after[added + 1 :] == before
+    assert after[added].startswith(f"| third test: {row.prediction} |")
+    assert after[added - 1].startswith(f"| {row.prediction} |")
+    assert f"| 2 | {row.verdict} |" in after[added]
+    assert tables.quote(row.mean, row.low, row.high, row.units) in after[added]
 
 
 def test_the_table_of_runs_says_what_is_left_and_not_what_fractions_would_leave(collected):

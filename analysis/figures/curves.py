@@ -44,8 +44,7 @@ def differences(
     """loss(worse) - loss(better) of each pair, last session: seeds as dots, mean and interval; the margin as a band."""
     measure, found = loss(part), {}
     for worse, better in pairs:
-        prediction = {"effect": "loss", "worse": worse, "better": better, "measure": measure}
-        values, _ = effects.of(part, prediction)
+        values = effects.loss(part, {"worse": worse, "better": better, "measure": measure})
         label = words(worse) if better == "pruned" else f"{words(worse)} − {words(better)}"
         found[fill(label, 27, break_on_hyphens=False)] = values, look(worse)
     ax.set(xlabel=f"difference ({part[measure].attrs.get('units', '1')})\n← works better      works worse →")

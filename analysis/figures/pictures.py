@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from scipy.stats import entropy
 
 from analysis import data
 from analysis.figures.style import FATES, PAGE
@@ -45,23 +46,22 @@ def dreams(part: xr.Dataset, n_images: int = 10) -> Figure:
     shown = [("over-produced", part.attrs["reference"], "first"), *((words(name), name, "last") for name in names)]
     figure, axes = plt.subplots(len(shown) + 1, figsize=(PAGE, 0.5 * (len(shown) + 1)), layout="none")
     figure.subplots_adjust(left=0.17, right=0.8, top=0.98, bottom=0.02, hspace=0.1)
-    quality = part["digit_quality_test"].item()
-    _dreamt(dataset["test"].values[first], part, axes[0], "data", n_images, f"quality {quality:.2f}")
+    text = f"quality {part['digit_quality_test'].item():.2f}"
+    _dreamt(dataset["test"].values[first], part, axes[0], "data", n_images, text)
     for ax, (label, name, place) in zip(axes[1:], shown):
         machine = part[["example", "digit_quality", "class_share"]].sel(criterion=name, stage="retrained")
         then = machine.isel(session=0 if place == "first" else -1).dropna("seed")
-        share = then["class_share"]
-        classes = xr.ufuncs.exp(-(share * np.log(share.where(share > 0))).sum("digit")).mean()
-        text = f"quality {float(then['digit_quality'].mean()):.2f}, {float(classes):.1f} classes"
+        classes = np.exp(entropy(then["class_share"].transpose("digit", "seed").values)).mean()
+        text = f"quality {float(then['digit_quality'].mean()):.2f}, {classes:.1f} classes"
         _dreamt(machine["example"].sel(shown=place).values, part, ax, label, n_images, text)
     return figure
 
 
-def _dreamt(images, part, ax, label, n_images, quality):
+def _dreamt(images, part, ax, label, n_images, text):
     show(images[:n_images], part, n_images, ax, cmap="gray_r", vmin=0, vmax=1)
     ax.set(xticks=[], yticks=[], frame_on=False)
     ax.set_ylabel(label, rotation=0, ha="right", va="center")
-    ax.text(1.02, 0.5, quality, transform=ax.transAxes, va="center")
+    ax.text(1.02, 0.5, text, transform=ax.transAxes, va="center")
 
 
 def lost_pixels(part: xr.Dataset, ax: Axes) -> Axes:

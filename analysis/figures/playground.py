@@ -6,7 +6,6 @@ hidden units. The claims rest on the runs.
 
 from collections.abc import Sequence
 from functools import cache
-from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +24,7 @@ from analysis.pruning import CRITERIA, prune
 from analysis.pruning import criterion as record_of
 from analysis.verdicts.names import words
 
-N_HIDDEN, N_SHOWN = 30, 48
+N_SHOWN = 48
 SHOWN = ("variance_fi", "weight", "random")
 _KEY = "A small picture is\na unit: its weights,\nas the patch it sees.\n\nred: excites\nblue: inhibits\ngrey: nothing"
 FRACTIONS = tuple(float(f) for f in np.round(np.linspace(0.05, 0.9, 18), 2))
@@ -35,11 +34,8 @@ class Look(NamedTuple):
     """What is left of a machine."""
 
     machine: BoltzmannMachine
-    criterion: str
-    fraction: float  # of its synapses that it lost
     dreams: np.ndarray  # (N_SHOWN, n_0), drawn from the machine's exact distribution
     kl: float  # KL(data || machine), exact, nats
-    curve: np.ndarray  # (len(FRACTIONS),), KL of what this criterion leaves, before any retraining
 
 
 def patterns() -> np.ndarray:
@@ -48,20 +44,14 @@ def patterns() -> np.ndarray:
 
 
 @cache
-def over_produce(n_hidden: int = N_HIDDEN, seed: int = 0) -> BoltzmannMachine:
+def over_produce(n_hidden: int = 30, seed: int = 0) -> BoltzmannMachine:
     """A patch machine of n_hidden units, trained as in the runs: seconds. Raises ValueError for no count of units."""
     settings = _settings()
     small = settings | {"machine": settings["machine"] | {"hidden": [n_hidden]}}
     return protocol.develop(settings, protocol.initial_machine(small, patterns(), seed), patterns(), 0, seed)
 
 
-def look(
-    machine: BoltzmannMachine,
-    criterion: str = "variance_fi",
-    fraction: float = 0.5,
-    n_retrained: int = 0,
-    seed: int = 0,
-) -> Look:
+def look(machine: BoltzmannMachine, criterion: str, fraction: float, n_retrained: int = 0, seed: int = 0) -> Look:
     """Prune the machine by a criterion and retrain it n_retrained times (0: not at all); what is left, as a Look.
 
     fraction : of the synapses, in [0, 1); 0 leaves the machine as it is. seed governs scores, training and dreams.
@@ -72,9 +62,14 @@ def look(
         left = protocol.retrain(_settings(), left, patterns(), session, seed)
     probability = np.exp(exact.visible_log_probabilities(left))
     drawn = np.random.default_rng(seed).choice(len(probability), N_SHOWN, p=probability / probability.sum())
-    return Look(
-        left, criterion, fraction, exact.states(left.n_units[0])[drawn], _kl(left), _curve(machine, criterion, seed)
-    )
+    return Look(left, exact.states(left.n_units[0])[drawn], _kl(left))
+
+
+@cache
+def curve(machine: BoltzmannMachine, criterion: str, seed: int = 0) -> np.ndarray:
+    """KL(data || machine), nats, of what the criterion leaves when it takes each of FRACTIONS; nothing is retrained."""
+    importance = _importance(machine, criterion, seed)
+    return np.array([_kl(prune(machine, importance, fraction).machine) for fraction in FRACTIONS])
 
 
 def compare(
@@ -84,13 +79,12 @@ def compare(
     n_retrained: int = 0,
     seed: int = 0,
 ) -> Figure:
-    """The full machine and what each criterion leaves of it, side by side: arguments as of `look`."""
-    looks = [look(machine, name, fraction, n_retrained, seed) for name in criteria]
-    return draw([look(machine, fraction=0, seed=seed), *looks])
+    """The full machine and what each criterion leaves of it, side by side: arguments as of `look`.
 
-
-def draw(looks: Sequence[Look]) -> Figure:
-    """A column a machine: receptive fields above dreams, beside the data. Below, KL by the fraction pruned."""
+    A column a machine: receptive fields above dreams, beside the data. Below, KL by the fraction pruned.
+    """
+    looks = {"nothing pruned": look(machine, SHOWN[0], 0, seed=seed)}
+    looks |= {words(name): look(machine, name, fraction, n_retrained, seed) for name in criteria}
     style.theme()
     n_columns = len(looks) + 1
     figure = plt.figure(figsize=(max(style.PAGE, 1.44 * n_columns), 5.0), layout="none")
@@ -99,10 +93,18 @@ def draw(looks: Sequence[Look]) -> Figure:
     fields[0].text(0, 0.5, _KEY, va="center", transform=fields[0].transAxes)
     fields[0].set_axis_off()
     _patches(patterns()[:N_SHOWN], dreams[0], "patches of the data")
-    for found, above, below in zip(looks, fields[1:], dreams[1:]):
-        _fields(found, above, looks[0].machine.n_units[1])
+    for (name, found), above, below in zip(looks.items(), fields[1:], dreams[1:]):
+        _fields(found.machine, above, name, machine.n_units[1])
         _patches(found.dreams, below, f"dreams, {found.kl:.2f} nats off")
-    _distances(looks, figure.add_gridspec(1, 1, left=0.08, right=0.79, top=0.33, bottom=0.09).subplots())
+    ax = figure.add_axes((0.08, 0.09, 0.71, 0.24))
+    ax.axhline(looks["nothing pruned"].kl, color="black", lw=0.7, label="nothing pruned")
+    for name in criteria:
+        _distances(name, curve(machine, name, seed), fraction, looks[words(name)].kl, ax)
+    ax.set(xlabel="fraction pruned", ylabel="KL divergence (nats)", xlim=(0, 1), yscale="log")
+    ax.set_title("lines: before retraining; symbols: the machines above", loc="left")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    style.tidy(ax)
     return figure
 
 
@@ -124,10 +126,9 @@ def play(machine: BoltzmannMachine) -> Any:
     picture = widgets.Image(format="png", width=900)
 
     def follow(*_):
-        figure, content = compare(machine, **{name: slider.value for name, slider in sliders.items()}), BytesIO()
-        figure.savefig(content, format="png", dpi=160)
+        figure = compare(machine, **{name: slider.value for name, slider in sliders.items()})
+        picture.value = style.png(figure)
         plt.close(figure)
-        picture.value = content.getvalue()
 
     for slider in sliders.values():
         slider.observe(follow, names="value")
@@ -135,13 +136,11 @@ def play(machine: BoltzmannMachine) -> Any:
     return Sliders([*sliders.values(), picture])
 
 
-def _fields(found, ax, n_at_least):
-    machine = found.machine
+def _fields(machine, ax, name, n_at_least):
     (mask,), (weight,) = machine.masks, machine.weights
     limit = float(np.abs(weight).max()) or 1.0
     empty = [np.full(len(weight), np.nan)] * (n_at_least - len(weight.T))  # so that a unit is everywhere as large
     _grid([*np.where(mask, weight, np.nan).T, *empty], 6, ax, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    name = words(found.criterion) if found.fraction else "nothing pruned"
     ax.set_title(f"{name}\n{machine.n_units[1]} units\n{machine.n_synapses[0]} synapses")
 
 
@@ -155,19 +154,10 @@ def _grid(images, n_columns, ax, **options):
     ax.set(facecolor="0.85", xticks=[], yticks=[])  # grey between patches and where there is no synapse
 
 
-def _distances(looks, ax):
-    for found in looks:
-        colour, marker, dashes = style.look(found.criterion)
-        if not found.fraction:
-            ax.axhline(found.kl, color="black", lw=0.7, label="nothing pruned")
-            continue
-        ax.plot(FRACTIONS, found.curve, color=colour, linestyle=dashes, label=words(found.criterion))
-        ax.plot(found.fraction, found.kl, color=colour, marker=marker, ms=7, mec="black", linestyle="")
-    ax.set(xlabel="fraction pruned", ylabel="KL divergence (nats)", xlim=(0, 1), yscale="log")
-    ax.set_title("lines: before retraining; symbols: the machines above", loc="left")
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    style.tidy(ax)
+def _distances(criterion, before, fraction, kl, ax):
+    colour, marker, dashes = style.look(criterion)
+    ax.plot(FRACTIONS, before, color=colour, linestyle=dashes, label=words(criterion))
+    ax.plot(fraction, kl, color=colour, marker=marker, ms=7, mec="black", linestyle="")
 
 
 @cache
@@ -179,12 +169,6 @@ def _settings():
 def _importance(machine, criterion, seed):
     asleep = protocol.spontaneous(_settings(), machine, patterns(), seed)
     return record_of(criterion)(machine, protocol.activity(_settings(), machine, patterns(), asleep), seed)
-
-
-@cache
-def _curve(machine, criterion, seed):
-    importance = _importance(machine, criterion, seed)
-    return np.array([_kl(prune(machine, importance, fraction).machine) for fraction in FRACTIONS])
 
 
 def _kl(machine):

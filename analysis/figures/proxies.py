@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from analysis.experiment.local_estimates import LOCAL
-from analysis.experiment.measures import spearman
 from analysis.figures.rows import rows
 from analysis.figures.style import curve, line, look, quantity, shrinking, tidy, titled
 from analysis.verdicts import datasets, effects
-from analysis.verdicts.comparisons import at_session, of_synapses
+from analysis.verdicts.comparisons import at_session, rank_correlation
 from analysis.verdicts.names import words
 
 
@@ -24,7 +23,7 @@ def against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> Axes:
     x, y = (np.maximum(part[name].isel(session=0, seed=0).values.ravel(), 1e-5) for name in (target, proxy))
     ax.plot([1e-9, 1], [1e-9, 1], color="0.6", lw=0.8, zorder=0)
     ax.plot(x, y, ".", color=look(proxy)[0], ms=4, alpha=0.4, mew=0, rasterized=True)
-    rho = float(of_synapses(spearman, part, proxy, target).isel(session=0).mean())
+    rho = float(rank_correlation(part, proxy, target).isel(session=0).mean())
     ax.set(xlabel=words(target), ylabel="local estimate", title=f"{words(proxy)}, ρ = {rho:.2f}")
     ax.set(xscale="log", yscale="log", xlim=(8e-6, 0.5), ylim=(8e-6, 0.5))
     return tidy(ax)
@@ -34,7 +33,7 @@ def rank_correlations(
     part: xr.Dataset, target: str, session: str, margin: float, ax: Axes, estimates: Sequence[str] = LOCAL
 ) -> Axes:
     """Spearman's rho of each local estimate with an exact target over the synapses of a session: first or last."""
-    rho = {name: at_session(of_synapses(spearman, part, name, target), session) for name in estimates}
+    rho = {name: at_session(rank_correlation(part, name, target), session) for name in estimates}
     rows({words(name): (values, look(name)) for name, values in rho.items()}, ax, margin)
     ax.set(xlabel="rank correlation", xlim=(-1.05, 1.05), title=f"{words(target)}\n{words(session)}")
     return ax

@@ -27,7 +27,7 @@ def checked(parts: dict[str, xr.Dataset], check: str, limit: dict[str, float], a
     moments = [(name, session) for name, part in parts.items() for session in part["session"].values]
     for y, (name, session) in enumerate(moments):
         found = quality.values(parts[name], check).sel(session=session).dropna("seed").values
-        passed = np.array([quality.within(found[[k]], limit) for k in range(len(found))], dtype=bool)
+        passed = ~quality.beyond(found, limit)
         for chosen, colour, label in ((passed, BLUE, "within the limit"), (~passed, VERMILION, "beyond the limit")):
             ax.plot(found[chosen], _spread(found)[chosen] + y, "o", color=colour, ms=3.5, mew=0, alpha=0.7, label=label)
     ((kind, bound),) = limit.items()

@@ -28,9 +28,6 @@ from analysis.verdicts.names import words
 
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
 SHOWN_DPI = 100  # CSS pixels an inch: a page fills a notebook's cell, and 8 point text is a little over 8 there
-_LOOKS: dict[str, tuple[str, str, Line]] = {
-    "pruned": (BLUE, "o", "-"),
-}
 VERDICTS = {
     "reproduced": (BLUE, "o"),
     "not reproduced": (PURPLE, "v"),
@@ -43,10 +40,12 @@ FATES = {"survives": BLUE, "is lost": VERMILION}
 
 def look(name: str) -> tuple[str, str, Line]:
     """Colour, marker and line of a criterion, control or estimate; a spare look for a criterion of the user's own."""
+    if name == "pruned":
+        return BLUE, "o", "-"
     if (control := CONTROLS.get(name.removesuffix(WITH_EQUAL_WORK))) and control.name != name:
         return control.colour, control.marker, (0, (1, 3))  # with as much work
     record = CRITERIA.get(name) or CONTROLS.get(name)
-    return (record.colour, record.marker, record.line) if record else _LOOKS.get(name) or spare_look(name)
+    return (record.colour, record.marker, record.line) if record else spare_look(name)
 
 
 def theme() -> None:
@@ -60,17 +59,13 @@ def theme() -> None:
     sns.set_theme(context="paper", style="ticks", rc=small | lines | more)
 
 
-def save(figure: Figure, path: Path | str, alt: str = "") -> Figure:
-    """Write path.svg, titled by `alt` or its name, and path.png, the same bytes for the same figure; returns it.
-
-    path : without suffix.
-    """
+def save(figure: Figure, path: Path | str, alt: str = "") -> None:
+    """Write path.svg, titled by `alt` or its name, and path.png, the same bytes for the same figure."""
     path = Path(path)
     with whole.whole(path.with_name(f"{path.name}.svg")) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None, "Title": alt or path.name})
     with whole.whole(path.with_name(f"{path.name}.png")) as temporary:
         temporary.write_bytes(png(figure))
-    return figure
 
 
 def png(figure: Figure) -> bytes:
@@ -145,9 +140,9 @@ def quantity(part: xr.Dataset, measure: str, variable: str = "") -> str:
     return f"{words(measure)} ({part[variable or measure].attrs.get('units', '1')})"
 
 
-def titled(ax: Axes, part: xr.Dataset, layer: int | None = None, **labels) -> Axes:
-    """Labels as of Axes.set, and the experiment, and layer, as title; without the upper and right spines."""
-    ax.set(title=part.attrs["experiment"] + ("" if layer is None else f", layer {layer}"), **labels)
+def titled(ax: Axes, part: xr.Dataset, layer: int | None = None) -> Axes:
+    """The experiment, and layer, as title; without the upper and right spines."""
+    ax.set_title(part.attrs["experiment"] + ("" if layer is None else f", layer {layer}"))
     return tidy(ax)
 
 

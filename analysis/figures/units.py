@@ -3,7 +3,7 @@
 What is compared, |w| and the reference criterion, has its colour; the other criteria are grey.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -14,8 +14,6 @@ from analysis.files.palette import BLACK
 from analysis.verdicts import effects
 from analysis.verdicts.comparisons import hidden_units, units_at_equal_function
 from analysis.verdicts.names import words
-
-_GREY = "0.6"
 
 
 def more_by_weight(part: xr.Dataset, margin: float, ax: Axes) -> Axes:
@@ -34,13 +32,11 @@ def more_for_function(part: xr.Dataset, prediction: dict, margin: float, ax: Axe
     return rows({f"|w| − {words(fewer)}": (values, _look(part, fewer))}, ax, margin)
 
 
-def units_left(
-    part: xr.Dataset, ax: Axes, others: Mapping[str, float] | None = None, compared: Sequence[str] = ("weight",)
-) -> Axes:
-    """Hidden units left after the last session by each criterion, every seed; stars: others, by criterion."""
+def units_left(part: xr.Dataset, ax: Axes, authors: Mapping[str, float] | None = None) -> Axes:
+    """Hidden units left after the last session by each criterion, every seed; stars: those of the authors' run."""
     names, left = part["criterion"].values.tolist(), hidden_units(part, "all").isel(session=-1)
-    rows({words(name): (left.sel(criterion=name).values, _look(part, name, compared)) for name in names}, ax)
-    stars = [(n, names.index(name) - 0.12) for name, n in (others or {}).items() if name in names]
+    rows({words(name): (left.sel(criterion=name).values, _look(part, name)) for name in names}, ax)
+    stars = [(n, names.index(name) - 0.12) for name, n in (authors or {}).items() if name in names]
     if stars:
         ax.plot(*zip(*stars), "*", color=BLACK, ms=9, mfc="white", label="the authors' run")
     ax.set(xlabel="hidden units left", xlim=(0, None), title=part.attrs["experiment"])
@@ -68,13 +64,12 @@ def loss_against_units(part: xr.Dataset, measure: str, tolerance: float, ax: Axe
     ax.autoscale(False)
     for name, (x, values) in means.items():
         if name not in compared:
-            ax.plot(x, values.mean(axis=0), color=_GREY, lw=0.8, zorder=1)
+            ax.plot(x, values.mean(axis=0), color="0.6", lw=0.8, zorder=1)
     ax.set(xlabel="hidden units left", title=part.attrs["experiment"])
     ax.set_ylabel(f"{quantity(part, measure)}\nmore than at the start")
     ax.invert_xaxis()
     return tidy(ax)
 
 
-def _look(part, name, compared=("weight",)):
-    """(colour, marker): the look of what is compared with the reference, and of that; grey for others."""
-    return look(name)[:2] if name in (*compared, part.attrs["reference"]) else (_GREY, "o")
+def _look(part, name):
+    return look(name)[:2] if name in ("weight", part.attrs["reference"]) else ("0.6", "o")

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import binomtest
 
+from analysis.files.whole import write as save
 from analysis.verdicts import effects, quality
 from analysis.verdicts.collection import collect
 from analysis.verdicts.datasets import (
@@ -23,7 +24,6 @@ from analysis.verdicts.datasets import (
     parts,
     root,
     same_config,
-    save,
     settings,
     stale,
 )
@@ -66,7 +66,8 @@ def outcome(part: xr.Dataset, prediction: dict, confidence: float, margin: float
     values, units = effects.of(part, prediction)
     mean, low, high = interval(values, confidence)
     if prediction["effect"] == "axonal" and mean == 0:  # seeds agree on none: their pooled counts tell
-        exact = binomtest(0, effects.n_lost(part, prediction)).proportion_ci(confidence, method="exact")
+        n_lost = int(effects.losses(part, prediction)[0].sum())
+        exact = binomtest(0, n_lost).proportion_ci(confidence, method="exact")
         low, high = exact.low, exact.high
     found = {"mean": mean, "low": low, "high": high, "units": units, "margin": margin}
     return found | {"n_seeds": len(those_that_tell(values)), "verdict": verdict(low, high, margin)}

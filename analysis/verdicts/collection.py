@@ -50,7 +50,7 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
 
 
 class _Runs:
-    """The runs that an experiment's settings ask for."""
+    """The runs that an experiment's settings ask for; what is read of them, and what is made of it."""
 
     def __init__(self, folder: Path, settings: dict) -> None:
         self.folder, self.settings = folder, settings
@@ -63,7 +63,7 @@ class _Runs:
         return [seed for seed, made in self.conditions.items() if name in made]
 
     def read(self, name: str, wanted: Iterable[str], seed: int | None = None) -> xr.Dataset:
-        """Those of the wanted variables that a run has. Raises ValueError where there is no file."""
+        """Those of the wanted variables that a run has, the first seed's unless another is named."""
         path = self.folder / name / f"{seeds(self.settings)[0] if seed is None else seed}.nc"
         if not path.is_file():
             raise ValueError(f"run: found no file {path}, expected one written by python -m analysis")
@@ -77,16 +77,19 @@ class _Runs:
     def over_seeds(
         self, name: str, wanted: list[str], reduce: Callable = lambda run: run, n: int | None = None
     ) -> xr.Dataset:
-        """Wanted variables of the runs of one condition, or what `reduce` makes of those of one run; n: of n seeds."""
+        """Of a condition, by seed, what `reduce` makes of the wanted variables of a run; n: of the first n seeds.
+
+        Nothing of a condition that the settings don't ask for.
+        """
         numbers = self.seeds(name)[:n]
-        return _concat([reduce(self.read(name, wanted, seed)) for seed in numbers], "seed", numbers)
+        runs = [reduce(self.read(name, wanted, seed)) for seed in numbers]
+        return _concat(runs, "seed", numbers) if runs else xr.Dataset()
 
     def over(self, dim: str, names: list[str], wanted: list[str], reduce: Callable = lambda run: run) -> xr.Dataset:
-        """The same of the runs of some conditions, NaN where a seed was not asked for."""
+        """The same of some conditions, NaN where a seed was not asked for."""
         return _concat([self.over_seeds(name, wanted, reduce) for name in names], dim, names)
 
     def of_first_seed(self, dim: str, names: list[str], wanted: list[str]) -> xr.Dataset:
-        """Wanted variables of one run of each of some conditions."""
         return _concat([self.read(name, wanted) for name in names], dim, names)
 
 
@@ -109,20 +112,14 @@ def _weight_pruning(runs):
 
 def _fisher_proxy(runs):
     """Function by every criterion; examples of one seed; local estimates beside the exact matrix."""
-    found = [_functions(runs, "class_share")]
-    found.append(_first_and_last(runs.of_first_seed("criterion", runs.criteria, ["example"])))
-    found.append(runs.read("overproduced", _OF_DIGITS))
-    if runs.settings["proxy"]:
-        proxies = [*TARGETS, *LOCAL]
-        found.append(_estimates(runs, proxies))
-        found.append(_first_and_last(runs.over_seeds("fisher", ["spectrum_exact"])))
-    return _join(*found)
+    examples = runs.of_first_seed("criterion", runs.criteria, ["example"])
+    spectrum = runs.over_seeds("fisher", ["spectrum_exact"])
+    found = [_functions(runs, "class_share"), runs.read("overproduced", _OF_DIGITS), _estimates(runs, TARGETS + LOCAL)]
+    return _join(*found, _first_and_last(examples), _first_and_last(spectrum))
 
 
 def _beyond_the_paper(runs):
     """Sizes and function by every criterion; estimates by the criteria beside the exact damage."""
-    if not runs.settings["proxy"]:
-        return _functions(runs)
     return _join(_functions(runs), _estimates(runs, ["exact_damage", *runs.criteria]))
 
 
@@ -132,7 +129,6 @@ def _estimates(runs, names):
 
 
 def _functions(runs, *more):
-    """Sizes and function by every criterion, and more."""
     return runs.over("criterion", runs.criteria, [*_FUNCTION, *more])
 
 
@@ -140,47 +136,44 @@ def _neuron_loss(runs):
     """By every criterion activity, sizes, and what lost units had been like; each unit of the reference runs before
     each pruning, its fate in it and its activity right after."""
     layers, sizes = runs.layers, ["activity", "n_synapses", "n_units"]
-    causes, active = ([f"{name}_{k}" for k in layers] for name in ("loss_cause", "unit_activity"))
-    before = [*causes, *(f"unit_{name}_{k}" for name in (*_MEASURES, "inputs", "outputs") for k in layers)]
-    after = [*causes, *active, "unit_activity_0", "unit_outputs_0"]
-    after += [f"{name}_{k}" for name in ("unit_activity_pruned", "weight", "mask") for k in layers]
+    measured = [f"unit_{name}" for name in (*_MEASURES, "inputs", "outputs")]
+    before = [f"{name}_{k}" for name in ("loss_cause", *measured) for k in layers]
+    after = ["loss_cause", "unit_activity", "unit_activity_pruned", "weight", "mask"]
+    after = [*(f"{name}_{k}" for name in after for k in layers), "unit_activity_0", "unit_outputs_0"]
 
     def losses(run):
         return run[sizes].merge(survival.losses(run, _MEASURES, layers))
 
-    found = [runs.over("criterion", runs.criteria, [*sizes, *before], losses)]
-    of_units = {survival.fates: before, lambda run: survival.aftermath(run, layers): after}
-    for reduce, wanted in of_units.items():  # further seeds would double the file, for predictions that are decided
-        found.append(_round_mantissa(runs.over_seeds(runs.reference, wanted, reduce, runs.settings["n_seeds"])))
-    return _join(*found, runs.read("overproduced", ["unit_entropy_0"]))
+    def aftermath(run):
+        return survival.aftermath(run, layers)
+
+    lost = runs.over("criterion", runs.criteria, [*sizes, *before], losses)
+    n = runs.settings["n_seeds"]  # further seeds would double the file, for predictions that are decided
+    units = [runs.over_seeds(runs.reference, *of) for of in ((before, survival.fates, n), (after, aftermath, n))]
+    return _join(lost, *map(_round_mantissa, units), runs.read("overproduced", ["unit_entropy_0"]))
 
 
 def _model_quality(runs):
     """Likelihood, convergence, agreement of samples, and how well machines are trained, along the reference runs."""
-    return xr.Dataset() if runs.settings["quality"] is None else runs.over_seeds("quality", _QUALITY)
+    return runs.over_seeds("quality", _QUALITY)
 
 
 def _checks(runs):
     """Values of the model checks that conclusions rest on, (seed, session), of machines that are checked so."""
-    found = xr.Dataset() if runs.settings["quality"] is None else runs.over_seeds("quality", quality.READ)
+    found = runs.over_seeds("quality", quality.READ)
     values = {name: quality.values(found, name).reset_coords(drop=True) for name in quality.DECISIVE if found}
     return xr.Dataset({f"check_{name}": checked for name, checked in values.items() if checked.notnull().any()})
 
 
-_COLLECT = dict(
-    zip(
-        NOTEBOOKS,
-        (
-            _overproduction,
-            _weight_pruning,
-            _fisher_proxy,
-            _neuron_loss,
-            _beyond_the_paper,
-            _overproduction,
-            _model_quality,
-        ),
-    )
-)
+_COLLECT = {
+    "01_overproduction": _overproduction,
+    "02_weight_pruning": _weight_pruning,
+    "03_fisher_proxy": _fisher_proxy,
+    "04_neuron_loss": _neuron_loss,
+    "05_beyond_the_paper": _beyond_the_paper,
+    "08_when_to_prune": _overproduction,
+    "06_model_quality": _model_quality,
+}
 _FUNCTION = ["n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong"]
 _MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
 _OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random"]
@@ -202,7 +195,6 @@ def _concat(datasets, dim, values):
 
 
 def _join(*datasets):
-    """The variables of all of them in one dataset."""
     return xr.merge(datasets, join="outer", compat="no_conflicts", combine_attrs="override")
 
 

@@ -6,11 +6,10 @@ at equal function    sizes where  loss(retrained) = loss(over-produced) + tolera
 Between sessions both are read on straight lines; nothing is extrapolated.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import xarray as xr
+
+from analysis.experiment.measures import spearman
 
 
 def hidden_units(part: xr.Dataset, layer: int | str) -> xr.DataArray:
@@ -42,7 +41,8 @@ def at_equal_size(part: xr.Dataset, values: xr.DataArray, more: str, fewer: str,
     its sessions, linearly in the logarithm of the size: nothing is extrapolated.
     """
     pair = [part.attrs["reference"] if name == "pruned" else name for name in (more, fewer)]
-    sizes = xr.ufuncs.log(_size(part, size))
+    n_synapses = part["n_synapses"].sum("synapse_layer", skipna=False)
+    sizes = xr.ufuncs.log(n_synapses if size == "synapses" else hidden_units(part, "all"))
     at = sizes.sel(criterion=pair).max("criterion", skipna=False)
     dims: dict = {"input_core_dims": [["session"]] * 2, "output_core_dims": [["session", "read"]]}
 
@@ -58,51 +58,33 @@ def _between_sessions(at, x):
     return np.stack([np.interp(at, x[::-1], session[::-1]) for session in np.eye(len(x))], axis=-1)
 
 
-def at_equal_function(part: xr.Dataset, sizes: xr.DataArray, measure: str, tolerance: float) -> xr.DataArray:
-    """sizes (criterion, seed) where the retrained loss crosses loss(over-produced) + tolerance for the last time.
+def units_at_equal_function(part: xr.Dataset, criterion: str, measure: str, tolerance: float) -> xr.DataArray:
+    """Hidden units (seed,) where the retrained loss crosses loss(over-produced) + tolerance for the last time.
 
-    The loss crosses between the last session that is within and the next one, and sizes are read on a straight line
+    criterion : "pruned" is the reference.
+    The loss crosses between the last session that is within and the next one, and units are read on a straight line
     between the two. Session 0 is within by definition. A run that still is at the last session might have gone on:
     what it has left then is an upper bound.
     """
 
-    def crossed(loss, size):
+    def crossed(loss, n_units):
         if np.isnan(loss).any():
             return np.nan  # a seed that was not asked for
         most = loss[0] + tolerance
         last = np.flatnonzero(loss <= most)[-1]
-        return np.interp(most, loss[last : last + 2], size[last : last + 2])
+        return np.interp(most, loss[last : last + 2], n_units[last : last + 2])
 
-    dims = [["session"]] * 2
-    loss = part[measure].sel(stage="retrained", drop=True)
-    return xr.apply_ufunc(crossed, loss, sizes, input_core_dims=dims, vectorize=True).drop_attrs()
-
-
-def units_at_equal_function(
-    part: xr.Dataset, criterion: str, measure: str, tolerance: float, size: str = "units"
-) -> xr.DataArray:
-    """Hidden units, or synapses, of a criterion's machines at equal function, (seed,); "pruned": the reference."""
-    name = part.attrs["reference"] if criterion == "pruned" else criterion
-    return at_equal_function(part, _size(part, size), measure, tolerance).sel(criterion=name, drop=True)
+    runs = part.sel(criterion=part.attrs["reference"] if criterion == "pruned" else criterion, drop=True)
+    series = runs[measure].sel(stage="retrained", drop=True), hidden_units(runs, "all")
+    return xr.apply_ufunc(crossed, *series, input_core_dims=[["session"]] * 2, vectorize=True).drop_attrs()
 
 
-def _size(part: xr.Dataset, size: str) -> xr.DataArray:
-    if size == "synapses":
-        return part["n_synapses"].sum("synapse_layer", skipna=False)
-    return hidden_units(part, "all")
-
-
-def by_seed(function: Callable[..., float], part: xr.Dataset, *arguments: Any) -> xr.DataArray:
-    """function(the part of one seed, ...) of every seed: (seed,)."""
-    return xr.DataArray([function(part.isel(seed=k), *arguments) for k in range(part.sizes["seed"])], dims="seed")
-
-
-def of_synapses(statistic: Callable, part: xr.Dataset, proxy: str, target: str) -> xr.DataArray:
-    """statistic(proxy, target) over the synapses that exist, (seed, session)."""
+def rank_correlation(part: xr.Dataset, proxy: str, target: str) -> xr.DataArray:
+    """Spearman's rho of two estimates over the synapses that exist, (seed, session)."""
 
     def over_existing(x, y):
         exists = np.isfinite(x) & np.isfinite(y)
-        return statistic(x[exists], y[exists])
+        return spearman(x[exists], y[exists])
 
     dims = [["unit_0", "unit_1"]] * 2
     return xr.apply_ufunc(over_existing, part[proxy], part[target], input_core_dims=dims, vectorize=True).drop_attrs()

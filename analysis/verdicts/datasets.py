@@ -9,8 +9,7 @@ from pathlib import Path
 import xarray as xr
 
 from analysis.experiment import config as configuration
-from analysis.files import netcdf, provenance, whole
-from analysis.files.checkout import ROOT
+from analysis.files import netcdf, provenance
 
 CLAIMS = {
     "01_overproduction": "Activity-dependent pruning needs an over-populated network to start from",
@@ -26,10 +25,6 @@ BEYOND = {
 BEYOND_FOLDERS = dict(zip(BEYOND, ("beyond", "when")))  # in data/ and figures/, as their configs say
 CHECKS = {"06_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
 NOTEBOOKS = CLAIMS | BEYOND | CHECKS
-PAPERS_CONFIGS = ("paper_digits", "paper_patches", "paper")  # all write to data/paper; the last has all of it
-
-
-save = whole.write
 
 
 def root() -> Path:
@@ -45,9 +40,9 @@ def root() -> Path:
 
 def load(claim: str, folder: Path | str = "data") -> xr.Dataset:
     """The claim dataset in the folder. Raises ValueError for an unknown claim or a missing file."""
-    path = Path(folder) / f"{claim}.nc"
     if claim not in NOTEBOOKS:
         raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(NOTEBOOKS)}")
+    path = Path(folder) / f"{claim}.nc"
     if not path.is_file():
         raise ValueError(f"claim dataset: found no file {path}, expected one that claims.save wrote")
     return netcdf.read(path)
@@ -106,13 +101,6 @@ def loss(part: xr.Dataset) -> str:
     return "kl" if "kl" in part else "encoding_error"
 
 
-def at_papers_size(claim: str, folder: Path) -> tuple[xr.Dataset | None, Path]:
-    """The claim at the paper's size, in the folder `paper` of this one, and the config that it obeyed.
-
-    None where it was not made; the first config at that size where it obeyed none of them.
-    """
-    configs = [ROOT / "config" / f"{name}.yaml" for name in PAPERS_CONFIGS]
-    if not (folder / "paper" / f"{claim}.nc").is_file():
-        return None, configs[0]
-    dataset = load(claim, folder / "paper")
-    return dataset, next((path for path in configs if same_config(dataset, path)), configs[0])
+def at_papers_size(claim: str, folder: Path) -> xr.Dataset | None:
+    """The claim at the paper's size, in the folder `paper` of this one; None where it was not made."""
+    return load(claim, folder / "paper") if (folder / "paper" / f"{claim}.nc").is_file() else None

@@ -14,9 +14,8 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from analysis.experiment.measures import spearman
 from analysis.verdicts import comparisons
-from analysis.verdicts.comparisons import at_equal_size, at_session, by_seed, hidden_units
+from analysis.verdicts.comparisons import at_equal_size, at_session, hidden_units
 from analysis.verdicts.survival import probability_above, rise
 
 
@@ -27,7 +26,6 @@ def of(part: xr.Dataset, prediction: dict) -> tuple[np.ndarray, str]:
     """
     effect, units = EFFECTS[prediction["effect"]]
     values = np.asarray(effect(part, prediction), dtype=np.float64)
-    units = prediction.get("size", units)
     return values, units or part[prediction["measure"]].attrs.get("units", "1")
 
 
@@ -37,12 +35,12 @@ def loss(part: xr.Dataset, prediction: dict) -> np.ndarray:
     Two criteria: at equal synapses, or hidden units. Controls: after the same session. Errors: test image by test
     image, (seed, image).
     """
-    worse, better, stage = prediction["worse"], prediction["better"], prediction.get("stage", "retrained")
+    worse, better = prediction["worse"], prediction["better"]
     measure = _stored(part, prediction["measure"])
-    if prediction["measure"] == "encoding_error" and stage == "retrained":
+    if measure.name == "encoding_error":
         measure = _stored(part, "wrong")
     if "stage" in measure.dims:
-        measure = measure.sel(stage=stage)
+        measure = measure.sel(stage="retrained")
     if "condition" in measure.dims:
         losses = [measure.sel(condition=_known(part, "condition", name), drop=True) for name in (worse, better)]
         difference = losses[0].astype(np.float64) - losses[1]
@@ -61,17 +59,17 @@ def units(part: xr.Dataset, prediction: dict) -> np.ndarray:
 
 
 def units_at_equal_function(part: xr.Dataset, prediction: dict) -> np.ndarray:
-    """The same, or synapses, where the loss of either crosses that of the over-produced machine plus the tolerance."""
+    """The same where the loss of either crosses that of the over-produced machine plus the tolerance."""
     pair = [_known(part, "criterion", prediction[key]) for key in ("more", "fewer")]
-    limit = _stored(part, prediction["measure"]).name, prediction["tolerance"], prediction.get("size", "units")
-    more, fewer = (comparisons.units_at_equal_function(part, name, *limit) for name in pair)
+    measure = _stored(part, prediction["measure"]).name
+    more, fewer = (comparisons.units_at_equal_function(part, name, measure, prediction["tolerance"]) for name in pair)
     return (more - fewer).values
 
 
 def rank(part: xr.Dataset, prediction: dict) -> np.ndarray:
     """Spearman's rho of a local estimate with what the whole machine tells, over the synapses that exist."""
     pair = [_stored(part, prediction[key]).name for key in ("proxy", "target")]
-    return at_session(comparisons.of_synapses(spearman, part, *pair), prediction["session"])
+    return at_session(comparisons.rank_correlation(part, *pair), prediction["session"])
 
 
 def survivors(part: xr.Dataset, prediction: dict) -> np.ndarray:
@@ -83,14 +81,18 @@ def survivors(part: xr.Dataset, prediction: dict) -> np.ndarray:
 
 def axonal(part: xr.Dataset, prediction: dict) -> np.ndarray:
     """n(lost their outputs alone) / n(lost), reference; comparable: of those with about as many inputs as outputs."""
-    alike = prediction.get("comparable", False)
-    lost, gone = (_losses(part, name, prediction) for name in _COUNTS[alike])
+    lost, gone = losses(part, prediction)
     return (gone / lost.where(lost > 0)).values
 
 
-def n_lost(part: xr.Dataset, prediction: dict) -> int:
-    """Lost units of all seeds that the share `axonal` is of."""
-    return int(_losses(part, _COUNTS[prediction.get("comparable", False)][0], prediction).sum())
+def losses(part: xr.Dataset, prediction: dict) -> list[xr.DataArray]:
+    """Counts (seed,) that `axonal` is the share of: lost units, and those of them that lost their outputs alone."""
+    comparable = prediction.get("comparable", False)
+    names = ("n_comparable", "n_axonal_comparable") if comparable else ("n_lost", "n_axonal")
+    counts = [_stored(part, name).sel(criterion=part.attrs["reference"]) for name in names]
+    if prediction["layer"] == "all":
+        return [count.sum("hidden_layer") for count in counts]
+    return [count.sel(hidden_layer=_known(part, "hidden_layer", prediction["layer"])) for count in counts]
 
 
 def disconnected(part: xr.Dataset, prediction: dict) -> np.ndarray:
@@ -107,7 +109,7 @@ def disconnected(part: xr.Dataset, prediction: dict) -> np.ndarray:
 def neighbours_rise(part: xr.Dataset, prediction: dict) -> np.ndarray:
     """Partial rank correlation of a survivor's rise in activity with the share of competitors lost; reference."""
     _stored(part, f"unit_competitors_lost_{prediction['layer']}")
-    return by_seed(rise, part, prediction["layer"]).values
+    return np.array([rise(part.isel(seed=k), prediction["layer"]) for k in range(part.sizes["seed"])])
 
 
 EFFECTS: dict[str, tuple[Callable[[xr.Dataset, dict], np.ndarray], str]] = {
@@ -120,7 +122,6 @@ EFFECTS: dict[str, tuple[Callable[[xr.Dataset, dict], np.ndarray], str]] = {
     "disconnected": (disconnected, "probability"),
     "rise": (neighbours_rise, "rho"),
 }
-_COUNTS = {False: ("n_lost", "n_axonal"), True: ("n_comparable", "n_axonal_comparable")}
 
 
 def _above(part, prediction, criterion):
@@ -131,14 +132,6 @@ def _above(part, prediction, criterion):
     if prediction["layer"] != "all":
         return above.sel(hidden_layer=_known(part, "hidden_layer", prediction["layer"])).values
     return above.weighted(lost.where(above.notnull(), 0)).mean("hidden_layer").values
-
-
-def _losses(part, name, prediction):
-    """Counts of lost units under the reference, (seed,)."""
-    counts = _stored(part, name).sel(criterion=part.attrs["reference"])
-    if prediction["layer"] == "all":
-        return counts.sum("hidden_layer")
-    return counts.sel(hidden_layer=_known(part, "hidden_layer", prediction["layer"]))
 
 
 def _stored(part, name):

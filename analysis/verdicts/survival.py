@@ -7,7 +7,7 @@ D_i is the number of units that input i drives, L_i how many of them the session
 compete for explaining it. A part of a claim dataset with one seed goes in, numbers come out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,13 @@ from analysis.pruning.removal import LOST_OUTPUTS
 
 Arrays = Sequence[np.ndarray]
 DIGITS_OF_SHARE = 6  # sums over inputs differ in their last bits, which must not become ranks
-COMPARABLE = 2  # a unit's inputs and outputs are comparable if neither are more than so many times the others
+COMPARABLE = 2  # a unit has about as many inputs as outputs if neither are more than so many times the others
+COUNTS = {
+    "n_lost": "lost units",
+    "n_axonal": "units that lost their outputs alone",
+    "n_comparable": "lost units that had about as many inputs as outputs",
+    "n_axonal_comparable": "units with about as many inputs as outputs that lost these alone",
+}
 
 
 def probability_above(x: np.ndarray, y: np.ndarray) -> float:
@@ -48,26 +54,19 @@ def losses(run: xr.Dataset, measures: Sequence[str], layers: Sequence[int]) -> x
     """What the units that one run lost had been like, all sessions together: a Dataset of (unit_measure, hidden_layer).
 
     survivor_above_lost (unit_measure, hidden_layer) : see `survival`, by those of the measures that the run has
-    n_lost, n_axonal, n_comparable, n_axonal_comparable (hidden_layer) : all; those that lost their outputs alone; those
-    that had at most COMPARABLE times as many inputs as outputs, and outputs as inputs, before the session; both
+    and the four counts (hidden_layer) of COUNTS, by the numbers of inputs and outputs before the session
     """
     part, measures = fates(run), [name for name in measures if f"unit_{name}_{layers[0]}" in run]
     above = [[survival(part, measure, layer) for layer in layers] for measure in measures]
     text = "P(survivor > lost unit of the same session), measured before it"
     found = {"survivor_above_lost": variable(("unit_measure", "hidden_layer"), above, text, "probability")}
-    texts = {
-        "n_lost": "lost units",
-        "n_axonal": "units that lost their outputs alone",
-        "n_comparable": "lost units that had about as many inputs as outputs",
-        "n_axonal_comparable": "units with about as many inputs as outputs that lost these alone",
-    }
     counts = zip(*(_counts(part, layer) for layer in layers))
-    found |= {name: variable("hidden_layer", list(n), text, "counts") for (name, text), n in zip(texts.items(), counts)}
+    for (name, text), n in zip(COUNTS.items(), counts):
+        found[name] = variable("hidden_layer", list(n), text, "counts")
     return xr.Dataset(found, {"unit_measure": measures, "hidden_layer": layers})
 
 
 def _counts(part, layer):
-    """The four counts of `losses`."""
     inputs, outputs = (part[f"unit_{side}_{layer}"].values for side in ("inputs", "outputs"))
     cause = part[f"loss_cause_{layer}"].values
     comparable = np.maximum(inputs, outputs) <= COMPARABLE * np.minimum(inputs, outputs)  # False for NaN: not there
@@ -102,9 +101,9 @@ def aftermath(run: xr.Dataset, layers: Sequence[int]) -> xr.Dataset:
     all units unit_input_weight_k, the sum of the weights of their inputs before the pruning
     """
     after = run.isel(session=slice(1, None)).rename(session="pruning")
-    pairs = [(run.sel(session=s - 1), run.sel(session=s)) for s in after["pruning"].values]
-    found = xr.concat([competition(*pair, layers) for pair in pairs], after["pruning"])
     before = run.isel(session=slice(-1)).rename(session="pruning").assign_coords(pruning=after["pruning"])
+    pairs = [(before.sel(pruning=s), after.sel(pruning=s)) for s in after["pruning"].values]
+    found = xr.concat([competition(*pair, layers) for pair in pairs], after["pruning"])
     for k in layers:
         total = before[f"weight_{k}"].sum(f"unit_{k - 1}").where(before[f"unit_activity_{k}"].notnull())
         found[f"unit_input_weight_{k}"] = total.assign_attrs(long_name="sum of the unit's input weights", units="nats")
@@ -139,29 +138,21 @@ def competition(before: xr.Dataset, after: xr.Dataset, layers: Sequence[int]) ->
 def rise(part: xr.Dataset, layer: int) -> float:
     """Partial rank correlation of the survivors' change of activity with the share of competitors lost; one seed.
 
-    Ranks of both are replaced by their residuals from a line on the ranks of `own_drive`. Mean over sessions, weighted
-    by survivors; sessions in which all survivors lost the same share can't tell.
+    The change is that from before the pruning to right after it, before retraining. Ranks of both are replaced by their
+    residuals from a line on the ranks of `own_drive`. Mean over sessions, weighted by survivors; sessions in which all
+    survivors lost the same share can't tell.
     """
-    found = []
-    for change, lost, drive in survivors(part, layer):
-        x, y = (residual(rankdata(values), rankdata(drive)) for values in (change, lost))
+    names = ["unit_activity", "unit_activity_pruned", "unit_competitors_lost", "unit_own_drive"]
+    columns, found = [part[f"{name}_{layer}"].values for name in ("loss_cause", *names)], []
+    for cause, *measured in zip(*columns):
+        before, after, lost, drive = (values[cause == 0] for values in measured)
+        if not (cause > 0).any() or len(lost) <= 2 or np.ptp(lost) == 0:
+            continue
+        x, y = (residual(rankdata(z), rankdata(drive)) for z in (after.astype(np.float64) - before, lost))
         norm = np.sqrt((x @ x) * (y @ y))
-        if np.ptp(lost) > 0 and norm > 1e-9 * len(x) ** 3:
+        if norm > 1e-9 * len(x) ** 3:
             found.append((x @ y / norm, len(x)))
     return _weighted_mean(found)
-
-
-def survivors(part: xr.Dataset, layer: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """(change of activity, share of competitors lost, own drive) of the survivors of each session that lost a unit.
-
-    The change is that from before the pruning to right after it, before retraining.
-    """
-    names = ["activity", "activity_pruned", "competitors_lost", "own_drive"]
-    columns = [part[f"unit_{name}_{layer}"].values for name in names]
-    for cause, before, after, lost, drive in zip(part[f"loss_cause_{layer}"].values, *columns):
-        if (cause > 0).any() and (cause == 0).sum() > 2:
-            kept = cause == 0
-            yield after[kept].astype(np.float64) - before[kept], lost[kept], drive[kept]
 
 
 def residual(y: np.ndarray, x: np.ndarray) -> np.ndarray:

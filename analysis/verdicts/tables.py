@@ -1,5 +1,6 @@
 """What the verdicts rest on, as tables to be read: DataFrames of text, which `markdown` writes."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ def show(*shown: pd.DataFrame) -> Any:
     return Markdown("\n\n".join(map(markdown, shown)))
 
 
-def of_seeds(rows: dict[Any, list], columns: list[str]) -> pd.DataFrame:
-    """{name, or tuple of names: cells}: a DataArray (seed) becomes its mean and interval, all else stays."""
-    named = [(*(name if isinstance(name, tuple) else (name,)), *cells) for name, cells in rows.items()]
+def of_seeds(rows: dict[str, list], columns: list[str]) -> pd.DataFrame:
+    """{name: cells}: a DataArray (seed) becomes its mean and interval, all else stays."""
+    named = [(name, *cells) for name, cells in rows.items()]
     text = [[over_seeds(cell) if isinstance(cell, xr.DataArray) else cell for cell in row] for row in named]
     return pd.DataFrame(text, columns=columns)
 
@@ -55,19 +56,15 @@ def beside(rows: dict[str, tuple[float, list[xr.DataArray], str]], places: list[
     """
     found = []
     for name, (theirs, all_ours, why) in rows.items():
-        cells = [_range(ours.values) for ours in all_ours]
-        same = ["yes" if ours.min() <= theirs <= ours.max() else "no" for ours in all_ours]
-        pairs = [*zip(cells, same), *[("", "")] * (len(places) - len(cells))]
-        found += [[name, f"{theirs:g}", *(cell for pair in pairs for cell in pair), why]] if cells else []
+        pairs = [(_range(ours.values), "yes" if ours.min() <= theirs <= ours.max() else "no") for ours in all_ours]
+        cells = [*chain(*pairs), *[""] * 2 * (len(places) - len(pairs))]
+        found += [[name, f"{theirs:g}", *cells, why]] if pairs else []
     pairs = [(f"{place}: mean [lowest, highest seed]", "same?") for place in places]
-    columns = ["the paper's number", "authors, one run", *(column for pair in pairs for column in pair), "why not"]
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(found, columns=["the paper's number", "authors, one run", *chain(*pairs), "why not"])
 
 
-def origin(dataset: xr.Dataset | None, config: Path) -> pd.DataFrame:
+def origin(dataset: xr.Dataset, config: Path) -> pd.DataFrame:
     """Where a dataset comes from: its config, the data of its runs; and why it is stale, if it is."""
-    if dataset is None:
-        return pd.DataFrame({"not made yet": [f"{config.name} says how"]})
     command = "make figures" if config.name == "default.yaml" else f"snakemake --configfile config/{config.name}"
     rows = [("**stale**", f"{reason}; `{command}` renews it") for reason in datasets.stale(dataset, config)]
     rows.append(("config", config.name))

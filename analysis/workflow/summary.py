@@ -7,9 +7,10 @@ import pandas as pd
 import xarray as xr
 
 from analysis.figures import forest, style
-from analysis.files import whole
+from analysis.files import netcdf, whole
 from analysis.verdicts import claims, tables
 from analysis.verdicts.datasets import BEYOND, CLAIMS
+from analysis.workflow.rules import notebooks
 
 _COLUMNS = {
     "claim": ("claim", "1"),
@@ -30,20 +31,32 @@ _COLUMNS = {
 
 
 def write(data: Path, figures: Path) -> pd.DataFrame:
-    """Judge every claim dataset in the folder `data`, and write the table in all its forms. Returns it.
+    """Judge the claim datasets in the folder `data`, and write the table in all its forms. Returns it.
 
-    They are those of the paper, or what is beyond it alone. Raises ValueError where one is missing.
+    They are those that the config of any of them asks about. Raises ValueError where one is missing.
     """
-    beyond = [claim for claim in BEYOND if Path(data, f"{claim}.nc").is_file()]
-    found = {claim: claims.load(claim, data) for claim in beyond or CLAIMS}
-    table = pd.concat([claims.evaluate(dataset) for dataset in found.values()], ignore_index=True)
-    pages = _pages(table)
+    there = [claim for claim in CLAIMS | BEYOND if (data / f"{claim}.nc").is_file()]
+    asked, _ = notebooks(claims.settings(claims.load([*there, *CLAIMS][0], data)))
+    found = [claims.load(claim, data) for claim in asked]
+    table = pd.concat([claims.evaluate(dataset) for dataset in found], ignore_index=True)
+    shown = _with_third_tests(table, data / "more_seeds" / "claims.nc")
+    pages = _pages(shown)
     lines = [f"## {title}\n\n{tables.markdown(page)}" for title, page in pages.items()]
     with whole.whole(figures / "claims.md") as temporary:
         temporary.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
-    style.save(forest.forest(table[table["primary"]]), figures / "claims")
-    claims.save(_as_dataset(table, next(iter(found.values())).attrs), data / "claims.nc")
+    style.save(forest.forest(shown[shown["primary"]]), figures / "claims")
+    claims.save(_as_dataset(table, found[0].attrs), data / "claims.nc")
     return table
+
+
+def _with_third_tests(table, path):
+    """The table, where a prediction was tested once more below it the row of that test: its own seeds and interval."""
+    if not path.is_file():
+        return table
+    place = table[["claim", "id"]].reset_index(names="place")
+    more = netcdf.read(path).to_dataframe().astype({"primary": bool}).merge(place).set_index("place")
+    more["prediction"] = "third test: " + more["prediction"]
+    return pd.concat([table, more]).sort_index(kind="stable", ignore_index=True)
 
 
 def _pages(table):
