@@ -1,4 +1,4 @@
-"""Convergence: chains that mix give 1, chains that can't are found out, and tau is that of the transition matrix."""
+"""Convergence: estimates are their formulas on cases by hand, and tau is that of the transition matrix."""
 
 import naive
 import numpy as np
