@@ -128,7 +128,7 @@ class OurSampler:
         self.step += n_sweeps
 
     def states(self):
-        return Samples(self.words, self.graph.layer, self.n_chains)
+        return list(Samples(self.words, self.graph.layer, self.n_chains))
 
 
 class OurLearner:
