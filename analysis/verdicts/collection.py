@@ -171,7 +171,6 @@ _COLLECT = {
     "03_fisher_proxy": _fisher_proxy,
     "04_neuron_loss": _neuron_loss,
     "05_beyond_the_paper": _beyond_the_paper,
-    "08_when_to_prune": _overproduction,
     "06_model_quality": _model_quality,
 }
 _FUNCTION = ["n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong"]
