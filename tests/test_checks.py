@@ -1,5 +1,6 @@
 """Checks of machines and samples are passed within their limits in every seed, and fail where one seed is outside."""
 
+import numpy as np
 import pytest
 
 from analysis.figures.quality import checked
@@ -17,6 +18,7 @@ def dataset(collected):
         for name in ("r_hat", "two_start_r_hat"):
             found[f"{experiment}_{name}"][:] = 1.0
     found["patches_log_z_exact"][:] = found["patches_log_z"]
+    found["digits_log_z_exact"][:] = np.nan  # machines of digits are too large to enumerate, but for those of tests
     found["patches_kl"][:] = found["patches_kl_reachable"]
     return found
 

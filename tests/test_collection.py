@@ -126,11 +126,12 @@ def test_of_further_seeds_only_what_they_are_for_is_there(small_runs, tmp_path):
 
 def test_input_weights_are_summed_before_the_pruning_and_unknown_of_units_lost_earlier(parts, run):
     found = parts(4, "digits")
-    stored = run("digits", found.attrs["reference"], int(found["seed"][1]))
+    stored, n_lost = run("digits", found.attrs["reference"], int(found["seed"][1])), 0
     for layer in (1, 2):
         total = found[f"unit_input_weight_{layer}"].isel(seed=1).transpose("pruning", ...).values
         expected = stored[f"weight_{layer}"].values[:-1].sum(axis=1)
         there = stored[f"loss_cause_{layer}"].values[:-1] == 0
         np.testing.assert_allclose(total[there], expected[there], rtol=1e-3, atol=1e-4)
         assert np.isnan(total[~there]).all()
-        assert not there.all()
+        n_lost += (~there).sum()
+    assert n_lost > 0
