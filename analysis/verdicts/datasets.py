@@ -21,7 +21,7 @@ CLAIMS = {
 BEYOND = {
     "05_beyond_the_paper": "What deleting a synapse costs is known at the synapse, and makes a rule of pruning",
 }
-BEYOND_FOLDERS = dict(zip(BEYOND, ("beyond",)))  # in data/ and figures/, as their configs say
+BEYOND_FOLDERS = {"05_beyond_the_paper": "beyond"}  # in data/ and figures/, as their configs say
 CHECKS = {"06_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
 NOTEBOOKS = CLAIMS | BEYOND | CHECKS
 
