@@ -207,6 +207,16 @@ def test_a_control_with_as_much_work_looks_like_its_control_but_for_the_line():
     assert words("mine_work") == "mine work"
 
 
+def test_axes_placed_by_hand_stay_where_they_are_in_every_drawing(tmp_path):
+    style.theme()
+    figure, ax = plt.subplots(layout="none")
+    place = ax.get_position().bounds
+    style.save(figure, tmp_path / "first")
+    style.save(figure, tmp_path / "second")
+    assert ax.get_position().bounds == place
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+
+
 def test_a_saved_figure_is_the_same_bytes_every_time(parts, tmp_path):
     for folder in ("a", "b"):
         style.theme()

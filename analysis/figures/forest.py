@@ -15,7 +15,7 @@ from analysis.verdicts.tables import quote
 
 MOST_ROWS = 6  # predictions a claim
 WIDTH, LINE, TITLE, FOOT = 8.8, 0.13, 0.35, 0.45  # inches; 8.8 are a page of GitHub's, where 8 point text is that large
-LEFT, RIGHT = 0.405, 0.745  # shares of the width, between which the intervals are
+LEFT, RIGHT = 0.405, 0.69  # shares of the width, between which the intervals are
 LINEAR = 2  # margins, from which on the axis is logarithmic
 LETTERS = 58  # a line of text
 

@@ -62,8 +62,9 @@ def theme() -> None:
 def save(figure: Figure, path: Path | str, alt: str = "") -> None:
     """Write path.svg, titled by `alt` or its name, and path.png, the same bytes for the same figure."""
     path = Path(path)
+    about = {"Date": None, "Creator": None, "Title": alt or path.name}
     with whole.whole(path.with_name(f"{path.name}.svg")) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None, "Title": alt or path.name})
+        _draw(figure, temporary, format="svg", metadata=about)
     with whole.whole(path.with_name(f"{path.name}.png")) as temporary:
         temporary.write_bytes(png(figure))
 
@@ -71,10 +72,16 @@ def save(figure: Figure, path: Path | str, alt: str = "") -> None:
 def png(figure: Figure) -> bytes:
     """The figure, twice as fine as it is shown, in 256 colours, which take a third of the bytes."""
     drawn, content = BytesIO(), BytesIO()
-    figure.savefig(drawn, format="png", dpi=2 * SHOWN_DPI)
+    _draw(figure, drawn, format="png", dpi=2 * SHOWN_DPI)
     picture = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     picture.save(content, "PNG", optimize=True)
     return content.getvalue()
+
+
+def _draw(figure, file, **options):
+    """Without the context savefig gives a figure that has no layout engine a constrained one, for later drawings."""
+    with mpl.rc_context({"figure.constrained_layout.use": False}):
+        figure.savefig(file, **options)
 
 
 def keeper(folder: Path | None) -> Callable[[Figure, str, str], None]:
