@@ -31,9 +31,25 @@ def sentences(page):
     return [sentence for line in text.splitlines() for sentence in re.split(r"(?<=[.:;])\s", line)]
 
 
+def rows_of_claims():
+    """Of all tables of claims, in Markdown."""
+    texts = [(ROOT / "figures" / name / "claims.md").read_text() for name in ("", *BEYOND_FOLDERS.values())]
+    return [row for text in texts for row in text.splitlines() if row.startswith("| ")]
+
+
+def test_readme_gives_each_effect_the_verdict_of_its_prediction():
+    short = dict(zip(claims.VERDICTS, ("yes", "no", "reverse", "too small", "open")))
+    stated = [row for row in README.splitlines() if row.startswith("|") and EFFECT.search(row)]
+    assert len(stated) >= 15
+    for row in stated:
+        effect, said = EFFECT.search(row).group(), row.rstrip("|").rpartition("|")[2]
+        verdicts = [verdict for of in rows_of_claims() if f"| {effect} " in of for verdict in short if f"| {verdict} |" in of]
+        assert {short[verdict] for verdict in verdicts} == {said}, row
+
+
 @pytest.mark.parametrize(("page", "at_least"), [("README.md", 4), *((claim, 1) for claim in (*claims.CLAIMS, *BEYOND))])
 def test_every_number_with_an_interval_is_a_row_of_the_table_of_claims(page, at_least):
-    rows = "".join((ROOT / "figures" / name / "claims.md").read_text() for name in ("", *BEYOND_FOLDERS.values()))
+    rows = "\n".join(rows_of_claims())
     found = [(effect.replace("−", "-"), text) for text in sentences(page) for effect in EFFECT.findall(text)]
     assert len(found) >= at_least
     assert [text for effect, text in found if f"| {effect} " not in rows] == []
