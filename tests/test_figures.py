@@ -142,16 +142,15 @@ def test_a_panel_shows_what_is_compared_whole_and_names_what_leaves_it(parts, ax
 
 def test_differences_are_the_effects_of_the_predictions_with_their_intervals(collected, ax):
     dataset = collected("01_overproduction")
-    table = claims.evaluate(dataset)
-    primary = table["primary"].sum()
-    for part in claims.parts(dataset).values():
+    table = claims.evaluate(dataset).set_index("id")
+    for experiment in claims.parts(dataset):
         ax.clear()
-        curves.differences(part, [("born_small_synapses", "pruned")], 0.02, ax, 1 - 0.05 / primary)
-        row = table.set_index("id").loc[f"{part.attrs['experiment']}_born_small"]
-        assert ax.collections[0].get_segments()[0][:, 0] == pytest.approx([row["low"], row["high"]])
-        seeds, mean = ax.lines[:2]
-        assert mean.get_xdata() == pytest.approx([row["mean"]])
-        assert seeds.get_xdata().mean() == pytest.approx(row["mean"])
+        curves.differences(dataset, experiment, [("born_small_synapses", "pruned"), ("born_small_units", "pruned")], ax)
+        for n, name in enumerate(("born_small", "as_many_units")):  # primary, secondary
+            row, (seeds, mean) = table.loc[f"{experiment}_{name}"], ax.lines[2 * n : 2 * n + 2]
+            assert ax.collections[n].get_segments()[0][:, 0] == pytest.approx([row["low"], row["high"]])
+            assert mean.get_xdata() == pytest.approx([row["mean"]])
+            assert seeds.get_xdata().mean() == pytest.approx(row["mean"])
 
 
 def test_each_control_is_compared_with_the_pruned_machine_and_random_with_pruned_wiring(parts):
@@ -159,7 +158,7 @@ def test_each_control_is_compared_with_the_pruned_machine_and_random_with_pruned
     small = [pair for pair in pairs if pair[0].startswith("born_small_synapses")]
     assert small == [("born_small_synapses", "pruned"), ("born_small_synapses_work", "pruned")]
     assert pairs.index(small[1]) == pairs.index(small[0]) + 1
-    assert pairs[-1] == ("rewired", "reinitialised")
+    assert pairs[-2:] == [("rewired", "reinitialised"), ("born_small_units", "pruned")]
     assert len(pairs) == parts(1, "patches").sizes["condition"]
 
 

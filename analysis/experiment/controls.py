@@ -263,9 +263,9 @@ CONTROLS: dict[str, Control] = by_name(
         marker="v",
         line="-.",
     ),
-    Control("rewired", rewired, words="rewired at random", colour=GREY, marker="X", line=":"),
+    Control("rewired", rewired, words="random wiring", colour=GREY, marker="X", line=":"),
     Control(
-        "reinitialised", reinitialised, words="own wiring, re-initialised", colour=GREEN, marker="D", line=(0, (5, 1))
+        "reinitialised", reinitialised, words="pruned wiring, new weights", colour=GREEN, marker="D", line=(0, (5, 1))
     ),
     Control(
         "other_seeds_wiring", other_seeds_wiring, words="another machine's wiring", colour=SKY, marker="P", line="--"

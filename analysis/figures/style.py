@@ -21,7 +21,7 @@ from PIL import Image
 
 from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
 from analysis.files import whole
-from analysis.files.palette import BLUE, GREY, ORANGE, PURPLE, VERMILION, Line, spare_look
+from analysis.files.palette import BLACK, BLUE, GREY, ORANGE, PURPLE, VERMILION, Line, spare_look
 from analysis.pruning import CRITERIA
 from analysis.verdicts.intervals import pointwise, those_that_tell
 from analysis.verdicts.names import words
@@ -35,7 +35,7 @@ VERDICTS = {
     "no difference that matters": (ORANGE, "s"),
     "open": (GREY, "D"),
 }
-FATES = {"survives": BLUE, "is lost": VERMILION}
+FATES = {"survives": "0.65", "is lost": BLACK}
 
 
 def look(name: str) -> tuple[str, str, Line]:
@@ -134,10 +134,11 @@ def line(sizes: xr.DataArray, values: xr.DataArray, name: str, ax: Axes) -> Axes
 def band(x: ArrayLike, values: np.ndarray, ax: Axes, **options: Any) -> Axes:
     """Mean of values (seed, x), a line with the options of Axes.plot, and its interval over seeds."""
     told = those_that_tell(values)
-    ax.plot(x, told.mean(axis=0), **options)
     if np.size(x) > 1:
+        ax.plot(x, told.mean(axis=0), **options)
         ax.fill_between(x, *pointwise(told), color=options["color"], alpha=0.18, lw=0)
     else:
+        ax.plot(x, told.mean(axis=0), **options | {"linestyle": "none"})
         ax.vlines(x, *pointwise(told), color=options["color"], lw=1.2)
     return ax
 
@@ -165,7 +166,7 @@ def legend(figure: Figure, ncols: int = 4) -> Figure:
 
 def shrinking(ax: Axes, label: str) -> Axes:
     """A logarithmic axis of sizes that fall from left to right."""
-    ax.set(xscale="log", xlabel=label)
+    ax.set(xscale="log", xlabel=f"{label} (pruning →)")
     low, high = sorted(ax.get_xlim())
     widest = {5: (1, 2, 3, 5, 7), 20: (1, 2, 5), np.inf: (1, 3)}
     subs = next(subs for ratio, subs in widest.items() if high < ratio * low)

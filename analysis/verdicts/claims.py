@@ -33,8 +33,8 @@ __all__ = ["CLAIMS", "NOTEBOOKS", "at_papers_size", "collect", "evaluate", "load
 __all__ += ["parts", "root", "same_config", "save", "settings", "stale", "verdict"]
 
 VERDICTS = ("reproduced", "not reproduced", "contradicted", "no difference that matters", "open")
-COLUMNS = ["claim", "id", "prediction", "primary", "experiment", "effect", "mean", "low", "high", "units", "margin"]
-COLUMNS += ["n_seeds", "verdict", "failed"]
+COLUMNS = ["claim", "id", "prediction", "primary", "experiment", "effect", "session", "mean", "low", "high", "units"]
+COLUMNS += ["margin", "n_seeds", "verdict", "failed"]
 
 
 def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
@@ -46,19 +46,24 @@ def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
     Raises ValueError where the dataset lacks what a prediction names.
     """
     claim, judged, machines = dataset.attrs["claim"], settings(dataset)["claims"], parts(dataset)
-    asked = judged.get(claim[3:], {})
-    n_primary = sum(prediction.get("primary", False) for prediction in asked.values())
-    rows, order = [], list(machines)
+    asked, rows, order = judged.get(claim[3:], {}), [], list(machines)
     for name, prediction in sorted(asked.items(), key=lambda item: order.index(item[1]["experiment"])):
         primary, part = prediction.get("primary", False), machines[prediction["experiment"]]
-        confidence = 1 - (1 - judged["confidence"]) / n_primary if primary else judged["confidence"]
         margin = judged["margins"][prediction["margin"]]["value"]
         row = {"claim": claim, "id": name, "prediction": prediction["text"], "primary": primary}
         row |= {"experiment": prediction["experiment"], "effect": prediction["effect"]}
-        row |= outcome(part, prediction, confidence, margin)
+        row["session"] = prediction.get("session", "last" if prediction["effect"] in ("loss", "units") else "")
+        row |= outcome(part, prediction, confidence(dataset, prediction), margin)
         rows.append(row | {"failed": "; ".join(quality.failed(part, judged["model_quality"]))})
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"primary": bool})
     return table.sort_values("primary", ascending=False, kind="stable", ignore_index=True)
+
+
+def confidence(dataset: xr.Dataset, prediction: dict) -> float:
+    """Of the interval of a prediction's effect: such that those of all primary ones hold together (see evaluate)."""
+    judged = settings(dataset)["claims"]
+    n_primary = sum(asked.get("primary", False) for asked in judged[dataset.attrs["claim"][3:]].values())
+    return 1 - (1 - judged["confidence"]) / (n_primary if prediction.get("primary", False) else 1)
 
 
 def outcome(part: xr.Dataset, prediction: dict, confidence: float, margin: float) -> dict:
