@@ -18,7 +18,7 @@ NAMES |= {
     "pixel_tuning": "tuning to a pixel",
     "first": "full machine",
     "last": "last session",
-    "mean": "session mean",
+    "mean": "mean of sessions",
 }
 
 

@@ -91,7 +91,7 @@ def runs(dataset: xr.Dataset) -> pd.DataFrame:
 def predictions(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of claims.evaluate. seeds that fail: what the model checks say against their machines, if anything."""
     effects = [quote(*row) for row in table[["mean", "low", "high", "units"]].itertuples(index=False)]
-    found = table[["prediction"]].assign(**{"effect [interval]": effects})
+    found = table[["prediction"]].assign(session=table["session"].map(words), **{"effect [interval]": effects})
     found["does not matter below"] = [f"{margin:g} {units}" for margin, units in zip(table["margin"], table["units"])]
     found = found.assign(seeds=table["n_seeds"], verdict=table["verdict"])
     return found.assign(**{"seeds that fail a check": table["failed"]}) if any(table["failed"]) else found
@@ -106,5 +106,5 @@ def checks(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _range(values):
-    mean, low, high = (float(reduce(values)) for reduce in (np.mean, np.min, np.max))
+    mean, low, high = (float(reduce(values)) for reduce in (np.nanmean, np.nanmin, np.nanmax))  # some criteria have fewer seeds
     return quote(mean, low, high) if low < high else quote(mean, np.nan, np.nan)

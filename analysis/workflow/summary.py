@@ -19,6 +19,7 @@ _COLUMNS = {
     "primary": ("1 if the prediction is primary", "1"),
     "experiment": ("experiment", "1"),
     "effect": ("kind of effect", "1"),
+    "session": ("session of the effect, or mean of the sessions", "1"),
     "mean": ("mean effect over seeds, positive where the prediction holds", "see variable units"),
     "low": ("lower end of the interval", "see variable units"),
     "high": ("upper end of the interval", "see variable units"),
