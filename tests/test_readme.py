@@ -43,7 +43,8 @@ def test_readme_gives_each_effect_the_verdict_of_its_prediction():
     assert len(stated) >= 15
     for row in stated:
         effect, said = EFFECT.search(row).group(), row.rstrip("|").rpartition("|")[2]
-        verdicts = [verdict for of in rows_of_claims() if f"| {effect} " in of for verdict in short if f"| {verdict} |" in of]
+        rows = [of for of in rows_of_claims() if f"| {effect} " in of]
+        verdicts = [verdict for of in rows for verdict in short if f"| {verdict} |" in of]
         assert {short[verdict] for verdict in verdicts} == {said}, row
 
 

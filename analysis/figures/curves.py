@@ -24,7 +24,8 @@ def loss_of_controls(part: xr.Dataset, measure: str, ax: Axes) -> Axes:
     synapses, names = part["n_synapses"].sum("synapse_layer", skipna=False), part["condition"].values
     aside = 1.04 ** (np.arange(len(names)) - len(names) // 2)  # controls of one size stand side by side
     for name, factor in zip(names, aside):
-        line(synapses.sel(condition=name) * (1 if name == "pruned" else factor), part[measure].sel(condition=name), name, ax)
+        size = synapses.sel(condition=name) * (1 if name == "pruned" else factor)
+        line(size, part[measure].sel(condition=name), name, ax)
     for name, label, dashes in _REFERENCES.get(measure, []):
         ax.axhline(float(part[name]), color="black", lw=0.8, linestyle=dashes)
         ax.text(0.02, float(part[name]), label, transform=ax.get_yaxis_transform(), va="bottom")

@@ -106,5 +106,5 @@ def checks(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _range(values):
-    mean, low, high = (float(reduce(values)) for reduce in (np.nanmean, np.nanmin, np.nanmax))  # some criteria have fewer seeds
+    mean, low, high = (float(reduce(values)) for reduce in (np.nanmean, np.nanmin, np.nanmax))  # of the seeds run
     return quote(mean, low, high) if low < high else quote(mean, np.nan, np.nan)
