@@ -44,13 +44,19 @@ def test_a_mean_over_seeds_stands_with_its_interval_and_unit():
     assert made.to_numpy().tolist() == [["a", text, "text"]]
 
 
-def test_a_row_says_margin_and_verdict_and_what_speaks_against_its_machines():
-    row = {"prediction": "P", "mean": 1.0, "low": 0.9, "high": 1.1, "units": "nats", "margin": 0.2, "n_seeds": 5}
-    table = pd.DataFrame([row | {"verdict": "reproduced", "failed": ""}] * 2)
+def test_a_row_says_session_margin_and_verdict_and_what_speaks_against_its_machines():
+    row = {"prediction": "P", "session": "last", "mean": 1.0, "low": 0.9, "high": 1.1, "units": "nats", "margin": 0.2}
+    table = pd.DataFrame([row | {"n_seeds": 5, "verdict": "reproduced", "failed": ""}] * 2)
     shown = tables.predictions(table.assign(failed=["", "not trained: 1 of 5"]))
-    assert shown.iloc[0].tolist() == ["P", "1.00 [0.90, 1.10] nats", "0.2 nats", 5, "reproduced", ""]
+    assert shown.iloc[0].tolist() == ["P", "last session", "1.00 [0.90, 1.10] nats", "0.2 nats", 5, "reproduced", ""]
     assert shown["seeds that fail a check"].tolist()[1] == "not trained: 1 of 5"
     assert "seeds that fail a check" not in tables.predictions(table)
+
+
+def test_fractions_are_shown_as_percentages():
+    row = {"prediction": "P", "session": "mean", "mean": 0.5, "low": 0.25, "high": 1.0, "units": "fraction"}
+    shown = tables.predictions(pd.DataFrame([row | {"margin": 0.02, "n_seeds": 5, "verdict": "open", "failed": ""}]))
+    assert shown.iloc[0].tolist()[1:4] == ["mean of sessions", "50.0 [25.0, 100.0] %", "2 %"]
 
 
 def test_a_claim_at_the_papers_size_is_found_where_it_was_made(collected, tmp_path):

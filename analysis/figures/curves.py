@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from analysis.experiment.controls import WITH_EQUAL_WORK
 from analysis.figures.rows import rows
-from analysis.figures.style import line, look, quantity, shrinking
+from analysis.figures.style import label, line, look, shrinking
 from analysis.verdicts import claims, effects
 from analysis.verdicts.names import words
 
@@ -26,10 +26,11 @@ def loss_of_controls(part: xr.Dataset, measure: str, ax: Axes) -> Axes:
     for name, factor in zip(names, aside):
         size = synapses.sel(condition=name) * (1 if name == "pruned" else factor)
         line(size, part[measure].sel(condition=name), name, ax)
-    for name, label, dashes in _REFERENCES.get(measure, []):
+    for name, text, dashes in _REFERENCES.get(measure, []):
         ax.axhline(float(part[name]), color="black", lw=0.8, linestyle=dashes)
-        ax.text(0.02, float(part[name]), label, transform=ax.get_yaxis_transform(), va="bottom")
-    ax.set(title=part.attrs["experiment"], ylabel=quantity(part, measure))
+        ax.text(0.02, float(part[name]), text, transform=ax.get_yaxis_transform(), va="bottom")
+    ax.set_title(part.attrs["experiment"])
+    label(ax.yaxis, part, measure)
     return shrinking(ax, "synapses left")
 
 
@@ -54,12 +55,12 @@ def differences(dataset: xr.Dataset, experiment: str, pairs: Sequence[tuple[str,
     margin = asked["margins"]["kl" if measure == "kl" else "error"]["value"]
     judged = [of for of in asked.get(dataset.attrs["claim"][3:], {}).values() if of["experiment"] == experiment]
     for worse, better in pairs:
-        label = words(worse) if better == "pruned" else f"{words(worse)} − {words(better)}"
-        label = fill(label, 27, break_on_hyphens=False)
-        found[label] = effects.loss(part, {"worse": worse, "better": better, "measure": measure}), look(worse)
+        pair = words(worse) if better == "pruned" else f"{words(worse)} − {words(better)}"
+        pair = fill(pair, 27, break_on_hyphens=False)
+        found[pair] = effects.loss(part, {"worse": worse, "better": better, "measure": measure}), look(worse)
         for prediction in judged:
             if {prediction.get("worse"), prediction.get("better")} == {worse, better}:
-                confidence[label] = claims.confidence(dataset, prediction)
-    ax.set(xlabel=f"difference ({part[measure].attrs.get('units', '1')})\n← works better      works worse →")
-    ax.set_title(f"{experiment}: {words(measure)}")
+                confidence[pair] = claims.confidence(dataset, prediction)
+    ax.set_title(experiment)
+    label(ax.xaxis, part, measure, "difference of {}\n← works better      works worse →")
     return rows(found, ax, margin, confidence)

@@ -1,6 +1,7 @@
 """What a synapse can know of its importance, and what heeding it gains: part of a claim dataset in, Axes out."""
 
 from collections.abc import Sequence
+from math import nan
 
 import numpy as np
 import xarray as xr
@@ -9,10 +10,11 @@ from matplotlib.ticker import NullLocator
 
 from analysis.experiment.local_estimates import LOCAL
 from analysis.figures.rows import rows
-from analysis.figures.style import curve, line, look, quantity, shrinking, tidy, titled
+from analysis.figures.style import curve, label, line, look, shrinking, tidy, titled
 from analysis.verdicts import datasets, effects
 from analysis.verdicts.comparisons import at_session, rank_correlation
 from analysis.verdicts.names import words
+from analysis.verdicts.tables import quote
 
 
 def against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> Axes:
@@ -50,7 +52,7 @@ def excess_loss(part: xr.Dataset, margin: float, ax: Axes) -> Axes:
     if max(abs(bound) for bound in ax.dataLim.intervalx) > 50 * margin:  # one bad machine would hide the others
         ax.set_xscale("symlog", linthresh=2 * margin, linscale=0.6)
         ax.xaxis.set(minor_locator=NullLocator(), major_formatter="{x:g}")
-    ax.set(xlabel=f"{quantity(part, measure)}\nmore than by {words(reference)}")
+    label(ax.xaxis, part, measure, f"{{}}\nmore than by {words(reference)}")
     return titled(ax, part)
 
 
@@ -70,8 +72,9 @@ def loss_against_synapses(part: xr.Dataset, coloured: Sequence[str], ax: Axes) -
         x, values = curve(*runs[name])
         ax.plot(x, values.mean(axis=0), color="0.75", lw=1, label="other criteria", zorder=0)
         if (end := values.mean(axis=0)[-1]) > ax.get_ylim()[1]:
-            beyond.append(f"{words(name)}: ends at {end:.2g}")
+            beyond.append(f"{words(name)}: ends at {quote(end, nan, nan, loss.attrs.get('units', '1'))}")
     white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     ax.text(0.02, 0.98, "\n".join(beyond), transform=ax.transAxes, va="top", color="0.4", bbox=white)
-    ax.set(ylabel=quantity(part, measure), title=part.attrs["experiment"])
+    ax.set_title(part.attrs["experiment"])
+    label(ax.yaxis, part, measure)
     return shrinking(ax, "synapses left")

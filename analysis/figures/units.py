@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from analysis.figures.rows import rows
-from analysis.figures.style import curve, look, quantity, tidy
+from analysis.figures.style import curve, label, look, tidy
 from analysis.files.palette import BLACK
 from analysis.verdicts import effects
 from analysis.verdicts.comparisons import hidden_units, units_at_equal_function
@@ -66,7 +66,7 @@ def loss_against_units(part: xr.Dataset, measure: str, tolerance: float, ax: Axe
         if name not in compared:
             ax.plot(x, values.mean(axis=0), color="0.6", lw=0.8, zorder=1)
     ax.set(xlabel="hidden units left", title=part.attrs["experiment"])
-    ax.set_ylabel(f"{quantity(part, measure)}\nmore than at the start")
+    label(ax.yaxis, part, measure, "{}\nmore than at the start")
     ax.invert_xaxis()
     return tidy(ax)
 

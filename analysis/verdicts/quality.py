@@ -21,7 +21,7 @@ CHECKED = {
     "two_start_r_hat": "R-hat, chains from noise and from data",
     "rank_correlation": "rank correlation of importance with long chains",
 }
-DECISIVE = {"trained": "not trained to the end", "rank_correlation": "synapses ranked otherwise by other samples"}
+DECISIVE = {"trained": "not trained to the end", "rank_correlation": "other samples rank synapses otherwise"}
 READ = ["kl", "kl_reachable", "rank_correlation", "log_z"]  # for the DECISIVE ones
 
 
