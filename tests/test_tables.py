@@ -54,9 +54,9 @@ def test_a_row_says_session_margin_and_verdict_and_what_speaks_against_its_machi
 
 
 def test_fractions_are_shown_as_percentages():
-    row = {"prediction": "P", "session": "mean", "mean": 0.5, "low": 0.25, "high": 1.0, "units": "fraction"}
+    row = {"prediction": "P", "session": "mean", "mean": 0.5, "low": 0.25, "high": 0.75, "units": "fraction"}
     shown = tables.predictions(pd.DataFrame([row | {"margin": 0.02, "n_seeds": 5, "verdict": "open", "failed": ""}]))
-    assert shown.iloc[0].tolist()[1:4] == ["mean of sessions", "50.0 [25.0, 100.0] %", "2 %"]
+    assert shown.iloc[0].tolist()[1:4] == ["mean of sessions", "50.0 [25.0, 75.0] %", "2 %"]
 
 
 def test_a_claim_at_the_papers_size_is_found_where_it_was_made(collected, tmp_path):
