@@ -14,31 +14,38 @@ from analysis.machine.model import BoltzmannMachine
 from benchmarks import machines, peers
 from benchmarks.machines import OurLearner, OurSampler, PeerLearner
 
-SAMPLERS = [name for name in (peers.NUMPY, peers.SHARED, peers.SPARSE, peers.TORCH) if peers.installed(name)]
+SAMPLERS = [
+    pytest.param(name, marks=pytest.mark.skipif(not peers.installed(name), reason="not installed: the extra `bench`"))
+    for name in (peers.NUMPY, peers.SHARED, peers.SPARSE, peers.TORCH)
+]
 ARRAYS = {peers.NUMPY: peers.numpy_arrays, peers.TORCH: peers.torch_arrays}
 ARRAYS = {name: arrays for name, arrays in ARRAYS.items() if peers.installed(name)}
 # rbms, a peer, compiles its functions in a way that PyTorch wants to give up; it is there with the extra `bench` alone.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 
 
-@pytest.fixture
-def machine():
-    """Three layers, a quarter of the synapses missing."""
-    masks = [np.arange(n * m).reshape(n, m) % 4 != 1 for n, m in ((9, 7), (7, 6))]
-    return BoltzmannMachine.random((9, 7, 6), 0, 0.8, -0.7, -0.5, masks)
+def small(*n_units):
+    """A machine with a quarter of its synapses missing."""
+    masks = [np.arange(n * m).reshape(n, m) % 4 != 1 for n, m in zip(n_units, n_units[1:])]
+    return BoltzmannMachine.random(n_units, 0, 0.8, -0.7, -0.5, masks)
 
 
+@pytest.mark.parametrize("n_units", [(3, 2), (3, 2, 2), (9, 7, 6)], ids=str)
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_peers_sample_from_the_same_machine(machine, name):
-    sampler, run = peers.samplers(machine, OurSampler(machine, 4000).states(), [name])[name]
+def test_peers_sample_from_the_same_machine(name, n_units):
+    machine, n_chains = small(*n_units), 20_000
+    sampler, run = peers.samplers(machine, OurSampler(machine, n_chains).states(), [name])[name]
     run(30)
-    for x, p in zip(sampler.states(), exact.moments(machine)[0], strict=True):
-        assert set(np.unique(x)) <= {0, 1}
-        naive.assert_within_error(x.mean(axis=0), p, np.sqrt(p * (1 - p) / len(x)))
+    states, (means, both) = sampler.states(), exact.moments(machine)
+    assert {0, 1} == {*np.unique(np.concatenate(states, axis=1))}
+    pairs = [x.T @ y / n_chains for x, y in zip(states, states[1:])]
+    for found, p in zip([x.mean(axis=0) for x in states] + pairs, means + both, strict=True):
+        naive.assert_within_error(found, p, np.sqrt(p * (1 - p) / n_chains))
 
 
 @pytest.mark.parametrize("arrays", ARRAYS.values(), ids=ARRAYS)
-def test_peers_learn_in_the_same_direction(machine, arrays):
+def test_peers_learn_in_the_same_direction(arrays):
+    machine = small(9, 7, 6)
     patterns = np.random.default_rng(0).integers(0, 2, (20, 9)).astype(np.uint8)
     n_chains = 16_000  # so many that the noise of both takes 0.015 from their correlation, measured
     sizes = machines.Sizes(n_patterns=20, n_pcd_chains=n_chains)
