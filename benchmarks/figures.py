@@ -18,6 +18,7 @@ LOOK = {  # colour, marker, line
     peers.SHARED: (VERMILION, "D", "-."),
     peers.SPARSE: (GREEN, "^", (0, (3, 1, 1, 1))),
     peers.TORCH: (PURPLE, "v", ":"),
+    peers.THRML: ("#8C510A", "p", (0, (5, 1))),
     "scikit-learn": (SKY, "P", "--"),
     "scikit-learn, 1 thread": (GREY, "X", "--"),
     "learnergy": (BLACK, "*", "--"),

@@ -1,4 +1,4 @@
-"""The work of others: the same mathematics on dense matrices, and other people's RBMs.
+"""The work of others: the same mathematics on dense matrices, other people's RBMs, and thrml's sparse sampling.
 
     block Gibbs   z = b + W^T x of one side,  x' = [r (1 + exp(-z)) < 1],  then the other side
     PCD           W <- W + V,  V <- momentum V + rate M (<x x^T>_data - <x x^T>_model),  mean field on the data
@@ -7,10 +7,13 @@ The best numpy that we can write: float32; the even and odd layers as two sides,
 units are rows and chains columns; everything in place; random numbers by SFC64. The same lines run on PyTorch.
 In their favour: matrices and patterns are prepared beforehand, and weights and biases are kept negative, which saves a
 pass. Against them: no compiler joins their passes over the states, and numpy's own passes use one thread (`Shared`
-gives each thread chains of its own instead). torch, learnergy and rbms are optional and imported where they are used.
+gives each thread chains of its own instead). torch, learnergy, rbms and thrml are optional and imported where they are
+used.
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from types import SimpleNamespace
 
@@ -21,8 +24,8 @@ from analysis.kernels import threads
 from analysis.machine.exact import sides
 from benchmarks.timing import blas_limited
 
-OPTIONAL = {"PyTorch": "torch", "learnergy": "learnergy", "rbms": "rbms"}
-NUMPY, SHARED, SPARSE, TORCH = "numpy", "numpy, chains shared", "SciPy sparse", "PyTorch"
+OPTIONAL = {"PyTorch": "torch", "learnergy": "learnergy", "rbms": "rbms", "thrml": "thrml"}
+NUMPY, SHARED, SPARSE, TORCH, THRML = "numpy", "numpy, chains shared", "SciPy sparse", "PyTorch", "thrml"
 
 
 def installed(name):
@@ -116,6 +119,57 @@ class Shared:
         return [np.concatenate(layers) for layers in zip(*(part.states() for part in self.parts))]
 
 
+class Thrml:
+    """Block Gibbs sampling by thrml as in its examples: a program of one chain, all chains by vmap, compiled by JAX."""
+
+    def __init__(self, machine, states):
+        os.environ |= {"JAX_PLATFORMS": "cpu", "NPROC": str(threads.count())}  # read when JAX and XLA start
+        import jax
+        from thrml import SamplingSchedule, sample_states
+
+        program, blocks = ising(machine)
+
+        def chain(n_sweeps, key, layers):
+            schedule = SamplingSchedule(n_warmup=n_sweeps, n_samples=1, steps_per_sample=1)
+            return [x[0] for x in sample_states(key, program, schedule, layers[1::2] + layers[::2], [], blocks)]
+
+        def chains(n_sweeps, key, layers):
+            keys = jax.random.split(key, 1 + len(layers[0]))
+            return keys[0], jax.vmap(partial(chain, n_sweeps))(keys[1:], layers)
+
+        self.chains, self.wait = jax.jit(chains, static_argnums=0), jax.block_until_ready
+        self.key, self.layers = jax.random.key(0), [jax.numpy.array(x, dtype=bool) for x in states]
+
+    def run(self, n_sweeps):
+        self.key, self.layers = self.wait(self.chains(n_sweeps, self.key, self.layers))
+
+    def states(self):
+        return [np.asarray(x, dtype=np.float32) for x in self.layers]
+
+
+def ising(machine):
+    """thrml's program that samples the odd layers, then the even ones, and its blocks, layer by layer.
+
+    Units x = (1 + s) / 2 of weights W and biases b are spins s of weights W / 4 and biases b / 2 + (W 1) / 4. A block
+    is a layer, since thrml pads the neighbours of every unit of a block to the most that one of them has.
+    """
+    from jax import numpy
+    from thrml import Block, SpinNode
+    from thrml.models import IsingEBM, IsingSamplingProgram
+
+    blocks = [Block([SpinNode() for _ in range(n)]) for n in machine.n_units]
+    pairs = zip(blocks, blocks[1:], machine.masks)
+    synapses = [(below[i], above[j]) for below, above, mask in pairs for i, j in np.argwhere(mask)]
+    weights = np.concatenate([w[mask] / 4 for w, mask in zip(machine.weights, machine.masks)])
+    biases = [b / 2 for b in machine.biases]
+    for below, above, w in zip(biases, biases[1:], machine.weights):
+        below += w.sum(axis=1) / 4
+        above += w.sum(axis=0) / 4
+    parameters = [numpy.array(x) for x in (np.concatenate(biases), weights, np.float32(1))]
+    model = IsingEBM([spin for block in blocks for spin in block], synapses, *parameters)
+    return IsingSamplingProgram(model, [tuple(blocks[1::2]), tuple(blocks[::2])], []), blocks
+
+
 def samplers(machine, states, names):
     """{name: (sampler, its run with its number of BLAS threads)} of the peers of these names that are installed."""
     made = {
@@ -123,6 +177,7 @@ def samplers(machine, states, names):
         SHARED: (lambda: Shared(Sampler, machine, states), 1),
         SPARSE: (lambda: Shared(SparseSampler, machine, states), 1),
         TORCH: (lambda: Sampler(torch_arrays(0), machine, states), threads.count()),
+        THRML: (lambda: Thrml(machine, states), threads.count()),
     }
     made = {name: (make(), n) for name, (make, n) in made.items() if name in names and installed(name)}
     return {name: (sampler, blas_limited(sampler.run, n)) for name, (sampler, n) in made.items()}

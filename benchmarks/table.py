@@ -123,7 +123,7 @@ def _gibbs(dataset):
             yield Row(f"Gibbs, {case}: random numbers and sigmoids", unit, _spread(ours, unit))
             continue
         name = f"Gibbs, {case}" if case.startswith("pruned") else f"Gibbs, {case} of the synapses"
-        yield from contest_rows(name, seconds, unit, [peers.TORCH], all_peers=name in TARGETS)
+        yield from contest_rows(name, seconds, unit, [peers.TORCH, peers.THRML], all_peers=name in TARGETS)
         if case == "100 %":
             time = 1e9 * ours / float(dataset["n_additions"].sel(machine=case))
             limit = 1e9 / dataset["addition_rate"]

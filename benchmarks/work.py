@@ -20,14 +20,16 @@ from benchmarks.timing import array, blas_limited, interleave, our_threads
 
 OURS, FLOOR = "ours", "no synapses"
 DENSE_PEERS = (peers.NUMPY, peers.SHARED, peers.TORCH)
+SPARSE_PEERS = (peers.SPARSE, peers.THRML)
 
 
 def gibbs(sizes):
     """Seconds a chain-sweep of block Gibbs by machine, and how many additions a second are possible.
 
     Dense peers take the same time whatever the share of synapses; they run with all of them, and at the own layer sizes
-    of the pruned machines. Everyone starts from the same states, after 20 sweeps. An addition is one active neighbour
-    of one unit: their number comes from the states and the synapses that exist.
+    of the pruned machines. SciPy and thrml run where few synapses are left, thrml with all of them, too. Everyone
+    starts from the same states, after 20 sweeps. An addition is one active neighbour of one unit: their number comes
+    from the states and the synapses that exist.
     """
     contenders, found = {}, []
     for label, (machine, names) in contested_machines(sizes).items():
@@ -60,11 +62,11 @@ def contested_machines(sizes):
     """{label: (machine, the peers that are measured on it)}: thinned at random, pruned, and without synapses."""
     whole, machines = born(sizes), {}
     for share in sizes.shares:
-        names = DENSE_PEERS * (share == 1) + (peers.SPARSE,) * (share in sizes.sparse_shares)
+        names = (*DENSE_PEERS, peers.THRML) if share == 1 else SPARSE_PEERS * (share in sizes.sparse_shares)
         machines[f"{100 * share:g} %"] = thinned(whole, share), names
     for machine in pruned(sizes):
         label = f"pruned to {100 * sum(machine.n_synapses) / sum(whole.n_synapses):.2g} %"
-        machines[label] = machine, (*DENSE_PEERS, peers.SPARSE)
+        machines[label] = machine, DENSE_PEERS + SPARSE_PEERS
     return machines | {FLOOR: (thinned(whole, 0.0), ())}
 
 

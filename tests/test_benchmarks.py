@@ -16,7 +16,7 @@ from benchmarks.machines import OurLearner, OurSampler, PeerLearner
 
 SAMPLERS = [
     pytest.param(name, marks=pytest.mark.skipif(not peers.installed(name), reason="not installed: the extra `bench`"))
-    for name in (peers.NUMPY, peers.SHARED, peers.SPARSE, peers.TORCH)
+    for name in (peers.NUMPY, peers.SHARED, peers.SPARSE, peers.TORCH, peers.THRML)
 ]
 ARRAYS = {peers.NUMPY: peers.numpy_arrays, peers.TORCH: peers.torch_arrays}
 ARRAYS = {name: arrays for name, arrays in ARRAYS.items() if peers.installed(name)}
