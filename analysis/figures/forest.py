@@ -54,7 +54,7 @@ def panel(rows: pd.DataFrame, ax: Axes) -> Axes:
     ax.axvspan(-1, 1, color="0.88", lw=0, zorder=0)
     ax.axvline(0, color=BLACK, lw=0.7)
     ax.set_xscale("symlog", linthresh=LINEAR)
-    ax.xaxis.set(major_formatter="{x:g}", major_locator=plt.FixedLocator([-20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20]))
+    ax.xaxis.set(major_formatter="{x:g}", major_locator=plt.FixedLocator([-20, -5, -2, -1, 0, 1, 2, 5, 20]))
     ax.tick_params(axis="y", length=0)
     ax.set(yticks=ys, yticklabels=[fill(text, LETTERS) for text in rows["prediction"]], ylim=(lines.sum(), 0))
     return tidy(ax)

@@ -172,6 +172,7 @@ _COLLECT = {
     "04_neuron_loss": _neuron_loss,
     "05_beyond_the_paper": _beyond_the_paper,
     "06_model_quality": _model_quality,
+    "08_when_to_prune": _overproduction,
 }
 _FUNCTION = ["n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong"]
 _MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
