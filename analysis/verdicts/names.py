@@ -6,7 +6,7 @@ from analysis.pruning import CRITERIA
 NAMES = {name: record.words for name, record in CRITERIA.items()}
 NAMES |= {name: record.words for name, record in CONTROLS.items()}
 NAMES |= {
-    "pruned": "pruned from large",
+    "pruned": "pruned session by session",
     "stiff_eigenvectors": "stiff directions",
     "exact_damage": "exact damage",
     "kl": "KL divergence",
