@@ -50,6 +50,7 @@ onstart:
     with guard.one_line():
         for name, settings in EXPERIMENTS.items():
             check_feasible(settings, f"experiments/{name}")
+            asked.try_own_criteria(settings)
         yamlfile.write(CONFIG, PLACES.config)  # what every job and notebook reads
 
 

@@ -12,6 +12,7 @@ from analysis.experiment.controls import CONTROLS
 from analysis.figures.style import look
 from analysis.pruning import CRITERIA, Activity, criterion, source_text_hash
 from analysis.verdicts.names import words
+from analysis.workflow import rules
 
 MACHINE = naive.machine_of((4, 3), density=1.1)
 STATES = [np.random.default_rng(k).integers(0, 2, (50, n)).astype(np.uint8) for k, n in enumerate((4, 3))]
@@ -133,6 +134,14 @@ def test_what_an_own_function_gives_wrong_is_said_in_one_line(tmp_path, result):
     (tmp_path / "mine.py").write_text(text + "    raise KeyError('two lines')\n")
     entry = f"{tmp_path / 'mine.py'}:f"
     refused(lambda: criterion(entry)(MACHINE, STATES, 0), f"criterion {entry}: {RESULTS[result]}")
+
+
+def test_a_workflow_tries_an_own_criterion_on_the_experiment_s_layers_before_any_run(mine):
+    settings = config.load("config/smoke.yaml")["experiments"]["digits"]
+    for name in ("correlation", "careless"):
+        rules.try_own_criteria(settings | {"criteria": ["weight", f"{mine}{name}"]})
+    with pytest.raises(ValueError, match=r"mine.py:first_order: found ValueError in line 8 .*expected importance$"):
+        rules.try_own_criteria(settings | {"criteria": [f"{mine}first_order"]})  # unpacks two layers of three
 
 
 def test_a_keyboard_interrupt_passes(tmp_path):

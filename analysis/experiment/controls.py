@@ -196,6 +196,8 @@ def rewired(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
 
 
 def _swapped(mask, born, seed):
+    """The mask after many swaps. Where rows of born differ, as with receptive fields, wirings are nearly as likely, but
+    not exactly: a swap and its reverse are proposed at rates that differ with the degrees."""
     free, degree = born & ~mask, mask.sum(axis=0)
     output, source = (x.tolist() for x in np.nonzero(mask.T))  # synapse a is source[a] -> output[a]; outputs ascend
     first, might = (np.cumsum(degree) - degree).tolist(), [np.flatnonzero(row).tolist() for row in born]

@@ -4,6 +4,7 @@ Models are pydantic's. They check data and leave it as it is: what passes is use
 """
 
 from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import (
@@ -38,7 +39,8 @@ class Model(BaseModel):
             fields = cls.model_fields
             for key in value:
                 if key not in fields:
-                    raise fault("", f"the unknown key {key!r}", f"keys among {', '.join(fields)}")
+                    close = [f"; did you mean {name}?" for name in get_close_matches(str(key), fields, 1)]
+                    raise fault("", f"the unknown key {key!r}", f"keys among {', '.join(fields)}{''.join(close)}")
             required = [name for name, field in fields.items() if field.is_required()]
             if missing := [name for name in required if name not in value]:
                 raise fault("", f"no {', '.join(missing)}", f"all of {', '.join(required)}")

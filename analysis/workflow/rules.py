@@ -8,15 +8,20 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from ruamel.yaml import YAMLError
 
-from analysis.data import own
+from analysis.data import load, own
 from analysis.experiment.conditions import conditions
 from analysis.experiment.predictions import check_answerable
 from analysis.experiment.settings import RunsOfASeed, of_seed, read_by, seeds
 from analysis.files import provenance, whole, yamlfile
 from analysis.files.checkout import ROOT
+from analysis.machine.model import BoltzmannMachine
+from analysis.machine.randomness import bits
 from analysis.pruning import source_file, source_text_hash
+from analysis.pruning.criteria import Activity
+from analysis.pruning.own import criterion
 from analysis.verdicts.datasets import BEYOND, CHECKS, CLAIMS
 
 
@@ -71,6 +76,20 @@ def obeyed(settings: dict) -> str:
 def own_criteria(settings: dict) -> list[str]:
     """The user's files that runs of an experiment read."""
     return [str(path) for path in map(source_file, settings["criteria"]) if path is not None]
+
+
+def try_own_criteria(settings: dict) -> None:
+    """Score a random machine by each criterion of one's own, so that its fault is a ValueError before any run.
+
+    The machine has the experiment's layers, all to all; 64 random states stand for its activity asleep and awake.
+    """
+    entries = [entry for entry in settings["criteria"] if source_file(entry) is not None]
+    if entries:
+        machine = BoltzmannMachine.random((load(settings["dataset"]).sizes["pixel"], *settings["machine"]["hidden"]), 0)
+        states = [(bits(0, k, 64 * n).reshape(64, n) & 1).astype(np.uint8) for k, n in enumerate(machine.n_units)]
+        awake = [states[0], *((0.25 + 0.5 * x).astype(np.float32) for x in states[1:])]
+    for entry in entries:
+        criterion(entry)(machine, Activity(states, lambda: awake), 0)
 
 
 def runs(folder: str, experiments: dict) -> list[str]:
