@@ -84,10 +84,11 @@ def try_own_criteria(settings: dict) -> None:
     The machine has the experiment's layers, all to all; 64 random states stand for its activity asleep and awake.
     """
     entries = [entry for entry in settings["criteria"] if source_file(entry) is not None]
-    if entries:
-        machine = BoltzmannMachine.random((load(settings["dataset"]).sizes["pixel"], *settings["machine"]["hidden"]), 0)
-        states = [(bits(0, k, 64 * n).reshape(64, n) & 1).astype(np.uint8) for k, n in enumerate(machine.n_units)]
-        awake = [states[0], *((0.25 + 0.5 * x).astype(np.float32) for x in states[1:])]
+    if not entries:
+        return
+    machine = BoltzmannMachine.random((load(settings["dataset"]).sizes["pixel"], *settings["machine"]["hidden"]), 0)
+    states = [(bits(0, k, 64 * n).reshape(64, n) & 1).astype(np.uint8) for k, n in enumerate(machine.n_units)]
+    awake: list[np.ndarray] = [states[0], *((0.25 + 0.5 * x).astype(np.float32) for x in states[1:])]
     for entry in entries:
         criterion(entry)(machine, Activity(states, lambda: awake), 0)
 
