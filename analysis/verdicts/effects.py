@@ -80,9 +80,13 @@ def survivors(part: xr.Dataset, prediction: dict) -> np.ndarray:
 
 
 def axonal(part: xr.Dataset, prediction: dict) -> np.ndarray:
-    """n(lost their outputs alone) / n(lost), reference; comparable: of those with about as many inputs as outputs."""
+    """n(lost their outputs alone) / n(lost), reference; comparable: of those with about as many inputs as outputs.
+
+    NaN of the last layer, which has no outputs.
+    """
     lost, gone = losses(part, prediction)
-    return (gone / lost.where(lost > 0)).values
+    has_outputs = prediction["layer"] != part["hidden_layer"].values[-1]
+    return (gone / lost.where((lost > 0) & has_outputs)).values
 
 
 def losses(part: xr.Dataset, prediction: dict) -> list[xr.DataArray]:

@@ -72,7 +72,9 @@ def origin(dataset: xr.Dataset, config: Path) -> pd.DataFrame:
     command = "make figures" if config.name == "default.yaml" else f"snakemake --configfile config/{config.name}"
     rows = [("**stale**", f"{reason}; `{command}` renews it") for reason in datasets.stale(dataset, config)]
     rows.append(("config", config.name))
-    rows += [(f"data of {name}", text) for name, text in datasets.sources(dataset).items()]
+    sources = datasets.sources(dataset)
+    for text in dict.fromkeys(sources.values()):
+        rows.append((f"data of {', '.join(name for name in sources if sources[name] == text)}", text))
     return pd.DataFrame(rows, columns=["this dataset", ""])
 
 
