@@ -218,12 +218,13 @@ def test_axonal_losses_are_a_share_of_the_losses_they_are_asked_of():
 
 def test_a_share_of_none_has_the_exact_bound_of_all_losses():
     dims = ("seed", "hidden_layer")
-    counts = {"n_lost": (dims, [[[100]] * 6]), "n_axonal": (dims, [[[0]] * 6])}
-    part = of_criteria(["variance_fi"], **counts).assign_coords(hidden_layer=[1])
+    counts = {"n_lost": (dims, [[[100, 100]] * 6]), "n_axonal": (dims, [[[0, 0]] * 6])}
+    part = of_criteria(["variance_fi"], **counts).assign_coords(hidden_layer=[1, 2])
     row = claims.evaluate(claim_dataset(part, [{"effect": "axonal", "layer": 1}])).iloc[0]
     assert (row["mean"], row["low"], row["verdict"]) == (0, 0, "no difference that matters")
     assert row["high"] == pytest.approx(1 - 0.025 ** (1 / 600))  # no loss of 600 with a chance of 2.5 %
     assert row["high"] == pytest.approx(binomtest(0, 600).proportion_ci(0.95).high)
+    assert np.isnan(effects.of(part, {"effect": "axonal", "layer": 2})[0]).all(), "the last layer has no outputs"
 
 
 def test_ranks_are_compared_over_the_synapses_that_exist():
