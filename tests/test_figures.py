@@ -29,7 +29,6 @@ PANELS = {
     fates.disconnected_by_entropy: (4, "digits", ()),
 }
 PICTURES = {  # and panels whose rows have names
-    curves.differences: (1, "patches", ([("rewired", "pruned"), ("rewired", "reinitialised")], 0.005)),
     fates.losses_through_axons: (4, "digits", (1,)),
     fates.survivors_above_lost: (4, "digits", ("input_information", 0.1)),
     units.more_by_weight: (2, "digits", (20,)),
@@ -136,7 +135,7 @@ def test_a_panel_shows_what_is_compared_whole_and_names_what_leaves_it(parts, ax
     proxies.loss_against_synapses(part, ["weight"], ax)
     low, high = ax.get_ylim()
     assert low < ax.lines[0].get_ydata().min() < ax.lines[0].get_ydata().max() < high < 7.25
-    assert "anti-FI: ends at 7.2" in ax.texts[0].get_text().splitlines()
+    assert "anti-FI: ends at 725 %" in ax.texts[0].get_text().splitlines()
     assert words("weight") not in ax.texts[0].get_text()
 
 
@@ -151,6 +150,15 @@ def test_differences_are_the_effects_of_the_predictions_with_their_intervals(col
             assert ax.collections[n].get_segments()[0][:, 0] == pytest.approx([row["low"], row["high"]])
             assert mean.get_xdata() == pytest.approx([row["mean"]])
             assert seeds.get_xdata().mean() == pytest.approx(row["mean"])
+        assert ax.get_yticklabels()[0].get_text().replace("\n", " ") == words("born_small_synapses")
+
+
+def test_differences_leave_out_a_seed_that_was_not_run(collected, ax):
+    dataset = collected("01_overproduction").copy(deep=True)
+    last = {"patches_condition": "rewired", "patches_seed": dataset["patches_seed"].values[-1]}
+    dataset["patches_kl"].loc[last] = np.nan
+    curves.differences(dataset, "patches", [("rewired", "pruned"), ("rewired", "reinitialised")], ax)
+    assert [len(dots.get_xdata()) for dots in ax.lines[:4:2]] == [dataset.sizes["patches_seed"] - 1] * 2
 
 
 def test_each_control_is_compared_with_the_pruned_machine_and_random_with_pruned_wiring(parts):

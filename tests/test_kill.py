@@ -152,7 +152,8 @@ def test_a_workflow_killed_at_random_moments_goes_on_and_repeats_no_finished_run
 
 
 def test_a_failed_seed_keeps_the_runs_that_it_made_and_its_log_is_shown(checkout):
-    (checkout / "bad.py").write_text("def bad(machine, activity, seed):\n    return 1 / 0\n")
+    bad = "def bad(machine, activity, seed):\n    return 1 / 0 if seed else [abs(w) for w in machine.weights]\n"
+    (checkout / "bad.py").write_text(bad)  # it is tried beforehand, with seed 0
     write_config(checkout / "config" / "bad.yaml", criteria=["variance_fi", "bad.py:bad"], controls=[])
     process = workflow(checkout, "bad", "bad")
     assert wait(process)
