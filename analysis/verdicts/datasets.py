@@ -22,7 +22,7 @@ BEYOND = {
     "05_beyond_the_paper": "What deleting a synapse costs is known at the synapse, and makes a rule of pruning",
     "08_when_to_prune": "When and how fast synapses go decides what the machine learns",
 }
-BEYOND_FOLDERS = dict(zip(BEYOND, ("beyond", "when")))  # in data/ and figures/, as their configs say
+BEYOND_FOLDERS = {"05_beyond_the_paper": "beyond", "08_when_to_prune": "when"}  # in data/, figures/, as in configs
 CHECKS = {"06_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
 NOTEBOOKS = CLAIMS | BEYOND | CHECKS
 
