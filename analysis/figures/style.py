@@ -26,7 +26,7 @@ from analysis.files.palette import BLACK, BLUE, GREY, ORANGE, PURPLE, VERMILION,
 from analysis.pruning import CRITERIA
 from analysis.verdicts.intervals import pointwise, those_that_tell
 from analysis.verdicts.names import words
-from analysis.verdicts.tables import PERCENT
+from analysis.verdicts.tables import readable
 
 COLUMN, PAGE = 3.5, 7.2  # widths of a column and of a page, inches
 SHOWN_DPI = 100  # CSS pixels an inch: a page fills a notebook's cell, and 8 point text is a little over 8 there
@@ -147,15 +147,15 @@ def band(x: ArrayLike, values: np.ndarray, ax: Axes, **options: Any) -> Axes:
 
 def quantity(part: xr.Dataset, measure: str, variable: str = "") -> str:
     """What an axis shows: the measure in words, and its unit, which is that of a variable of the part."""
-    units = part[variable or measure].attrs.get("units", "1")
-    return f"{words(measure)} ({PERCENT.get(units, units)})"
+    return f"{words(measure)} ({readable(part[variable or measure].attrs.get('units', '1'))[1]})"
 
 
 def label(axis: Axis, part: xr.Dataset, measure: str, text: str = "{}") -> None:
     """Label an axis by the measure, in the text's place; fractions are shown as percentages."""
     axis.set_label_text(text.format(quantity(part, measure)))
-    if part[measure].attrs.get("units") in PERCENT:
-        axis.set_major_formatter(lambda x, _: f"{100 * x:g}".replace("-", "−"))
+    factor, _ = readable(part[measure].attrs.get("units", "1"))
+    if factor != 1:
+        axis.set_major_formatter(lambda x, _: f"{factor * x:g}".replace("-", "−"))
 
 
 def titled(ax: Axes, part: xr.Dataset, layer: int | None = None) -> Axes:

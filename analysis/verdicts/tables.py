@@ -12,13 +12,17 @@ from analysis.verdicts import datasets
 from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
 
-PERCENT = {"fraction": "%", "share of losses": "% of losses"}  # what is easier to read so, in text and figures
+
+def readable(units: str) -> tuple[int, str]:
+    """(factor, unit) in which texts and figures show values of these units: fractions are percentages."""
+    percent = {"fraction": "%", "share of losses": "% of losses"}
+    return (100, percent[units]) if units in percent else (1, units)
 
 
 def quote(mean: float, low: float, high: float, units: str = "1") -> str:
     """mean [low, high] units, with three digits of the largest of them; fractions as percentages."""
-    if units in PERCENT:
-        mean, low, high, units = 100 * mean, 100 * low, 100 * high, PERCENT[units]
+    factor, units = readable(units)
+    mean, low, high = factor * mean, factor * low, factor * high
     if not np.isfinite(mean):
         return "no seed can tell"
     largest = max(abs(value) for value in (mean, low, high) if np.isfinite(value))
@@ -98,11 +102,8 @@ def predictions(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of claims.evaluate. seeds that fail: what the model checks say against their machines, if anything."""
     effects = [quote(*row) for row in table[["mean", "low", "high", "units"]].itertuples(index=False)]
     found = table[["prediction"]].assign(session=table["session"].map(words), **{"effect [interval]": effects})
-    margins = [
-        (100 * of, PERCENT[units]) if units in PERCENT else (of, units)
-        for of, units in zip(table["margin"], table["units"])
-    ]
-    found["does not matter below"] = [f"{margin:g} {units}" for margin, units in margins]
+    margins = [(margin, *readable(units)) for margin, units in zip(table["margin"], table["units"])]
+    found["does not matter below"] = [f"{factor * margin:g} {units}" for margin, factor, units in margins]
     found = found.assign(seeds=table["n_seeds"], verdict=table["verdict"])
     return found.assign(**{"seeds that fail a check": table["failed"]}) if any(table["failed"]) else found
 
