@@ -48,6 +48,8 @@ if CACHE_FOLDER is not None:
 _features = binding.get_host_cpu_features()
 if config.CPU_NAME is None and config.CPU_FEATURES is None and "avx512f" in _features:
     config.CPU_FEATURES = _features.flatten() + ",-prefer-256-bit"
+# 32 registers of 64 bytes with AVX-512; others have a quarter: 16 of 32 bytes (AVX2), or 32 of 16 (NEON).
+WIDE = "+avx512f" in (_features.flatten() if config.CPU_FEATURES is None else config.CPU_FEATURES)
 
 
 class _Notice(Listener):

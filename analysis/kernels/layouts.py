@@ -18,7 +18,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from analysis.kernels.jit import LINE, intrinsic, kernel
+from analysis.kernels.jit import LINE, WIDE, intrinsic, kernel
 from analysis.kernels.vectors import INT32, Vector, across, lanes_type, one, packed, shuffled, unpacked
 
 PATTERNS = 32  # graded states side by side
@@ -26,6 +26,7 @@ CHAINS = 64  # binary states side by side: the bits of a word
 BLOCK = 32  # random numbers that one chain draws at a time
 PANEL = 16  # units side by side in a panel
 GROUP = 8  # chains whose rows are added in turn, and units of a panel: enough sums to hide the latency of one
+FEW = 8 if WIDE else 2  # units of graded states whose sums fit the registers of all vectors together
 AT_ONCE, TWO = 4, 2  # binary tiles, and graded ones or patterns, that share a read of the weights
 SPAN = GROUP * PANEL  # units side by side whose synapses with one unit are learnt in turn
 WIDTH = 5 * PANEL  # units side by side where whole rows are added: 70 units fill 80 lanes, 676 fill 720

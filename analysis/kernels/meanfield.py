@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.kernels.draws import exp
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, TWO, at, load, steps, store
+from analysis.kernels.layouts import FEW, PANEL, PATTERNS, TWO, at, load, steps, store
 from analysis.kernels.vectors import fma, largest, select, splat, view
 
 _f32, _i32 = np.float32, np.int32
@@ -64,8 +64,8 @@ def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below,
                 place = panels_below[layer] + (first - first_unit) * (n_below + 1)
                 for k in range(n_tiles):
                     x = (t + k) * size + layers[layer - 1] * PATTERNS
-                    for u in range(0, PANEL, GROUP):
-                        rows = steps(place + u, 1, GROUP)
+                    for u in range(0, PANEL, FEW):
+                        rows = steps(place + u, 1, FEW)
                         panel_sum(below, PANEL * k + u, states, x, n_below, panel, rows, PANEL * PANEL, PANEL)
             else:
                 sum_synapses(below, states, t, n_tiles, first, last, start, middle, neighbour, weight)
@@ -74,8 +74,8 @@ def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below,
                 place = panels_below[layer + 1] + (first - first_unit) * PANEL
                 for k in range(n_tiles):
                     x = (t + k) * size + last_unit * PATTERNS
-                    for u in range(0, last - first, GROUP):
-                        rows = steps(place + u * PANEL, PANEL, GROUP)
+                    for u in range(0, last - first, FEW):
+                        rows = steps(place + u * PANEL, PANEL, FEW)
                         panel_sum(above, PANEL * k + u, states, x, n_above, panel, rows, panel_size, 1)
             elif not below_alone:
                 sum_synapses(above, states, t, n_tiles, first, last, middle, stop, neighbour, weight)
@@ -113,7 +113,7 @@ def lane_sum(total, rows, states, tiles, first, last, neighbour, weight):
 
 @formula
 def panel_sum(total, row, states, place, n, panel, weights, size, step):
-    """total[row + u, c] = sum_k panel[weights_u + size (k // PANEL) + step (k % PANEL)] x_kc, k < n, u < GROUP.
+    """total[row + u, c] = sum_k panel[weights_u + size (k // PANEL) + step (k % PANEL)] x_kc, k < n, u < FEW.
 
     x_kc = states[place + PATTERNS k + c], read as one row. `weights` are the places of the first neighbour's: units
     that are columns of a panel stand side by side, those that are rows of all panels, of this size, PANEL apart.
@@ -123,7 +123,7 @@ def panel_sum(total, row, states, place, n, panel, weights, size, step):
         offset, neighbour = size * (first // PANEL), place + PATTERNS * first
         for k in range(min(PANEL, n - first)):
             x = fma(load(panel, weights, offset + step * k, 1), load(states, neighbour, PATTERNS * k, PATTERNS), x)
-    store(total, steps(row * PATTERNS, PATTERNS, GROUP), 0, x)
+    store(total, steps(row * PATTERNS, PATTERNS, FEW), 0, x)
 
 
 @formula
