@@ -6,7 +6,7 @@ import xarray as xr
 from test_protocol import QUICK_FIRST, SMOKE, digest, made, record_lessons, small
 
 from analysis import data
-from analysis.experiment import controls, protocol
+from analysis.experiment import controls, protocol, wirings
 from analysis.experiment.controls import CONTROLS, develop_control
 from analysis.experiment.record import join, kept_units, masks_of
 from analysis.experiment.work import work
@@ -82,7 +82,7 @@ def test_synapses_born_small_are_split_between_layers_as_the_tuning_says(fields)
     total = sum(mask.sum() for mask in masks)
     for split in (0.3, 0.5):
         tuned = settings | {"tuning": {"born_small_synapses": {"split": split}, "rewired": {"split": 0.1}}}
-        first, second = controls.born_small_synapses(tuned, masks, kept, 0)
+        first, second = wirings.born_small_synapses(tuned, masks, kept, 0)
         assert abs(first.sum() - split * total) <= 25 / 2  # half of what a unit has, at most
         assert abs(first.sum() + second.sum() - total) <= 25 / 2 + len(second) / 2 + 1
         assert second.all()
@@ -91,9 +91,9 @@ def test_synapses_born_small_are_split_between_layers_as_the_tuning_says(fields)
 def test_rewiring_keeps_both_degrees_of_every_unit_and_stays_within_what_was_there_at_birth(runs, fields):
     wired = [(settings, masks_of(run, 2), kept_units(run, 2)) for settings, _, run in runs.values()]
     for settings, masks, kept in (*wired, fields):
-        born = controls.born_small_units(settings, masks, kept, 0)
+        born = wirings.born_small_units(settings, masks, kept, 0)
         for seed in (0, 1):
-            for mask, new, full in zip(masks, controls.rewired(settings, masks, kept, seed), born, strict=True):
+            for mask, new, full in zip(masks, wirings.rewired(settings, masks, kept, seed), born, strict=True):
                 assert (new.sum(axis=0) == mask.sum(axis=0)).all()
                 assert (new.sum(axis=1) == mask.sum(axis=1)).all()
                 assert not (new & ~full).any()
@@ -118,7 +118,7 @@ def test_rewiring_mixes_as_far_as_chance_goes_even_within_receptive_fields(field
     p = by_degrees(masks[0], protocol.initial_masks(settings, 400)[0])
     n, chance = masks[0].sum(), p[masks[0]].sum()
     np.testing.assert_allclose(p.sum(axis=0), masks[0].sum(axis=0), atol=0.01)
-    found = [controls.rewired(settings, masks, kept, seed)[0] for seed in range(3)]
+    found = [wirings.rewired(settings, masks, kept, seed)[0] for seed in range(3)]
     error = np.sqrt((p * (1 - p))[masks[0]].sum())
     for new in found:
         assert abs((new & masks[0]).sum() - chance) < 4 * error, ((new & masks[0]).sum() / n, chance / n)
@@ -219,7 +219,7 @@ def test_what_is_pruned_from_large_loses_its_shares_session_by_session_with_as_m
 def test_another_seeds_wiring_is_what_the_run_of_another_large_machine_leaves(runs):
     settings, _, run = runs["patches"]
     other = protocol.prune_run(settings, settings["reference"], 7, protocol.overproduce(settings, 7))
-    found = controls.other_seeds_wiring(settings, masks_of(run, 3), kept_units(run, 3), 7)
+    found = wirings.other_seeds_wiring(settings, masks_of(run, 3), kept_units(run, 3), 7)
     assert np.array_equal(found[0], masks_of(other, 3)[0])
     assert not np.array_equal(found[0], masks_of(run, 3)[0])
 
@@ -228,7 +228,7 @@ def test_what_is_pruned_untrained_has_as_many_synapses_wherever_the_large_machin
     """With those of stranded units gone: numbers as asked, of any unit, within what was there at birth."""
     settings, masks, kept = fields
     wanted = [int(mask.sum()) for mask in masks]
-    found = [controls.pruned_untrained(settings, masks, kept, seed) for seed in range(2)]
+    found = [wirings.pruned_untrained(settings, masks, kept, seed) for seed in range(2)]
     for first, second in found:
         assert abs(first.sum() - wanted[0]) <= 0.01 * wanted[0]
         assert abs(second.sum() - wanted[1]) <= 0.01 * wanted[1]

@@ -1,6 +1,6 @@
 """Controls: machines of the size that pruning reached, made by other ways than the reference run's sessions.
 
-    from scratch    a wiring, (settings, masks, kept, seed) -> masks, from the masks and units that the reference left
+    from scratch    a wiring, see `wirings`
     from large      the reference criterion, at other times and rates: (shares, trained) of the config's `tuning`
 
 `develop_control` trains a wiring with as many updates as the pruned machine (pretraining, training, one retraining a
@@ -8,7 +8,7 @@ session), or with as many synapse-updates: the condition "<control>_work". `prun
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, and as stated below.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +17,23 @@ import xarray as xr
 from analysis import data, pruning
 from analysis.experiment import protocol
 from analysis.experiment.record import Record, kept_units, machine_of, masks_of
+from analysis.experiment.wirings import (
+    Masks,
+    born_small_synapses,
+    born_small_units,
+    other_seeds_wiring,
+    prune_to,
+    pruned_untrained,
+    reinitialised,
+    rewired,
+    tuning_of,
+)
 from analysis.experiment.work import faster, retraining_work, stretch, work
 from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Line, by_name
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.randomness import bits, choice, derive
-from analysis.pruning import criteria
+from analysis.machine.randomness import choice, derive
 
-Masks = Sequence[np.ndarray]
 WITH_EQUAL_WORK = "_work"  # ends the name of the condition
-SWAPS = 20  # attempted, a synapse
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ def develop_control(
     masks = wiring(until, masks_of(reference, session), kept_units(reference, session), sub_seed)
     n_units = (masks[0].shape[0], *(mask.shape[1] for mask in masks))
     machine = protocol.new_machine(settings, n_units, masks, patterns, sub_seed)
-    schedules = faster(settings, _tuning(settings, name).get("rates", 1.0))
+    schedules = faster(settings, tuning_of(settings, name).get("rates", 1.0))
     if equal_work:
         own = [machine.n_synapses] * (session + 1)
         wanted = work(settings, len(patterns), _sizes(reference, session))
@@ -116,7 +124,7 @@ def prune_otherwise(
     Source: Navlakha, Barth & Bar-Joseph (2015), doi:10.1371/journal.pcbi.1004347, whose rates are numbers of synapses
     an interval: decreasing, constant, increasing. A constant fraction of what is left is a decreasing rate, too.
     """
-    tuning, score = _tuning(settings, name), pruning.criterion(protocol.reference_entry(settings))
+    tuning, score = tuning_of(settings, name), pruning.criterion(protocol.reference_entry(settings))
     born, *sizes = _sizes(reference, session)
     left = work(settings, len(patterns), [born, *sizes])
     if "shares" in tuning:
@@ -134,25 +142,9 @@ def prune_otherwise(
     for k, wanted in enumerate(sizes, 1):
         states = protocol.spontaneous(settings, machine, patterns, derive(seed, "sleep", k))
         activity = protocol.activity(settings, machine, patterns, states)
-        machine = _prune_to(machine, score(machine, activity, derive(seed, score.name, k)), wanted)
+        machine = prune_to(machine, score(machine, activity, derive(seed, score.name, k)), wanted)
         machine = protocol.retrain(schedules, machine, patterns, k, seed, progress)
     return machine
-
-
-def _prune_to(machine: BoltzmannMachine, importance: Masks, wanted: Sequence[int]) -> BoltzmannMachine:
-    """The machine with its most important synapses, as many a layer as wanted once those of stranded units are gone.
-
-    Without stranded units exactly; else as near as a few tries come.
-    """
-    n, asked = np.array(machine.n_synapses), np.array(wanted)
-    for _ in range(8):
-        asked = np.clip(asked, 1, n - 1)
-        pruned = pruning.prune(machine, importance, (1 - asked / n).tolist()).machine
-        missing = np.subtract(wanted, pruned.n_synapses)
-        if not missing.any():
-            break
-        asked = asked + missing
-    return pruned
 
 
 def _sizes(run: xr.Dataset, session: int) -> list[list[int]]:
@@ -160,102 +152,15 @@ def _sizes(run: xr.Dataset, session: int) -> list[list[int]]:
     return [run["n_synapses"].sel(session=k).values.tolist() for k in range(session + 1)]
 
 
-def born_small_units(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
-    """As many units as pruning left, with all the synapses they were born with."""
-    born = protocol.initial_masks(settings, len(kept[0]))
-    return [mask[np.ix_(*pair)] for mask, pair in zip(born, zip(kept, kept[1:]))]
-
-
-def born_small_synapses(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
-    """As many synapses as pruning left, dense: so few units that all their synapses are that many.
-
-    The first layer has the share `split` of them where the config's `tuning` says so, else what pruning left it.
-    """
-    born, units = protocol.initial_masks(settings, len(kept[0])), [kept[0]]
-    wanted = [int(mask.sum()) for mask in masks]
-    if split := _tuning(settings, "born_small_synapses").get("split"):
-        total = sum(wanted)
-        wanted = [round(split * total), *(round((1 - split) * n * total / sum(wanted[1:])) for n in wanted[1:])]
-    for layer, (n_wanted, full) in enumerate(zip(wanted, born)):
-        order = choice(derive(seed, "units", layer), full.shape[1], full.shape[1])
-        n_synapses = np.cumsum(full[np.ix_(units[-1], order)].sum(axis=0))
-        n_units = int(np.argmin(np.abs(n_synapses - n_wanted))) + 1
-        units.append(np.sort(order[:n_units]))
-    return born_small_units(settings, masks, units, seed)
-
-
-def rewired(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
-    """The units that pruning left, each with as many synapses on either side, but wired at random.
-
-    (i, j), (k, m) -> (i, m), (k, j) where neither is there, but both might have been at birth: many times, i -> j drawn
-    at random, then m among the units that i might have driven, then k among the inputs of m.
-    Source: Maslov & Sneppen (2002), doi:10.1126/science.1065103.
-    """
-    born = born_small_units(settings, masks, kept, seed)
-    return [_swapped(mask, full, derive(seed, "swaps", layer)) for layer, (mask, full) in enumerate(zip(masks, born))]
-
-
-def _swapped(mask, born, seed):
-    """The mask after many swaps. Where rows of born differ, as with receptive fields, wirings are nearly as likely, but
-    not exactly: a swap and its reverse are proposed at rates that differ with the degrees."""
-    free, degree = born & ~mask, mask.sum(axis=0)
-    output, source = (x.tolist() for x in np.nonzero(mask.T))  # synapse a is source[a] -> output[a]; outputs ascend
-    first, might = (np.cumsum(degree) - degree).tolist(), [np.flatnonzero(row).tolist() for row in born]
-    degree, n = degree.tolist(), len(source)
-    draws = bits(seed, 0, 3 * SWAPS * n).reshape(-1, 3).tolist()
-    for x, y, z in draws:
-        a = x * n >> 32
-        i, j = source[a], output[a]
-        m = might[i][y * len(might[i]) >> 32]
-        if free[i, m] and degree[m]:
-            b = first[m] + (z * degree[m] >> 32)
-            k = source[b]
-            if free[k, j]:
-                source[a], source[b] = k, i
-                free[i, m] = free[k, j] = False
-                free[i, j] = free[k, m] = True
-    new = np.zeros_like(mask)
-    new[source, output] = True
-    return new
-
-
-def reinitialised(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
-    """The very wiring that pruning left, with new initial weights."""
-    return masks
-
-
-def other_seeds_wiring(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
-    """The wiring that pruning left of another machine, over-produced and pruned from a seed of its own.
-
-    Beside `reinitialised` it tells a wiring that fits the data from one that fits the machine that was pruned. Stranded
-    units make the numbers of synapses of two deep machines differ by some percent.
-    """
-    unmeasured = settings | {"measures": []}
-    source, n_sessions = protocol.overproduce(unmeasured, seed), settings["pruning"]["n_sessions"]
-    run = protocol.prune_run(unmeasured, protocol.reference_entry(settings), seed, source)
-    return masks_of(run, n_sessions)
-
-
-def pruned_untrained(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
-    """Random synapses of the large machine, as many as pruning left: what is pruned before it learns anything.
-
-    Beside `rewired`, whose units are those that pruning left with their degrees, nothing in it stems from pruning.
-    Source: Diaz-Faloh & Mulet (2025), arXiv:2511.00648.
-    """
-    born = protocol.initial_masks(settings, len(kept[0]))
-    machine = BoltzmannMachine.random((len(kept[0]), *settings["machine"]["hidden"]), seed, masks=born)
-    chance = criteria.random(machine, pruning.Activity([]), seed)
-    return _prune_to(machine, chance, [int(mask.sum()) for mask in masks]).masks
-
-
-def _tuning(settings, name):
-    return settings.get("tuning", {}).get(name, {})
-
-
 # words, colour, marker and line, named as here, make no run stale: see files/provenance.py
 CONTROLS: dict[str, Control] = by_name(
     Control(
-        "born_small_units", born_small_units, words="born small, as many units", colour=ORANGE, marker="^", line="--"
+        "born_small_units",
+        born_small_units,
+        words="born small, as many units",
+        colour=ORANGE,
+        marker="^",
+        line="--",
     ),
     Control(
         "born_small_synapses",
@@ -267,10 +172,20 @@ CONTROLS: dict[str, Control] = by_name(
     ),
     Control("rewired", rewired, words="random wiring", colour=GREY, marker="X", line=":"),
     Control(
-        "reinitialised", reinitialised, words="pruned wiring, new weights", colour=GREEN, marker="D", line=(0, (5, 1))
+        "reinitialised",
+        reinitialised,
+        words="pruned wiring, new weights",
+        colour=GREEN,
+        marker="D",
+        line=(0, (5, 1)),
     ),
     Control(
-        "other_seeds_wiring", other_seeds_wiring, words="another machine's wiring", colour=SKY, marker="P", line="--"
+        "other_seeds_wiring",
+        other_seeds_wiring,
+        words="another machine's wiring",
+        colour=SKY,
+        marker="P",
+        line="--",
     ),
     Control(
         "pruned_untrained",
