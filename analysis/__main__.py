@@ -111,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def seconds(text: str) -> float:
+    if not 0 <= (value := float(text)) < float("inf"):
+        raise ValueError
+    return value
+
+
 _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {  # name: (function, options)
     "seed": (seed, "config experiment seed runs save-every"),
     "compile": (compile_kernels, "output"),
@@ -124,7 +130,7 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {  # name: (type, default or None wh
     "experiment": (str, None, "name of an experiment in the config"),
     "seed": (int, None, "0, 1, ...: governs every random number"),
     "runs": (Path, "data/runs", "folder of the runs"),
-    "save-every": (float, 30.0, "seconds after which the sessions so far are kept, for the same command to go on"),
+    "save-every": (seconds, 30.0, "seconds after which the sessions so far are kept, for the same command to go on"),
     "output": (Path, None, "the file to write"),
     "data": (Path, "data", "folder of the claim datasets"),
     "figures": (Path, "figures", "folder for the table"),

@@ -43,7 +43,8 @@ CONFIGS = {
 OPTIONS = {
     "seed -1": ({"seed": "-1"}, "seed: seed: found -1, expected an integer from 0 to 2^64 - 1"),
     "seed x": ({"seed": "x"}, "seed: argument --seed: invalid int value: 'x'; see"),
-    "save every x s": ({"save-every": "x"}, "seed: argument --save-every: invalid float value: 'x'; see"),
+    "save every x s": ({"save-every": "x"}, "seed: argument --save-every: invalid seconds value: 'x'; see"),
+    "save every -1 s": ({"save-every": "-1"}, "seed: argument --save-every: invalid seconds value: '-1'; see"),
     "unknown experiment": ({"experiment": "patch"}, "experiment: found 'patch', expected one of patches, digits"),
     "unknown condition": ({"only": "w"}, "only: found 'w', expected one of overproduced, variance_fi,"),
     "no experiment": ({"experiment": ABSENT}, "seed: the following arguments are required: --experiment; see"),
