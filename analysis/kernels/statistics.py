@@ -1,4 +1,4 @@
-"""What is measured of states: coincidences, log means, the averages of a dream, annealed importance weights.
+"""What is measured of states: coincidences, log means, the averages of a dream, weights along a path of machines.
 
     n_ij = sum_c x_ci y_cj = sum_t popcount(x_word[t, i] & y_word[t, j])
     sum_c log f_c = log prod_c f_c                               a product of many factors takes one logarithm
@@ -98,8 +98,7 @@ def log_mixture(p, weights):
     for i in range(p.shape[0]):
         for j in range(p.shape[1]):
             w = min(max(weights[i, j], -_LARGEST), _LARGEST)
-            bits = np.float64((1.0 - p[i, j]) + p[i, j] * _exp(-w)).view(np.int64)
-            out[i, j] = _log(np.int64((bits & _MANTISSA) | _ONE).view(np.float64), np.float64((bits >> 52) - 1023))
+            out[i, j] = _log_of((1.0 - p[i, j]) + p[i, j] * _exp(-w))
     return out
 
 
@@ -112,6 +111,13 @@ def _exp(x):
     for k in range(14, 0, -1):
         p = 1.0 + p * r / k
     return p * np.int64((n + 1023) << 52).view(np.float64)
+
+
+@formula
+def _log_of(x):
+    """log x of a positive normal float64."""
+    bits = np.float64(x).view(np.int64)
+    return _log(np.int64((bits & _MANTISSA) | _ONE).view(np.float64), np.float64((bits >> 52) - 1023))
 
 
 @formula
@@ -210,6 +216,27 @@ def anneal(begin, end, log_w, words, graph, even, biases, betas, n_chains):
                         total[c] += np.float64(max(following, _f32(0.0))) - np.float64(max(z, _f32(0.0)))
                         product[c] *= (1.0 + np.float64(exp(-abs(following)))) / (1.0 + np.float64(exp(-abs(z))))
                 for c in range(CHAINS):
-                    total[c] += np.log(product[c])
+                    total[c] += _log_of(product[c])
         for c in range(min(CHAINS, n_chains - t * CHAINS)):
             log_w[t * CHAINS + c] += total[c]
+
+
+@kernel
+def exchange(begin, end, lower, upper, gain_lower, gain_upper, bits, moved, n_chains):
+    """Chains at two neighbours of a path change places, with probability min(1, exp(gain_lower - gain_upper)).
+
+    gain (n_chains,) float64: log f_upper(x) - log f_lower(x) of each chain's state x, from `anneal`; bits (n_chains,)
+    uint32 at random; moved (n_chains,) bool tells which did. lower, upper (n_tiles, n_units) uint64 change in place.
+    """
+    for t in range(begin, end):
+        mask = np.uint64(0)
+        for c in range(min(CHAINS, n_chains - t * CHAINS)):
+            k = t * CHAINS + c
+            chance = exp(_f32(min(gain_lower[k] - gain_upper[k], 0.0)))
+            moved[k] = _f32(bits[k] >> np.uint32(8)) * _f32(2.0**-24) < chance
+            if moved[k]:
+                mask |= np.uint64(1) << np.uint64(c)
+        for u in range(lower.shape[1]):
+            other = (lower[t, u] ^ upper[t, u]) & mask
+            lower[t, u] ^= other
+            upper[t, u] ^= other

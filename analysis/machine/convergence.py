@@ -34,12 +34,12 @@ class Moments(NamedTuple):
 
 
 class Convergence(NamedTuple):
-    """Arrays (n_moments,) in the order of `kinds` (index in KINDS)."""
+    """Arrays (n_moments,) in the order of `moments`."""
 
     r_hat: np.ndarray  # chains from noise, in the n_sweeps after the first n_steps
     two_start_r_hat: np.ndarray  # chains from noise and chains from data, after n_steps
     autocorrelation_time: np.ndarray  # in sweeps, chains from the data
-    kinds: np.ndarray
+    moments: Moments
 
 
 def convergence(
@@ -70,7 +70,7 @@ def convergence(
     noise = follow(None, derive(seed, "noise"))
     data = follow(awake(machine, patterns, n_chains, seed), derive(seed, "data"))
     two = two_start_r_hat(noise[:, 0], data[:, 0])
-    return Convergence(r_hat(noise), two, autocorrelation_time(data), moments.kinds)
+    return Convergence(r_hat(noise), two, autocorrelation_time(data), moments)
 
 
 def choose(machine: BoltzmannMachine, n_moments: int, seed: int) -> Moments:

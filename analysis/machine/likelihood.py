@@ -1,11 +1,15 @@
 """Likelihood of machines that are too large to enumerate.
 
     log Z = log Z_0 + log < prod_k f_k(x_k-1) / f_k-1(x_k-1) >        annealed importance sampling
+    log Z = log Z_0 - log < prod_k f_k-1(x_k) / f_k(x_k) >            the same backwards, from samples of the machine
     log P(v) >= <-E(v, h)>_q + H(q) - log Z                           variational bound, q the mean field
 
-Sources: Neal (2001), doi:10.1023/A:1008923215028; Salakhutdinov & Murray (2008), ICML, doi:10.1145/1390156.1390266;
-Salakhutdinov & Hinton (2009), AISTATS, section 2 and appendix.
+On average the first estimate of log Z is too low and the second too high: together they bracket it. Sources: Neal
+(2001), doi:10.1023/A:1008923215028; Salakhutdinov & Murray (2008), ICML, doi:10.1145/1390156.1390266; Burda, Grosse &
+Salakhutdinov (2015), AISTATS (backwards); Salakhutdinov & Hinton (2009), AISTATS, section 2 and appendix.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,9 +19,48 @@ from analysis.kernels.threads import share
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine, entropy, softplus
 from analysis.machine.randomness import derive, key
-from analysis.machine.sampling import mean_field, start_words
+from analysis.machine.sampling import Samples, mean_field, start_words
 
 _RAREST = 0.02  # a base-rate unit on, or off, less often than this would hardly ever try
+
+
+class Path(NamedTuple):
+    """From independent units (beta = 0) to a machine (beta = 1): beta times its weights, biases (1 - beta) a + beta b.
+
+    f_beta(x) is the sum of exp(-E_beta) over the odd layers, x the even ones.
+    """
+
+    machine: graph.Graph
+    base: np.ndarray  # (n_units,) float32: a
+    even: np.ndarray  # (n,) int32: units of even layers
+
+    @classmethod
+    def to(cls, machine: BoltzmannMachine, patterns: ArrayLike | None) -> "Path":
+        """a = logit of the mean field's mean activity on patterns (n, n_0), values in {0, 1}; None: a = b."""
+        built = graph.of(machine)
+        base = built.bias if patterns is None else _base_biases(mean_field(machine, patterns))
+        even = [np.arange(*ends, dtype=np.int32) for ends in zip(built.layer[::2], built.layer[1::2])]
+        return cls(built, base, np.concatenate(even))
+
+    def biases(self, betas: np.ndarray) -> np.ndarray:
+        """(n, n_units) float32 at betas (n,) float32."""
+        return (1 - betas[:, None]) * self.base + betas[:, None] * self.machine.bias
+
+    def at(self, beta: np.float32) -> graph.Graph:
+        """The machine at beta."""
+        (bias,), built = self.biases(np.array([beta])), self.machine
+        return built._replace(bias=bias, weight=beta * built.weight, panel=beta * built.panel)
+
+    def gain(self, words: np.ndarray, pair: np.ndarray, n_chains: int) -> np.ndarray:
+        """log f_pair[1](x) - log f_pair[0](x), (n_chains,) float64; words: of the states; pair: two betas, float32."""
+        gain, biases = np.zeros(n_chains), self.biases(pair)
+        share(len(words), statistics.anneal, gain, words, self.machine, self.even, biases, pair, n_chains)
+        return gain
+
+    @property
+    def log_z_base(self) -> float:
+        """log Z at beta = 0."""
+        return float(softplus(self.base.astype(np.float64)).sum())
 
 
 def log_partition(
@@ -27,35 +70,49 @@ def log_partition(
 
     n_chains : independent runs, at least 2
     n_temperatures : inverse temperatures from 0 to 1, evenly spaced, both ends counted, at least 2
-    patterns : (n, n_0), values in {0, 1}, whose mean field is the mean activity of the base-rate machine; None:
-        sigmoid(bias)
+    patterns : of whose activity the base-rate machine is, see `Path.to`
 
     Returns (estimate, standard error), the error sd(w) / (<w> sqrt(n_chains)) (delta method). Raises ValueError for
     counts below 2 and patterns that do not fit.
 
     Notes
     -----
-    Machine k has beta_k times the weights and biases (1 - beta_k) a + beta_k b, so machine 0, the base-rate machine of
-    biases a = logit(mean activity), is factorial. f_k(x) is the sum of exp(-E_k) over the odd layers, x the even ones;
-    one sweep of block Gibbs sampling moves x. <w> is unbiased; with too few temperatures a rare large w is missed,
+    One sweep of block Gibbs sampling moves x. <w> is unbiased; with too few temperatures a rare large w is missed,
     log Z comes out low and the error too small. A base that resembles the machine's own activity, as the mean field of
     the data does once it is trained, needs far fewer of them (Salakhutdinov & Murray 2008, section 4.1).
     """
-    for name, value in (("n_chains", n_chains), ("n_temperatures", n_temperatures)):
+    check_counts(n_chains=n_chains, n_temperatures=n_temperatures)
+    path, log_w = Path.to(machine, patterns), np.zeros(n_chains)
+    words, draws = start_words(path.at(np.float32(0)), n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
+    betas = np.linspace(0, 1, n_temperatures, dtype=np.float32)
+    for k in range(n_temperatures - 1):
+        share(len(words), gibbs.sweeps, words, path.at(betas[k]), draws, k, 1, n_chains)
+        log_w += path.gain(words, betas[k : k + 2], n_chains)
+    return _log_mean(path.log_z_base + log_w)
+
+
+def log_partition_backwards(
+    samples: Samples, machine: BoltzmannMachine, n_temperatures: int, seed: int, patterns: ArrayLike | None = None
+) -> tuple[float, float]:
+    """log Z = log Z_0 - log < 1 / w >: the path of `log_partition` from the machine down, (estimate, error) in nats.
+
+    samples : states of the machine, at least 2. As good as they are: on average no less than log Z if they are exact.
+    """
+    check_counts(samples=samples.n, n_temperatures=n_temperatures)
+    path, log_w, words = Path.to(machine, patterns), np.zeros(samples.n), samples.words.copy()
+    betas, draws = np.linspace(1, 0, n_temperatures, dtype=np.float32), key(derive(seed, "gibbs"))
+    for k in range(n_temperatures - 1):
+        log_w += path.gain(words, betas[k : k + 2], samples.n)
+        share(len(words), gibbs.sweeps, words, path.at(betas[k + 1]), draws, k, 1, samples.n)
+    minus_log_z, error = _log_mean(log_w - path.log_z_base)
+    return -minus_log_z, error
+
+
+def check_counts(**counts: int) -> None:
+    """Raise ValueError for less than two."""
+    for name, value in counts.items():
         if value < 2:
             raise ValueError(f"{name}: found {value}, expected at least 2")
-    built, log_w = graph.of(machine), np.zeros(n_chains)
-    start = built.bias if patterns is None else _base_biases(mean_field(machine, patterns))
-    words, draws = start_words(built._replace(bias=start), n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
-    even = np.concatenate([np.arange(*ends, dtype=np.int32) for ends in zip(built.layer[::2], built.layer[1::2])])
-    betas = np.linspace(0, 1, n_temperatures, dtype=np.float32)[:, None]
-    for k in range(n_temperatures - 1):
-        pair = betas[k : k + 2]
-        biases = (1 - pair) * start + pair * built.bias
-        tempered = built._replace(bias=biases[0], weight=pair[0] * built.weight, panel=pair[0] * built.panel)
-        share(len(words), gibbs.sweeps, words, tempered, draws, k, 1, n_chains)
-        share(len(words), statistics.anneal, log_w, words, built, even, biases, pair[:, 0], n_chains)
-    return _log_mean(softplus(start.astype(np.float64)).sum() + log_w)
 
 
 def _base_biases(activity: list[np.ndarray]) -> np.ndarray:

@@ -99,13 +99,18 @@ def trajectory(
     if initial is None:
         words = start_words(built, n_chains, seed)
     else:
-        states = Samples.of("initial", initial, machine.n_units)
-        if states.n != n_chains:
-            raise ValueError(f"initial: found {states.n} states, expected {n_chains}, one a chain")
-        words = states.words.copy()  # sweeps are made in place
+        words = start_states(machine, n_chains, initial).words.copy()  # sweeps are made in place
     for k in range(n_records):
         share(len(words), gibbs.sweeps, words, built, draws, k * stride, stride, n_chains)
         yield Samples(words.copy(), built.layer, n_chains)
+
+
+def start_states(machine: BoltzmannMachine, n_chains: int, initial: Sequence[ArrayLike]) -> Samples:
+    """Initial states, packed. Raises ValueError unless they fit and are n_chains."""
+    states = Samples.of("initial", initial, machine.n_units)
+    if states.n != n_chains:
+        raise ValueError(f"initial: found {states.n} states, expected {n_chains}, one a chain")
+    return states
 
 
 def awake(machine: BoltzmannMachine, patterns: ArrayLike, n_chains: int, seed: int) -> Samples:

@@ -5,7 +5,7 @@ import multiprocessing
 import numpy as np
 
 from analysis.kernels import jit
-from analysis.machine import exact, likelihood, sampling, training
+from analysis.machine import exact, sampling, tempering, training
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import damage, fisher, online
 
@@ -30,7 +30,7 @@ def _sampling():
     rbm, dbm = (BoltzmannMachine.random(n_units, 0) for n_units in ((3, 2), (3, 2, 2)))
     visible, hidden = sampling.sample(rbm, 20, 2, 0)
     online.dream(rbm, [x[0] for x in (visible, hidden)], 2, 0)
-    likelihood.log_partition(dbm, 2, 2, 0)
+    tempering.tempered(dbm, 2, 2, 2, 0)
     training.pretrain_greedily(dbm, _PATTERNS, [_BATCHES, _BATCHES], 0)
     exact.deletion_damage(_PATTERNS, rbm)
     damage.awake_averages(rbm, training.mean_field(rbm, _PATTERNS))
