@@ -63,6 +63,8 @@ WRONG = {
     f"{P}/dropout": (0.5, f"at {P}: found the unknown key 'dropout', expected keys among dataset, machine"),
     f"{P}/machine/visible_bias": ("x", f"at {P}/machine/visible_bias: found 'x', expected a number or data"),
     f"{D}/machine/receptive_field": (4, "machine/receptive_field: found 4, expected an odd number"),
+    f"{P}/samples/start": ("tempered", f"at {P}/samples/n_rungs: found nothing, expected a count of machines"),
+    f"{P}/samples/n_rungs": (4, f"at {P}/samples/n_rungs: found 4, expected none without start: tempered"),
     f"{P}/quality/n_samples": (1001, "quality/n_samples: found 1001, expected at most 1000, as samples/n_chains"),
     f"{P}/machine/hidden": ([], "machine/hidden: found [], expected at least 1"),
     f"{P}/n_seeds": ("3", f"at {P}/n_seeds: found '3', expected integer"),

@@ -12,7 +12,7 @@ Fault = tuple[str, Any, str]
 
 def of(experiment: Any) -> Iterator[Fault]:
     """The contradictions of a settings.Experiment."""
-    for faults in (_of_depth, _of_images, _of_names, _of_lengths, _of_seeds):
+    for faults in (_of_depth, _of_samples, _of_images, _of_names, _of_lengths, _of_seeds):
         yield from faults(experiment)
 
 
@@ -29,6 +29,13 @@ def _of_depth(experiment: Any) -> Iterator[Fault]:
             yield "proxy", True, "false with more than one hidden layer"
         if "eigenvector" in experiment.criteria:
             yield "criteria", "'eigenvector'", "none with more than one hidden layer"
+
+
+def _of_samples(experiment: Any) -> Iterator[Fault]:
+    samples = experiment.samples
+    if (samples.start == "tempered") != (samples.n_rungs is not None):
+        expected = "a count of machines on the path" if samples.n_rungs is None else "none without start: tempered"
+        yield "samples/n_rungs", "nothing" if samples.n_rungs is None else samples.n_rungs, expected
 
 
 def _of_images(experiment: Any) -> Iterator[Fault]:

@@ -142,9 +142,11 @@ class Limits(Model):
 
     trained: Limit
     log_z_error: Limit
+    log_z_gap: Limit
     log_z_bias: Limit
     r_hat: Limit
     two_start_r_hat: Limit
+    tempered_r_hat: Limit
     rank_correlation: Limit
 
 

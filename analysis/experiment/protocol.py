@@ -15,6 +15,7 @@ import xarray as xr
 
 from analysis import data, pruning
 from analysis.experiment.record import Record, causes_of, join, machine_of, of_data, views
+from analysis.machine import tempering
 from analysis.machine.arguments import check_memory
 from analysis.machine.exact import MAX_STATES
 from analysis.machine.model import BoltzmannMachine
@@ -24,9 +25,9 @@ from analysis.machine.training import Schedule, pretrain_greedily, train
 
 
 def overproduce(settings: dict, seed: int, progress: bool = False) -> xr.Dataset:
-    """The large machine of an experiment, trained, and samples of its activity: the start of every run of this seed.
+    """The large machine of an experiment, trained, measured, and samples of its activity: where runs of a seed start.
 
-    Beside them what measures are compared with (see `record.of_data`).
+    Session 0 of every run, and what measures are compared with (see `record.of_data`).
     """
     dataset = data.load(settings["dataset"])
     patterns = dataset["train"].values
@@ -35,7 +36,10 @@ def overproduce(settings: dict, seed: int, progress: bool = False) -> xr.Dataset
     states = spontaneous(settings, machine, patterns, derive(seed, "sleep", 0))
     attrs = {"long_name": "spontaneous activity", "units": "1"}
     samples = {f"state_{layer}": (("chain", f"unit_{layer}"), x, attrs) for layer, x in enumerate(states)}
-    return machine.to_dataset().assign(samples).assign(of_data(settings, dataset))
+    none_lost = [np.full(n, pruning.KEPT, dtype=np.int8) for n in machine.n_units]
+    large = machine, states
+    measured = Record(settings, dataset, none_lost).session(0, large, large, none_lost)
+    return measured.assign(samples).assign(of_data(settings, dataset))
 
 
 def prune_run(settings: dict, name: str, seed: int, source: xr.Dataset) -> xr.Dataset:
@@ -62,17 +66,13 @@ def prune_sessions(
         seen = activity(settings, machine, patterns, states)
         return states, score(machine, seen, derive(seed, score.name, session))
 
-    if done is None:
-        machine, last = BoltzmannMachine.from_dataset(source), 0
-        causes = [np.full(n, pruning.KEPT, dtype=np.int8) for n in machine.n_units]
-    else:
-        last = int(done["session"][-1])
-        machine, causes = machine_of(done, last), causes_of(done, last)
-    record = Record(settings, dataset, causes)
+    before = source if done is None else done
+    last = int(before["session"][-1])
+    machine, record = machine_of(before, last), Record(settings, dataset, causes_of(before, last))
     states, importance = asleep_and_scored(machine, last)
     if done is None:
-        first = machine, states
-        yield record.session(0, first, first, importance, causes)
+        measured = source[[name for name, x in source.data_vars.items() if "session" in x.dims]]
+        yield record.scored(measured, machine, importance)
     for session in range(last + 1, settings["pruning"]["n_sessions"] + 1):
         fractions = fractions_of(settings, session)
         pruned = pruning.prune(machine, importance, fractions, f"criterion {name}: importance")
@@ -80,7 +80,8 @@ def prune_sessions(
         pruned_states = spontaneous(settings, pruned.machine, patterns, sub_seed, "n_measure_chains")
         machine = retrain(settings, pruned.machine, patterns, session, seed, progress)
         states, importance = asleep_and_scored(machine, session)
-        yield record.session(session, (pruned.machine, pruned_states), (machine, states), importance, pruned.causes)
+        found = record.session(session, (pruned.machine, pruned_states), (machine, states), pruned.causes)
+        yield record.scored(found, machine, importance)
 
 
 def check_feasible(settings: dict, place: str) -> None:
@@ -211,10 +212,12 @@ def spontaneous(
     """Samples of the machine's own activity ("sleep").
 
     Chains fall asleep where the config's `start` says: awake, with a pattern each in the visible layer (data), or with
-    every unit by its bias alone (noise). Where no criterion looks, right after pruning and in controls,
-    "n_measure_chains" are enough.
+    every unit by its bias alone (noise). Or they are the last of `n_rungs` chains that exchange states (tempered), and
+    cross between modes. Where no criterion looks, right after pruning and in controls, "n_measure_chains" are enough.
     """
     samples = settings["samples"]
+    if samples["start"] == "tempered":
+        return tempering.sample(machine, samples[chains], samples["n_steps"], samples["n_rungs"], seed, patterns)
     start = awake(machine, patterns, samples[chains], derive(seed, "awake")) if samples["start"] == "data" else None
     return sample(machine, samples[chains], samples["n_steps"], seed, start)
 

@@ -3,7 +3,7 @@
 A unit has the same place in every session. NaN, or 0 for biases, weights and masks: the unit is gone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -39,7 +39,7 @@ def of_data(settings: dict, patterns: xr.Dataset) -> dict[str, tuple]:
     train, test = patterns["train"].values, patterns["test"].values
     entropy = stable(exact.entropy(train.mean(axis=0)))
     found = {"unit_entropy_0": variable("unit_0", entropy, "entropy of the pixel in the data", "nats")}
-    if (classifier := _raw_pixel_classifier(settings, patterns)) is None:
+    if (classifier := raw_pixel_classifier(settings, patterns)) is None:
         return found
     known, labels = patterns["train_label"].values, patterns["test_label"].values
     error = measures.misread(train, known, test, labels, settings.get("folds")).mean()
@@ -51,8 +51,8 @@ def of_data(settings: dict, patterns: xr.Dataset) -> dict[str, tuple]:
     return found
 
 
-def _raw_pixel_classifier(settings: dict, patterns: xr.Dataset) -> Any:
-    """None where the config measures no digits."""
+def raw_pixel_classifier(settings: dict, patterns: xr.Dataset) -> Any:
+    """`measures.raw_pixel_classifier` of the training patterns; None where the config measures no digits."""
     if "digits" not in settings["measures"]:
         return None
     return _fitted(patterns["train"].values.tobytes(), patterns["train_label"].values.tobytes())
@@ -72,14 +72,12 @@ class Record:
 
     def __init__(self, settings: dict, patterns: xr.Dataset, causes: Layers = ()) -> None:
         self.settings, self.patterns, self.causes = settings, patterns, causes
-        self.classifier = _raw_pixel_classifier(settings, patterns)
+        self.classifier = raw_pixel_classifier(settings, patterns)
 
-    def session(
-        self, number: int, pruned: Sleeper, retrained: Sleeper, importance: Layers, causes: Layers
-    ) -> xr.Dataset:
+    def session(self, number: int, pruned: Sleeper, retrained: Sleeper, causes: Layers) -> xr.Dataset:
         """A session: the machine and its samples after pruning, and after retraining, and the units that it lost.
 
-        importance : before the next pruning, one array (n_l, n_l+1) a layer; causes : as in pruning.Pruned
+        causes : as in pruning.Pruned
         """
         machine, test = retrained[0], self.patterns["test"].values
         self.causes = later_causes(self.causes, causes)
@@ -90,8 +88,7 @@ class Record:
         labels = None if self.classifier is None else self.patterns["test_label"].values
         of_units = measures.unit_activity(machine, pruned[1], retrained[1])
         of_units |= measures.unit_selectivity(seen, test, labels)
-        kept = [np.flatnonzero(x == pruning.KEPT) for x in self.causes]
-        place, found = partial(in_place, kept, [len(x) for x in self.causes]), dict[str, Any]()
+        place, found = self._place(), dict[str, Any]()
         for (name, k), (values, text, unit) in of_units.items():
             found[f"unit_{name}_{k}"] = place((k,), values.astype(np.float32), text, unit, np.nan)
         codes = {LOST_EARLIER: "lost_earlier"} | pruning.CAUSES
@@ -99,17 +96,29 @@ class Record:
         for k, (x, bias) in enumerate(zip(self.causes, machine.biases)):
             found[f"loss_cause_{k}"] = variable(f"unit_{k}", x, "why the unit went in this session", "1", **flags)
             found[f"bias_{k}"] = place((k,), bias, "bias", "nats")
-        for k, (weight, mask, x) in enumerate(zip(machine.weights, machine.masks, importance)):
+        for k, (weight, mask) in enumerate(zip(machine.weights, machine.masks)):
             pair = (k, k + 1)
             found[f"weight_{k + 1}"] = place(pair, weight, "synaptic weight", "nats")
             found[f"mask_{k + 1}"] = place(pair, mask.astype(np.uint8), "synapse exists", "1")
-            if "importance" in self.settings["measures"]:
-                score = np.where(mask, x, 0).astype(np.float32)
-                found[f"importance_{k + 1}"] = place(pair, score, "importance by the criterion", "1")
         connected = int(machine.masks[0].any(axis=1).sum())
         found["n_connected_visible"] = variable((), connected, "visible units with a synapse", "counts")
         staged = xr.concat([first, last], xr.Variable("stage", STAGES))
         return self._complete(number, machine, staged.assign(found), wrong)
+
+    def scored(self, session: xr.Dataset, machine: BoltzmannMachine, importance: Layers) -> xr.Dataset:
+        """With the importance of each synapse before the next pruning, where the config asks for it."""
+        if "importance" not in self.settings["measures"]:
+            return session
+        found = {}
+        for k, (mask, x) in enumerate(zip(machine.masks, importance)):
+            score = np.where(mask, x, 0).astype(np.float32)
+            found[f"importance_{k + 1}"] = self._place()((k, k + 1), score, "importance by the criterion", "1")
+        return session.assign(xr.Dataset(found).expand_dims(session=session["session"]))
+
+    def _place(self) -> Callable[..., tuple]:
+        """`in_place` for what is left of the over-produced machine."""
+        kept = [np.flatnonzero(x == pruning.KEPT) for x in self.causes]
+        return partial(in_place, kept, [len(x) for x in self.causes])
 
     def control(self, number: int, machine: BoltzmannMachine, states: Layers) -> xr.Dataset:
         """A machine that was trained from scratch; states: one array (n_chains, n_l) a layer."""

@@ -91,10 +91,11 @@ class Machine(Model):
 class Samples(Model):
     """The machine's spontaneous activity, which criteria look at."""
 
-    start: Literal["data", "noise"]
+    start: Literal["data", "noise", "tempered"]
     n_chains: Count
     n_steps: Count
     n_measure_chains: Count
+    n_rungs: AtLeastTwo = LEFT_OUT  # of tempered chains: machines from independent units up to the machine
 
 
 _Shares = Annotated[list[Share], Field(min_length=1)]
@@ -112,6 +113,14 @@ class Pruning(Model):
     ]
 
 
+class Tempering(Model):
+    """Chains that exchange states, from each of two starts."""
+
+    n_rungs: AtLeastTwo
+    n_chains: AtLeastTwo  # a rung
+    n_steps: Count  # sweeps, the first half of which is left out
+
+
 class Quality(Model):
     """Checks of the machines and their samples along the reference run."""
 
@@ -122,6 +131,7 @@ class Quality(Model):
     n_moments: Count
     n_samples: Count
     noise_steps: Count
+    tempering: Tempering
 
 
 class OverproducedMachine(Model):

@@ -179,7 +179,8 @@ _MEASURES = ["activity", "fisher", "input_information", "digit_information", "sp
 _OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random"]
 _QUALITY = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kl", "kl_reachable", "activity"]
 _QUALITY += ["activity_exact", "kind", "r_hat", "two_start_r_hat", "autocorrelation_time", "rank_correlation"]
-_QUALITY += ["in_common"]
+_QUALITY += ["in_common", "log_z_backwards", "log_z_backwards_error", "tempered_r_hat", "acceptance", "round_trips"]
+_QUALITY += ["share", "share_exact", "share_data"]
 
 
 def _first_and_last(dataset):

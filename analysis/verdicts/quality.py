@@ -16,9 +16,11 @@ from analysis.verdicts import datasets
 CHECKED = {
     "trained": "KL above what exact gradients reach (nats)",
     "log_z_error": "standard error of log Z (nats)",
+    "log_z_gap": "distance of log Z from below and from above (nats)",
     "log_z_bias": "distance of log Z from enumeration (nats)",
     "r_hat": "R-hat, chains from noise",
     "two_start_r_hat": "R-hat, chains from noise and from data",
+    "tempered_r_hat": "R-hat, tempered chains from noise and from data",
     "rank_correlation": "rank correlation of importance with long chains",
 }
 DECISIVE = {"trained": "not trained to the end", "rank_correlation": "other samples rank synapses otherwise"}
@@ -36,6 +38,8 @@ def values(part: xr.Dataset, check: str) -> xr.DataArray:
         return part["kl"] - part["kl_reachable"] if "kl_reachable" in part else np.nan * part["log_z"]
     if check == "log_z_bias":
         return abs(part["log_z"] - part["log_z_exact"])
+    if check == "log_z_gap":
+        return abs(part["log_z_backwards"] - part["log_z"])
     if check == "rank_correlation":
         return part[check].sel(sample="long").min("synapse_layer")
     return part[check].max("moment") if "moment" in part[check].dims else part[check]

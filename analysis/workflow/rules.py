@@ -131,7 +131,8 @@ def megabytes(settings: dict) -> int:
 def minutes(settings: dict) -> int:
     """To ask a cluster for: ten times the seconds that its runs took with the default config, more with more sweeps."""
     seconds, usual = (2, 90_000 * 50) if "kl" in settings["measures"] else (12, 2000 * 100)
-    more = max(1, settings["samples"]["n_chains"] * settings["samples"]["n_steps"] / usual)
+    samples = settings["samples"]
+    more = max(1, samples["n_chains"] * samples["n_steps"] * samples.get("n_rungs", 1) / usual)
     return math.ceil(10 / 60 * (20 + seconds * len(conditions(settings))) * more)
 
 
