@@ -71,6 +71,14 @@ def test_the_damage_is_exact_in_deep_machines_where_averages_awake_are():
         np.testing.assert_allclose(damage.deletion(joint, awake), values, atol=1e-12)
 
 
+def test_mean_field_costs_a_deep_machine_at_most_a_seventh_of_its_largest_awake_damage():
+    patterns = naive.patterns_of(30, 5)
+    by_mean_field = damage.awake_averages(DEEP, training.mean_field(DEEP, patterns))
+    for found, exactly in zip(by_mean_field, awake_by_enumeration(DEEP, patterns)):
+        expected = damage.gap(exactly)
+        np.testing.assert_allclose(damage.gap(found), expected, atol=expected.max() / 7, rtol=0)
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_second_orders_are_the_limits_of_small_weights(sign):
     """What a third order leaves shrinks a thousandfold with w / 10."""
