@@ -55,7 +55,7 @@ def train(
 
     patterns : (n_patterns, n_0), values in {0, 1}
     seed : governs the order of patterns, every draw and the persistent chains
-    progress : show a bar of epochs
+    progress : show a bar of epochs, on a terminal
 
     Raises ValueError for patterns that are not binary or do not fit and for cd of more than one hidden layer,
     DivergenceError where a parameter left (-1000, 1000) or is not finite, with its update and learning rate.
@@ -96,7 +96,9 @@ def _train(task: Task, progress: bool) -> BoltzmannMachine:
     machine, data, schedule, seed, _ = task
     learn_epoch, trained = (dense if is_dense(machine, schedule) else minibatches)(task)
     n_updates = schedule.n_updates(len(data)) // schedule.n_epochs
-    for epoch, (rate, momentum) in enumerate(tqdm(schedule.epochs, disable=not progress, unit="epoch", leave=False)):
+    for epoch, (rate, momentum) in enumerate(
+        tqdm(schedule.epochs, disable=None if progress else True, unit="epoch", leave=False)
+    ):
         order = permutation(derive(seed, "order", epoch), len(data))
         failed = learn_epoch(order, rate, momentum, epoch * n_updates)
         if failed >= 0:
