@@ -7,8 +7,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from analysis.figures.rows import rows
-from analysis.figures.style import tidy, titled
-from analysis.files.palette import BLACK, BLUE, GREEN, ORANGE, VERMILION
+from analysis.figures.style import label, tidy, titled
+from analysis.files.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from analysis.verdicts import quality
 from analysis.verdicts.names import words
 
@@ -16,6 +16,7 @@ SAMPLES = {
     "repeat": ("the same again", BLACK, "o"),
     "noise": ("from noise", ORANGE, "^"),
     "long": ("10 times as long", GREEN, "s"),
+    "tempered": ("tempered", PURPLE, "D"),
 }
 
 
@@ -28,8 +29,8 @@ def checked(parts: dict[str, xr.Dataset], check: str, limit: dict[str, float], a
     for y, (name, session) in enumerate(moments):
         found = quality.values(parts[name], check).sel(session=session).dropna("seed").values
         passed = ~quality.beyond(found, limit)
-        for chosen, colour, label in ((passed, BLUE, "within the limit"), (~passed, VERMILION, "beyond the limit")):
-            ax.plot(found[chosen], _spread(found)[chosen] + y, "o", color=colour, ms=3.5, mew=0, alpha=0.7, label=label)
+        for chosen, colour, text in ((passed, BLUE, "within the limit"), (~passed, VERMILION, "beyond the limit")):
+            ax.plot(found[chosen], _spread(found)[chosen] + y, "o", color=colour, ms=3.5, mew=0, alpha=0.7, label=text)
     ((kind, bound),) = limit.items()
     low, high = ax.get_xlim()
     low, high = min(low, bound - 0.1 * (high - low)), max(high, bound + 0.1 * (high - low))
@@ -45,14 +46,38 @@ def sample_agreement(part: xr.Dataset, layer: int, limit: float, ax: Axes) -> Ax
     """Rank correlation of importance between the protocol's samples and others; dots are seeds, the limit a line."""
     found = {}
     for session in part["session"].values:
-        for sample, (label, *sample_look) in SAMPLES.items():
+        for sample, (text, *sample_look) in SAMPLES.items():
             values = part["rank_correlation"].sel(sample=sample, synapse_layer=layer, session=session).values
-            found[f"{_moment(part, session)}, {label}"] = values, sample_look
+            found[f"{_moment(part, session)}, {text}"] = values, sample_look
     rows(found, ax)
     ax.axvline(limit, color=BLACK, ls=":", zorder=0)
     ax.locator_params(axis="x", nbins=4)
     ax.set(xlabel="rank correlation of importance")
     return titled(ax, part, layer)
+
+
+def leaning(part: xr.Dataset, session: int, ax: Axes) -> Axes:
+    """Which way dreams lean: share of bright ones, or of each digit, by where their chains began; mean and all seeds.
+
+    Bars: the same of the training patterns; crosses: enumerated.
+    """
+    share, place = part["share"].sel(session=session), np.arange(part.sizes["direction"])
+    ax.bar(place, part["share_data"].mean("seed"), color="0.85", width=0.9, label="training patterns")
+    looks = {"protocol": ("from the data", BLUE, "o"), **{name: SAMPLES[name] for name in ("noise", "tempered")}}
+    for x, (taken, (text, colour, marker)) in zip((-0.25, 0, 0.25), looks.items()):
+        found = share.sel(taken=taken).dropna("seed")
+        ax.vlines(place + x, found.min("seed"), found.max("seed"), color=colour, lw=1)
+        ax.plot(place + x, found.mean("seed"), marker, color=colour, ms=3.5, mew=0, label=text)
+    exact = part["share_exact"].sel(session=session).mean("seed")
+    ax.plot(place, exact, "x", color=BLACK, ms=5, label="enumerated")
+    ax.set(
+        xticks=place,
+        xticklabels=part["direction"].values,
+        title=f"{part.attrs['experiment']}, {_moment(part, session)}",
+    )
+    ax.set_ylim(0, None)
+    label(ax.yaxis, part, "share")
+    return tidy(ax)
 
 
 def _spread(found):
