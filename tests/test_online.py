@@ -6,7 +6,7 @@ import pytest
 
 from analysis import exact
 from analysis.machine.randomness import derive
-from analysis.pruning import online
+from analysis.pruning import CRITERIA, online
 
 f32 = np.float32
 SHAPES = [(4, 3), (5, 4, 3), (3, 4, 2, 3)]
@@ -36,13 +36,16 @@ def naive_dream(machine, state, n_sweeps, seed):
 
 @pytest.mark.parametrize("density", [0.5, 1.1])
 @pytest.mark.parametrize("n_units", SHAPES, ids=str)
-def test_averages_are_those_of_a_twin_that_goes_synapse_by_synapse(n_units, density):
+def test_averages_are_those_of_a_twin_that_goes_synapse_by_synapse(n_units, density, monkeypatch):
     machine = naive.machine_of(n_units, density=density)
     averages = online.dream(machine, start_of(machine), 40, 3)
     rates, joint = naive_dream(machine, start_of(machine), 40, 3)
     naive.assert_same_bits(averages.rates, rates)
     naive.assert_same_bits(averages.joint, joint)
     assert averages.n_sweeps == 40
+    monkeypatch.setattr(online, "N_SWEEPS", 40)
+    samples = [np.stack([x, 1 - x]) for x in start_of(machine)]  # the criterion dreams on from the first
+    naive.assert_same_bits(CRITERIA["online_fi"](machine, samples, 3), online.importance(averages))
 
 
 def test_it_converges_to_the_exact_diagonal():

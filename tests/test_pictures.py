@@ -116,8 +116,8 @@ def test_a_changed_an_added_a_renamed_and_a_removed_picture_are_noticed(tmp_path
         lambda: None,
         lambda: KINDS["16"](first),
         lambda: KINDS["1"](tmp_path / "7.png"),
-        lambda: first.rename(tmp_path / "9.png"),
-        lambda: (tmp_path / "9.png").unlink(),
+        lambda: first.rename(tmp_path / "00.png"),
+        lambda: (tmp_path / "00.png").unlink(),
     ):
         change()
         seen.add(own.signature(rule))

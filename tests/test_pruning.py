@@ -32,7 +32,7 @@ def machines_with_importance(draw):
     n_units = draw(st.lists(st.integers(1, 5), min_size=2, max_size=4))
     machine = naive.machine_of(n_units, draw(st.integers(0, 1000)), density=draw(st.sampled_from([0.3, 0.7, 1.1])))
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
-    return machine, [rng.integers(0, 4, mask.shape) for mask in machine.masks]  # with ties and zeros
+    return machine, [rng.integers(-1, 4, mask.shape) for mask in machine.masks]  # with ties, zeros and harm
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,8 @@ def test_random_criterion_is_uniform_above_zero_and_a_function_of_the_seed_alone
         naive.assert_within_error(a.mean(), 0.5, np.sqrt(1 / 12 / a.size))
         assert a.min() > 0
         assert a.max() <= 1
+    of_units = CRITERIA["random_units"](machine, None, 3)
+    assert (of_units[0][0, :30] != of_units[1][0]).all(), "other numbers for the next layer"
     assert np.abs(np.corrcoef(found[0].ravel()[:1500], found[1].ravel())[0, 1]) < 4.9 / np.sqrt(1500)
 
 

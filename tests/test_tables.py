@@ -71,6 +71,7 @@ def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
         claims.save(collected(claim), tmp_path / f"{claim}.nc")
     table = summary.write(tmp_path, tmp_path / "figures")
     text = (tmp_path / "figures" / "claims.md").read_text()
+    assert text.startswith("# All predictions: Smoke test\n\n## 1. ")
     assert all(title in text for title in claims.CLAIMS.values())
     primary = text.partition("secondary")[0]
     for row in table.itertuples():

@@ -60,7 +60,7 @@ def differences(dataset: xr.Dataset, experiment: str, pairs: Sequence[tuple[str,
         found[pair] = effects.loss(part, {"worse": worse, "better": better, "measure": measure}), look(worse)
         for prediction in judged:
             if {prediction.get("worse"), prediction.get("better")} == {worse, better}:
-                confidence[pair] = claims.confidence(dataset, prediction)
+                confidence[pair] = claims.confidence(asked, dataset.attrs["claim"], prediction)
     ax.set_title(experiment)
     label(ax.xaxis, part, measure, "difference of {}\n← works better      works worse →")
     return rows(found, ax, margin, confidence)

@@ -12,7 +12,6 @@ from analysis.experiment.local_estimates import LOCAL
 from analysis.figures.rows import rows
 from analysis.figures.style import curve, label, line, look, shrinking, tidy, titled
 from analysis.verdicts import datasets, effects
-from analysis.verdicts.comparisons import at_session, rank_correlation
 from analysis.verdicts.names import words
 from analysis.verdicts.tables import quote
 
@@ -22,10 +21,10 @@ def against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> Axes:
 
     Title: Spearman's rho, mean over seeds. For estimates in the unit of the target; smaller than 1e-5 is drawn there.
     """
-    x, y = (np.maximum(part[name].isel(session=0, seed=0).values.ravel(), 1e-5) for name in (target, proxy))
+    x, y = (np.maximum(part[name].isel(session=0).values.ravel(), 1e-5) for name in (target, proxy))
     ax.plot([1e-9, 1], [1e-9, 1], color="0.6", lw=0.8, zorder=0)
     ax.plot(x, y, ".", color=look(proxy)[0], ms=4, alpha=0.4, mew=0, rasterized=True)
-    rho = float(rank_correlation(part, proxy, target).isel(session=0).mean())
+    rho = effects.rank(part, {"proxy": proxy, "target": target, "session": "first"}).mean()
     ax.set(xlabel=words(target), ylabel="local estimate", title=f"{words(proxy)}, ρ = {rho:.2f}")
     ax.set(xscale="log", yscale="log", xlim=(8e-6, 0.5), ylim=(8e-6, 0.5))
     return tidy(ax)
@@ -35,7 +34,7 @@ def rank_correlations(
     part: xr.Dataset, target: str, session: str, margin: float, ax: Axes, estimates: Sequence[str] = LOCAL
 ) -> Axes:
     """Spearman's rho of each local estimate with an exact target over the synapses of a session: first or last."""
-    rho = {name: at_session(rank_correlation(part, name, target), session) for name in estimates}
+    rho = {name: effects.rank(part, {"proxy": name, "target": target, "session": session}) for name in estimates}
     rows({words(name): (values, look(name)) for name, values in rho.items()}, ax, margin)
     ax.set(xlabel="rank correlation", xlim=(-1.05, 1.05), title=f"{words(target)}\n{words(session)}")
     return ax

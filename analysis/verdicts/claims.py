@@ -7,6 +7,7 @@ Predictions, margins and seeds stand in the config, which was fixed before the r
 carries in its attributes. A verdict is computed; "contradicted" is a result like the others.
 """
 
+# ruff: noqa: F401  much is offered here that others define
 import pandas as pd
 import xarray as xr
 from scipy.stats import binomtest
@@ -29,9 +30,6 @@ from analysis.verdicts.datasets import (
 )
 from analysis.verdicts.intervals import interval, those_that_tell
 
-__all__ = ["CLAIMS", "NOTEBOOKS", "at_papers_size", "collect", "evaluate", "load", "loss", "part"]
-__all__ += ["parts", "root", "same_config", "save", "settings", "stale", "verdict"]
-
 VERDICTS = ("reproduced", "not reproduced", "contradicted", "no difference that matters", "open")
 COLUMNS = ["claim", "id", "prediction", "primary", "experiment", "effect", "session", "mean", "low", "high", "units"]
 COLUMNS += ["margin", "n_seeds", "verdict", "failed"]
@@ -45,33 +43,35 @@ def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
     holds by itself. failed : what machines of the experiment fail, and how many.
     Raises ValueError where the dataset lacks what a prediction names.
     """
-    claim, judged, machines = dataset.attrs["claim"], settings(dataset)["claims"], parts(dataset)
-    asked, rows, order = judged.get(claim[3:], {}), [], list(machines)
+    claim, judged, experiments = dataset.attrs["claim"], settings(dataset)["claims"], parts(dataset)
+    asked, rows, order = judged.get(claim[3:], {}), [], list(experiments)
     for name, prediction in sorted(asked.items(), key=lambda item: order.index(item[1]["experiment"])):
-        primary, part = prediction.get("primary", False), machines[prediction["experiment"]]
+        primary, runs = prediction.get("primary", False), experiments[prediction["experiment"]]
         margin = judged["margins"][prediction["margin"]]["value"]
         row = {"claim": claim, "id": name, "prediction": prediction["text"], "primary": primary}
         row |= {"experiment": prediction["experiment"], "effect": prediction["effect"]}
         row["session"] = prediction.get("session", "last" if prediction["effect"] in ("loss", "units") else "")
-        row |= outcome(part, prediction, confidence(dataset, prediction), margin)
-        rows.append(row | {"failed": "; ".join(quality.failed(part, judged["model_quality"]))})
+        row |= outcome(runs, prediction, confidence(judged, claim, prediction), margin)
+        rows.append(row | {"failed": "; ".join(quality.failed(runs, judged["model_quality"]))})
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"primary": bool})
     return table.sort_values("primary", ascending=False, kind="stable", ignore_index=True)
 
 
-def confidence(dataset: xr.Dataset, prediction: dict) -> float:
-    """Of the interval of a prediction's effect: such that those of all primary ones hold together (see evaluate)."""
-    judged = settings(dataset)["claims"]
-    n_primary = sum(asked.get("primary", False) for asked in judged[dataset.attrs["claim"][3:]].values())
+def confidence(judged: dict, claim: str, prediction: dict) -> float:
+    """Of the interval of a prediction's effect: such that those of all primary ones hold together (see evaluate).
+
+    judged : the config's `claims`
+    """
+    n_primary = sum(asked.get("primary", False) for asked in judged[claim[3:]].values())
     return 1 - (1 - judged["confidence"]) / (n_primary if prediction.get("primary", False) else 1)
 
 
-def outcome(part: xr.Dataset, prediction: dict, confidence: float, margin: float) -> dict:
-    """Effect, interval and verdict of a prediction."""
-    values, units = effects.of(part, prediction)
+def outcome(runs: xr.Dataset, prediction: dict, confidence: float, margin: float) -> dict:
+    """Effect, interval and verdict of a prediction; runs: the part of a claim dataset that it is about."""
+    values, units = effects.of(runs, prediction)
     mean, low, high = interval(values, confidence)
     if prediction["effect"] == "axonal" and mean == 0:  # seeds agree on none: their pooled counts tell
-        n_lost = int(effects.losses(part, prediction)[0].sum())
+        n_lost = int(effects.losses(runs, prediction)[0].sum())
         exact = binomtest(0, n_lost).proportion_ci(confidence, method="exact")
         low, high = exact.low, exact.high
     found = {"mean": mean, "low": low, "high": high, "units": units, "margin": margin}

@@ -18,6 +18,7 @@ from analysis.experiment.settings import of_seed, seeds
 from analysis.files import provenance
 from analysis.pruning import label
 from analysis.verdicts import quality, survival
+from analysis.verdicts.comparisons import rank_correlations
 from analysis.verdicts.datasets import CLAIMS, NOTEBOOKS, prefixed
 
 MANTISSA_BITS = 11  # kept of the measures of single units and synapses: relative error below 1/2000, half the file
@@ -124,8 +125,14 @@ def _beyond_the_paper(runs):
 
 
 def _estimates(runs, names):
-    """Estimates of the full machine's synapses, and after the last session."""
-    return _round_mantissa(runs.over_seeds("fisher", names, lambda run: run.isel(session=[0, -1])))
+    """Rank correlations of estimates for the full machine and after the last session; maps of the first seed alone."""
+
+    def first_and_last(run):
+        return _round_mantissa(run.isel(session=[0, -1]))
+
+    rho = runs.over_seeds("fisher", names, lambda run: rank_correlations(first_and_last(run)).to_dataset())
+    first = runs.over_seeds("fisher", names, first_and_last, 1)
+    return _join(rho, first.isel(seed=0, drop=True, missing_dims="ignore"))
 
 
 def _functions(runs, *more):

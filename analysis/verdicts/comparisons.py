@@ -79,12 +79,14 @@ def units_at_equal_function(part: xr.Dataset, criterion: str, measure: str, tole
     return xr.apply_ufunc(crossed, *series, input_core_dims=[["session"]] * 2, vectorize=True).drop_attrs()
 
 
-def rank_correlation(part: xr.Dataset, proxy: str, target: str) -> xr.DataArray:
-    """Spearman's rho of two estimates over the synapses that exist, (seed, session)."""
+def rank_correlations(estimates: xr.Dataset) -> xr.DataArray:
+    """Spearman's rho of every two of the estimates (session, unit_0, unit_1) over the synapses that exist."""
 
     def over_existing(x, y):
         exists = np.isfinite(x) & np.isfinite(y)
         return spearman(x[exists], y[exists])
 
-    dims = [["unit_0", "unit_1"]] * 2
-    return xr.apply_ufunc(over_existing, part[proxy], part[target], input_core_dims=dims, vectorize=True).drop_attrs()
+    one, dims = estimates.to_dataarray("estimate"), [["unit_0", "unit_1"]] * 2
+    rho = xr.apply_ufunc(over_existing, one, one.rename(estimate="other"), input_core_dims=dims, vectorize=True)
+    text = "Spearman's rho of two estimates over the synapses that exist"
+    return rho.rename("rho").drop_attrs().assign_attrs(long_name=text, units="1")

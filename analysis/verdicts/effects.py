@@ -68,8 +68,9 @@ def units_at_equal_function(part: xr.Dataset, prediction: dict) -> np.ndarray:
 
 def rank(part: xr.Dataset, prediction: dict) -> np.ndarray:
     """Spearman's rho of a local estimate with what the whole machine tells, over the synapses that exist."""
-    pair = [_stored(part, prediction[key]).name for key in ("proxy", "target")]
-    return at_session(comparisons.rank_correlation(part, *pair), prediction["session"])
+    pair = {"estimate": prediction["proxy"], "other": prediction["target"]}
+    rho = _stored(part, "rho").sel({dim: _known(part, dim, name) for dim, name in pair.items()}, drop=True)
+    return at_session(rho, prediction["session"])
 
 
 def survivors(part: xr.Dataset, prediction: dict) -> np.ndarray:

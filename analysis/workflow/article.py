@@ -45,7 +45,7 @@ def write(data: Path, figures: Path, results: Path, log_folder: Path) -> Path:
     chapters += [_chapter(name, nbformat.read(path, 4), ROOT / "notebooks") for name, path in notebooks.items()]
     folders = [figures, *(figures / name for name in datasets.BEYOND_FOLDERS.values())]
     judged = [path for folder in folders if (path := folder / "claims.md").is_file()]
-    table = "\n\n".join(["# All predictions", *(path.read_text(encoding="utf-8") for path in judged)])
+    table = "\n\n".join(path.read_text(encoding="utf-8") for path in judged)
     made = provenance(data / "claims.nc", log_folder)
     chapters += [_chapter("claims", _page(table), figures), _chapter("provenance", _page(made), ROOT)]
     for chapter in chapters:

@@ -41,8 +41,8 @@ def write(data: Path, figures: Path) -> pd.DataFrame:
     found = [claims.load(claim, data) for claim in asked]
     table = pd.concat([claims.evaluate(dataset) for dataset in found], ignore_index=True)
     shown = _with_third_tests(table, data / "more_seeds" / "claims.nc")
-    pages = _pages(shown)
-    lines = [f"## {title}\n\n{tables.markdown(page)}" for title, page in pages.items()]
+    lines = [f"# All predictions: {claims.settings(found[0])['title']}"]
+    lines += [f"## {title}\n\n{tables.markdown(page)}" for title, page in _pages(shown).items()]
     with whole.whole(figures / "claims.md") as temporary:
         temporary.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     style.save(forest.forest(shown[shown["primary"]]), figures / "claims")
