@@ -3,8 +3,9 @@
 Machines of 400 visible units and three hidden layers of n units each, all synapses or a tenth of them, each measured in
 a process of its own on one thread. An epoch of persistent contrastive divergence (batches of 50, 100 chains, 10
 iterations of mean field) on 60,000 patterns and a sampling of 60,000 chains by 200 sweeps are extrapolated from 100
-patterns and from 200 chains of 5 sweeps; the setup is in both, so they are upper bounds. Scoring 60,000 samples by the
-variance of coincidences and pruning a tenth of the synapses is done once, whole; the peak is that of all three.
+patterns, or up to 100,000 where machines are small, and from 200 chains of 5 sweeps; the setup is in both, so they are
+upper bounds. Scoring 60,000 samples by the variance of coincidences and pruning a tenth of the synapses is done once,
+whole; the peak is that of all three, the bytes a synapse are what training alone adds to the process.
 """
 
 import json
@@ -23,24 +24,28 @@ from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, train
 from analysis.workflow import compilation
 
-N_VISIBLE, N_PATTERNS, N_CHAINS, N_STEPS = 400, 100, 200, 5
+N_VISIBLE, N_CHAINS, N_STEPS = 400, 200, 5
+BATCH, FEWEST, MOST, ENOUGH = 50, 2, 2000, 2 * 10**7  # updates, and synapse-updates that take a second or so
 EPOCH, N_SAMPLES, CHAIN_SWEEPS = 60_000, 60_000, 60_000 * 200
-SCHEDULE = Schedule("pcd", 1, (0.001, 0.001), batch_size=50, n_chains=100, max_norm=6.0)
+SCHEDULE = Schedule("pcd", 1, (0.001, 0.001), batch_size=BATCH, n_chains=100, max_norm=6.0)
 
 
 def measure(n_units, share):
-    """Hours of an epoch and of sampling, GiB at the peak: of one machine, in this process."""
+    """Hours of an epoch and of sampling, GiB at the peak and the like: of one machine, in this process."""
+    compilation.compile_all()
+    empty = peak()
     sizes = (N_VISIBLE, n_units, n_units, n_units)
     masks = [np.ones(pair, dtype=bool) for pair in zip(sizes, sizes[1:])]
     if share < 1:
         masks = [(bits(k, 0, mask.size) < share * 2.0**32).reshape(mask.shape) for k, mask in enumerate(masks)]
     machine = BoltzmannMachine.random(sizes, 0, masks=masks)
     n_synapses = sum(machine.n_synapses)
-    patterns = (bits(9, 0, N_PATTERNS * N_VISIBLE) & 1).reshape(N_PATTERNS, N_VISIBLE).astype(np.uint8)
-    compilation.compile_all()
+    n_updates = int(np.clip(ENOUGH // n_synapses, FEWEST, MOST))
+    n_patterns = BATCH * n_updates
+    patterns = (bits(9, 0, n_patterns * N_VISIBLE) & 1).reshape(n_patterns, N_VISIBLE).astype(np.uint8)
     begin = time.process_time()
     machine = train(machine, patterns, SCHEDULE, 0)
-    trained = time.process_time()
+    trained, learning = time.process_time(), peak()
     states = sample(machine, N_CHAINS, N_STEPS, 0)
     sampled = time.process_time()
     states = [np.resize(x, (N_SAMPLES, x.shape[1])) for x in states]
@@ -48,16 +53,25 @@ def measure(n_units, share):
     pruned = time.process_time()
     return {
         "synapses": n_synapses,
-        "epoch_h": (trained - begin) * EPOCH / N_PATTERNS / 3600,
+        "epoch_h": (trained - begin) * EPOCH / n_patterns / 3600,
+        "update_ns": (trained - begin) / n_updates / n_synapses * 1e9,
+        "sweep_ps": (sampled - trained) / (N_CHAINS * N_STEPS) / n_synapses * 1e12,
+        "bytes": (learning - empty) / n_synapses,
         "pruning_min": (pruned - sampled) / 60,
         "sampling_h": (sampled - trained) * CHAIN_SWEEPS / (N_CHAINS * N_STEPS) / 3600,
-        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "peak_gib": peak() / 2**30,
     }
+
+
+def peak():
+    """Bytes that this process held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def table(sizes):
     """The measures of machines of these sizes as Markdown."""
-    heads = "units a hidden layer", "synapses (10^6)", "epoch (h)", "sampling (h)", "pruning (min)", "peak (GiB)"
+    heads = ["units a hidden layer", "synapses", "epoch (h)", "sampling (h)", "pruning (min)", "peak (GiB)"]
+    heads += ["a synapse and update (ns)", "a synapse, chain and sweep (ps)", "a synapse (bytes)"]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for n_units in sizes:
         for share in (1.0, 0.1):
@@ -65,8 +79,8 @@ def table(sizes):
             environment = os.environ | {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
             done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
             one = json.loads(done.stdout)
-            measured = [one[name] for name in ("epoch_h", "sampling_h", "pruning_min", "peak_gib")]
-            cells = [f"{n_units:,}", f"{one['synapses'] / 1e6:.2f}", *(f"{value:.2g}" for value in measured)]
+            names = ("epoch_h", "sampling_h", "pruning_min", "peak_gib", "update_ns", "sweep_ps", "bytes")
+            cells = [f"{n_units:,}", f"{one['synapses']:,}", *(f"{float(f'{one[name]:.2g}'):,g}" for name in names)]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -75,4 +89,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         print(json.dumps(measure(int(sys.argv[2]), float(sys.argv[3]))))
     else:
-        print(table([int(n) for n in sys.argv[1:]] or [500, 2000, 5000]))
+        print(table([int(n) for n in sys.argv[1:]] or [20, 100, 500, 2000, 5000, 7000]))
