@@ -170,6 +170,7 @@ CALLS = {
     "pretrain by one schedule": (lambda: pretrain_greedily(DEEP, PATTERNS, [CD], 0), "schedules: found 1, expected on"),
     "start from one layer": (lambda: sample(MACHINE, 10, 1, 0, STATES[:1]), "initial: found 1 layers, expected 2"),
     "start from fewer chains": (lambda: sample(MACHINE, 11, 1, 0, STATES), "initial: found 10 states, expected 11"),
+    "start from more chains": (lambda: sample(MACHINE, 9, 1, 0, STATES), "initial: found 10 states, expected 9"),
     "variance of uneven samples": (lambda: fisher.variance_estimate(PATTERNS, PATTERNS[:9]), "samples: found [10, 9"),
     "heuristic of NaN": (lambda: fisher.heuristic_estimate(*STATES, ONES[0] * np.nan), "weights: found values that ar"),
     "a matrix beyond memory": (lambda: fisher.information_matrix(MANY, MANY), "information matrix: found 9,006,000"),

@@ -16,8 +16,7 @@ from analysis.experiment import predictions
 from analysis.files import provenance
 from analysis.verdicts import comparisons, effects, survival, tables
 
-MARGINS = {"large": {"value": 9, "units": "nats", "because": "others ask for it"}}
-MARGINS |= {"small": {"value": 0.1, "units": "nats", "because": "it is a test"}}
+MARGINS = {k: {"value": x, "units": "nats", "because": "it is a test"} for k, x in (("large", 9), ("small", 0.1))}
 LIMITS = {"trained": {"at_most": 0.02}, "rank_correlation": {"at_least": 0.9}}
 SEEDS, SESSIONS, SYNAPSES = np.arange(6), np.arange(4), np.array([800, 400, 200, 100.0])
 RUNS = ("seed", "session")
@@ -37,7 +36,7 @@ def of_criteria(names, **variables):
 
 def controls_data(shift, noise):
     """A control, and one with as much work, that are worse than the pruned machine by `shift`."""
-    loss = np.zeros((3, 6, 4)) + np.array([0, 1, 1])[:, None, None] * (shift + noise[:, None]) + 5
+    loss = np.array([0, 1, 1])[:, None, None] * (shift + noise[:, None]) + np.arange(5.0, 11)[:, None] + np.zeros(4)
     loss[1:, :, 0] = np.nan  # controls have no session 0
     coords = {"condition": ["pruned", "reinitialised", "reinitialised_work"], "seed": SEEDS, "session": SESSIONS}
     part = xr.Dataset({"kl": (tuple(coords), loss, {"units": "nats"})}, coords)
@@ -251,6 +250,17 @@ def test_connected_pixels_are_compared_with_the_others_after_the_last_pruning():
         pairs = [(x > y) + (x == y) / 2 for x in entropy[seed == 1] for y in entropy[seed == 0]]
         expected.append(np.mean(pairs) - 0.5)
     np.testing.assert_allclose(effects.of(part, {"effect": "disconnected"})[0], expected)
+
+
+def test_layers_and_equal_sizes_are_those_that_a_prediction_names():
+    part, (ask, *_) = units_data(0.5, np.zeros(6))
+    part = part.isel(session=slice(3)).reindex(layer=[0, 1, 2], fill_value=7)
+    for layer, expected in ((1, 0.5), (2, 0), ("all", 0.5)):
+        np.testing.assert_allclose(effects.of(part, ask | {"layer": layer})[0], expected, atol=1e-12)
+    loss = {"effect": "loss", "worse": "weight", "better": "pruned", "measure": "kl"}
+    at_more = np.interp(np.log(7 + 3.5), np.log([7 + 3, 7 + 6]), [0.35, 0.2])
+    np.testing.assert_allclose(effects.of(part, loss | {"equal": "units"})[0], 0.35 - at_more)
+    np.testing.assert_allclose(effects.of(part, loss)[0], 0, atol=1e-12)
 
 
 def test_errors_are_judged_over_seeds_and_images():

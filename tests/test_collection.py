@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
+from scipy.stats import spearmanr
 from test_survival import naive_losses
 
 from analysis import claims
@@ -70,6 +71,14 @@ def test_what_a_shallow_machine_has_left_by_weight_and_by_the_reference_is_that_
         for variable in ("weight_1", "mask_1"):
             np.testing.assert_allclose(found[variable].sel(compared=name), stored[variable], rtol=1e-6)
     assert "weight_1" not in parts(2, "digits")
+
+
+def test_ranks_are_of_every_seed_and_maps_of_the_first_alone(parts, run):
+    found, (first, third) = parts(3, "patches"), (run("patches", "fisher", seed).isel(session=-1) for seed in (0, 2))
+    rho = found["rho"].sel(seed=2, session=3, estimate="weight", other="exact_damage").item()
+    pair = (third[name].values.ravel() for name in ("weight", "exact_damage"))
+    assert rho == pytest.approx(spearmanr(*pair, nan_policy="omit").statistic, abs=0.002)
+    np.testing.assert_allclose(found["exact_damage"].sel(session=3), first["exact_damage"], rtol=1 / 2000)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])

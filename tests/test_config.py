@@ -105,7 +105,7 @@ WRONG = {
         "pruning/fraction: found 2 lists, expected 3, one a session as pruning/n_sessions",
     ),
     f"{D}/pruning/fraction/1": ([0.5], "pruning/fraction: found [0.27, [0.5]], expected a number above 0 and below 1"),
-    f"{P}/explored_seeds": (100, f"at {P}/first_seed: found 0, expected at least 100, explored_seeds: those below"),
+    f"{P}/explored_seeds": (1, f"at {P}/first_seed: found 0, expected at least 1, explored_seeds: those below"),
     f"{P}/further_seeds": (
         {"n_seeds": 2, "criteria": ["weight"], "controls": []},
         f"at {P}/further_seeds/criteria: found ['weight'], expected variance_fi, the reference, among them",

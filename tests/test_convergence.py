@@ -27,8 +27,8 @@ def test_r_hat_is_the_formula_on_a_case_by_hand():
 def test_two_starts_and_autocorrelation_are_the_formulas_on_cases_by_hand():
     x = np.array([[0.0], [1], [0], [1]])  # variances 1/3: s^2 = 1/2 - 1/12, W = 1/3
     assert c.two_start_r_hat(x, x + 1)[0] == pytest.approx(1.5)
-    traces = np.array([0.0, 1, 1, 0])[None, :, None]  # rho 1, -1/3, -1, 1: the second pair is not positive
-    assert c.autocorrelation_time(traces)[0] == pytest.approx(2 * (1 - 1 / 3) - 1)
+    traces = np.tile([1.0, 1, -1, -1], 2)[None, :, None]  # rho 1, 1/7, -1, -1/5, 1, 1/3, ...: the second pair ends it
+    assert c.autocorrelation_time(traces)[0] == pytest.approx(2 * (1 + 1 / 7) - 1)
 
 
 def test_autocorrelation_time_of_gibbs_sampling_is_that_of_the_transition_matrix():

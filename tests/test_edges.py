@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
 from analysis.pruning import CRITERIA, KEPT, Activity, prune
 
@@ -111,11 +110,3 @@ def test_odd_patterns_and_machines_train_to_finite_parameters(machine, patterns)
     for k, m in enumerate(mean_field(machine, patterns)):
         assert m.shape == (len(patterns), machine.n_units[k])
         assert ((m >= 0) & (m <= 1)).all()
-
-
-@few
-@given(machines(), st.integers(0, 10**6))
-def test_the_energy_is_the_sum_over_units_and_synapses(machine, seed):
-    states = sample(machine, 15, 1, seed)
-    expected = [naive.energy(machine, layers) for layers in zip(*states)]
-    np.testing.assert_allclose(machine.energy(states), expected, atol=1e-5)

@@ -24,6 +24,8 @@ def test_images_are_misread_whose_test_label_is_another(clouds):
     wrong = labels.copy()
     wrong[:100] = (wrong[:100] + 1) % 3
     np.testing.assert_array_equal(measures.misread(features, labels, features, wrong), np.arange(400) < 100)
+    odd = np.where(np.arange(400) == 4, 1 - labels, labels)  # by folds all are read, each by the others' classifier
+    assert np.flatnonzero(measures.misread(features[:300], odd[:300], features[300:], odd[300:], 4)).tolist() == [4]
 
 
 def test_quality_and_share_follow_the_classifiers_probabilities(clouds):

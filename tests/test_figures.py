@@ -178,6 +178,13 @@ def test_bars_are_the_units_lost_and_those_of_them_that_lost_their_outputs_alone
         np.testing.assert_allclose([bar.get_width() for bar in bars], expected)
 
 
+def test_pixels_are_shown_as_disconnected_that_have_no_synapse_in_the_end(ax):
+    dims, connected = ("seed", "pruning", "unit_0"), [[[1, 1, 1, 1], [1, 1, 0, 0]]] * 2
+    part = xr.Dataset({"connected_0": (dims, connected), "unit_entropy_0": ("unit_0", [0.4, 0.3, 0.2, 0.1])})
+    fates.disconnected_by_entropy(part, ax, n_bins=2)
+    assert ax.lines[0].get_ydata().tolist() == [1, 0]
+
+
 def test_dots_of_survivors_are_seeds_and_the_last_row_is_their_difference_from_weight(parts, ax):
     part = parts(4, "patches")  # one layer: no mean over layers
     assert fates.survivors_above_lost(part, "activity", 0.1, ax) is ax

@@ -75,13 +75,6 @@ def test_units_of_the_base_that_never_or_always_fire_do_so_in_one_chain_of_fifty
     np.testing.assert_allclose(found, np.log([0.02 / 0.98, 1 / 3, 49]), atol=1e-6)
 
 
-def test_a_machine_without_weights_needs_no_annealing():
-    machine = machine_of((5, 4, 3), weight_std=0.0)
-    estimate, error = likelihood.log_partition(machine, 2, 2, 0)
-    assert estimate == pytest.approx(exact.log_partition(machine), abs=1e-12)
-    assert error == pytest.approx(0, abs=1e-12)
-
-
 @pytest.mark.parametrize(("counts", "name"), [((1, 10), "n_chains"), ((10, 1), "n_temperatures")])
 def test_counts_below_two_are_refused(counts, name):
     with pytest.raises(ValueError, match=f"{name}: found 1, expected at least 2"):

@@ -1,13 +1,14 @@
 """Runs: sizes, invariants of pruning over sessions, and the record of it all."""
 
 import hashlib
+from functools import partial
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from analysis import data, exact, pruning
-from analysis.experiment import config, protocol, work
+from analysis.experiment import config, local_estimates, protocol, work
 from analysis.experiment.record import join, machine_of
 from analysis.files import netcdf, whole
 from analysis.machine.model import BoltzmannMachine
@@ -131,6 +132,19 @@ def test_the_recorded_kl_is_that_of_the_recorded_machine(runs):
     for session in run["session"].values:
         kl = exact.kl_divergence(patterns, machine_of(run, session))
         assert run["kl"].sel(session=session, stage="retrained") == pytest.approx(kl, abs=1e-9)
+    assert (run["kl"].sel(stage="pruned") != run["kl"].sel(stage="retrained")).values.tolist() == [False, *[True] * 3]
+
+
+def test_every_training_and_every_sleep_has_random_numbers_of_its_own(monkeypatch):
+    seeds = []
+    for name in ("train", "sample", "awake"):
+        noted = partial(lambda function, *given: seeds.append(given[3]) or function(*given), getattr(protocol, name))
+        monkeypatch.setattr(protocol, name, noted)
+    settings = small("patches")
+    run = protocol.prune_run(settings, "weight", 0, protocol.overproduce(settings, 0))
+    local_estimates.along(settings, 0, run)
+    assert len({*seeds}) == len(seeds) > 10
+    np.testing.assert_array_equal(run["importance_1"], abs(run["weight_1"]))  # of the machine as it is retrained
 
 
 def record_lessons(monkeypatch):

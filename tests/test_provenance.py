@@ -16,6 +16,7 @@ EDITS = {
     "a comment in a kernel": ("kernels/gibbs.py", "@kernel\n", "@kernel  # quick\n", True),
     "a figure": ("figures/style.py", "import numpy", "import math\nimport numpy", True),
     "the colour of a criterion": ("pruning/criteria.py", "colour=BLUE", "colour=SKY", True),
+    "what a criterion looks at": ("pruning/criteria.py", "awake=True", "awake=False", False),
     "a criterion's function": ("pruning/criteria.py", '"weight", weight', '"weight", random', False),
     "a constant of a kernel": ("kernels/layouts.py", "CHAINS = 64", "CHAINS = 32", False),
     "a rule of pruning": ("pruning/criteria.py", "1.0 - f", "2.0 - f", False),

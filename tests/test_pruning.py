@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from analysis import fisher, pruning
 from analysis.experiment.measures import share_in_common
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning import CRITERIA, KEPT, prune, remove_stranded
-from analysis.pruning.removal import LOST_INPUTS, LOST_OUTPUTS
+from analysis.pruning import CRITERIA, KEPT, prune
 
 # Four samples of a 2-2-1 machine; <v_i h_j> = [[1/4, 2/4], [1/4, 3/4]] and <h_i g> = [[1/4], [2/4]].
 STATES = [
@@ -81,8 +80,8 @@ def test_random_criterion_is_uniform_above_zero_and_a_function_of_the_seed_alone
         naive.assert_within_error(a.mean(), 0.5, np.sqrt(1 / 12 / a.size))
         assert a.min() > 0
         assert a.max() <= 1
-    of_units = CRITERIA["random_units"](machine, None, 3)
-    assert (of_units[0][0, :30] != of_units[1][0]).all(), "other numbers for the next layer"
+    below, above = CRITERIA["random_units"](machine, None, 3)
+    assert (below[0, :30] != above[0]).all(), "other numbers for the next layer"
     assert np.abs(np.corrcoef(found[0].ravel()[:1500], found[1].ravel())[0, 1]) < 4.9 / np.sqrt(1500)
 
 
@@ -105,26 +104,6 @@ def test_the_share_in_common_counts_what_pruning_by_either_would_remove(pairs, f
         pruned.append(set(np.flatnonzero(~masks[0][0])))
     expected = 2 * len(pruned[0] & pruned[1]) / (len(pruned[0]) + len(pruned[1]))
     assert share_in_common(*zip(*pairs), fraction) == pytest.approx(expected)
-
-
-def test_a_stranded_unit_strands_others_upwards_and_downwards():
-    """Three chains of three hidden units: unit 0 breaks at the bottom, unit 1 at the top, unit 2 holds.
-
-    The top unit of the second chain lost its input first, at once with the output of the one below.
-    """
-    one = np.eye(3, dtype=bool)
-    machine = BoltzmannMachine(([0] * 3,) * 4, (np.ones((3, 3)),) * 3, (one,) * 3)
-    bottom, top = one.copy(), one.copy()
-    bottom[0, 0] = top[1, 1] = False
-    smaller, kept, causes = remove_stranded(machine, [bottom, one, top])
-    assert [units.tolist() for units in kept] == [[0, 1, 2], [2], [2], [2]]
-    assert [cause.tolist() for cause in causes] == [
-        [0, 0, 0],
-        [LOST_INPUTS, LOST_OUTPUTS, 0],
-        [LOST_INPUTS, LOST_OUTPUTS, 0],
-        [LOST_INPUTS, LOST_INPUTS, 0],
-    ]
-    assert smaller.n_synapses == (1, 1, 1)
 
 
 @given(machines_with_importance(), st.floats(0.01, 0.99))

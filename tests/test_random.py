@@ -47,19 +47,6 @@ def test_bits_are_philox_at_unit_step_chain_stream(seed, stream, step, chain):
     assert chains.tolist() == expected
 
 
-@pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 5), (5, 8), (4, 11), (7, 7), (2, 12)])
-def test_bits_of_a_layer_do_not_depend_on_where_the_layer_starts(first, last):
-    """They start with the block of four that holds the first unit."""
-    whole, part = np.empty((12, CHAINS), np.uint32), np.empty((12, CHAINS), np.uint32)
-    draws.random_chains(whole, 0, 12, randomness.key(1), 2, 64)
-    draws.random_chains(part, first, last, randomness.key(1), 2, 64)
-    block = first // 4 * 4
-    assert (part[first - block : last - block] == whole[first:last]).all()
-    row = np.empty(layouts.BLOCK, np.uint32)
-    draws.random_bits(row, first // 4, 3, randomness.key(1), 2, 64)
-    assert (row[first - block : last - block] == whole[first:last, 0]).all()
-
-
 def test_bits_of_the_package_are_those_of_the_twin():
     assert randomness.bits(3, 2, 9).tolist() == [naive.bits(3, 2, 0, 0, u) for u in range(9)]
 

@@ -44,6 +44,12 @@ def test_a_mean_over_seeds_stands_with_its_interval_and_unit():
     assert made.to_numpy().tolist() == [["a", text, "text"]]
 
 
+def test_a_number_of_the_authors_is_the_same_within_the_range_of_our_seeds():
+    ours = xr.DataArray([1.0, np.nan, 3.0], dims="seed")
+    shown = tables.beside({str(x): (x, [ours], "") for x in (0.9, 1.0, 3.0, 3.1)}, ["ours"])
+    assert shown["same?"].tolist() == ["no", "yes", "yes", "no"]
+
+
 def test_a_row_says_session_margin_and_verdict_and_what_speaks_against_its_machines():
     row = {"prediction": "P", "session": "last", "mean": 1.0, "low": 0.9, "high": 1.1, "units": "nats", "margin": 0.2}
     table = pd.DataFrame([row | {"n_seeds": 5, "verdict": "reproduced", "failed": ""}] * 2)

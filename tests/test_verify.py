@@ -56,6 +56,8 @@ def test_another_picture_or_table_is_named(checkout, name):
 def test_a_value_that_moved_is_named_with_how_far(checkout):
     whole.write(dataset([0.75, np.nan]), checkout / "data" / "claim.nc")
     assert moved(checkout) == {"data/claim.nc": "kl moved by up to 0.25"}
+    whole.write(dataset([1, 2]), checkout / "data" / "claim.nc")
+    assert moved(checkout) == {"data/claim.nc": "kl differs"}
     whole.write(dataset([0.5, 0.5, 0.5]), checkout / "data" / "claim.nc")
     assert moved(checkout) == {"data/claim.nc": "kl has shape (3,), committed (2,)"}
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from analysis.files.checkout import ROOT
+from analysis.files.provenance import fingerprint
 
 NOT_COMPILED = """
 import importlib
@@ -56,6 +57,7 @@ def test_compiled_code_that_is_damaged_on_disk_is_compiled_again(tmp_path):
 
     first = random_bits(tmp_path)
     assert "compiling kernels" in first.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [f"numba-{fingerprint(['kernels'])}"]  # other source, another
     for kind, damage in (("nbc", cut), ("nbc", changed), ("nbi", cut)):
         (path,) = tmp_path.rglob(f"*random_bits*.{kind}")
         path.write_bytes(damage(path.read_bytes()))
