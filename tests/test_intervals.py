@@ -70,7 +70,7 @@ def test_seeds_that_agree_better_than_chance_have_no_narrower_interval_than_chan
     values = np.array([rng.permutation(np.repeat([0.0, 1.0], 100)) for _ in range(8)])
     assert np.ptp(values.mean(axis=1)) == 0  # half of the images each
     _, low, high = interval(values)
-    assert high - low >= 2 * 1.96 * 0.5 / np.sqrt(values.size)
+    assert 1 <= (high - low) / (2 * 1.96 * 0.5 / np.sqrt(values.size)) < 1.5  # few seeds: Student's t
 
 
 def test_seeds_that_cannot_tell_are_left_out_and_one_seed_has_no_bounds():
