@@ -24,7 +24,6 @@ figures: env ## the main job: data, runs, notebooks, figures, table of claims, a
 	@echo "Runs, notebooks and figures follow; each job's log is in logs/. Stop with Ctrl-C: make figures goes on."
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
 	@$(IN_VENV) python -m analysis article >/dev/null
-	@sed "/^$$/q" figures/claims.md
 	@echo "Every prediction: figures/claims.md. Figures: figures/. Notebooks with their outputs: results/notebooks/. All on one page: $(CURDIR)/results/report.html"
 
 smoke: env ## every rule on machines far too small to say anything, into results/smoke: some three minutes

@@ -37,7 +37,7 @@ def checked(parts: dict[str, xr.Dataset], check: str, limit: dict[str, float], a
     ax.axvspan(*((bound, high) if kind == "at_most" else (low, bound)), color="0.9", lw=0, zorder=0)
     ax.set(xlim=(low, high), ylim=(len(moments) - 0.5, -0.5), yticks=range(len(moments)))
     ax.set_yticklabels([f"{name}, {_moment(parts[name], session)}" for name, session in moments])
-    ax.set(xlabel=fill(quality.CHECKED[check], 30))
+    ax.set(xlabel=fill(quality.CHECKED[check], 22))
     ax.tick_params(axis="y", length=0)
     return tidy(ax)
 
@@ -70,13 +70,9 @@ def leaning(part: xr.Dataset, session: int, ax: Axes) -> Axes:
         ax.plot(place + x, found.mean("seed"), marker, color=colour, ms=3.5, mew=0, label=text)
     exact = part["share_exact"].sel(session=session).mean("seed")
     ax.plot(place, exact, "x", color=BLACK, ms=5, label="enumerated")
-    ax.set(
-        xticks=place,
-        xticklabels=part["direction"].values,
-        title=f"{part.attrs['experiment']}, {_moment(part, session)}",
-    )
-    ax.set_ylim(0, None)
-    label(ax.yaxis, part, "share")
+    ax.set(xticks=place, xticklabels=part["direction"].values, ylim=(0, None))
+    ax.set_title(f"{part.attrs['experiment']}\n{_moment(part, session)}")
+    label(ax.yaxis, part, "share", "{}" if session == part["session"].values[0] else "")
     return tidy(ax)
 
 
