@@ -183,7 +183,7 @@ CONTROLS: dict[str, Control] = by_name(
         "other_seeds_wiring",
         other_seeds_wiring,
         words="another machine's wiring",
-        colour=SKY,
+        colour=BLUE,
         marker="P",
         line="--",
     ),
@@ -197,7 +197,7 @@ CONTROLS: dict[str, Control] = by_name(
     ),
     Control("pruned_early", None, words="pruned early", colour=PURPLE, marker="<", line="-."),
     Control("pruned_at_once", None, words="pruned at once", colour=VERMILION, marker="*", line=(0, (1, 1))),
-    Control("pruned_decreasing", None, words="pruned at a decreasing rate", colour=BLUE, marker=">", line="--"),
-    Control("pruned_constant", None, words="pruned at a constant rate", colour=ORANGE, marker="d", line=":"),
+    Control("pruned_decreasing", None, words="pruned at a decreasing rate", colour=SKY, marker=">", line="--"),
+    Control("pruned_constant", None, words="pruned at a constant rate", colour=ORANGE, marker="d", line="-"),
     Control("pruned_increasing", None, words="pruned at an increasing rate", colour=GREEN, marker="h", line="-."),
 )
