@@ -64,12 +64,13 @@ def leaning(part: xr.Dataset, session: int, ax: Axes) -> Axes:
     share, place = part["share"].sel(session=session), np.arange(part.sizes["direction"])
     ax.bar(place, part["share_data"].mean("seed"), color="0.85", width=0.9, label="training patterns")
     looks = {"protocol": ("from the data", BLUE, "o"), **{name: SAMPLES[name] for name in ("noise", "tempered")}}
-    for x, (taken, (text, colour, marker)) in zip((-0.25, 0, 0.25), looks.items()):
+    for x, (taken, (text, colour, marker)) in zip((-0.3, -0.1, 0.1), looks.items()):
         found = share.sel(taken=taken).dropna("seed")
         ax.vlines(place + x, found.min("seed"), found.max("seed"), color=colour, lw=1)
         ax.plot(place + x, found.mean("seed"), marker, color=colour, ms=3.5, mew=0, label=text)
-    exact = part["share_exact"].sel(session=session).mean("seed")
-    ax.plot(place, exact, "x", color=BLACK, ms=5, label="enumerated")
+    exact = part["share_exact"].sel(session=session)
+    ax.vlines(place + 0.3, exact.min("seed"), exact.max("seed"), color=BLACK, lw=1)
+    ax.plot(place + 0.3, exact.mean("seed"), "x", color=BLACK, ms=5, label="enumerated")
     ax.set(xticks=place, xticklabels=part["direction"].values, ylim=(0, None))
     ax.set_title(f"{part.attrs['experiment']}\n{_moment(part, session)}")
     label(ax.yaxis, part, "share", "{}" if session == part["session"].values[0] else "")
