@@ -7,6 +7,7 @@ import pytest
 from analysis import exact, likelihood
 from analysis.kernels import statistics
 from analysis.machine import graph
+from analysis.machine.sampling import Samples
 from analysis.machine.training import mean_field
 
 
@@ -23,6 +24,18 @@ def test_few_temperatures_are_enough_where_chains_are_many(n_units, density):
         estimate, error = likelihood.log_partition(machine, 50_000, 4, 0, patterns)
         assert error < 0.02
         assert abs(estimate - exact.log_partition(machine)) < 4.5 * error
+
+
+def test_the_way_back_from_exact_states_knows_log_z_whatever_its_base():
+    machine, patterns = machine_of((4, 3)), naive.patterns_of(20, 4)
+    states, p = naive.enumerate_states(machine)
+    drawn = np.random.default_rng(0).choice(len(p), 50_000, p=p)
+    samples = Samples.of("states", [x[drawn].astype(np.uint8) for x in states], machine.n_units)
+    found = [likelihood.log_partition_backwards(samples, machine, 4, 0, base) for base in (None, patterns)]
+    for estimate, error in found:
+        assert error < 0.02
+        assert abs(estimate - exact.log_partition(machine)) < 4.5 * error
+    assert found[0] != found[1]
 
 
 def test_mean_and_error_of_two_weights_by_hand():
