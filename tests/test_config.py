@@ -83,10 +83,6 @@ WRONG = {
     f"{P}/criteria/0": ("wait", f"at {P}/criteria/0: found 'wait', expected one of variance_fi"),
     f"{P}/criteria/1": ("no/mine.py:best", f"at {P}/criteria/1: found no/mine.py:best: FileNotFoundError"),
     f"{P}/reference": ("born", "reference: found 'born', expected one of criteria, variance_fi"),
-    f"{P}/criteria/2": (
-        "no/mine.py:fisher_work",
-        f"at {P}/criteria/2: found no/mine.py:fisher_work: FileNotFoundError",
-    ),
     f"{P}/control_sessions": ([1, 4], "control_sessions: found [1, 4], expected sessions up to 3, as pruning"),
     f"{D}/control_sessions": ([], "control_sessions: found [], expected at least 1"),
     f"{P}/quality/sessions": ([0, 9], f"at {P}/quality/sessions: found [0, 9], expected sessions up to 3"),

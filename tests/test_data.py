@@ -7,7 +7,6 @@ import pytest
 
 from analysis import data
 from analysis.data import sets
-from analysis.machine.randomness import choice
 
 PATTERNS_SHA256 = [
     ("digits", "train", "985483d8e11a417aa836e255d7e315006c42a0728d08799e4e993bd148967377"),
@@ -55,26 +54,6 @@ def test_every_ten_consecutive_digits_hold_each_class_once(digits):
     for name in ("train", "test"):
         labels = digits[f"{name}_label"].values
         np.testing.assert_array_equal(labels, np.tile(np.arange(10), len(labels) // 10))
-
-
-def test_patches_are_thresholded_discs_of_the_photographs(patches):
-    from sklearn.datasets import load_sample_images
-
-    discs = []
-    for image in load_sample_images().images:
-        bright = image.astype(float).sum(axis=2)
-        bright = bright > np.median(bright)
-        for row in range(2, 427 - 2):
-            for column in range(2, 640 - 2):
-                discs.append((bright, row, column))
-    drawn = choice(sets.PATCHES_SEED, len(discs), 100_000)
-    for indices, patterns in ((drawn[:200], patches.train[:200]), (drawn[90_000:90_200], patches.test[:200])):
-        for index, pattern in zip(indices, patterns.values):
-            bright, row, column = discs[index]
-            window = bright[row - 2 : row + 3, column - 2 : column + 3]
-            np.testing.assert_array_equal(pattern, window[patches.pixel_y, patches.pixel_x])
-    assert len(discs) == 538_056
-    assert len(set(drawn.tolist())) == 100_000  # train and test share no position
 
 
 def test_what_a_caller_does_to_a_data_set_reaches_nobody_else():

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from analysis.experiment import measures, record
-from analysis.machine.sampling import Samples
+from analysis.machine.sampling import Samples, mean_field
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,16 @@ def test_images_are_read_by_a_classifier_of_the_patterns_at_hand(clouds):
         patterns = xr.Dataset(
             {"train": (("pattern", "pixel"), (features > 0.5).astype(np.uint8)), "train_label": ("pattern", truth)}
         )
-        found = record._raw_pixel_classifier({"measures": ["digits"]}, patterns)
+        found = record.raw_pixel_classifier({"measures": ["digits"]}, patterns)
         np.testing.assert_array_equal(found.predict(features > 0.5), truth)
+
+
+def test_a_machine_views_patterns_with_the_mean_field_of_its_retraining():
+    machine, patterns = naive.machine_of((4, 3, 2)), naive.patterns_of(20, 4)
+    schedule = {"algorithm": "pcd", "n_epochs": 1, "learning_rates": (0.1, 0.1), "n_mean_field_steps": 3}
+    for tolerance in (0.0, 0.1):
+        found = record.views({"retraining": schedule | {"tolerance": tolerance}}, machine, patterns)
+        naive.assert_same_bits(found, mean_field(machine, patterns, 3, tolerance))
 
 
 def test_input_information_is_the_mutual_information_of_the_joint_distribution():

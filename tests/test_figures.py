@@ -45,9 +45,9 @@ PICTURES = {  # and panels whose rows have names
 
 
 @pytest.mark.parametrize("panel", [*PANELS, *PICTURES], ids=lambda f: f.__name__)
-def test_panel_returns_its_axes_with_data_and_labels(panel, parts, ax):
+def test_panel_returns_its_axes_with_data_and_labels_also_where_criteria_ran_on_fewer_seeds(panel, with_gaps, ax):
     number, experiment, arguments = (PANELS | PICTURES)[panel]
-    assert panel(parts(number, experiment), *arguments, ax) is ax
+    assert panel(with_gaps(number, experiment), *arguments, ax) is ax
     assert ax.has_data()
     if panel in PANELS:
         assert ax.get_xlabel()
@@ -93,12 +93,6 @@ def with_gaps(parts):
         )
 
     return gappy
-
-
-@pytest.mark.parametrize("panel", [*PANELS, *PICTURES], ids=lambda f: f.__name__)
-def test_panels_draw_criteria_that_ran_on_fewer_seeds(panel, with_gaps, ax):
-    number, experiment, arguments = (PANELS | PICTURES)[panel]
-    panel(with_gaps(number, experiment), *arguments, ax)
 
 
 def test_a_curve_is_the_mean_over_the_seeds_that_were_run_with_its_interval(with_gaps, ax):
@@ -203,15 +197,6 @@ def test_an_image_puts_every_pixel_at_its_place(parts):
     np.testing.assert_array_equal(image[0], [np.nan, np.nan, 0, np.nan, np.nan])  # a disc of radius 2.1
     np.testing.assert_array_equal(image[2], [4, 5, 6, 7, 8])
     assert np.isfinite(image).sum() == 13
-
-
-def test_a_criterion_of_ones_own_has_a_look_and_a_name_without_an_edit(ax):
-    colour, marker, _ = style.look("my_own")
-    assert (colour, marker) == style.look("my_own")[:2]
-    assert style.look("my_own") not in [(r.colour, r.marker, r.line) for r in CRITERIA.values()]
-    curve = xr.DataArray(np.ones((3, 2)), dims=("seed", "session"))
-    style.line(curve, curve, "my_own", ax)
-    assert ax.lines[0].get_label() == "my own"
 
 
 def test_a_control_with_as_much_work_looks_like_its_control_but_for_the_line():

@@ -141,10 +141,3 @@ def test_draws_that_whole_numbers_leave_open_are_made_exactly(monkeypatch):
     gibbs.sweeps(0, len(words), words, built, key(SEED), 0, n_sweeps, n_chains)
     expected = naive.gibbs(machine, states, SEED, 0, n_sweeps)
     naive.assert_same_bits(Samples(words, built.layer, n_chains), expected)
-
-
-def test_layers_of_which_too_many_words_would_be_drawn_twice_are_given_up():
-    built = graph.build(machine_of(8.0, (300, 4), 1.0))
-    layers = np.ones(2, np.bool_)
-    gibbs.round_weights(built, layers)
-    assert layers.tolist() == [True, False]

@@ -246,9 +246,6 @@ def test_cap_norms_has_the_bits_of_its_twin(n_units, max_norm, form, n_threads):
     assert_same_bits(found.weights, twin.weights)
     assert (built.weight == built.weight[built.twin]).all()
     np.testing.assert_array_equal(built.panel, graph.build(found).panel)
-    for before, after in zip(machine.weights, found.weights):
-        norms = np.linalg.norm(before, axis=0), np.linalg.norm(after, axis=0)
-        np.testing.assert_allclose(norms[1], np.minimum(norms[0], max_norm), rtol=1e-6)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])

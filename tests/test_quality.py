@@ -41,6 +41,7 @@ def test_a_machine_that_mixes_has_exact_log_z_and_samples_that_agree(monkeypatch
     train, test = (data.load("patches")[name].values for name in ("train", "test"))
     base = [sampling_checks._base_rate(patterns, train.mean(axis=0)) for patterns in (train, test)]
     np.testing.assert_allclose(found["base_rate"], base, rtol=1e-6)
+    assert found["share_data"].item() == (train.mean(axis=1) > 0.5).mean()
 
 
 def test_exact_gradients_tell_how_far_a_machine_is_from_what_it_could_be(monkeypatch):
@@ -79,6 +80,12 @@ def test_independent_pixels_have_the_entropy_of_their_rates():
     patterns = np.array([[0, 1], [1, 1], [1, 1], [1, 1]], dtype=np.uint8)
     expected = 0.75 * np.log(0.75) + 0.25 * np.log(0.25) + np.log(1 - 1e-3)
     assert sampling_checks._base_rate(patterns, patterns.mean(axis=0)) == pytest.approx(expected)
+
+
+def test_some_patterns_are_drawn_from_all_of_them():
+    some = sampling_checks._some(np.arange(4000))
+    assert len({*some}) == sampling_checks.N_PATTERNS
+    assert some[0] < 40 < 3960 < some[-1]
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,11 @@ import naive
 import numpy as np
 import pytest
 
-from analysis.kernels import gibbs
 from analysis.kernels.layouts import CHAINS
 from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.randomness import choice, derive, key
-from analysis.machine.sampling import awake, sample, start_words, trajectory
+from analysis.machine.randomness import choice, derive
+from analysis.machine.sampling import awake, sample, trajectory
 
 MACHINES = {
     "RBM": naive.machine_of((4, 3), 0),
@@ -50,21 +49,6 @@ def test_sample_has_the_bits_of_its_twin(n_chains, n_threads):
     found = sample(machine, n_chains, 3, 9)
     naive.assert_same_bits(found, [x.astype(np.uint8) for x in naive.sample(machine, n_chains, 3, 9)])
     assert all(x.flags.c_contiguous for x in found)
-
-
-@pytest.mark.parametrize("share", [0, 2], ids=["panels", "rows"])
-def test_a_tile_does_not_depend_on_where_the_call_begins(share, monkeypatch):
-    """Nor on how many share a read of the weights."""
-    monkeypatch.setattr(graph, "DENSE", share)
-    built, n = graph.build(naive.machine_of((17, 18, 3), 1)), 6 * CHAINS
-    together, apart, shifted = (start_words(built, n, 1) for _ in range(3))
-    gibbs.sweeps(0, 6, together, built, key(2), 0, 3, n)
-    for t in (2, 0, 3, 5, 1, 4):
-        gibbs.sweeps(t, t + 1, apart, built, key(2), 0, 3, n)
-    for begin, end in ((1, 6), (0, 1)):
-        gibbs.sweeps(begin, end, shifted, built, key(2), 0, 3, n)
-    np.testing.assert_array_equal(together, apart)
-    np.testing.assert_array_equal(together, shifted)
 
 
 def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):

@@ -142,17 +142,6 @@ def test_one_parameter_that_left_the_range_is_caught_wherever_it_stands(value, n
         assert found == (-1 if abs(value) < 1000 else 7), name
 
 
-def test_mean_field_of_a_deep_machine_is_a_fixed_point():
-    machine, patterns = naive.machine_of((4, 5, 3, 4)), skewed_patterns(50, 4)
-    naive.assert_same_bits(mean_field(machine, patterns), mean_field(machine, patterns, 50, 1e-7))
-    m = [x.astype(float) for x in mean_field(machine, patterns, 200, 1e-7)]
-    for layer in (1, 2, 3):
-        field = machine.biases[layer] + m[layer - 1] @ machine.weights[layer - 1]
-        if layer < 3:
-            field = field + m[layer + 1] @ machine.weights[layer].T
-        np.testing.assert_allclose(m[layer], exact.sigmoid(field), atol=2e-6)
-
-
 @pytest.mark.parametrize(
     ("n_epochs", "rates", "momentum", "expected"),
     [
