@@ -33,7 +33,8 @@ def _sampling():
     tempering.tempered(dbm, 2, 2, 2, 0)
     training.pretrain_greedily(dbm, _PATTERNS, [_BATCHES, _BATCHES], 0)
     exact.deletion_damage(_PATTERNS, rbm)
-    damage.awake_averages(rbm, training.mean_field(rbm, _PATTERNS))
+    (averages,) = damage.awake_averages(rbm, training.mean_field(rbm, _PATTERNS))
+    damage.deletion(np.full((3, 2), 0.5), averages)  # rows in turn, where enumeration has columns in turn
     fisher.heuristic_estimate(visible, hidden, rbm.weights[0])
     fisher.first_eigenvector(fisher.information_matrix(visible, hidden))
 
