@@ -113,7 +113,6 @@ def test_the_command_that_the_cases_change_is_right(folder, monkeypatch):
 RUN = bytes(BoltzmannMachine.random((13, 12), 0).to_dataset().to_netcdf(engine="h5netcdf"))
 FILES = {
     "absent": (None, "dataset: found no file machine.nc, expected one written by python -m analysis"),
-    "text": (b"a machine\n", "dataset: found machine.nc damaged (Unable to synchronously open file"),
     "truncated": (RUN[:8000], "dataset: found machine.nc damaged (Unable to synchronously open file"),
 }
 

@@ -27,6 +27,7 @@ def run(small_runs):
 def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_machines(parts, run, small_runs):
     for experiment, settings in configuration.load(small_runs / "config.yaml")["experiments"].items():
         found, controls = parts(1, experiment), settings["controls"]
+        assert ("raw_pixel_error" in found) == (experiment == "digits")
         expected = ["pruned", *controls, *(f"{name}_work" for name in settings.get("equal_work", ()))]
         assert found["condition"].values.tolist() == expected
         for name in expected:

@@ -141,7 +141,6 @@ def test_start_has_the_bits_of_its_twin(n, n_threads):
     words = sampling.start_words(built, n, SEED)
     states = sampling.Samples(words, built.layer, n)
     assert_same_bits(states, naive.start(machine, n, derive(SEED, "start")))
-    np.testing.assert_array_equal(graph.to_words(states, 14), words)  # spare bits are 0
     assert not (words[-1] >> np.uint64((n - 1) % CHAINS) >> np.uint64(1)).any()
 
 

@@ -11,10 +11,6 @@ from analysis.machine.sampling import Samples
 from analysis.machine.training import mean_field
 
 
-def machine_of(n_units, seed=0, weight_std=1.0):
-    return naive.machine_of(n_units, seed, weight_std, density=1.1)
-
-
 @pytest.mark.parametrize("density", [0.3, 1.1], ids=["rows", "panels"])
 @pytest.mark.parametrize("n_units", [(8, 6), (6, 4, 5), (3, 6, 4, 3)], ids=str)
 def test_few_temperatures_are_enough_where_chains_are_many(n_units, density):
@@ -27,7 +23,7 @@ def test_few_temperatures_are_enough_where_chains_are_many(n_units, density):
 
 
 def test_the_way_back_from_exact_states_knows_log_z_whatever_its_base():
-    machine, patterns = machine_of((4, 3)), naive.patterns_of(20, 4)
+    machine, patterns = naive.machine_of((4, 3), density=1.1), naive.patterns_of(20, 4)
     states, p = naive.enumerate_states(machine)
     drawn = np.random.default_rng(0).choice(len(p), 50_000, p=p)
     samples = Samples.of("states", [x[drawn].astype(np.uint8) for x in states], machine.n_units)
@@ -70,18 +66,18 @@ def test_units_of_the_base_that_never_or_always_fire_do_so_in_one_chain_of_fifty
 @pytest.mark.parametrize(("counts", "name"), [((1, 10), "n_chains"), ((10, 1), "n_temperatures")])
 def test_counts_below_two_are_refused(counts, name):
     with pytest.raises(ValueError, match=f"{name}: found 1, expected at least 2"):
-        likelihood.log_partition(machine_of((3, 2)), *counts, 0)
+        likelihood.log_partition(naive.machine_of((3, 2), density=1.1), *counts, 0)
 
 
 def test_variational_bound_of_an_rbm_is_its_log_likelihood():
-    machine = machine_of((6, 5))
+    machine = naive.machine_of((6, 5), density=1.1)
     patterns = np.random.default_rng(1).integers(0, 2, (40, 6))
     bound = likelihood.variational_bound(machine, patterns, exact.log_partition(machine))
     assert bound == pytest.approx(exact.log_likelihood(patterns, machine), abs=1e-5)
 
 
 def test_variational_bound_of_a_deep_machine_lies_below_by_the_divergence_of_its_mean_field():
-    machine = machine_of((4, 3, 2))
+    machine = naive.machine_of((4, 3, 2), density=1.1)
     patterns = np.random.default_rng(1).integers(0, 2, (1, 4))
     log_z = exact.log_partition(machine)
     h1, h2 = (m[0].astype(float) for m in mean_field(machine, patterns)[1:])

@@ -8,7 +8,7 @@ import pytest
 from analysis import data, exact
 from analysis.experiment import config, local_estimates, protocol, sampling_checks
 from analysis.experiment.record import kept_units, machine_of
-from analysis.machine import optimum
+from analysis.machine import optimum, tempering
 from analysis.machine.model import BoltzmannMachine
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["patches"]
@@ -30,6 +30,8 @@ def run(machine, monkeypatch):
 
 
 def test_a_machine_that_mixes_has_exact_log_z_and_samples_that_agree(monkeypatch):
+    starts, tempered = [], tempering.tempered
+    monkeypatch.setattr(tempering, "tempered", lambda *given: starts.append(given[-1]) or tempered(*given))
     found = run(BoltzmannMachine.random((13, 5), 1, weight_std=0.5), monkeypatch)
     assert abs(found["log_z"] - found["log_z_exact"]) < 5 * found["log_z_error"] + 1e-3
     assert found["two_start_r_hat"].max() < 1.05
@@ -41,6 +43,8 @@ def test_a_machine_that_mixes_has_exact_log_z_and_samples_that_agree(monkeypatch
     train, test = (data.load("patches")[name].values for name in ("train", "test"))
     base = [sampling_checks._base_rate(patterns, train.mean(axis=0)) for patterns in (train, test)]
     np.testing.assert_allclose(found["base_rate"], base, rtol=1e-6)
+    assert starts[0] is None
+    assert {*map(tuple, starts[1][0])} <= {*map(tuple, train)}
     assert found["share_data"].item() == (train.mean(axis=1) > 0.5).mean()
 
 

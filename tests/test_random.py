@@ -47,10 +47,6 @@ def test_bits_are_philox_at_unit_step_chain_stream(seed, stream, step, chain):
     assert chains.tolist() == expected
 
 
-def test_bits_of_the_package_are_those_of_the_twin():
-    assert randomness.bits(3, 2, 9).tolist() == [naive.bits(3, 2, 0, 0, u) for u in range(9)]
-
-
 def test_normal_is_the_exact_sum_of_twelve_uniforms():
     found = randomness.normal(9, 4, 50)
     assert found.dtype == np.float32

@@ -156,11 +156,6 @@ def test_learning_rates_are_log_spaced_over_the_epochs(n_epochs, rates, momentum
     assert {type(x) for pair in found for x in pair} == {np.float32}
 
 
-@pytest.mark.parametrize(("n_patterns", "batch_size", "n"), [(100, 10, 30), (101, 10, 33), (5, 10, 3), (7, 1, 21)])
-def test_updates_are_counted_with_the_last_small_batch(n_patterns, batch_size, n):
-    assert Schedule("cd", 3, (0.1, 0.1), batch_size=batch_size).n_updates(n_patterns) == n
-
-
 COUNTS = ("n_epochs", "batch_size", "n_gibbs_steps", "n_chains", "n_mean_field_steps")
 BAD_VALUES = [
     *((name, 0, "a count of at least 1") for name in COUNTS),
