@@ -54,6 +54,15 @@ def test_panel_returns_its_axes_with_data_and_labels_also_where_criteria_ran_on_
         assert ax.get_ylabel() or all(label.get_text() for label in ax.get_yticklabels())  # or rows with names
 
 
+def test_a_row_of_units_is_those_left_by_weight_less_those_left_by_its_criterion(parts, ax):
+    part = parts(2, "digits")
+    units.more_by_weight(part, 20, ax)
+    marks = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1]
+    asked = [{"more": "weight", "fewer": name, "layer": "all"} for name in part["criterion"].values]
+    expected = [effects.units(part, pair).mean() for pair in asked if pair["fewer"] != "weight"]
+    np.testing.assert_allclose(marks, expected)
+
+
 def test_dreams_are_rows_of_the_images_of_data_and_machines_with_their_quality(parts):
     part = parts(3, "digits")
     figure = pictures.dreams(part, n_images=1)
