@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def seconds(text: str) -> float:
+    """An option's number of seconds, 0 or more; argparse makes one line of the ValueError."""
     if not 0 <= (value := float(text)) < float("inf"):
         raise ValueError
     return value
