@@ -11,11 +11,9 @@ env`, which runs Snakemake too.
 import sys
 from functools import partial
 from glob import glob
+from pathlib import Path
 from shlex import quote
 
-from snakemake.utils import min_version
-
-min_version("9.0")
 sys.path.insert(0, workflow.basedir)  # whatever PYTHONPATH says: this checkout's package
 
 from analysis.experiment import config as protocol
@@ -27,20 +25,18 @@ from analysis.workflow import guard, rules as asked
 
 guard.enter(workflow.basedir)
 FILES = workflow.config_settings.configfiles or ["config/default.yaml"]
-if FILES == ["config/default.yaml"]:
-
-    configfile: FILES[0]
-
-
-with guard.one_line():  # by our own reader: in Snakemake's `config`, of YAML 1.1, 1e-2 is text
-    CHANGES = asked.typed(dict(workflow.config_settings.config))
-    OUT = asked.taken_out(CHANGES)
+with guard.one_line():
+    CHANGES = asked.changes(workflow.config_settings.config_args)
+    OUT = Path(str(CHANGES.pop("out", None) or "."))
+    OUT.mkdir(parents=True, exist_ok=True)
     CONFIG = protocol.merged(FILES, CHANGES)
     protocol.check(CONFIG, " and ".join(map(str, [*FILES, *["--config"] * bool(CHANGES)])))
     EXPERIMENTS = CONFIG["experiments"]
     JOBS = asked.jobs(EXPERIMENTS)
-PLACES = asked.places(OUT, CONFIG.get("folder", ""))
-DATA, FIGURES, LOGS, RUNS = PLACES.data, PLACES.figures, PLACES.logs, f"{PLACES.data}/runs"
+FOLDER = CONFIG.get("folder", "")  # results of a config that names one lie beside the main job's
+DATA, FIGURES, LOGS, RESULTS = (str(OUT / at / FOLDER) for at in ("data", "figures", "logs", "results"))
+NOTEBOOKS, MERGED, RUNS = str(OUT / "results/notebooks" / FOLDER), f"{RESULTS}/config.yaml", f"{DATA}/runs"
+ALL_RUNS = asked.runs(RUNS, EXPERIMENTS)
 CLAIMS, CHECKS = asked.notebooks(CONFIG)  # and checks of what the claims rest on
 CODE = fingerprint((*ROOMS, "verdicts", "figures"))
 
@@ -51,7 +47,7 @@ onstart:
         for name, settings in EXPERIMENTS.items():
             check_feasible(settings, f"experiments/{name}")
             asked.try_own_criteria(settings)
-        yamlfile.write(CONFIG, PLACES.config)  # what every job and notebook reads
+        yamlfile.write(CONFIG, MERGED)  # what every job and notebook reads
 
 
 onerror:
@@ -62,7 +58,6 @@ shell.prefix("set -euo pipefail; exec </dev/null; ")  # no job waits for a termi
 
 
 wildcard_constraints:
-    seed=r"\d+",
     claim="|".join(CLAIMS + CHECKS),
 
 
@@ -74,14 +69,14 @@ rule all:
         f"{FIGURES}/claims.svg",
         f"{DATA}/claims.nc",
         expand(f"{DATA}/{{check}}.nc", check=CHECKS),
-        asked.runs(RUNS, EXPERIMENTS),  # a fresh clone has claims but no runs, and is to make both
+        ALL_RUNS,  # a fresh clone has claims but no runs, and is to make both
 
 
 rule runs:
     message:
         "Done: every run is in {RUNS}"
     input:
-        asked.runs(RUNS, EXPERIMENTS),
+        ALL_RUNS,
 
 
 rule compile:
@@ -116,13 +111,12 @@ for rule_of_seeds, (experiment, settings, obeyed, numbers) in JOBS.items():
             seed=numbers,
         params:
             obeyed=obeyed,
-            which=f"--config {quote(PLACES.config)} --runs {quote(RUNS)} --experiment {experiment}",
+            which=f"--config {quote(MERGED)} --runs {quote(RUNS)} --experiment {experiment}",
         log:
             f"{LOGS}/{experiment}/{{seed}}.log",
         benchmark:
             f"{LOGS}/{experiment}/{{seed}}.tsv"
         priority: len(settings["machine"]["hidden"])  # deep machines take longest
-        threads: 1
         resources:
             mem_mb=asked.megabytes(settings),
             runtime=asked.minutes(settings),
@@ -134,27 +128,26 @@ rule claim:
     message:
         "Notebook {wildcards.claim}"
     input:
-        runs=asked.runs(RUNS, EXPERIMENTS),
-        beside=partial(asked.shown_beside, DATA),
+        runs=ALL_RUNS,
+        beside=glob(f"{DATA}/paper/0*.nc"),  # of the paper's size: shown where it is there
         notebook=ancient("notebooks/{claim}.ipynb"),
     output:
         dataset=f"{DATA}/{{claim}}.nc",
         figures=directory(f"{FIGURES}/{{claim}}"),
-        notebook=f"{PLACES.notebooks}/{{claim}}.ipynb",
+        notebook=f"{NOTEBOOKS}/{{claim}}.ipynb",
     params:
         code=CODE,
         source=asked.notebook_source,  # its code alone: stored outputs make nothing stale
         asked=partial(asked.asked_of, CONFIG),
-        places=" ".join(f"-p {name} {quote(place)}" for name, place in asked.parameters(PLACES).items()),
+        places=f"-p config {quote(MERGED)} -p runs {quote(RUNS)} -p data {quote(DATA)} -p figures {quote(FIGURES)}",
         executing=f"{LOGS}/{{claim}}.ipynb",  # no log, or all of it would be shown where the job fails
     log:
         f"{LOGS}/{{claim}}.log",
     benchmark:
         f"{LOGS}/{{claim}}.tsv"
-    threads: 1
     resources:
         mem_mb=1000,
-        runtime=-(-6 * max(15, len(asked.runs(RUNS, EXPERIMENTS)) // 12) // 15),
+        runtime=-(-6 * max(15, len(ALL_RUNS) // 12) // 15),
     shell:
         "NUMBA_NUM_THREADS={threads} papermill {input.notebook:q} {params.executing:q} -k python3 --cwd . --no-progress-bar"
         " {params.places} >{log:q} 2>&1 && cp {params.executing:q} {output.notebook:q}"
@@ -175,9 +168,6 @@ rule summary:
         places=f"--data {quote(DATA)} --figures {quote(FIGURES)}",
     log:
         f"{LOGS}/summary.log",
-    benchmark:
-        f"{LOGS}/summary.tsv"
-    threads: 1
     resources:
         mem_mb=600,
         runtime=2,

@@ -1,17 +1,15 @@
 """The command line: everything that a Snakemake rule does, by hand."""
 
 import argparse
-import errno
 import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from analysis.files import whole
 
-_LOG = logging.getLogger("analysis")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DATA, FIGURES, RESULTS, LOGS = (Path(name) for name in ("data", "figures", "results", "logs"))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,17 +17,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
-        if hasattr(options, "output"):
-            whole.check_output(options.output)
         options.command(options)
     except (ValueError, ArithmeticError, OSError, MemoryError) as error:
         text = " ".join(str(error).split()) or "found no memory left, expected some; close other programs"
-        if isinstance(error, OSError) and error.errno in _FULL:
-            where = getattr(options, "output", None) or getattr(options, "runs", ".")
-            wanted = "room for it; make some, then the same command goes on from here"
-            text = f"output: found no room for {where} ({error.strerror}), expected {wanted}"
-        elif isinstance(error, OSError) and error.filename:
-            text = f"{error.filename}: found {error.strerror}, expected a place to read and write; chmod it"
+        if isinstance(error, OSError):
+            where, wanted = error.filename or vars(options).get("runs", "."), "a place to read and write, with room"
+            text = f"{where}: found {error.strerror}, expected {wanted}; then the same command goes on from here"
         print(f"python -m analysis {options.name}: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -52,6 +45,7 @@ def compile_kernels(options: argparse.Namespace) -> None:
     """Compile the kernels once, before jobs run side by side."""
     from analysis.workflow import compilation
 
+    whole.check_output(options.output)
     compilation.compile_all()
     options.output.write_text("kernels compiled\n")
 
@@ -68,14 +62,14 @@ def article(options: argparse.Namespace) -> None:
     """Put README, notebooks and tables on one page; runs nothing."""
     from analysis.workflow import article
 
-    print(article.write(options.data, options.figures, options.results, options.logs))
+    print(article.write(DATA, FIGURES, RESULTS, LOGS))
 
 
 def crate(options: argparse.Namespace) -> None:
     """Pack datasets, figures, notebooks and the article as an RO-Crate."""
     from analysis.workflow import crate
 
-    print(crate.write(options.data, options.figures, options.results))
+    print(crate.write(DATA, FIGURES, RESULTS))
 
 
 def verify(options: argparse.Namespace) -> None:
@@ -94,23 +88,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    about = "Boltzmann machines over-produced, pruned and retrained: what a rule of the workflow does, by hand."
-    example = "All runs of a seed: python -m analysis seed --experiment patches --seed 0. The whole paper: make figures"
-    parser = _Parser(prog="python -m analysis", description=about, epilog=example)
-    commands = parser.add_subparsers(dest="name", required=True, metavar="command")
-    for name, (function, options) in _COMMANDS.items():
-        command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
-        command.set_defaults(command=function)
-        for option in options.split():
-            kind, default, what = _OPTIONS[option]
-            told = what if default is None else f"{what} (default: {default})"
-            command.add_argument(f"--{option}", type=kind, default=default, required=default is None, help=told)
-        if name == "seed":
-            command.add_argument("--only", nargs="+", metavar="CONDITION", help="these, and what they start from")
-    return parser
-
-
 def seconds(text: str) -> float:
     """An option's number of seconds, 0 or more; argparse makes one line of the ValueError."""
     if not 0 <= (value := float(text)) < float("inf"):
@@ -118,26 +95,31 @@ def seconds(text: str) -> float:
     return value
 
 
-_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {  # name: (function, options)
-    "seed": (seed, "config experiment seed runs save-every"),
-    "compile": (compile_kernels, "output"),
-    "summary": (summary, "data figures"),
-    "article": (article, "data figures results logs"),
-    "crate": (crate, "data figures results"),
-    "verify": (verify, ""),
-}
-_OPTIONS: dict[str, tuple[Any, Any, str]] = {  # name: (type, default or None where it must be given, what it is)
-    "config": (str, "config/default.yaml", "the config"),
-    "experiment": (str, None, "name of an experiment in the config"),
-    "seed": (int, None, "0, 1, ...: governs every random number"),
-    "runs": (Path, "data/runs", "folder of the runs"),
-    "save-every": (seconds, 30.0, "seconds after which the sessions so far are kept, for the same command to go on"),
-    "output": (Path, None, "the file to write"),
-    "data": (Path, "data", "folder of the claim datasets"),
-    "figures": (Path, "figures", "folder for the table"),
-    "results": (Path, "results", "folder for the page; its notebooks/ are the executed ones"),
-    "logs": (Path, "logs", "folder of the workflow's logs"),
-}
+def _parser() -> argparse.ArgumentParser:
+    about = "Boltzmann machines over-produced, pruned and retrained: what a rule of the workflow does, by hand."
+    example = "All runs of a seed: python -m analysis seed --experiment patches --seed 0. The whole paper: make figures"
+    parser = _Parser(prog="python -m analysis", description=about, epilog=example)
+    commands = parser.add_subparsers(dest="name", required=True, metavar="command")
+
+    def command(name: str, function: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        added.set_defaults(command=function)
+        return added
+
+    runs = command("seed", seed)
+    runs.add_argument("--config", default="config/default.yaml", help="the config (%(default)s)")
+    runs.add_argument("--experiment", required=True, help="name of an experiment in the config")
+    runs.add_argument("--seed", type=int, required=True, help="0, 1, ...: governs every random number")
+    runs.add_argument("--runs", type=Path, default=Path("data/runs"), help="folder of the runs (%(default)s)")
+    runs.add_argument("--only", nargs="+", metavar="CONDITION", help="these, and what they start from")
+    runs.add_argument("--save-every", type=seconds, default=30.0, help="seconds until sessions are kept (%(default)s)")
+    command("compile", compile_kernels).add_argument("--output", type=Path, required=True, help="the file to write")
+    table = command("summary", summary)
+    table.add_argument("--data", type=Path, default=DATA, help="folder of the claim datasets (%(default)s)")
+    table.add_argument("--figures", type=Path, default=FIGURES, help="folder for the table (%(default)s)")
+    for function in (article, crate, verify):
+        command(function.__name__, function)
+    return parser
 
 
 if __name__ == "__main__":

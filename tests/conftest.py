@@ -18,6 +18,7 @@ from analysis.figures import style
 from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
 from analysis.machine import graph
+from analysis.verdicts.datasets import CLAIMS
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
 hypothesis.settings.register_profile("project", derandomize=True, database=None, deadline=None, max_examples=40)
@@ -83,7 +84,7 @@ def collected(small_runs):
 @pytest.fixture
 def parts(collected):
     """Function: the part of an experiment in the dataset of a claim's number."""
-    return lambda number, experiment: claims.part(collected(list(claims.CLAIMS)[number - 1]), experiment)
+    return lambda number, experiment: claims.part(collected(list(CLAIMS)[number - 1]), experiment)
 
 
 @pytest.fixture(scope="session")

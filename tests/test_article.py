@@ -91,7 +91,7 @@ def test_every_prediction_is_there_with_what_made_it(whole):
 
 def test_without_runs_it_says_so_and_without_claims_it_is_refused(tmp_path):
     assert "has not run" in article.provenance(DATA / "claims.nc", tmp_path)
-    with pytest.raises(ValueError, match=r"^article: found no .*claims\.md, expected the table of claims"):
+    with pytest.raises(ValueError, match=r"^article: found no .*claims\.md, expected it; make figures"):
         article.write(DATA, tmp_path, tmp_path, tmp_path)
 
 

@@ -9,6 +9,7 @@ from test_survival import naive_losses
 
 from analysis import claims
 from analysis.experiment import config as configuration
+from analysis.files import netcdf
 
 SESSIONS = [1, 3]  # of controls
 
@@ -38,14 +39,6 @@ def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_mac
                     values = found[measure].sel(condition=name, seed=2)
                     np.testing.assert_allclose(values.sel(session=SESSIONS), stored[measure].sel(session=SESSIONS))
                     assert values.sel(session=2).notnull().all() == (name == "pruned")
-
-
-def test_images_misread_after_retraining_make_the_error(parts):
-    for number, last in ((1, 3), (2, 3), (3, 3)):
-        found = parts(number, "digits").sel(session=last)
-        error = found["encoding_error"].sel(stage="retrained") if "stage" in found.dims else found["encoding_error"]
-        np.testing.assert_allclose(found["wrong"].mean("test_image"), error, rtol=1e-6)
-        assert "wrong" not in parts(number, "patches")
 
 
 def test_losses_by_every_criterion_are_those_of_its_runs(parts, run):
@@ -115,18 +108,43 @@ def test_seeds_begin_and_criteria_are_as_the_settings_say(small_runs, tmp_path):
                 assert found["compared"].values.tolist() == ["random_units"]
 
 
-def test_of_further_seeds_only_what_they_are_for_is_there(small_runs, tmp_path):
+@pytest.fixture
+def config(small_runs, tmp_path):
+    """Of the small runs, where the last seed is a further one."""
     made = configuration.load(small_runs / "config.yaml")
     for settings in made["experiments"].values():
         few = {"criteria": [settings["reference"], "weight"], "controls": ["born_small_synapses"]}
         settings |= {"n_seeds": 2, "further_seeds": {"n_seeds": 1} | few}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(made))
+    return tmp_path / "config.yaml"
+
+
+def test_units_are_not_those_of_further_seeds_and_synapses_those_of_the_first_alone(small_runs, config):
+    found = claims.collect("04_neuron_loss", small_runs, config)
+    units = found[[name for name in found if {"patches_unit_1", "patches_seed"} <= {*found[name].dims}]]
+    assert len(units) > 10
+    assert all(units.sel(patches_seed=1).notnull().any().values())
+    assert all(units.sel(patches_seed=2).isnull().all().values())
+    found = claims.collect("03_fisher_proxy", small_runs, config)
+    assert not [name for name in found if {"patches_unit_0", "patches_seed"} <= {*found[name].dims}]
+
+
+def test_dreams_are_those_of_the_first_and_the_last_session(small_runs, config):
+    found = claims.part(claims.collect("03_fisher_proxy", small_runs, config), "digits")["example"]
+    run = netcdf.read(small_runs / "digits" / "weight" / "0.nc")["example"]
+    assert run.sizes["session"] > 2
+    for shown, session in (("first", 0), ("last", -1)):
+        one = found.sel(criterion="weight", shown=shown, stage="retrained").values
+        np.testing.assert_array_equal(one, run.sel(stage="retrained").isel(session=session).values)
+
+
+def test_of_further_seeds_only_what_they_are_for_is_there(small_runs, config):
     for claim, dim, there, absent in (
         ("01_overproduction", "condition", "born_small_synapses", "rewired"),
         ("02_weight_pruning", "criterion", "weight", "random_units"),
     ):
-        dataset = claims.collect(claim, small_runs, tmp_path / "config.yaml")
-        for experiment in made["experiments"]:
+        dataset = claims.collect(claim, small_runs, config)
+        for experiment in ("patches", "digits"):
             n_units = claims.part(dataset, experiment)["n_units"].sel(seed=2)
             assert np.isfinite(n_units.sel({dim: there}).isel(session=-1)).all()
             assert np.isnan(n_units.sel({dim: absent})).all()

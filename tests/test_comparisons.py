@@ -56,6 +56,15 @@ def test_equal_sizes_are_read_as_by_loops(part, name, size, more, fewer):
                 assert of_image == pytest.approx(a - b, abs=1e-9)
 
 
+def test_a_run_is_read_at_its_own_session_where_sessions_have_one_size(part):
+    tied = part.isel(seed=[0], session=slice(3)).copy(deep=True)
+    for name, n_units, loss in (("weight", [10, 10, 10], [0, 1, 2]), ("variance_fi", [10, 8, 6], [0, 0.1, 0.2])):
+        tied["n_units"].loc[{"criterion": name}] = np.array(n_units)[None, :, None]
+        tied["kl"].loc[{"criterion": name, "stage": "retrained"}] = [loss]
+    kl = tied["kl"].sel(stage="retrained")
+    np.testing.assert_allclose(comparisons.at_equal_size(tied, kl, "weight", "pruned", "units"), [[0, 1, 2]])
+
+
 def test_a_seed_that_a_criterion_was_not_asked_for_is_left_out(part):
     asked = part.copy(deep=True)
     for name in ("kl", "n_units", "n_synapses"):

@@ -27,7 +27,7 @@ def made(monkeypatch):
 
         return run
 
-    def several(settings, name, seed, source, progress=False, done=None):
+    def several(settings, name, seed, source, done=None):
         for k in range(0 if done is None else done.sizes["session"], N_SESSIONS):
             found.append((name, k))
             yield xr.Dataset({"x": ("session", [k])}, {"session": [k]})

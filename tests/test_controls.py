@@ -7,9 +7,8 @@ from test_protocol import QUICK_FIRST, SMOKE, digest, made, record_lessons, smal
 
 from analysis import data
 from analysis.experiment import controls, protocol, wirings
-from analysis.experiment.controls import CONTROLS, develop_control
+from analysis.experiment.controls import CONTROLS, develop_control, work
 from analysis.experiment.record import join, kept_units, masks_of
-from analysis.experiment.work import work
 
 BITS = "580b8c51 6b05e394 7f9e2921 9086cf87 f5319353 73fd894c 7afc1512 d3cf98a8 6cff6fad 56f38931 d4e6ecf5".split()
 BITS = dict(zip(CONTROLS, BITS, strict=True))

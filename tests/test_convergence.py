@@ -85,5 +85,5 @@ def test_a_constant_moment_counts_as_converged():
 
 
 def test_too_short_chains_are_refused():
-    with pytest.raises(ValueError, match="n_sweeps: found 3, expected at least 4"):
+    with pytest.raises(ValueError, match="n_sweeps: found 3, expected a count of at least 4"):
         c.convergence(naive.machine_of((4, 3)), np.ones((2, 4)), 10, 5, 3, 4, 0)

@@ -128,12 +128,14 @@ def test_an_interval_over_seeds_and_images_holds_for_right_and_wrong(spread, n_s
     """
     rng, n_images, bases = np.random.default_rng(0), 1000, np.array([-1.9, -1.8])
     better, worse = stats.norm.cdf(bases / np.sqrt(1 + spread**2 + 1.5**2 + 0.5**2))
-    held = []
+    held, without_images = [], []
     for _ in range(600):
         image = 1.5 * rng.standard_normal(n_images) + 0.5 * rng.standard_normal((2, 1, n_images))
         seed = spread * rng.standard_normal((2, n_seeds, 1))
         wrong = bases[:, None, None] + seed + image + rng.standard_normal((2, n_seeds, n_images)) > 0
         difference = wrong[1].astype(float) - wrong[0]
-        _, low, high = interval(difference, SIX)
-        held.append(low <= worse - better <= high)
+        for values, found in ((difference, held), (difference.mean(axis=1), without_images)):
+            _, low, high = interval(values, SIX)
+            found.append(low <= worse - better <= high)
     assert np.mean(held) == pytest.approx(SIX, abs=4 * np.sqrt(SIX * (1 - SIX) / 600))
+    assert np.mean(without_images) < np.mean(held)  # seeds by themselves forget that they share the images

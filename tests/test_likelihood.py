@@ -59,13 +59,13 @@ def test_a_step_of_annealing_is_the_ratio_of_the_machines_that_it_joins():
 
 
 def test_units_of_the_base_that_never_or_always_fire_do_so_in_one_chain_of_fifty():
-    found = likelihood._base_biases([np.array([[0.0, 0.5], [0.0, 0.0]]), np.array([[1.0], [1.0]])])
-    np.testing.assert_allclose(found, np.log([0.02 / 0.98, 1 / 3, 49]), atol=1e-6)
+    path = likelihood.Path.to(naive.machine_of((3, 2)), [[0, 0, 1], [0, 1, 1]])
+    np.testing.assert_allclose(path.base[:3], np.log([0.02 / 0.98, 1, 49]), atol=1e-6)
 
 
 @pytest.mark.parametrize(("counts", "name"), [((1, 10), "n_chains"), ((10, 1), "n_temperatures")])
 def test_counts_below_two_are_refused(counts, name):
-    with pytest.raises(ValueError, match=f"{name}: found 1, expected at least 2"):
+    with pytest.raises(ValueError, match=f"{name}: found 1, expected a count of at least 2"):
         likelihood.log_partition(naive.machine_of((3, 2), density=1.1), *counts, 0)
 
 

@@ -121,6 +121,6 @@ def test_arrays_of_kernels_begin_where_cache_lines_do():
 @pytest.mark.parametrize("missing", [["mask_1"], ["bias_0", "bias_1"], ["weight_1", "mask_1"]], ids=" ".join)
 def test_a_dataset_that_lacks_a_variable_is_refused(missing):
     dataset = naive.machine_of((3, 2)).to_dataset().drop_vars(missing)
-    message = f"dataset: found no {', '.join(missing)}, expected what BoltzmannMachine.to_dataset writes"
+    message = f"dataset: found no {', '.join(missing)}, expected what to_dataset writes"
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         BoltzmannMachine.from_dataset(dataset)

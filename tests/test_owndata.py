@@ -144,7 +144,7 @@ def test_the_split_is_a_function_of_its_seed(tmp_path):
 
 def refused(wanted, message):
     with pytest.raises(ValueError, match=message) as caught:
-        own.load(wanted)
+        data.load(wanted)
     assert "\n" not in str(caught.value)
     assert re.search("found .*expected", str(caught.value))
 
@@ -156,17 +156,17 @@ PATCH = {"patch": {"radius": 1, "n_train": 420, "n_test": 1}, "split": {"seed": 
     ("more", "message"),
     [
         ({"path": "absent.npy"}, "dataset/path: found nothing at .*absent.npy"),
-        ({"path": __file__}, "dataset/path: found a file test_owndata.py, expected .npy"),
+        ({"path": __file__}, "test_owndata.py: found a file that can't be read .* expected whole arrays of num"),
         ({"variable": "b"}, "dataset/variable: found 'b', expected one of a.npz's pixels, words"),
         ({"labels": "b"}, "dataset/labels: found 'b'"),
         ({"labels": "pixels", "variable": "pixels"}, r"dataset/labels: found \(12, 7, 9\) of uint8"),
         ({"variable": "words"}, r"a.npz: found an array \(12,\) of <U3, expected numbers"),
-        ({"crop": [0, 8, 0, 9]}, r"dataset/crop: found \[0, 8, 0, 9\], expected .* y0 < y1 <= 7 and x0 < x1 <= 9"),
-        ({"grey": "sum"}, "dataset/grey: found 'sum' for a.npz, expected none"),
+        ({"crop": [0, 8, 0, 9]}, r"dataset/crop: found \[0, 8, 0, 9\], expected y0 < y1 <= 7, x0 < x1 <= 9"),
+        ({"grey": "sum"}, "dataset/grey: found 'sum' for 0 channels of a.npz, expected None"),
         ({"binarise": 255}, "dataset/binarise: found only 0 in the binary images"),
         ({"binarise": "none"}, "dataset/binarise: found values other than 0 and 1"),
-        ({"split": {"test_fraction": 0.01, "seed": 0}}, "dataset/split: found 12 images of which 0 test"),
-        ({"split": {"seed": 0}}, "dataset: at split: found .* expected test_fraction and seed for whole images"),
+        ({"split": {"test_fraction": 0.01, "seed": 0}}, "dataset/split: found 12 images, 0 to test"),
+        ({"split": {"seed": 0}}, "dataset: at split: found .* expected test_fraction for images, none with patch"),
         (PATCH | {"labels": "words"}, "dataset: at labels: .* a patch has no"),
         (PATCH | {"patch": PATCH["patch"] | {"radius": 4}}, "dataset/patch: found 0 positions of 9 x 9 pixels"),
         (PATCH, "dataset/patch: found 420 positions"),
@@ -183,16 +183,15 @@ def test_a_rule_that_the_images_do_not_fit_is_refused(tmp_path, more, message):
     ("array", "more", "message"),
     [
         (np.array([[None]]), {}, "found a file that can't be read .Object arrays cannot be loaded"),
-        (LEVELS[0], {}, r"found an array \(7, 9\) of uint8, expected numbers \(images, rows, columns.?, channels"),
+        (LEVELS[0], {}, r"found an array \(7, 9\) of uint8, expected numbers \(images, rows, columns.?, 1 to 4 ch"),
         (LEVELS.astype(complex), {}, "of complex128"),
         (np.where(LEVELS == LEVELS[0, 0, 0], np.nan, LEVELS), {}, "values that are NaN, infinite or"),
         (np.full((4, 5, 5), 7), {}, "found only 0 in the binary images"),
-        (COLOURS.transpose(0, 3, 1, 2), {"grey": "sum"}, r"array \(8, 3, 6, 6\) .*4 channels, last; .*moveaxis"),
-        (np.repeat(COLOURS, 2, axis=3)[..., :4], {"grey": "sum"}, "found 'sum' .*expected one of 0, 1, 2, 3, for 4"),
-        (COLOURS, {}, "dataset/grey: found None for a.npy, expected one of sum, mean, 0"),
-        (np.concatenate([LEVELS, LEVELS[:1] * 0]), {"binarise": "image_median"}, "found 1 images without .* number 12"),
+        (COLOURS.transpose(0, 3, 1, 2), {"grey": "sum"}, r"array \(8, 3, 6, 6\) .*4 channels.*moveaxis"),
+        (np.repeat(COLOURS, 2, axis=3)[..., :4], {"grey": "sum"}, "found 'sum' for 4 channels .*expected 0 or 1 or 2"),
+        (COLOURS, {}, "dataset/grey: found None for 3 channels of a.npy, expected sum or mean or 0"),
     ],
-    ids=range(9),
+    ids=range(8),
 )
 def test_an_array_that_is_no_set_of_images_is_refused(tmp_path, array, more, message):
     np.save(tmp_path / "a.npy", array)
@@ -214,8 +213,8 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
     folder.mkdir()
     refused(rule(folder), "a: found no pictures in it")
     put(folder, LEVELS)
-    refused(rule(folder, labels="words"), "dataset/labels: found 'words', expected folders")
-    refused(rule(folder, variable="pixels"), "dataset/variable: found 'pixels', expected none for a folder")
+    refused(rule(folder, labels="words"), "dataset: found labels 'words' and .*, expected labels: folders")
+    refused(rule(folder, variable="pixels"), "dataset: found .* variable 'pixels' for a folder .* no variable")
     (folder / "zzz.png").write_bytes((folder / "003.png").read_bytes()[:60])
     refused(rule(folder), "zzz.png: found a file that can't be read .*truncated.*move it away")
     Image.fromarray(LEVELS[0, :3]).save(folder / "zzz.png")
@@ -223,13 +222,13 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
     (folder / "zzz.png").unlink()
     put(folder / "deeper", LEVELS)
     with pytest.raises(IsADirectoryError, match="deeper"):
-        own.load(rule(folder))
+        data.load(rule(folder))
 
 
 @pytest.mark.parametrize("names", [[0, 1, 2], ["Küste", "Moor", "森"], [b"K\xf6ste", b"K\xfcste", b"Moor"]], ids=str)
 def test_labels_of_every_kind_are_the_classes_that_their_author_named(tmp_path, names):
     which, encoding = np.arange(12) * 7 % 3, {"_FillValue": -1, "dtype": "int32"} if names[0] == 0 else {}
-    assert_classes(own.load(as_netcdf(tmp_path, np.array(names)[which], encoding={"words": encoding})), which)
+    assert_classes(data.load(as_netcdf(tmp_path, np.array(names)[which], encoding={"words": encoding})), which)
 
 
 @pytest.mark.parametrize(
@@ -237,9 +236,9 @@ def test_labels_of_every_kind_are_the_classes_that_their_author_named(tmp_path, 
     [
         (np.array(["ant", " ", "cat", "bee"] * 3), "found 3 images of a.npz without a label, the first number 1"),
         (np.array([1, np.nan, 2, 3] * 3), "found 3 images of a.npz without a label, the first number 1"),
-        (np.array(["ant", "bee", "cat"]), r"found \(3,\) of <U3 in a.npz, expected \(12,\)"),
-        (np.array([f"class {k}" for k in range(12)]), "labels: found no class class [0-9]+ among the 9 patterns to tr"),
-        (np.array(["Küste"] * 12), "labels: found one class alone, Küste"),
+        (np.array(["ant", "bee", "cat"]), r"labels: found \(3,\) of <U3, expected 12 words"),
+        (np.array([f"class {k}" for k in range(12)]), "labels: found 9 classes to train and 3 others to test"),
+        (np.array(["Küste"] * 12), "labels: found 1 classes to train and 0 others"),
     ],
     ids=range(5),
 )
@@ -250,12 +249,12 @@ def test_labels_that_are_missing_or_make_no_classes_are_refused(tmp_path, labels
 
 def test_packed_levels_count_by_their_scale_and_fill_values_are_no_levels(tmp_path):
     packed = {"dtype": "int16", "scale_factor": -0.5, "add_offset": 3.0, "_FillValue": -9999}
-    found = own.load(as_netcdf(tmp_path, WORDS, LEVELS / 2, {"pixels": packed}))
+    found = data.load(as_netcdf(tmp_path, WORDS, LEVELS / 2, {"pixels": packed}))
     assert all_patterns(found) == rows(LEVELS > LEVELS.mean())
     wanted = as_netcdf(tmp_path, np.arange(12) % 4, encoding={"words": {"_FillValue": 3}})
     refused(wanted, "found 3 images of a.nc without a label, the first number 3")
     wanted = as_netcdf(tmp_path, WORDS, LEVELS, {"pixels": {"_FillValue": LEVELS[0, 0, 0]}})
-    refused(wanted, f"a.nc: found {(LEVELS == LEVELS[0, 0, 0]).sum()} values that are NaN, infinite or NetCDF's _Fill")
+    refused(wanted, f"a.nc: found {(LEVELS == LEVELS[0, 0, 0]).sum()} values that are NaN, infinite or _FillValue")
 
 
 def test_a_file_that_changed_is_read_anew_by_the_same_process(tmp_path):

@@ -83,10 +83,10 @@ def test_grey_pictures_of_one_depth_are_read_as_they_are_stored(tmp_path, kinds)
         (("8", "1"), "1.png: found levels .* of bool, expected levels .* of uint8"),
         (("8", "RGB"), r"1.png: found levels \(8, 8, 3\) of uint8, .* or save all in one depth, and all in grey or"),
         (("RGB", "CMYK", "palette", "16"), "3.png: found levels"),
-        (("16", "16 with a hole"), r"1.png: found a file that can't be read \(a transparent level of 16 bits\)"),
-        (("16", "white is 0"), r"1.tif: found a file that can't be read \(a TIFF of 16 bits in which 0 is white\)"),
+        (("16", "16 with a hole"), r"1.png: found a file that can't be read \(.* of 16 bits, .* a transparent level\)"),
+        (("16", "white is 0"), r"1.tif: found a file that can't be read \(.* of 16 bits, 0 for white or"),
         (("8", "damaged EXIF"), r"1.png: found a file that can't be read \(not a TIFF file"),
-        (("8", "2 frames"), r"1.png: found a file that can't be read \(it has 2 frames\), expected a whole picture of"),
+        (("8", "2 frames"), r"1.png: found a file that can't be read \(it has several frames or.*\), expected a who"),
     ],
 )
 def test_pictures_of_no_common_kind_are_refused(tmp_path, kinds, message):

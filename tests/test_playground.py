@@ -13,11 +13,6 @@ def machine():
     return playground.over_produce(n_hidden=8)
 
 
-def test_the_curve_passes_through_the_machine_that_is_not_retrained(machine):
-    curve = playground.curve(machine, "variance_fi")
-    assert curve[playground.FRACTIONS.index(0.6)] == playground.look(machine, "variance_fi", 0.6).kl
-
-
 def test_nothing_pruned_is_the_same_machine_and_more_pruned_has_fewer_synapses(machine):
     assert playground.look(machine, "random", 0).machine is machine
     counts = [sum(playground.look(machine, "random", f).machine.n_synapses) for f in (0, 0.2, 0.5)]

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from analysis import data, exact, pruning
-from analysis.experiment import config, local_estimates, protocol, work
+from analysis.experiment import config, controls, local_estimates, protocol
 from analysis.experiment.record import join, machine_of
 from analysis.files import netcdf, whole
 from analysis.machine.model import BoltzmannMachine
@@ -144,11 +144,11 @@ def record_lessons(monkeypatch):
     """[(machine, schedule)] of every training to come, which learns nothing, in their order; pretraining: schedules."""
     found = []
 
-    def train(machine, patterns, schedule, seed, progress=False):
+    def train(machine, patterns, schedule, seed):
         found.append((machine, schedule))
         return machine
 
-    def pretrain(machine, patterns, schedules, seed, progress=False):
+    def pretrain(machine, patterns, schedules, seed):
         found.append((machine, schedules))
         return machine
 
@@ -164,7 +164,7 @@ def test_what_finishes_follows_the_training_and_every_retraining(monkeypatch):
     protocol.prune_run(settings, "weight", 0, protocol.overproduce(settings, 0))
     n = protocol.Schedule(**settings["training"]).n_updates(320)
     assert [schedule.n_updates(320) for _, schedule in lessons] == [n, 2] * (1 + settings["pruning"]["n_sessions"])
-    assert work.work(settings, 320, [[100], [50], [20]]) == (n + 2) * 170
+    assert controls.work(settings, 320, [[100], [50], [20]]) == (n + 2) * 170
 
 
 def test_receptive_fields_are_squares_clipped_at_the_border():
@@ -178,7 +178,6 @@ def test_receptive_fields_are_squares_clipped_at_the_border():
 
 
 A_FIELD = {"machine": SMOKE["patches"]["machine"] | {"receptive_field": 3}}
-EVEN = {"machine": SMOKE["digits"]["machine"] | {"receptive_field": 4}}
 TOO_MUCH = {"pruning": {"n_sessions": 9, "fraction": [0.27, 0.9]}}
 
 
@@ -186,7 +185,6 @@ TOO_MUCH = {"pruning": {"n_sessions": 9, "fraction": [0.27, 0.9]}}
     ("name", "changes", "message"),
     [
         ("patches", A_FIELD, "mine/machine/receptive_field: found 13 pixels"),
-        ("digits", EVEN, "mine/machine/receptive_field: found 4"),
         ("patches", {"measures": ["digits"]}, "mine/measures: found digits and patterns without labels"),
         ("digits", {"measures": ["kl"]}, "mine: found 400 pixels, too many for kl"),
         ("digits", TOO_MUCH, "mine/pruning: found 9 sessions of 0.9, which leave none of the 9600 synapses of layer 2"),
@@ -235,3 +233,17 @@ def test_a_run_that_goes_on_after_any_session_is_the_run_without_a_break(runs, n
         later = list(protocol.prune_sessions(*arguments, done=netcdf.read(path)))
         assert len(later) == len(parts) - n
         xr.testing.assert_identical(join([netcdf.read(path), *later]), complete)
+
+
+def test_the_likelihood_of_test_patterns_is_the_enumerated_one():
+    settings = small("patches", likelihood={"n_chains": 1000, "n_temperatures": 100})
+    settings["samples"] = {"start": "noise", "n_chains": 1000, "n_steps": 50, "n_measure_chains": 1000}
+    patterns = data.load(settings["dataset"])
+    large = protocol.overproduce(settings, 0)
+    reference = protocol.prune_run(settings, settings["reference"], 0, large)
+    (control,) = controls.control_sessions(settings, "born_small_units", 0, reference)
+    born_small = controls.develop_control(settings, "born_small_units", patterns["train"].values, reference, 3, 0)
+    for found, machine in ((large, machine_of(large, 0)), (control, born_small)):
+        expected = -exact.log_likelihood(patterns["test"].values, machine)
+        np.testing.assert_allclose(found["negative_log_likelihood"], [expected], atol=0.02)
+        assert (abs(found["log_z_gap"]) < 0.05).all()

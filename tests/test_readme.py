@@ -14,7 +14,7 @@ from analysis.experiment.settings import seeds
 from analysis.files import netcdf
 from analysis.files.checkout import ROOT
 from analysis.verdicts import quality
-from analysis.verdicts.datasets import BEYOND, BEYOND_FOLDERS
+from analysis.verdicts.datasets import BEYOND, BEYOND_FOLDERS, CLAIMS
 
 README = (ROOT / "README.md").read_text()
 RECIPES = (ROOT / "docs" / "recipes.md").read_text()
@@ -48,7 +48,7 @@ def test_readme_gives_each_effect_the_verdict_of_its_prediction():
         assert {short[verdict] for verdict in verdicts} == {said}, row
 
 
-@pytest.mark.parametrize(("page", "at_least"), [("README.md", 4), *((claim, 1) for claim in (*claims.CLAIMS, *BEYOND))])
+@pytest.mark.parametrize(("page", "at_least"), [("README.md", 4), *((claim, 1) for claim in (*CLAIMS, *BEYOND))])
 def test_every_number_with_an_interval_is_a_row_of_the_table_of_claims(page, at_least):
     rows = "\n".join(rows_of_claims())
     found = [(effect.replace("−", "-"), text) for text in sentences(page) for effect in EFFECT.findall(text)]
@@ -69,7 +69,7 @@ def counted():
         yield "README.md", words[name].format(settings["n_seeds"], len(seeds(settings)))
     (failed,) = set(primary.query("experiment == 'patches'")["failed"])
     for claim in ("02_weight_pruning", "03_fisher_proxy", "04_neuron_loss"):
-        yield claim, f"in {failed.rpartition(': ')[2]} seeds other samples rank synapses otherwise"
+        yield claim, f"in {failed.rpartition(': ')[2]} seeds other samples give other ranks"
     table = quality.checks(checks).query("experiment == 'patches'")
     trained = table[table["check"] == quality.CHECKED["trained"]].set_index("session")
     yield "06_model_quality", f"{trained['mean'][3]:.3g} nats above what exact gradients reach"

@@ -94,13 +94,6 @@ def test_share_of_competitors_lost_is_that_of_a_naive_loop():
         assert survival.competitors_lost(mask, lost)[j] == pytest.approx(np.mean(shares), abs=1e-6)
 
 
-def test_own_drive_is_the_input_that_the_lost_synapses_gave():
-    below, above = np.array([[1.0, -2.0], [3.0, 4.0]]), np.array([[5.0, 6.0]])
-    removed = np.array([[True, True], [False, True]]), np.array([[False, True]])
-    found = survival.own_drive((below, above), removed, (np.array([0.5, 0.1]), np.array([0.2])))
-    np.testing.assert_allclose(found, [-0.5, 2 * 0.5 - 4 * 0.1 - 6 * 0.2])
-
-
 def made_rise(slope, n=300):
     """Survivors whose activity follows their own drive, and the share of competitors lost by `slope`."""
     rng = np.random.default_rng(0)

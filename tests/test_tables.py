@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from analysis import claims
-from analysis.verdicts import tables
+from analysis.verdicts import datasets, tables
 from analysis.verdicts.intervals import pointwise
 from analysis.workflow import summary
 
@@ -39,7 +39,6 @@ def test_a_mean_over_seeds_stands_with_its_interval_and_unit():
     values = xr.DataArray([0.1, 0.3, 0.7], dims="seed", attrs={"units": "nats"})
     low, high = pointwise(values.values)
     text = tables.quote(values.mean().item(), low, high, "nats")
-    assert tables.over_seeds(values) == text
     made = tables.of_seeds({"a": [values, "text"]}, ["name", "x", "y"])
     assert made.to_numpy().tolist() == [["a", text, "text"]]
 
@@ -73,12 +72,12 @@ def test_a_claim_at_the_papers_size_is_found_where_it_was_made(collected, tmp_pa
 
 
 def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
-    for claim in claims.CLAIMS:
+    for claim in datasets.CLAIMS:
         claims.save(collected(claim), tmp_path / f"{claim}.nc")
     table = summary.write(tmp_path, tmp_path / "figures")
     text = (tmp_path / "figures" / "claims.md").read_text()
     assert text.startswith("# All predictions: Smoke test\n\n## 1. ")
-    assert all(title in text for title in claims.CLAIMS.values())
+    assert all(title in text for title in datasets.CLAIMS.values())
     primary = text.partition("secondary")[0]
     for row in table.itertuples():
         cell = f"| {row.prediction.replace('|', chr(92) + '|')} | "
@@ -92,7 +91,7 @@ def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
 
 def test_a_third_test_stands_below_the_same_prediction_with_its_own_numbers(collected, tmp_path):
     """Of the third test, with runs of its own, only claim 1 is asked, and one of its predictions."""
-    for claim in claims.CLAIMS:
+    for claim in datasets.CLAIMS:
         claims.save(collected(claim), tmp_path / f"{claim}.nc")
     once = summary.write(tmp_path, tmp_path / "figures")
     before = (tmp_path / "figures" / "claims.md").read_text().splitlines()

@@ -6,7 +6,6 @@ import pytest
 
 from analysis import data, exact, likelihood
 from analysis.experiment import config, protocol
-from analysis.kernels import statistics
 from analysis.kernels.draws import exponential
 from analysis.kernels.layouts import pack
 from analysis.machine import sampling, tempering
@@ -42,9 +41,8 @@ def test_samples_of_a_deep_machine_have_the_moments_that_enumeration_gives(densi
 def test_states_change_places_by_the_ratio_of_their_weights():
     n, rng = 150, np.random.default_rng(0)
     lower, upper = (rng.integers(0, 2, (n, 9)).astype(np.uint8) for _ in range(2))
-    gains, moved = rng.normal(0, 2, (2, n)), np.zeros(n, dtype=bool)
-    words = pack(lower), pack(upper)
-    statistics.exchange(0, 3, *words, *gains, bits(7, 0, n), moved, n)
+    gains, words = rng.normal(0, 2, (2, n)), (pack(lower), pack(upper))
+    moved = tempering._exchange(*words, gains, bits(7, 0, n))
     chance = exponential(np.minimum(gains[0] - gains[1], 0).astype(np.float32)[:, None])[:, 0]
     np.testing.assert_array_equal(moved, (bits(7, 0, n) >> 8) / 2**24 < chance)
     assert 0.4 < moved.mean() < 0.9
@@ -80,8 +78,8 @@ def test_a_protocol_sleeps_in_tempered_chains_where_its_config_says_so():
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ((1, 10, 4), "n_chains: found 1, expected at least 2"),
-        ((3, 10, 1), "n_rungs: found 1, expected at least 2"),
+        ((1, 10, 4), "n_chains: found 1, expected a count of at least 2"),
+        ((3, 10, 1), "n_rungs: found 1, expected a count of at least 2"),
         ((3, 0, 4), "n_steps: found 0"),
     ],
 )

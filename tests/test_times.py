@@ -1,8 +1,6 @@
 """The table of a workflow's time adds up what its jobs took, the costliest rule first."""
 
-import pytest
-
-from analysis.workflow import logs
+from analysis.workflow import article
 
 
 def test_jobs_are_added_up_by_experiment_and_other_rule(tmp_path):
@@ -10,7 +8,7 @@ def test_jobs_are_added_up_by_experiment_and_other_rule(tmp_path):
     rows = [("digits/0", 30.0, 400), ("digits/1", 50.0, 401), ("summary", 5.0, "NA"), ("01_overproduction", 15.0, 200)]
     for name, seconds, memory in rows:
         (tmp_path / f"{name}.tsv").write_text(f"s\th:m:s\tmax_rss\tcpu_time\n{seconds}\t0:00:01\t{memory}\tNA\n")
-    found = logs.times(tmp_path)
+    found = article.times(tmp_path)
     assert found["rule"].tolist() == ["digits", "01_overproduction", "summary"]
     assert found["jobs"].tolist() == [2, 1, 1]
     assert found["seconds"].tolist() == [80.0, 15.0, 5.0]
@@ -19,7 +17,6 @@ def test_jobs_are_added_up_by_experiment_and_other_rule(tmp_path):
     assert found["megabytes"].tolist()[0] == 401
 
 
-def test_a_folder_without_times_is_refused(tmp_path):
+def test_where_no_job_wrote_its_time_there_is_no_table(tmp_path):
     (tmp_path / "summary.tsv").touch()
-    with pytest.raises(ValueError, match=r"^logs: found no benchmark files \(\*\.tsv\) in .*, expected those"):
-        logs.times(tmp_path)
+    assert article.times(tmp_path) is None

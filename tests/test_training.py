@@ -91,7 +91,7 @@ PLANS = {
 def assert_trained_as_twin(plan, n_units, n_patterns, density=0.7, weight_std=0.3, factors=(1, 1)):
     """On a machine of this shape; the twin does not depend on threads and is trained once."""
     machine, patterns = naive.machine_of(n_units, 1, weight_std, density), skewed_patterns(n_patterns, n_units[0])
-    found = training._train(training.Task(machine, patterns, plan, 2**50, factors), False)
+    found = training._train(training.Task(machine, patterns, plan, 2**50, factors))
     expected = trained_twin(graph.DENSE, plan, n_units, n_patterns, density, weight_std, factors)
     naive.assert_same_bits(parameters(found), parameters(expected))
 

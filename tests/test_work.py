@@ -3,7 +3,7 @@
 import copy
 
 from analysis.experiment import config
-from analysis.experiment.work import stretch, work
+from analysis.experiment.controls import stretch, work
 
 DIGITS = config.load(config.ROOT / "config" / "smoke.yaml")["experiments"]["digits"]
 

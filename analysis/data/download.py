@@ -1,7 +1,5 @@
 """Data files from the network: whole and right under their name, or absent.
 
-    fetch(data set, file) = the first of: a file in the folder, a mirror's answer, whose SHA-256 is the expected one
-
 URLs, names and checksums are config/data.yaml. A checksum is of the file, or of what it holds when uncompressed: a copy
 that was compressed anew is as good. Files that were there before are read, never changed.
 """
@@ -22,15 +20,13 @@ from analysis.files.whole import whole
 
 CONFIG = ROOT / "config" / "data.yaml"
 VARIABLE = "DEVELOPMENTAL_PRUNING_DATA"
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]  # of a file in the folder, no path
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Source(Model):
-    """Where the files of a data set come from, and what they are."""
+    """Where the files of a data set come from, and the SHA-256 of each by its name."""
 
     mirrors: list[Annotated[str, Field(pattern="^https?://.*/$")]]
-    files: dict[Name, Sha256]
+    files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
 
 
 class Settings(Model):
@@ -42,27 +38,21 @@ class Settings(Model):
 
 
 def settings() -> dict:
-    """config/data.yaml. Raises ValueError where that file is not what it should be."""
+    """config/data.yaml, checked."""
     made = yamlfile.read(CONFIG)
     check(Settings, made, "config/data.yaml")
     return made
 
 
 def fetch(dataset: str, name: str) -> Path:
-    """Path of the data set's file of that name, whose checksum is right; downloaded where it is missing.
-
-    Raises ValueError for a file that is not the expected one and where no mirror gives it, OSError where nothing can be
-    read or written.
-    """
+    """Path of the data set's file of that name, whose checksum is right; downloaded where it is missing."""
     made = settings()
     files, folder = made[dataset]["files"], Path(os.environ.get(VARIABLE) or ROOT / made["folder"]).expanduser()
     if name not in files:
         raise ValueError(f"config/data.yaml: found no {name} at {dataset}/files, expected its SHA-256; add it")
     for path in (place / k for place in (folder, folder / dataset) for k in (name, name.removesuffix(".gz"))):
         if path.is_file():
-            if fault := _fault(path, files[name]):
-                remedy = f"move it away, to have it downloaded, or name another folder by {VARIABLE}"
-                raise ValueError(f"{path}: found {fault}, expected a file of SHA-256 {files[name]}; {remedy}")
+            _check_content(path, files[name])
             return path
     return _download(made[dataset]["mirrors"], folder / name, files[name])
 
@@ -73,13 +63,14 @@ def uncompressed(path: Path) -> bytes:
     return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
 
 
-def _fault(path, sha256):
-    """What is wrong with a file, whose content may be compressed or not, or None."""
+def _check_content(path, sha256):
+    """Raise ValueError for a file that has another SHA-256, compressed as well as uncompressed."""
     try:
         found = [hashlib.sha256(content).hexdigest() for content in (path.read_bytes(), uncompressed(path))]
-        return None if sha256 in found else f"content of SHA-256 {found[1]}"
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return f"damaged gzip ({error})"
+        found = [f"none: damaged gzip ({error})"]
+    if sha256 not in found:
+        raise ValueError(f"{path}: found content of SHA-256 {found[-1]}, expected {sha256}; move it away, try again")
 
 
 def _download(mirrors, path, sha256):
@@ -92,12 +83,9 @@ def _download(mirrors, path, sha256):
         try:
             with whole(path) as temporary:
                 get(url, str(temporary), None)
-                if fault := _fault(temporary, sha256):
-                    raise ValueError(fault)
+                _check_content(temporary, sha256)
             return path
         except (RequestException, ValueError) as error:
             faults.append(f"{url}: {' '.join(str(error).split())}")
-    raise ValueError(
-        f"{path}: found no such file, and none of {len(mirrors)} mirrors gave it ({'; '.join(faults)}), "
-        f"expected a file of SHA-256 {sha256}; put it there or into a folder that {VARIABLE} names, or try again"
-    )
+    found = f"no such file, and none of {len(mirrors)} mirrors gave it ({'; '.join(faults)})"
+    raise ValueError(f"{path}: found {found}, expected a file of SHA-256 {sha256}; put it there, or try again")

@@ -20,20 +20,14 @@ def reading(path: Path, expected: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ValueError(f"dataset/path: found nothing at {path}, expected a file or folder; correct it") from error
     except Exception as error:  # what decodes bytes of any kind raises errors of any kind
-        if isinstance(error, MemoryError):
-            raise
-        if isinstance(error, OSError) and error.errno is not None:
-            error.filename = error.filename or str(path)
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
             raise
         why = " ".join(str(error).split())[:160]
         raise ValueError(f"{path.name}: found a file that can't be read ({why}), expected {expected}") from error
 
 
 def pictures(names: list[Path]) -> np.ndarray:
-    """Levels (n_pictures, rows, columns) or (n_pictures, rows, columns, 3) of picture files, as they are stored.
-
-    Raises ValueError for what is no whole picture of the others' size and kind, OSError for what may not be read.
-    """
+    """Levels (n_pictures, rows, columns[, 3]) of picture files, all of one size and kind, as they are stored."""
     read = [_picture(file) for file in names]
     kinds = [f"levels {levels.shape} of {levels.dtype}" for levels in read]
     for file, kind in zip(names, kinds):
@@ -46,16 +40,14 @@ def pictures(names: list[Path]) -> np.ndarray:
 def _picture(file):
     """Levels of a picture, upright, on white: grey ones of the depth stored, or 8 bits of R, G and B."""
     with reading(file, "a whole picture of one frame; save it as one, or move it away"), Image.open(file) as stored:
-        n_frames, tags = getattr(stored, "n_frames", 1), getattr(stored, "tag_v2", {})
-        if n_frames > 1 and stored.format != "MPO":  # further frames of a camera's JPEG are previews
-            raise ValueError(f"it has {n_frames} frames")
-        if stored.mode not in ("1", "L") and tags.get(262) == 0:  # of few bits Pillow turns them itself
-            raise ValueError(f"a TIFF of {tags.get(258, ('',))[0]} bits in which 0 is white")
+        has_frames = getattr(stored, "n_frames", 1) > 1 and stored.format != "MPO"  # those of a camera are previews
+        is_turned = getattr(stored, "tag_v2", {}).get(262) == 0 and stored.mode not in ("1", "L")  # Pillow turns these
+        has_hole = stored.has_transparency_data and stored.mode.startswith("I")
+        if has_frames or is_turned or has_hole:
+            raise ValueError("it has several frames or, of 16 bits, 0 for white or a transparent level")
         picture = ImageOps.exif_transpose(stored)
         is_grey = Image.getmodebase(picture.mode) == "L"
         if picture.has_transparency_data:
-            if picture.mode.startswith("I"):
-                raise ValueError("a transparent level of 16 bits")
             on_white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
             return np.asarray(on_white.convert("L" if is_grey else "RGB"))
         return np.asarray(picture if is_grey else picture.convert("RGB"))

@@ -3,8 +3,7 @@
     IDX       0x0800 + number of dimensions, the lengths, all big-endian and 4 bytes long; then the bytes
     CIFAR-10  a tar.gz of files of records: 1 byte for the label, 3 x 32 x 32 for red, green and blue
 
-Sources: http://yann.lecun.com/exdb/mnist/ and https://www.cs.toronto.edu/~kriz/cifar.html. Files that are missing,
-damaged or not what they should be raise ValueError or OSError.
+Sources: http://yann.lecun.com/exdb/mnist/ and https://www.cs.toronto.edu/~kriz/cifar.html.
 """
 
 import io
@@ -27,19 +26,14 @@ CIFAR10_CORNERS = slice(1, None, 5)  # of patches: their centres are 3, 8, ..., 
 def mnist() -> xr.Dataset:
     """x_i = [pixel_i > mean over all pixels of the training digits]: MNIST, 20 x 20 pixels, 60,000 digits to train.
 
-    Protocol B of the paper: rows and columns 4..23. Its scaling to [0, 1] moves pixels and mean alike, so it is left
-    out. Where the paper says "the set", the mean is that of the cropped training images, for the test images too.
+    Protocol B of the paper: rows and columns 4..23. Where the paper says "the set", the mean is that of the cropped
+    training images, for the test images too.
     """
-    parts = [_idx_set(name) for name in ("train", "t10k")]
-    (images, labels), (test_images, test_labels) = parts
-    (n, *size), (n_test, *test_size) = images.shape, test_images.shape
-    are_labelled = 0 < n == len(labels) and 0 < n_test == len(test_labels)
-    if not are_labelled or size != test_size or min(size) <= 2 * MNIST_MARGIN:
-        found = f"images {images.shape} and {test_images.shape} with labels {labels.shape} and {test_labels.shape}"
-        expected = f"a label each, and one size, above {2 * MNIST_MARGIN}; use the official files"
-        raise ValueError(f"MNIST: found {found}, expected {expected}")
+    kinds = [(part, *kind) for part in ("train", "t10k") for kind in (("images-idx3", 3), ("labels-idx1", 1))]
+    arrays = [idx(download.fetch("mnist", f"{part}-{kind}-ubyte.gz"), n_dims) for part, kind, n_dims in kinds]
+    images, labels, test_images, test_labels = arrays
     (binary, test_binary), mean = patterns.threshold_at_mean(images, test_images, margin=MNIST_MARGIN)
-    rows, columns = (length - 2 * MNIST_MARGIN for length in size)
+    rows, columns = (length - 2 * MNIST_MARGIN for length in images.shape[1:])
     return patterns.dataset(
         binary,
         test_binary,
@@ -48,18 +42,12 @@ def mnist() -> xr.Dataset:
         title=f"MNIST digits, {rows} x {columns} pixels, binary",
         source="MNIST (LeCun, Cortes & Burges), official files",
         licence="CC BY-SA 3.0 (LeCun & Cortes)",
-        sha256=patterns.sha256("MNIST", [k for part in parts for k in part]),
+        sha256=patterns.sha256(arrays),
         sha256_of="training images, their labels, test images, their labels, as uint8",
         binarised=f"rows and columns {MNIST_MARGIN} to {MNIST_MARGIN + rows - 1}; 1 where a pixel is above the mean "
         f"over all cropped training digits, {mean:.4f} of 255",
-        split=f"official: {n:,} train, {n_test:,} test, in the files' order",
+        split=f"official: {len(images):,} train, {len(test_images):,} test, in the files' order",
     )
-
-
-def _idx_set(part):
-    """Images (n, rows, columns) and labels (n,) of MNIST's files to train or to test, uint8."""
-    kinds = (("images-idx3", 3), ("labels-idx1", 1))
-    return [idx(download.fetch("mnist", f"{part}-{kind}-ubyte.gz"), n_dims) for kind, n_dims in kinds]
 
 
 def idx(path: Path, n_dims: int) -> np.ndarray:
@@ -68,26 +56,24 @@ def idx(path: Path, n_dims: int) -> np.ndarray:
     magic, *shape = np.frombuffer(content[:size].ljust(size, b"\0"), dtype=">u4").tolist()
     if magic != 0x0800 + n_dims or len(content) != size + prod(shape):
         found = f"{len(content):,} bytes, of which the first are {content[:size].hex(' ', 4)}"
-        expected = f"{0x0800 + n_dims:08x}, {n_dims} lengths, and the array of these lengths"
-        raise ValueError(f"{path.name}: found {found}, expected {expected}; use the official file")
+        raise ValueError(f"{path.name}: found {found}, expected {0x0800 + n_dims:08x}, {n_dims} lengths and the bytes")
     return np.frombuffer(content, dtype=np.uint8, offset=size).reshape(shape)
 
 
 def cifar10() -> xr.Dataset:
     """x_i = [R + G + B > median over the training images]: 13-pixel circular patches of CIFAR-10, 90,000 to train.
 
-    The official binary version, read without being unpacked. Protocol A of the paper: 36 centres an image, at rows and
-    columns 3, 8, ..., 28, counted from 0. The training patches are drawn without replacement from the training images;
-    the test patches, which the paper does not have, from the test images, binarised at the same median.
+    Protocol A of the paper: 36 centres an image, at rows and columns 3, 8, ..., 28, counted from 0. The test patches,
+    which the paper does not have, are of the test images, binarised at the same median.
     """
     *batches, test = cifar10_brightness(download.fetch("cifar10", CIFAR10_ARCHIVE))
     train = np.concatenate(batches)
     median = np.median(train)
-    layout, drawn = patterns.disc(patterns.PATCH_RADIUS), []
+    layout, seed, drawn = patterns.disc(patterns.PATCH_RADIUS), patterns.PATCHES_SEED, []
     for name, images, n in zip(("train", "test"), (train, test), patterns.N_PATCHES):
-        key = derive(patterns.PATCHES_SEED, "cifar10", name)
-        patches = patterns.draw_patches(images > median, layout, (n, 0), patterns.PATCHES_SEED, key, CIFAR10_CORNERS)
-        drawn.append(patches[0])
+        key = derive(seed, "cifar10", name)
+        patches, *_ = patterns.draw_patches(images > median, layout, (n, 0), seed, key, CIFAR10_CORNERS)
+        drawn.append(patches)
     return patterns.dataset(
         drawn[0],
         drawn[1],
@@ -99,7 +85,7 @@ def cifar10() -> xr.Dataset:
         sha256_of=CIFAR10_ARCHIVE,
         binarised=f"1 where the sum of R, G and B is above its median over the training images, {median:g}",
         split=f"of 36 patches an image, {len(drawn[0]):,} of the training images train and {len(drawn[1]):,} of the "
-        f"test images test, drawn without replacement (seed {patterns.PATCHES_SEED})",
+        f"test images test, drawn without replacement (seed {seed})",
     )
 
 
@@ -113,6 +99,5 @@ def cifar10_brightness(path: Path) -> list[np.ndarray]:
                 records = np.frombuffer(content, dtype=np.uint8).reshape(-1, 1 + 3 * 32 * 32)
                 sums.append(records[:, 1:].reshape(-1, 3, 32, 32).sum(axis=1, dtype=np.uint16))
     except (tarfile.TarError, KeyError, ValueError) as error:
-        expected = "the official archive with its six files; use that, or mend config/data.yaml"
-        raise ValueError(f"{path.name}: found a damaged archive ({error}), expected {expected}") from error
+        raise ValueError(f"{path.name}: found a damaged archive ({error}), expected the official one") from error
     return sums

@@ -17,10 +17,8 @@ from pydantic import Field, model_validator
 
 from analysis.data import arrayfiles, images, patterns
 from analysis.files.checkout import ROOT
-from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, check, described, fault
+from analysis.files.typed import LEFT_OUT, Count, Model, Natural, Number, Share, described, fault
 from analysis.machine.randomness import derive, permutation
-
-_AS_SEEN = ", of pictures as they are seen: turned as their tags say, transparency composed on white"
 
 
 class Patch(Model):
@@ -46,8 +44,7 @@ class OwnImages(Model):
     labels: str = LEFT_OUT  # variable of the classes; "folders" where a folder's pictures lie in one folder a class
     crop: Annotated[list[Natural], Field(min_length=4, max_length=4)] = LEFT_OUT  # [y0, y1, x0, x1], ends left out
     grey: Annotated[
-        Literal["sum", "mean"] | Natural,
-        described("sum or mean of the channels, or the number of one from 0 on"),
+        Literal["sum", "mean"] | Natural, described("sum or mean of the channels, or the number of one from 0 on")
     ] = LEFT_OUT
     binarise: Annotated[  # 1 above it
         Literal["mean", "median", "image_median", "none"] | Number,
@@ -61,28 +58,22 @@ class OwnImages(Model):
         if self.patch and self.labels is not None:
             raise fault("labels", self.labels, "none with patch, for a patch has no class")
         if (self.patch is None) == (self.split.test_fraction is None):
-            found = self.split.model_dump(exclude_none=True)
-            raise fault("split", found, "test_fraction and seed for whole images, seed alone with patch")
+            raise fault("split", self.split.model_dump(exclude_none=True), "test_fraction for images, none with patch")
         return self
 
 
 def load(rule: dict) -> xr.Dataset:
-    """The Dataset that `data.load` describes, of the images at rule["path"].
+    """The Dataset that `data.load` describes, of the images at rule["path"]; every order is a function of split's seed.
 
-    Images are cropped, made grey and binary by one threshold for all images, or by each image's own median. They train,
-    but for a random share of test_fraction; or else, with `patch`, positions of circular patches are drawn from all
-    images without replacement, and the first n_train train: neighbours share pixels, so those to test are new
-    positions, not new images. Every order is a function of split's seed. Raises ValueError for a rule that the images
-    don't fit, and for a damaged file; OSError for files that this user can't read.
+    With `patch`, positions of circular patches are drawn from all images without replacement: neighbours share pixels,
+    so those to test are new positions, not new images.
     """
-    check(OwnImages, rule, "dataset")
     levels, classes, how_read = _read(rule)
     name, n_images, seed, labels = Path(rule["path"]).name, len(levels), rule["split"]["seed"], ()
     if "crop" in rule:
         (rows, columns), (y0, y1, x0, x1) = levels.shape[1:3], rule["crop"]
         if not (y0 < y1 <= rows and x0 < x1 <= columns):
-            expected = f"[y0, y1, x0, x1] with y0 < y1 <= {rows} and x0 < x1 <= {columns}"
-            raise ValueError(f"dataset/crop: found {rule['crop']}, expected {expected}; mend it")
+            raise ValueError(f"dataset/crop: found {rule['crop']}, expected y0 < y1 <= {rows}, x0 < x1 <= {columns}")
         levels = levels[:, y0:y1, x0:x1]
     binary, how_binarised = _binarise(_grey(levels, rule.get("grey"), name), rule["binarise"], name)
     if "patch" in rule:
@@ -92,11 +83,14 @@ def load(rule: dict) -> xr.Dataset:
         what = f"circular {len(layout[0])}-pixel patches of {n_images:,} images"
     else:
         layout, what = patterns.grid(*binary.shape[1:]), "images"
-        chosen, how = _split(n_images, rule["split"]["test_fraction"], seed)
+        n_test, order = round(rule["split"]["test_fraction"] * n_images), permutation(derive(seed, "split"), n_images)
+        if not 0 < n_test < n_images:
+            raise ValueError(f"dataset/split: found {n_images:,} images, {n_test:,} to test, expected some of each")
+        chosen = np.sort(order[n_test:]), np.sort(order[:n_test])
+        how = f"{n_test:,} of {n_images:,} images drawn to test (seed {seed}), the others train, in the source's order"
         train, test = (binary[k].reshape(len(k), -1) for k in chosen)
-        if classes:
-            labels = tuple(classes[0][k] for k in chosen)
-            patterns.check_classes(*(classes[1][k] for k in labels))
+        if classes is not None:
+            labels = [classes[k] for k in chosen]
     return patterns.dataset(
         train,
         test,
@@ -113,10 +107,7 @@ def load(rule: dict) -> xr.Dataset:
 
 
 def files(rule: dict | str) -> list[Path]:
-    """Every file that a `dataset:` reads where it lies, sorted: one, or all of a folder but hidden ones.
-
-    With `labels` they are those of the folders in the folder. Named sets read none.
-    """
+    """Every file that a `dataset:` reads where it lies, sorted; with `labels` those of the folders in the folder."""
     if not (isinstance(rule, dict) and "path" in rule):
         return []
     path = ROOT / rule["path"]
@@ -142,16 +133,16 @@ def _visible(folder):
 
 
 def _read(rule):
-    """Levels (n, rows, columns[, channels]); classes (n,) and what each is called, or None; how they were read."""
+    """Levels (n, rows, columns[, channels]); classes (n,), or None; how they were read."""
     path, labels, named, how = ROOT / rule["path"], rule.get("labels"), None, ""
     if path.is_dir():
-        for place, known in (("labels", (None, "folders")), ("variable", (None,))):
-            if rule.get(place) not in known:
-                expected = f"{known[-1] or 'none'} for a folder of pictures; mend it"
-                raise ValueError(f"dataset/{place}: found {rule[place]!r}, expected {expected}")
+        if labels not in (None, "folders") or "variable" in rule:
+            found = f"labels {labels!r} and variable {rule.get('variable')!r} for a folder of pictures"
+            raise ValueError(f"dataset: found {found}, expected labels: folders, or none, and no variable")
         if not (names := files(rule)):
             raise ValueError(f"{path.name}: found no pictures in it, expected a folder of them; see dataset/labels")
-        levels, how = images.pictures(names), _AS_SEEN
+        levels = images.pictures(names)
+        how = ", of pictures as they are seen: turned as their tags say, transparency composed on white"
         if labels:
             named = np.array([file.parent.name for file in names])
     else:
@@ -165,10 +156,8 @@ def _grey(images, rule, name):
     channels = range(images.shape[3]) if images.ndim == 4 else ()
     joined = ("sum", "mean") if len(channels) in (1, 3) else ()  # of two or four the last may be transparency
     if rule not in (known := [*joined, *channels] or [None]):
-        expected = (
-            f"one of {', '.join(map(str, known))}, for {len(channels)} channels" if channels else "none: it is grey"
-        )
-        raise ValueError(f"dataset/grey: found {rule!r} for {name}, expected {expected}; mend it")
+        found = f"{rule!r} for {len(channels)} channels of {name}"
+        raise ValueError(f"dataset/grey: found {found}, expected {' or '.join(map(str, known))}; mend it")
     if rule not in joined:
         return images if rule is None else images[..., rule]
     total = images.sum(axis=3, dtype=np.float64 if images.dtype.kind == "f" else np.int64)
@@ -178,16 +167,12 @@ def _grey(images, rule, name):
 def _binarise(images, rule, name):
     """Booleans of the same shape, and the rule in words."""
     if rule == "none":
-        binary, text = images == 1, "not: values are 0 and 1"
-        if not (binary | (images == 0)).all():
+        threshold, text = 0, "not: values are 0 and 1"
+        if not np.isin(images, (0, 1)).all():
             raise ValueError(f"dataset/binarise: found values other than 0 and 1 in {name}, expected another than none")
     elif rule == "image_median":
-        binary = images > np.median(images, axis=(1, 2), keepdims=True)
+        threshold = np.median(images, axis=(1, 2), keepdims=True)
         text = "1 where a pixel is above the median of its image"
-        constant = np.flatnonzero(~binary.any(axis=(1, 2)))
-        if len(constant):
-            found = f"{len(constant)} images without a pixel above their median, the first number {constant[0]}"
-            raise ValueError(f"{name}: found {found}, expected images that vary; remove them, or mend binarise")
     else:
         threshold = rule
         if rule == "median":
@@ -195,19 +180,9 @@ def _binarise(images, rule, name):
         elif rule == "mean":  # fsum: correctly rounded, on every machine
             total = math.fsum(images.ravel()) if images.dtype.kind == "f" else int(images.sum(dtype=np.int64))
             threshold = total / images.size
-        binary = images > threshold
         text = f"1 where a pixel is above {threshold:.6g}" + (f", the {rule} over all images" * isinstance(rule, str))
+    binary = images > threshold
     if binary.all() or not binary.any():
         found = f"only {int(binary.any())} in the binary images of {name}"
         raise ValueError(f"dataset/binarise: found {found}, expected pixels of both kinds; choose another threshold")
     return binary, text
-
-
-def _split(n, test_fraction, seed):
-    """Numbers of the images that train and of a random share that tests, both ascending; and how, in words."""
-    n_test = round(test_fraction * n)
-    if not 0 < n_test < n:
-        raise ValueError(f"dataset/split: found {n:,} images of which {n_test:,} test, expected some of each; mend it")
-    order = permutation(derive(seed, "split"), n)
-    how = f"{n_test:,} of {n:,} images drawn to test (seed {seed}), the others train, in the source's order"
-    return (np.sort(order[n_test:]), np.sort(order[:n_test])), how

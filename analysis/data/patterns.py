@@ -1,7 +1,5 @@
 """From images to binary patterns and their layout: what all data sets share.
 
-    x_i = 1 if pixel_i > threshold else 0
-
 Whole numbers are compared with whole numbers, so the patterns are the same bits on every machine. Images are (n_images,
 rows, columns), a layout y, x is the row and the column of each pixel of a pattern, (n_pixels,) each.
 """
@@ -21,11 +19,7 @@ N_PATCHES = 90_000, 10_000  # to train, to test
 
 
 def dataset(train, test, layout, labels=(), **attrs):
-    """The Dataset that `data.load` describes.
-
-    train, test : (n_patterns, n_pixels), values in {0, 1}; labels : (n_patterns,) of each, or nothing
-    attrs : where the patterns come from
-    """
+    """The Dataset that `data.load` describes. labels : those to train and to test, or nothing."""
     variables = {}
     for name, dim, patterns in (("train", "pattern", train), ("test", "test_pattern", test)):
         named = {"long_name": f"{name} patterns, 1 where bright", "units": "1"}
@@ -42,11 +36,7 @@ def dataset(train, test, layout, labels=(), **attrs):
 
 
 def threshold_at_mean(images, *more, margin):
-    """x_i = [pixel_i > mean over the cropped images]: protocol B's rule, without `margin` pixels on each side.
-
-    images, more : whole numbers; the mean is that of the first. Returns the patterns of each, (n_images, n_pixels)
-    booleans, and the mean.
-    """
+    """x_i = [pixel_i > mean of `images`] for all, (n_images, n_pixels), less `margin` pixels a side; and the mean."""
     cropped = [k[:, margin : k.shape[1] - margin, margin : k.shape[2] - margin] for k in (images, *more)]
     total, n = int(cropped[0].sum(dtype=np.int64)), cropped[0].size
     # whole pixels are above the mean where they are above its whole part
@@ -62,16 +52,14 @@ def disc(radius):
     """The layout of the pixels with dx^2 + dy^2 <= radius^2, from 0, row by row."""
     reach = int(radius)
     dy, dx = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    inside = dx * dx + dy * dy <= radius * radius
-    return dy[inside] + reach, dx[inside] + reach
+    return np.nonzero(dx * dx + dy * dy <= radius * radius)
 
 
 def draw_patches(images, layout, counts, seed, key, corners=slice(None)):
-    """Patches (n_patches, n_pixels) to train and to test, and in words how they were drawn.
+    """Patches (n_patches, n_pixels) to train and to test, as many as counts says, and in words how they were drawn.
 
-    images : (n_images, rows, columns), inside which positions are counted image by image, row by row; counts : how many
-    train and how many test; key : the seed that draws them, derived of `seed`, which the words name; corners : first
-    rows and columns that patches may have.
+    Positions are counted image by image, row by row. corners : first rows and columns that patches may have; key : the
+    seed that draws them, derived of `seed`, which the words name.
     """
     (y, x), (rows, columns) = layout, images.shape[1:]
     row, column = np.arange(rows - y.max())[corners], np.arange(columns - x.max())[corners]
@@ -88,21 +76,6 @@ def draw_patches(images, layout, counts, seed, key, corners=slice(None)):
     return patches[:n_train], patches[n_train:], how
 
 
-def check_classes(train, test):
-    """Raise ValueError unless the labels (n,) to train are of two classes or more, and those to test of no others."""
-    missing = np.setdiff1d(test, train)
-    if len(missing) or len(np.unique(train)) < 2:
-        found = f"no class {missing[0]}" if len(missing) else f"one class alone, {train[0]},"
-        found += f" among the {len(train):,} patterns to train"
-        raise ValueError(f"labels: found {found}, expected every class, and two or more; take more, or another split")
-
-
-def sha256(what, arrays, expected=None):
-    """SHA-256 of the bytes of arrays of any shape, one after the other; ValueError where it is not the expected one."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    found = digest.hexdigest()
-    if expected not in (None, found):
-        raise ValueError(f"{what}: found content of SHA-256 {found}, expected {expected}; install the locked version")
-    return found
+def sha256(arrays):
+    """SHA-256 of the bytes of arrays of any shape, one after the other."""
+    return hashlib.sha256(b"".join(np.asarray(array).tobytes() for array in arrays)).hexdigest()

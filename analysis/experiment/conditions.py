@@ -57,15 +57,15 @@ def condition(command: str, name: str, settings: dict) -> Condition:
     reads, reference = tuple(PruningRun.model_fields), protocol.reference_entry(settings)
     if command == "overproduce":
         reads = tuple(OverproducedMachine.model_fields)
-        run = _at_once(lambda settings, seed, _: protocol.overproduce(settings, seed, progress=True))
+        run = _at_once(lambda settings, seed, _: protocol.overproduce(settings, seed))
         return Condition("overproduced", "over-produced machine of {}", "", reads, "", run)
     if command == "run":
-        run, title = partial(protocol.prune_sessions, name=name, progress=True), f"{{}} pruned by {label(name)}"
+        run, title = partial(protocol.prune_sessions, name=name), f"{{}} pruned by {label(name)}"
         return Condition(label(name), title, "overproduced", reads, name, run)
     reads = (*reads, "reference")
     if command == "control":
         reads = (*reads, "control_sessions", "tuning")
-        run = partial(controls.control_sessions, name=name, progress=True)
+        run = partial(controls.control_sessions, name=name)
         return Condition(name, f"{{}}, control {name}", label(reference), reads, reference, run)
     if command == "proxy":
         run, title = _at_once(local_estimates.along), "{}, local estimates and exact Fisher information"

@@ -8,7 +8,7 @@ session), or with as many synapse-updates: the condition "<control>_work". `prun
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, and as stated below.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,12 +28,13 @@ from analysis.experiment.wirings import (
     rewired,
     tuning_of,
 )
-from analysis.experiment.work import faster, retraining_work, stretch, work
 from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Line, by_name
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
+from analysis.machine.training import Schedule
 
 WITH_EQUAL_WORK = "_work"  # ends the name of the condition
+_AFTER_PRETRAINING = ("training", "finishing", "retraining")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def names(settings: dict) -> list[str]:
 
 
 def control_sessions(
-    settings: dict, name: str, seed: int, source: xr.Dataset, progress: bool = False, done: xr.Dataset | None = None
+    settings: dict, name: str, seed: int, source: xr.Dataset, done: xr.Dataset | None = None
 ) -> Iterator[xr.Dataset]:
     """Machines of the reference run's sizes: a dataset a session, as `protocol.prune_sessions`.
 
@@ -67,10 +68,10 @@ def control_sessions(
     if missing := sorted(set(settings["control_sessions"]) - set(source["session"].values.tolist())):
         raise ValueError(f"reference: found no sessions {missing}, expected a run by this config")
     dataset = data.load(settings["dataset"])
-    patterns, record = dataset["train"].values, Record(settings, dataset)
+    patterns, record = dataset["train"].values, Record(settings, dataset, derive(seed, control))
     n_done = 0 if done is None else done.sizes["session"]
     for session in settings["control_sessions"][n_done:]:
-        machine = develop_control(settings, control, patterns, source, session, seed, name != control, progress)
+        machine = develop_control(settings, control, patterns, source, session, seed, name != control)
         sub_seed = derive(derive(seed, control, session), "sleep")
         states = protocol.spontaneous(settings, machine, patterns, sub_seed, "n_measure_chains")
         yield record.control(session, machine, states)
@@ -84,7 +85,6 @@ def develop_control(
     session: int,
     seed: int,
     equal_work: bool = False,
-    progress: bool = False,
 ) -> BoltzmannMachine:
     """The trained control.
 
@@ -93,7 +93,7 @@ def develop_control(
     """
     wiring, sub_seed = CONTROLS[name].wiring, derive(seed, name, session)
     if wiring is None:
-        return prune_otherwise(settings, name, patterns, reference, session, sub_seed, progress)
+        return prune_otherwise(settings, name, patterns, reference, session, sub_seed)
     until = settings | {"pruning": settings["pruning"] | {"n_sessions": session}}
     masks = wiring(until, masks_of(reference, session), kept_units(reference, session), sub_seed)
     n_units = (masks[0].shape[0], *(mask.shape[1] for mask in masks))
@@ -103,7 +103,7 @@ def develop_control(
         own = [machine.n_synapses] * (session + 1)
         wanted = work(settings, len(patterns), _sizes(reference, session))
         schedules = stretch(schedules, wanted / work(settings, len(patterns), own))
-    return protocol.develop(schedules, machine, patterns, session, derive(sub_seed, "development"), progress)
+    return protocol.develop(schedules, machine, patterns, session, derive(sub_seed, "development"))
 
 
 def prune_otherwise(
@@ -113,7 +113,6 @@ def prune_otherwise(
     reference: xr.Dataset,
     session: int,
     seed: int,
-    progress: bool = False,
 ) -> BoltzmannMachine:
     """The machine pruned from large by the reference criterion, to as many synapses a layer, at other times and rates.
 
@@ -133,7 +132,7 @@ def prune_otherwise(
     if "trained" in tuning:
         seen = patterns[choice(derive(seed, "seen"), len(patterns), round(tuning["trained"] * len(patterns)))]
         machine = protocol.initial_machine(settings, patterns, seed)
-        machine = protocol.develop(settings, machine, seen, 0, derive(seed, "development"), progress)
+        machine = protocol.develop(settings, machine, seen, 0, derive(seed, "development"))
         left -= work(settings, len(seen), [born])
     else:
         machine = machine_of(reference, 0)
@@ -143,13 +142,62 @@ def prune_otherwise(
         states = protocol.spontaneous(settings, machine, patterns, derive(seed, "sleep", k))
         activity = protocol.activity(settings, machine, patterns, states)
         machine = prune_to(machine, score(machine, activity, derive(seed, score.name, k)), wanted)
-        machine = protocol.retrain(schedules, machine, patterns, k, seed, progress)
+        machine = protocol.retrain(schedules, machine, patterns, k, seed)
     return machine
 
 
 def _sizes(run: xr.Dataset, session: int) -> list[list[int]]:
     """Synapses a layer of a run at birth and after each session up to one."""
     return [run["n_synapses"].sel(session=k).values.tolist() for k in range(session + 1)]
+
+
+def stretch(settings: dict, factor: float) -> dict:
+    """Every schedule with factor times the epochs, rounded, at least one; a list of momenta is stretched with them."""
+
+    def longer(schedule: dict) -> dict:
+        before = schedule["n_epochs"]
+        n_epochs, momentum = max(1, int(np.floor(factor * before + 0.5))), schedule["momentum"]
+        if isinstance(momentum, list):
+            momentum = [momentum[k * before // n_epochs] for k in range(n_epochs)]
+        return schedule | {"n_epochs": n_epochs, "momentum": momentum}
+
+    return _changed(settings, longer, _AFTER_PRETRAINING)
+
+
+def faster(settings: dict, factor: float) -> dict:
+    """Every schedule but the finishing with factor times the learning rates."""
+
+    def scaled(schedule: dict) -> dict:
+        return schedule | {"learning_rates": [factor * rate for rate in schedule["learning_rates"]]}
+
+    return _changed(settings, scaled, ("training", "retraining"))
+
+
+def _changed(settings, change, names):
+    changed = {name: change(settings[name]) for name in names if name in settings}
+    return settings | changed | {"pretraining": [change(schedule) for schedule in settings["pretraining"]]}
+
+
+def work(settings: dict, n_patterns: int, n_synapses: Sequence[Sequence[int]]) -> int:
+    """Sum over the updates of a training of the synapses that they change.
+
+    n_synapses : synapses a layer, first while pretrained and trained, then at each retraining. An update of the
+    pretraining of one pair of layers changes that pair's synapses alone.
+    """
+    lengths = [Schedule(**s).n_updates(n_patterns) for s in settings["pretraining"]]
+    pretraining = sum(n * synapses for n, synapses in zip(lengths, n_synapses[0]))
+    training = _n_updates(settings, "training", n_patterns) * sum(n_synapses[0])
+    return pretraining + training + retraining_work(settings, n_patterns, n_synapses[1:])
+
+
+def retraining_work(settings: dict, n_patterns: int, n_synapses: Sequence[Sequence[int]]) -> int:
+    """The same of retrainings alone. n_synapses : synapses a layer at each."""
+    return _n_updates(settings, "retraining", n_patterns) * sum(map(sum, n_synapses))
+
+
+def _n_updates(settings, name, n_patterns):
+    """Updates of the training or a retraining, with those that finish it."""
+    return sum(Schedule(**settings[s]).n_updates(n_patterns) for s in (name, "finishing") if s in settings)
 
 
 # words, colour, marker and line, named as here, make no run stale: see files/provenance.py

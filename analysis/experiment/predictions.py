@@ -16,7 +16,7 @@ from analysis.files.typed import LEFT_OUT, Count, Model, Number, Share, describe
 from analysis.pruning import label
 
 UnitMeasure = Literal["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
-Loss = Literal["kl", "encoding_error", "digit_quality"]
+Loss = Literal["kl", "encoding_error", "digit_quality", "negative_log_likelihood"]
 Layer = Annotated[Count | Literal["all"], described("a hidden layer, from 1, or all")]
 MOST_PRIMARY = 3  # a claim and experiment
 LARGEST_STEP, FEWEST_SESSIONS = 0.6, 3  # of sessions that can be interpolated
@@ -175,8 +175,9 @@ def check_answerable(config: dict) -> None:
 
 def _faults(claims: dict, experiments: dict) -> Iterator[tuple[str, Any, str]]:
     for name, settings in experiments.items():
-        if not {"kl", "digits"} & set(settings["measures"]):
-            yield f"experiments/{name}/measures", settings["measures"], "kl or digits among them: claims compare losses"
+        if not {"kl", "digits"} & set(settings["measures"]) and "likelihood" not in settings:
+            expected = "kl or digits among them, or likelihood beside them: claims compare losses"
+            yield f"experiments/{name}/measures", settings["measures"], expected
     for claim in CLAIMS:
         primary = list[str]()
         for name, prediction in claims.get(claim, {}).items():
@@ -206,6 +207,8 @@ def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, 
     needed = {"kl": "kl", "encoding_error": "digits", "digit_quality": "digits", "digit_information": "digits"}
     if needed.get(measure) not in (None, *settings["measures"]):
         yield "measure", measure, f"what measures give, {settings['measures']},"
+    if measure == "negative_log_likelihood" and "likelihood" not in settings:
+        yield "measure", measure, "another measure, or likelihood among the entries"
     if prediction.get("layer", "all") != "all" and prediction["layer"] > depth:
         yield "layer", prediction["layer"], f"one of the hidden layers, 1 to {depth},"
     if prediction["effect"] == "rank" and not settings["proxy"]:

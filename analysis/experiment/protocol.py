@@ -24,7 +24,7 @@ from analysis.machine.sampling import Samples, awake, sample
 from analysis.machine.training import Schedule, pretrain_greedily, train
 
 
-def overproduce(settings: dict, seed: int, progress: bool = False) -> xr.Dataset:
+def overproduce(settings: dict, seed: int) -> xr.Dataset:
     """The large machine of an experiment, trained, measured, and samples of its activity: where runs of a seed start.
 
     Session 0 of every run, and what measures are compared with (see `record.of_data`).
@@ -32,13 +32,13 @@ def overproduce(settings: dict, seed: int, progress: bool = False) -> xr.Dataset
     dataset = data.load(settings["dataset"])
     patterns = dataset["train"].values
     machine = initial_machine(settings, patterns, seed)
-    machine = develop(settings, machine, patterns, 0, derive(seed, "development"), progress)
+    machine = develop(settings, machine, patterns, 0, derive(seed, "development"))
     states = spontaneous(settings, machine, patterns, derive(seed, "sleep", 0))
     attrs = {"long_name": "spontaneous activity", "units": "1"}
     samples = {f"state_{layer}": (("chain", f"unit_{layer}"), x, attrs) for layer, x in enumerate(states)}
     none_lost = [np.full(n, pruning.KEPT, dtype=np.int8) for n in machine.n_units]
     large = machine, states
-    measured = Record(settings, dataset, none_lost).session(0, large, large, none_lost)
+    measured = Record(settings, dataset, seed, none_lost).session(0, large, large, none_lost)
     return measured.assign(samples).assign(of_data(settings, dataset))
 
 
@@ -48,7 +48,7 @@ def prune_run(settings: dict, name: str, seed: int, source: xr.Dataset) -> xr.Da
 
 
 def prune_sessions(
-    settings: dict, name: str, seed: int, source: xr.Dataset, progress: bool = False, done: xr.Dataset | None = None
+    settings: dict, name: str, seed: int, source: xr.Dataset, done: xr.Dataset | None = None
 ) -> Iterator[xr.Dataset]:
     """The run session by session: yields a dataset each, from the first on, or from the one after those in `done`.
 
@@ -68,7 +68,7 @@ def prune_sessions(
 
     before = source if done is None else done
     last = int(before["session"][-1])
-    machine, record = machine_of(before, last), Record(settings, dataset, causes_of(before, last))
+    machine, record = machine_of(before, last), Record(settings, dataset, seed, causes_of(before, last))
     states, importance = asleep_and_scored(machine, last)
     if done is None:
         measured = source[[name for name, x in source.data_vars.items() if "session" in x.dims]]
@@ -78,7 +78,7 @@ def prune_sessions(
         pruned = pruning.prune(machine, importance, fractions, f"criterion {name}: importance")
         sub_seed = derive(seed, "sleep pruned", session)
         pruned_states = spontaneous(settings, pruned.machine, patterns, sub_seed, "n_measure_chains")
-        machine = retrain(settings, pruned.machine, patterns, session, seed, progress)
+        machine = retrain(settings, pruned.machine, patterns, session, seed)
         states, importance = asleep_and_scored(machine, session)
         found = record.session(session, (pruned.machine, pruned_states), (machine, states), pruned.causes)
         yield record.scored(found, machine, importance)
@@ -110,8 +110,6 @@ def check_feasible(settings: dict, place: str) -> None:
 
 def _check_receptive_field(place: str, machine: dict, n_visible: int) -> None:
     side, n_first = machine["receptive_field"], machine["hidden"][0]
-    if side is not None and side % 2 == 0:
-        raise ValueError(f"{place}: found {side}, expected an odd number, of pixels around one in the middle, or null")
     if side is not None and (round(n_visible**0.5) ** 2 != n_visible or n_first != n_visible):
         found = f"{n_visible} pixels and {n_first} units in the first hidden layer"
         raise ValueError(f"{place}: found {found}, expected a square image and one unit a pixel, or null")
@@ -178,31 +176,31 @@ def new_machine(
 
 
 def develop(
-    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, n_sessions: int, seed: int, progress: bool = False
+    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, n_sessions: int, seed: int
 ) -> BoltzmannMachine:
     """Greedy pretraining where the config has it, training, then the retraining of n_sessions sessions."""
     if settings["pretraining"]:
         schedules = [Schedule(**s) for s in settings["pretraining"]]
-        machine = pretrain_greedily(machine, patterns, schedules, derive(seed, "pretraining"), progress)
-    machine = _learn(settings, machine, patterns, "training", derive(seed, "training"), progress)
+        machine = pretrain_greedily(machine, patterns, schedules, derive(seed, "pretraining"))
+    machine = _learn(settings, machine, patterns, "training", derive(seed, "training"))
     for session in range(1, n_sessions + 1):
-        machine = retrain(settings, machine, patterns, session, seed, progress)
+        machine = retrain(settings, machine, patterns, session, seed)
     return machine
 
 
 def retrain(
-    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, session: int, seed: int, progress: bool = False
+    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, session: int, seed: int
 ) -> BoltzmannMachine:
     """The training that follows a pruning session."""
-    return _learn(settings, machine, patterns, "retraining", derive(seed, "retraining", session), progress)
+    return _learn(settings, machine, patterns, "retraining", derive(seed, "retraining", session))
 
 
 def _learn(
-    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, schedule: str, seed: int, progress: bool
+    settings: dict, machine: BoltzmannMachine, patterns: np.ndarray, schedule: str, seed: int
 ) -> BoltzmannMachine:
-    machine = train(machine, patterns, Schedule(**settings[schedule]), seed, progress)
+    machine = train(machine, patterns, Schedule(**settings[schedule]), seed)
     if finishing := settings.get("finishing"):
-        machine = train(machine, patterns, Schedule(**finishing), derive(seed, "finishing"), progress)
+        machine = train(machine, patterns, Schedule(**finishing), derive(seed, "finishing"))
     return machine
 
 

@@ -13,9 +13,9 @@ import xarray as xr
 from analysis import pruning
 from analysis.experiment import measures
 from analysis.experiment.measures import Layers, stable, variable
-from analysis.machine import exact
+from analysis.machine import exact, likelihood
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.randomness import bits
+from analysis.machine.randomness import bits, derive
 from analysis.machine.sampling import Samples
 from analysis.machine.training import Schedule, mean_field
 
@@ -67,11 +67,12 @@ def _fitted(patterns: bytes, labels: bytes) -> Any:
 class Record:
     """Measures the sessions of a run, a dataset each.
 
+    seed : of measures that draw random numbers
     causes : where sessions prune a machine, why its units went up to the one to go on from, one int8 array a layer
     """
 
-    def __init__(self, settings: dict, patterns: xr.Dataset, causes: Layers = ()) -> None:
-        self.settings, self.patterns, self.causes = settings, patterns, causes
+    def __init__(self, settings: dict, patterns: xr.Dataset, seed: int, causes: Layers = ()) -> None:
+        self.settings, self.patterns, self.seed, self.causes = settings, patterns, seed, causes
         self.classifier = raw_pixel_classifier(settings, patterns)
 
     def session(self, number: int, pruned: Sleeper, retrained: Sleeper, causes: Layers) -> xr.Dataset:
@@ -103,7 +104,7 @@ class Record:
         connected = int(machine.masks[0].any(axis=1).sum())
         found["n_connected_visible"] = variable((), connected, "visible units with a synapse", "counts")
         staged = xr.concat([first, last], xr.Variable("stage", STAGES))
-        return self._complete(number, machine, staged.assign(found), wrong)
+        return self._complete(number, *retrained, staged.assign(found), wrong)
 
     def scored(self, session: xr.Dataset, machine: BoltzmannMachine, importance: Layers) -> xr.Dataset:
         """With the importance of each synapse before the next pruning, where the config asks for it."""
@@ -120,22 +121,40 @@ class Record:
         kept = [np.flatnonzero(x == pruning.KEPT) for x in self.causes]
         return partial(in_place, kept, [len(x) for x in self.causes])
 
-    def control(self, number: int, machine: BoltzmannMachine, states: Layers) -> xr.Dataset:
-        """A machine that was trained from scratch; states: one array (n_chains, n_l) a layer."""
+    def control(self, number: int, machine: BoltzmannMachine, states: Samples) -> xr.Dataset:
+        """A machine that was trained from scratch, and samples of its activity."""
         wrong = self._wrong(machine)
         staged = self._measures(machine, states, wrong).expand_dims(stage=["retrained"])
-        return self._complete(number, machine, staged, wrong)
+        return self._complete(number, machine, states, staged, wrong)
 
     def _complete(
-        self, number: int, machine: BoltzmannMachine, staged: xr.Dataset, wrong: np.ndarray | None
+        self, number: int, machine: BoltzmannMachine, states: Samples, staged: xr.Dataset, wrong: np.ndarray | None
     ) -> xr.Dataset:
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = self._likelihood(number, machine, states)
         if wrong is not None:
             found["wrong"] = variable("test_image", wrong.astype(np.uint8), "image that is misread", "1")
         found["n_units"] = variable("layer", list(machine.n_units), "units left", "counts")
         found["n_synapses"] = variable("synapse_layer", list(machine.n_synapses), "synapses left", "counts")
         dataset, layers = staged.assign(found).expand_dims(session=[number]), np.arange(len(machine.n_units))
         return dataset.assign_coords(layer=layers, synapse_layer=layers[1:])
+
+    def _likelihood(self, number: int, machine: BoltzmannMachine, states: Samples) -> dict[str, tuple]:
+        """Mean -log P(v) of test patterns (a variational bound), log Z in the middle of two estimates, and their gap.
+
+        log Z is sampled from below, and from above as far as the states are the machine's own: see machine.likelihood.
+        """
+        if (wanted := self.settings.get("likelihood")) is None:
+            return {}
+        n, train = wanted["n_temperatures"], self.patterns["train"].values
+        seed = derive(self.seed, "likelihood", number)
+        below, _ = likelihood.log_partition(machine, wanted["n_chains"], n, derive(seed, "up"), train)
+        above, _ = likelihood.log_partition_backwards(states, machine, n, derive(seed, "down"), train)
+        bound = likelihood.variational_bound(machine, self.patterns["test"].values, (below + above) / 2)
+        text = "mean -log P(v) of test patterns, at most"
+        return {
+            "negative_log_likelihood": variable((), stable(-bound), text, "nats"),
+            "log_z_gap": variable((), stable(above - below), "log Z from above less from below", "nats"),
+        }
 
     def _wrong(self, machine: BoltzmannMachine, seen: Layers | None = None, folds: bool = True) -> np.ndarray | None:
         """Which patterns a linear classifier of the last layer misreads (see measures.misread); None without labels.

@@ -1,8 +1,4 @@
-"""Panels of units and their fates: Dataset in, Axes out.
-
-Datasets are parts of the claim dataset on the loss of neurons (claims.part). "Survives" and "is lost" have one colour
-and one marker in all of them.
-"""
+"""Panels of units and their fates: part of the claim dataset on the loss of neurons (claims.part) in, Axes out."""
 
 import numpy as np
 import xarray as xr
@@ -16,35 +12,31 @@ from analysis.verdicts.names import words
 
 
 def survivors_above_lost(part: xr.Dataset, measure: str, margin: float, ax: Axes) -> Axes:
-    """P(survivor > lost unit of its session) - 1/2 of each seed, by criterion; below, the reference less |w|.
-
-    Rows: of the reference, variance FI, |w| and random whole units those that were run; grey: margin.
-    """
-    reference, prediction = part.attrs["reference"], {"measure": measure, "layer": "all"}
-    names = dict.fromkeys((reference, "variance_fi", "weight", "random_units"))
-    shown = [name for name in names if name in part["criterion"].values]
-    found = {words(name): (effects.survivors(part.assign_attrs(reference=name), prediction), name) for name in shown}
-    if "weight" in shown[1:]:
+    """P(survivor > lost unit of its session) - 1/2 of each seed, by criterion; below, the reference less |w|."""
+    reference, prediction, found = part.attrs["reference"], {"measure": measure, "layer": "all"}, {}
+    for name in dict.fromkeys((reference, "variance_fi", "weight", "random_units")):
+        if name in part["criterion"].values:
+            found[words(name)] = effects.survivors(part.assign_attrs(reference=name), prediction), look(name)
+    if words("weight") in [*found][1:]:
+        ax.axhline(len(found) - 0.5, color=BLACK, lw=0.5)
         difference = effects.survivors(part, prediction | {"than": "weight"})
-        found[f"{words(reference)} less {words('weight')}"] = difference, reference
-        ax.axhline(len(shown) - 0.5, color=BLACK, lw=0.5)
-    rows({label: (values, look(name)) for label, (values, name) in found.items()}, ax, margin)
-    ax.set(xlabel="P(survivor > lost unit) − ½", title=f"{part.attrs['experiment']}, {words(measure)}")
+        found[f"{words(reference)} less {words('weight')}"] = difference, look(reference)
+    rows(found, ax, margin)
     widest = np.nanmax([0.5, *(np.abs(values).max() for values, _ in found.values())])
-    ax.set_xlim(-1.08 * widest, 1.08 * widest)
-    return ax
+    ax.set(xlabel="P(survivor > lost unit) − ½", xlim=(-1.08 * widest, 1.08 * widest))
+    return titled(ax, part, f", {words(measure)}")
 
 
 def what_units_tell(part: xr.Dataset, x: str, y: str, layer: int, ax: Axes) -> Axes:
     """Each unit before each session of the first seed: two measures, coloured by what the session does to it."""
-    cause = part[f"loss_cause_{layer}"].isel(seed=0).values
-    values = [part[f"unit_{name}_{layer}"].isel(seed=0).values for name in (x, y)]
+    names = [f"loss_cause_{layer}", f"unit_{x}_{layer}", f"unit_{y}_{layer}"]
+    cause, *values = (part[name].isel(seed=0).values for name in names)
     for (fate, colour), chosen, marker in zip(FATES.items(), (cause == 0, cause > 0), ("o", "x")):
         dots = ax.scatter(values[0][chosen], values[1][chosen], 7, color=colour, marker=marker, lw=0.7, alpha=0.5)
         dots.set(rasterized=True, label=fate)
     ax.margins(0.06)
-    ax.set(xlabel=quantity(part, x, f"unit_{x}_{layer}"), ylabel=quantity(part, y, f"unit_{y}_{layer}"))
-    return titled(ax, part, layer)
+    ax.set(xlabel=quantity(part, x, names[1]), ylabel=quantity(part, y, names[2]))
+    return titled(ax, part, f", layer {layer}")
 
 
 def losses_through_axons(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
@@ -58,7 +50,7 @@ def losses_through_axons(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
     ax.set(xlabel="units lost", ylim=(len(labels) - 0.4, -0.6))
     ax.margins(x=0.15)
     ax.tick_params(axis="y", length=0)
-    return titled(ax, part, layer)
+    return titled(ax, part, f", layer {layer}")
 
 
 def disconnected_by_entropy(part: xr.Dataset, ax: Axes, n_bins: int = 8) -> Axes:

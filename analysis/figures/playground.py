@@ -27,7 +27,7 @@ from analysis.verdicts.names import words
 N_SHOWN = 48
 SHOWN = ("variance_fi", "weight", "random")
 _KEY = "A small picture is\na unit: its weights,\nas the patch it sees.\n\nred: excites\nblue: inhibits\ngrey: nothing"
-FRACTIONS = tuple(float(f) for f in np.round(np.linspace(0.05, 0.9, 18), 2))
+FRACTIONS = np.round(np.linspace(0.05, 0.9, 18), 2).tolist()
 
 
 class Look(NamedTuple):
@@ -62,14 +62,13 @@ def look(machine: BoltzmannMachine, criterion: str, fraction: float, n_retrained
         left = protocol.retrain(_settings(), left, patterns(), session, seed)
     probability = np.exp(exact.visible_log_probabilities(left))
     drawn = np.random.default_rng(seed).choice(len(probability), N_SHOWN, p=probability / probability.sum())
-    return Look(left, exact.states(left.n_units[0])[drawn], _kl(left))
+    return Look(left, exact.states(left.n_units[0])[drawn], exact.kl_divergence(patterns(), left))
 
 
 @cache
-def curve(machine: BoltzmannMachine, criterion: str, seed: int = 0) -> np.ndarray:
+def curve(machine: BoltzmannMachine, criterion: str, seed: int = 0) -> list[float]:
     """KL(data || machine), nats, of what the criterion leaves when it takes each of FRACTIONS; nothing is retrained."""
-    importance = _importance(machine, criterion, seed)
-    return np.array([_kl(prune(machine, importance, fraction).machine) for fraction in FRACTIONS])
+    return [look(machine, criterion, fraction, seed=seed).kl for fraction in FRACTIONS]
 
 
 def compare(
@@ -83,23 +82,26 @@ def compare(
 
     A column a machine: receptive fields above dreams, beside the data. Below, KL by the fraction pruned.
     """
-    looks = {"nothing pruned": look(machine, SHOWN[0], 0, seed=seed)}
-    looks |= {words(name): look(machine, name, fraction, n_retrained, seed) for name in criteria}
+    whole = look(machine, SHOWN[0], 0, seed=seed)
+    looks = {name: look(machine, name, fraction, n_retrained, seed) for name in criteria}
     style.theme()
-    n_columns = len(looks) + 1
+    n_columns = len(looks) + 2
     figure = plt.figure(figsize=(max(style.PAGE, 1.44 * n_columns), 5.0), layout="none")
     pictures = figure.add_gridspec(2, n_columns, left=0.01, right=0.99, top=0.9, bottom=0.42, wspace=0.08, hspace=0.2)
     fields, dreams = np.asarray(pictures.subplots())
     fields[0].text(0, 0.5, _KEY, va="center", transform=fields[0].transAxes)
     fields[0].set_axis_off()
     _patches(patterns()[:N_SHOWN], dreams[0], "patches of the data")
-    for (name, found), above, below in zip(looks.items(), fields[1:], dreams[1:]):
+    columns = {"nothing pruned": whole} | {words(name): found for name, found in looks.items()}
+    for (name, found), above, below in zip(columns.items(), fields[1:], dreams[1:]):
         _fields(found.machine, above, name, machine.n_units[1])
         _patches(found.dreams, below, f"dreams, {found.kl:.2f} nats off")
     ax = figure.add_axes((0.08, 0.09, 0.71, 0.24))
-    ax.axhline(looks["nothing pruned"].kl, color="black", lw=0.7, label="nothing pruned")
-    for name in criteria:
-        _distances(name, curve(machine, name, seed), fraction, looks[words(name)].kl, ax)
+    ax.axhline(whole.kl, color="black", lw=0.7, label="nothing pruned")
+    for name, found in looks.items():
+        colour, marker, dashes = style.look(name)
+        ax.plot(FRACTIONS, curve(machine, name, seed), color=colour, linestyle=dashes, label=words(name))
+        ax.plot(fraction, found.kl, color=colour, marker=marker, ms=7, mec="black", linestyle="")
     ax.set(xlabel="fraction pruned", ylabel="KL divergence (nats)", xlim=(0, 1), yscale="log")
     ax.set_title("lines: before retraining; symbols: the machines above", loc="left")
     ax.yaxis.set_major_formatter("{x:g}")
@@ -151,13 +153,7 @@ def _patches(images, ax, title):
 
 def _grid(images, n_columns, ax, **options):
     show(images, xr.Dataset(attrs={"dataset": "patches"}), n_columns, ax, **options)
-    ax.set(facecolor="0.85", xticks=[], yticks=[])  # grey between patches and where there is no synapse
-
-
-def _distances(criterion, before, fraction, kl, ax):
-    colour, marker, dashes = style.look(criterion)
-    ax.plot(FRACTIONS, before, color=colour, linestyle=dashes, label=words(criterion))
-    ax.plot(fraction, kl, color=colour, marker=marker, ms=7, mec="black", linestyle="")
+    ax.set_facecolor("0.85")  # grey between patches and where there is no synapse
 
 
 @cache
@@ -169,7 +165,3 @@ def _settings():
 def _importance(machine, criterion, seed):
     asleep = protocol.spontaneous(_settings(), machine, patterns(), seed)
     return record_of(criterion)(machine, protocol.activity(_settings(), machine, patterns(), asleep), seed)
-
-
-def _kl(machine):
-    return exact.kl_divergence(patterns(), machine)

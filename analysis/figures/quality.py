@@ -1,4 +1,4 @@
-"""Panels of notebook 06, on machines and their samples: parts of a claim dataset in, Axes out."""
+"""Panels on machines and their samples: parts of a claim dataset in, Axes out."""
 
 from textwrap import fill
 
@@ -28,16 +28,16 @@ def checked(parts: dict[str, xr.Dataset], check: str, limit: dict[str, float], a
     moments = [(name, session) for name, part in parts.items() for session in part["session"].values]
     for y, (name, session) in enumerate(moments):
         found = quality.values(parts[name], check).sel(session=session).dropna("seed").values
-        passed = ~quality.beyond(found, limit)
+        passed, around = ~quality.beyond(found, limit), y + np.linspace(-0.25, 0.25, len(found))
         for chosen, colour, text in ((passed, BLUE, "within the limit"), (~passed, VERMILION, "beyond the limit")):
-            ax.plot(found[chosen], _spread(found)[chosen] + y, "o", color=colour, ms=3.5, mew=0, alpha=0.7, label=text)
+            ax.plot(found[chosen], around[chosen], "o", color=colour, ms=3.5, mew=0, alpha=0.7, label=text)
     ((kind, bound),) = limit.items()
     low, high = ax.get_xlim()
     low, high = min(low, bound - 0.1 * (high - low)), max(high, bound + 0.1 * (high - low))
     ax.axvspan(*((bound, high) if kind == "at_most" else (low, bound)), color="0.9", lw=0, zorder=0)
-    ax.set(xlim=(low, high), ylim=(len(moments) - 0.5, -0.5), yticks=range(len(moments)))
-    ax.set_yticklabels([f"{name}, {_moment(parts[name], session)}" for name, session in moments])
-    ax.set(xlabel=fill(quality.CHECKED[check], 22))
+    labels = [f"{name}, {_moment(parts[name], session)}" for name, session in moments]
+    ax.set(xlim=(low, high), ylim=(len(moments) - 0.5, -0.5), yticks=range(len(moments)), yticklabels=labels)
+    ax.set_xlabel(fill(quality.CHECKED[check], 22))
     ax.tick_params(axis="y", length=0)
     return tidy(ax)
 
@@ -53,33 +53,23 @@ def sample_agreement(part: xr.Dataset, layer: int, limit: float, ax: Axes) -> Ax
     ax.axvline(limit, color=BLACK, ls=":", zorder=0)
     ax.locator_params(axis="x", nbins=4)
     ax.set(xlabel="rank correlation of importance")
-    return titled(ax, part, layer)
+    return titled(ax, part, f", layer {layer}")
 
 
 def leaning(part: xr.Dataset, session: int, ax: Axes) -> Axes:
-    """Which way dreams lean: share of bright ones, or of each digit, by where their chains began; mean and all seeds.
-
-    Bars: the same of the training patterns; crosses: enumerated.
-    """
-    share, place = part["share"].sel(session=session), np.arange(part.sizes["direction"])
+    """Which way dreams lean: share of bright ones, or of each digit, by where chains began; mean and range of seeds."""
+    at, place = part.sel(session=session), np.arange(part.sizes["direction"])
     ax.bar(place, part["share_data"].mean("seed"), color="0.85", width=0.9, label="training patterns")
-    looks = {"protocol": ("from the data", BLUE, "o"), **{name: SAMPLES[name] for name in ("noise", "tempered")}}
-    for x, (taken, (text, colour, marker)) in zip((-0.3, -0.1, 0.1), looks.items()):
-        found = share.sel(taken=taken).dropna("seed")
-        ax.vlines(place + x, found.min("seed"), found.max("seed"), color=colour, lw=1)
-        ax.plot(place + x, found.mean("seed"), marker, color=colour, ms=3.5, mew=0, label=text)
-    exact = part["share_exact"].sel(session=session)
-    ax.vlines(place + 0.3, exact.min("seed"), exact.max("seed"), color=BLACK, lw=1)
-    ax.plot(place + 0.3, exact.mean("seed"), "x", color=BLACK, ms=5, label="enumerated")
+    shown = [(at["share"].sel(taken="protocol"), ("from the data", BLUE, "o"))]
+    shown += [(at["share"].sel(taken=name), SAMPLES[name]) for name in ("noise", "tempered")]
+    shown.append((at["share_exact"], ("enumerated", BLACK, "x")))
+    for x, (share, (text, colour, marker)) in zip((-0.3, -0.1, 0.1, 0.3), shown):
+        size = {"ms": 5} if marker == "x" else {"ms": 3.5, "mew": 0}
+        ax.vlines(place + x, share.min("seed"), share.max("seed"), color=colour, lw=1)
+        ax.plot(place + x, share.mean("seed"), marker, color=colour, label=text, **size)
     ax.set(xticks=place, xticklabels=part["direction"].values, ylim=(0, None))
-    ax.set_title(f"{part.attrs['experiment']}\n{_moment(part, session)}")
     label(ax.yaxis, part, "share", "{}" if session == part["session"].values[0] else "")
-    return tidy(ax)
-
-
-def _spread(found):
-    """Places of dots around their row."""
-    return np.linspace(-0.25, 0.25, len(found)) if len(found) > 1 else np.zeros(len(found))
+    return titled(ax, part, f"\n{_moment(part, session)}")
 
 
 def _moment(part, session):

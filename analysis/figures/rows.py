@@ -1,7 +1,6 @@
 """Rows of seeds: a row a comparison, with every seed below the mean over seeds and its interval."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +15,7 @@ def rows(
     found: Mapping[str, tuple[ArrayLike, Sequence]],
     ax: Axes,
     margin: float | None = None,
-    confidence: Mapping[str, float] = MappingProxyType({}),
+    confidence: Mapping[str, float] | None = None,
 ) -> Axes:
     """found : {label: (values, look)}, top to bottom; values (n_seeds, ...), a seed with NaN is left out; look as of
     style.look. With a margin, values are differences: a line at 0, and a grey band over what does not matter.
@@ -24,7 +23,7 @@ def rows(
     """
     for y, (label, (values, (colour, marker, *_))) in enumerate(found.items()):
         told = those_that_tell(values)
-        mean, low, high = interval(told, confidence.get(label, 0.95))
+        mean, low, high = interval(told, (confidence or {}).get(label, 0.95))
         seeds = np.sort(told.mean(axis=tuple(range(1, told.ndim))))  # of errors: over the test images
         below = y + 0.12 + 0.11 * (np.arange(len(seeds)) % 3)  # side by side where seeds are equal
         ax.plot(seeds, below, "o", color=colour, ms=2.5, mew=0, alpha=0.5)

@@ -1,7 +1,5 @@
 """The protocol as a picture, drawn from machines and what they dream, and the data that the experiments learn."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib import pyplot as plt
@@ -10,13 +8,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from analysis import data
-from analysis.figures.pictures import show, tiled
+from analysis.figures.pictures import in_a_row, tiled
 from analysis.figures.style import PAGE
 from analysis.files.palette import BLACK, BLUE, GREY, VERMILION
 from analysis.machine.model import BoltzmannMachine
 from analysis.pruning import Pruned
 
-_BINARY: dict[str, Any] = {"cmap": "gray_r", "vmin": -0.15, "vmax": 1}  # 0 is grey, beside what is no pixel
+WHITE = -0.15  # of the images: 0 is grey, beside what is no pixel
 
 
 def schematic(
@@ -39,7 +37,7 @@ def schematic(
     learn, sleep, score, prune, again = (axes[step] for step in steps)
     places = pruned.kept[1] / (large.n_units[1] - 1)  # where the large machine has the units that are kept
     network(large, learn)
-    images(dream[:12], 4, sleep)
+    squares(dream[:12], 4, sleep)
     network(large, score, widths=information)
     network(pruned.machine, prune, places=places)
     network(retrained, again, places=places)
@@ -48,17 +46,18 @@ def schematic(
     for ax in (learn, sleep, score, prune):
         ax.annotate("", (1.16, 0.5), (1.0, 0.5), "axes fraction", arrowprops={"arrowstyle": "-|>", "color": BLACK})
     for name, part in parts.items():
-        data_images(part, axes[name])
+        dataset = data.load(part.attrs["dataset"])
+        n_images = 26 if dataset.attrs["columns"] < 10 else 13
+        in_a_row(dataset["train"].values[:n_images].astype(float), part, name, axes[name], vmin=WHITE)
     return figure
 
 
 def network(
     machine: BoltzmannMachine, ax: Axes, widths: np.ndarray | None = None, places: np.ndarray | None = None
 ) -> Axes:
-    """An RBM: hidden units above visible ones, a line a synapse, orange for positive weights, blue for negative ones.
+    """An RBM: hidden units (n_1) above visible ones (n_0), a line a synapse, orange for positive weights, else blue.
 
-    widths : (n_0, n_1), of the lines, at any scale, in black; left out: |w|.
-    places : (n_1,), of the hidden units, in [0, 1]; left out: side by side.
+    widths : (n_0, n_1), of the lines, in black; left out: |w|. places : (n_1,), of the hidden units, in [0, 1].
     """
     n_visible, n_hidden = machine.n_units
     visible, hidden = np.linspace(0, 1, n_visible), np.linspace(0, 1, n_hidden) if places is None else places
@@ -76,20 +75,10 @@ def network(
     return ax
 
 
-def images(patterns: np.ndarray, n_columns: int, ax: Axes) -> Axes:
+def squares(patterns: np.ndarray, n_columns: int, ax: Axes) -> Axes:
     """Binary square images, (n_images, rows * columns), side by side: black is 1, grey 0."""
     side = int(np.sqrt(patterns.shape[1]))
-    canvas = tiled(list(patterns.reshape(-1, side, side).astype(float)), n_columns)
-    ax.imshow(canvas, **_BINARY)
+    canvas = tiled([*patterns.reshape(-1, side, side).astype(float)], n_columns)
+    ax.imshow(canvas, cmap="gray_r", vmin=WHITE, vmax=1)
     ax.set(xticks=[], yticks=[], frame_on=False, xlim=(-2, canvas.shape[1] + 1))
-    return ax
-
-
-def data_images(part: xr.Dataset, ax: Axes) -> Axes:
-    """The first images that the machines of an experiment learn, in one row."""
-    dataset = data.load(part.attrs["dataset"])
-    n_images = 26 if dataset.attrs["columns"] < 10 else 13
-    show(dataset["train"].values[:n_images].astype(float), part, n_images, ax, **_BINARY)
-    ax.set(xticks=[], yticks=[], frame_on=False)
-    ax.set_ylabel(part.attrs["experiment"], rotation=0, ha="right", va="center")
     return ax

@@ -63,11 +63,10 @@ def theme() -> None:
 
 def save(figure: Figure, path: Path | str, alt: str = "") -> None:
     """Write path.svg, titled by `alt` or its name, and path.png, the same bytes for the same figure."""
-    path = Path(path)
-    about = {"Date": None, "Creator": None, "Title": alt or path.name}
-    with whole.whole(path.with_name(f"{path.name}.svg")) as temporary:
+    about = {"Date": None, "Creator": None, "Title": alt or Path(path).name}
+    with whole.whole(f"{path}.svg") as temporary:
         _draw(figure, temporary, format="svg", metadata=about)
-    with whole.whole(path.with_name(f"{path.name}.png")) as temporary:
+    with whole.whole(f"{path}.png") as temporary:
         temporary.write_bytes(png(figure))
 
 
@@ -89,34 +88,23 @@ def _draw(figure, file, **options):
 def keeper(folder: Path | None) -> Callable[[Figure, str, str], None]:
     """A function (figure, name, alt) that shows the figure, and saves it into the folder, where that is not None.
 
-    alt : what is drawn, in a sentence, for those who can't see it. The layout is found once, and then stays: or else
-    it would move with every drawing, and what a notebook shows depend on whether it saves.
-    The folder is there even if no figure comes: the workflow expects it.
+    alt : what is drawn, in a sentence, for those who can't see it.
     """
     if folder is not None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)  # the workflow expects it even if no figure comes
 
     def keep(figure, name, alt):
         from IPython.display import display  # of the extra `workflow`: all else here does without
 
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine("none")  # or else the layout would move with every drawing
         if folder is not None:
-            save(figure, Path(folder) / name, alt)
-        content, metadata = shown(figure, alt)
-        display(content, metadata=metadata, raw=True)
+            save(figure, folder / name, alt)
+        about = {"width": round(figure.get_figwidth() * SHOWN_DPI), "alt": alt}
+        display({"image/png": png(figure), "text/plain": alt}, metadata={"image/png": about}, raw=True)
         plt.close(figure)  # or else the notebook would show it once more
 
     return keep
-
-
-def shown(figure: Figure, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(content, metadata) of the output of a notebook's cell.
-
-    The article makes `alt` the text of the picture; JupyterLab, which does not, has it as the output's plain text.
-    """
-    width = round(figure.get_figwidth() * SHOWN_DPI)
-    return {"image/png": png(figure), "text/plain": alt}, {"image/png": {"width": width, "alt": alt}}
 
 
 def curve(sizes: xr.DataArray, values: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
@@ -158,9 +146,9 @@ def label(axis: Axis, part: xr.Dataset, measure: str, text: str = "{}") -> None:
         axis.set_major_formatter(lambda x, _: f"{factor * x:g}".replace("-", "−"))
 
 
-def titled(ax: Axes, part: xr.Dataset, layer: int | None = None) -> Axes:
-    """The experiment, and layer, as title; without the upper and right spines."""
-    ax.set_title(part.attrs["experiment"] + ("" if layer is None else f", layer {layer}"))
+def titled(ax: Axes, part: xr.Dataset, more: str = "") -> Axes:
+    """The experiment, and more, as title; without the upper and right spines."""
+    ax.set_title(part.attrs["experiment"] + more)
     return tidy(ax)
 
 
@@ -174,18 +162,17 @@ def legend(figure: Figure, ncols: int = 4) -> Figure:
     return figure
 
 
-def shrinking(ax: Axes, label: str) -> Axes:
-    """A logarithmic axis of sizes that fall from left to right."""
-    ax.set(xscale="log", xlabel=f"{label} (pruning →)")
-    low, high = sorted(ax.get_xlim())
+def against_synapses(part: xr.Dataset, measure: str, ax: Axes) -> Axes:
+    """Labels, and a logarithmic axis of synapses that fall from left to right."""
+    label(ax.yaxis, part, measure)
+    ax.set(xscale="log", xlabel="synapses left (pruning →)")
+    low, high = ax.get_xlim()
     widest = {5: (1, 2, 3, 5, 7), 20: (1, 2, 5), np.inf: (1, 3)}
     subs = next(subs for ratio, subs in widest.items() if high < ratio * low)
-    ax.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=subs))
-    ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}" if x < 1000 else f"{x / 1000:g}k"))
-    ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-    if not ax.xaxis_inverted():
-        ax.invert_xaxis()
-    return tidy(ax)
+    ax.xaxis.set(major_locator=mpl.ticker.LogLocator(subs=subs), minor_formatter=mpl.ticker.NullFormatter())
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x < 1000 else f"{x / 1000:g}k")
+    ax.invert_xaxis()
+    return titled(ax, part)
 
 
 def tidy(ax: Axes) -> Axes:

@@ -1,7 +1,4 @@
-"""Hidden units that criteria leave: part of a claim dataset (claims.part) in, Axes out.
-
-What is compared, |w| and the reference criterion, has its colour; the other criteria are grey.
-"""
+"""Hidden units that criteria leave: part of a claim dataset (claims.part) in, Axes out."""
 
 from collections.abc import Mapping
 
@@ -46,8 +43,7 @@ def units_left(part: xr.Dataset, ax: Axes, authors: Mapping[str, float] | None =
 def loss_against_units(part: xr.Dataset, measure: str, tolerance: float, ax: Axes) -> Axes:
     """Retrained loss less that of the over-produced machine, against hidden units left, by criterion; mean over seeds.
 
-    Dots: where the seeds of |w| and of the reference cross the tolerance, and the mean of these units. Grey lines end
-    where they leave the panel of these two.
+    Dots: where the seeds of |w| and of the reference cross the tolerance, and the mean of these units.
     """
     loss, n_units = part[measure].sel(stage="retrained"), hidden_units(part, "all")
     excess = (loss - loss.isel(session=0)).transpose("criterion", "seed", "session")
@@ -72,4 +68,5 @@ def loss_against_units(part: xr.Dataset, measure: str, tolerance: float, ax: Axe
 
 
 def _look(part, name):
+    """What is compared, |w| and the reference criterion, has its colour; the other criteria are grey."""
     return look(name)[:2] if name in ("weight", part.attrs["reference"]) else ("0.6", "o")

@@ -17,10 +17,5 @@ def spare_look(name: str) -> tuple[str, str, Line]:
 
 
 def by_name(*records: Any) -> dict[str, Any]:
-    """{name: record}. Raises ValueError where two records have one name."""
-    found: dict[str, Any] = {}
-    for record in records:
-        if record.name in found:
-            raise ValueError(f"{record.name}: found two records of this name, expected one; rename one")
-        found[record.name] = record
-    return found
+    """{name: record}."""
+    return {record.name: record for record in records}

@@ -1,7 +1,5 @@
 """YAML 1.2 files: 1e-2 is a number, and a key that is there twice is refused."""
 
-import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +13,13 @@ def read(path: Path | str) -> Any:
     """What stands in the file. Raises ValueError, one line: no such file, not YAML; OSError: not to be read."""
     path = Path(path)
     if not path.is_file():
-        found = "a directory" if path.is_dir() else "no file"
-        raise ValueError(f"config: found {found} {path}, expected a YAML file such as config/default.yaml")
+        raise ValueError(f"config: found no file {path}, expected a YAML file such as config/default.yaml")
     try:
-        content = parse(path.read_text(encoding="utf-8-sig"))
-        json.dumps(content, default=str)  # refuses what contains itself
-        return content
+        return parse(path.read_text(encoding="utf-8-sig"))
     except DuplicateKeyError as error:
         found = error.problem.partition(" with value")[0]
         raise ValueError(f"{path}: at line {error.problem_mark.line + 1}: {found}, expected each key once") from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except (YAMLError, ValueError) as error:
         found = f"{path}, which is not YAML ({' '.join(str(error).split())})"
         raise ValueError(f"config: found {found}, expected one as config/default.yaml") from error
 
@@ -35,12 +30,9 @@ def parse(text: str) -> Any:
 
 
 def write(content: Any, path: Path | str) -> None:
-    """Write the file, whole or not at all; one that says the same stays as it is."""
-    yaml, text = YAML(typ="safe", pure=True), io.StringIO()
+    """Write the file, whole or not at all."""
+    yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False  # type: ignore[assignment]
     yaml.representer.ignore_aliases = lambda data: True  # no anchors: who reads it wants to see the numbers
-    yaml.dump(content, text)
-    path = Path(path)
-    if not (path.is_file() and path.read_text(encoding="utf-8") == text.getvalue()):
-        with whole.whole(path) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8")
+    with whole.whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)

@@ -40,10 +40,7 @@ class Workspace(NamedTuple):
 @kernel
 def workspace(graph):
     """A Workspace for the widest layer."""
-    widest = 0
-    for layer in range(graph.layer.size - 1):
-        widest = max(widest, graph.layer[layer + 1] - graph.layer[layer])
-    room, n_rows = (AT_ONCE * PANEL, CHAINS), (AT_ONCE * CHAINS, widest + 1)
+    room, n_rows = (AT_ONCE * PANEL, CHAINS), (AT_ONCE * CHAINS, np.diff(graph.layer).max() + 1)
     below, above = np.zeros(room, np.float32), np.zeros(room, np.float32)
     by_chain, bits = np.zeros((CHAINS, PANEL), np.float32), np.zeros((PANEL + 8, CHAINS), np.uint32)
     return Workspace(below, above, by_chain, bits, np.empty(n_rows, np.uint16), np.empty(n_rows, np.uint16))
@@ -76,7 +73,7 @@ def sample_layer(begin, end, words, p, graph, layer, factor, key, step, n_chains
 
 @kernel
 def draw_layer(begin, end, words, graph, layer, factor, key, n_chains):
-    """One draw of a layer given its neighbours, in place."""
+    """Draw a layer given its neighbours, in place."""
     space, no_p = workspace(graph), np.empty((0, 0, 0), np.float32)
     for t in range(begin, end, AT_ONCE):
         sample_layer(t, min(t + AT_ONCE, end), words, no_p, graph, layer, factor, key, _i64(0), n_chains, space)
@@ -106,30 +103,23 @@ def contrastive_divergence(begin, end, words, positive, negative, graph, factors
 @kernel
 def add_inputs(begin, end, words, graph, layer, first, last, space):
     """space.below, space.above [PANEL t + u - first, c] = input of unit u, first ... last - 1, in tile begin + t."""
-    below, above, by_chain, _, rows_below, rows_above = space
-    _, start, middle, neighbour, weight, _, layers, panel, panels_below, panels_above = graph
-    first_unit, last_unit, stop = layers[layer], layers[layer + 1], start[1:]
-    if panels_below[layer] >= 0:
-        place = panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
-        sum_active(below, by_chain, panel, place, rows_below, end - begin)
+    start, middle, layers, panel, n_tiles = graph.start, graph.above, graph.layer, graph.panel, end - begin
+    first_unit, last_unit = layers[layer], layers[layer + 1]
+    if graph.panels_below[layer] >= 0:
+        place = graph.panels_below[layer] + (first - first_unit) * (first_unit - layers[layer - 1] + 1)
+        sum_active(space.below, space.by_chain, panel, place, space.rows_below, n_tiles)
     else:
-        sum_synapses(below, words, begin, end, first, last, start, middle, neighbour, weight)
-    if panels_above[layer] >= 0:
-        place = panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
-        sum_active(above, by_chain, panel, place, rows_above, end - begin)
+        sum_synapses(space.below, words, begin, end, first, last, start, middle, graph.neighbour, graph.weight)
+    if graph.panels_above[layer] >= 0:
+        place = graph.panels_above[layer] + (first - first_unit) * (layers[layer + 2] - last_unit + 1)
+        sum_active(space.above, space.by_chain, panel, place, space.rows_above, n_tiles)
     else:
-        sum_synapses(above, words, begin, end, first, last, middle, stop, neighbour, weight)
-
-
-# ---- few synapses --------------------------------------------------------------------------------------------------
+        sum_synapses(space.above, words, begin, end, first, last, middle, start[1:], graph.neighbour, graph.weight)
 
 
 @formula
 def word_sum(total, rows, words, tiles, first, last, neighbour, weight):
-    """total[row, c] = sum_k weight[k] [bit c of words[tile, neighbour[k]]], k = first ... last - 1; a row a tile.
-
-    rows and tiles are the places where they begin in total (n, CHAINS) float32 and words.
-    """
+    """total[row, c] = sum_k weight[k] [bit c of words[tile, neighbour[k]]], k = first ... last - 1; a row a tile."""
     x = splat(_f32(0.0), CHAINS, tiles)
     for k in range(first, last):
         on = view(load(words, tiles, at(neighbour, 0, k), 1), np.bool_)
@@ -149,9 +139,6 @@ def sum_synapses(sums, words, begin, end, first, last, start, stop, neighbour, w
             for t in range(end - begin):
                 row, tile = (PANEL * t + u - first) * CHAINS, (begin + t) * n_units
                 word_sum(sums, row, words, tile, start[u], stop[u], neighbour, weight)
-
-
-# ---- many synapses -------------------------------------------------------------------------------------------------
 
 
 @kernel

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.kernels.draws import draw_lanes, odds_lanes, random_bits
+from analysis.kernels.draws import draw, exp, random_bits
 from analysis.kernels.jit import formula, kernel
 from analysis.kernels.layouts import BLOCK, GROUP, PANEL, STRIP, TWO, WIDTH, at, filled_up, load, steps, store, zeros
 from analysis.kernels.learning import DIVERGED_BITS, move
-from analysis.kernels.vectors import fma, splat, sums
+from analysis.kernels.vectors import fma, select, splat, sums
 
 _f32, _VECTORS = np.float32, WIDTH // PANEL
 _NEVER = np.float32(-100.0)  # bias of the hidden units that fill up: P(h = 1) < 1e-34
@@ -44,12 +44,6 @@ def build(machine):
     return DenseRBM(a, b, w, mask, *(zeros(x.shape, np.float32) for x in (a, b, w)))
 
 
-def parameters(rbm, shape):
-    """(visible biases, hidden biases), weights without what was filled up; shape (n_visible, n_hidden)."""
-    n, m = shape
-    return (rbm.a[0, :n].copy(), rbm.b[0, :m].copy()), rbm.w[:n, :m].copy()
-
-
 @kernel
 def epoch(rbm, shape, patterns, order, size, n_steps, factors, rate, momentum, key, first_update):
     """CD-k over patterns[order] in batches of `size`, in place; returns the update at which it diverged, or -1.
@@ -61,13 +55,12 @@ def epoch(rbm, shape, patterns, order, size, n_steps, factors, rate, momentum, k
     v, v_model = np.zeros((size, a.size), np.float32), np.zeros((size, a.size), np.float32)
     p, p_model = np.zeros((size, b.size), np.float32), np.zeros((size, b.size), np.float32)
     h, rows = np.zeros((size, b.size), np.float32), np.empty((size, STRIP), np.int32)
-    data, model = np.empty(size, np.int32), np.empty(size, np.int32)
+    data, model, every = np.empty(size, np.int32), np.empty(size, np.int32), np.arange(size).astype(np.int32)
     bits = np.zeros((BLOCK + b.size + max(a.size, b.size),), np.uint32)
     for first in range(0, order.size, size):
         n, update = min(size, order.size - first), first_update + first // size
         for c in range(n):
-            for i in range(n_visible):
-                v[c, i] = patterns[order[first + c], i]
+            v[c, :n_visible] = patterns[order[first + c]]
         step = update * (n_steps + 1)
         upwards(p, v, n, b, w, factors[0], rows)
         sample(h, p, n, bits, n_visible, n_hidden, key, step)
@@ -91,12 +84,10 @@ def epoch(rbm, shape, patterns, order, size, n_steps, factors, rate, momentum, k
                 for j in range(b.size):
                     w[i, j] *= mask[i, j]
                     dw[i, j] *= mask[i, j]
-        for c in range(n):
-            data[c] = c
         for i in range(0, a.size, PANEL):
-            worst = max(worst, learn_lanes(a, da, i, v, i, data, n, v_model, data, n, scale, momentum, rate))
+            worst = max(worst, learn_lanes(a, da, i, v, i, every, n, v_model, every, n, scale, momentum, rate))
         for j in range(0, b.size, PANEL):
-            worst = max(worst, learn_lanes(b, db, j, p, j, data, n, p_model, data, n, scale, momentum, rate))
+            worst = max(worst, learn_lanes(b, db, j, p, j, every, n, p_model, every, n, scale, momentum, rate))
         if worst >= DIVERGED_BITS:
             return update
     return -1
@@ -111,11 +102,13 @@ def upwards(odds, v, n, b, w, factor, rows):
         for c in range(n):
             n_rows[c] = active(rows[c], v[c], first, min(first + STRIP, v.shape[1]))
         for j in range(0, b.size, WIDTH):
+            columns = steps(j, PANEL, _VECTORS)
             for c in range(n):
-                add_rows(odds, c, j, w, rows[c], 0, n_rows[c])
-    for c in range(n):
-        for j in range(0, b.size, PANEL):
-            odds_lanes(odds, c, j, b, factor)
+                x = load(odds, columns, c * b.size, PANEL)
+                for k in range(n_rows[c]):
+                    x = x + load(w, columns, at(rows, c * STRIP, k) * b.size, PANEL)
+                store(odds, columns, c * b.size, x)
+    to_odds(odds, n, b, factor)
 
 
 @kernel
@@ -123,12 +116,10 @@ def downwards(odds, h, n, a, w, factor):
     """odds_ci = exp(-(a_i + factor sum_j w_ij h_cj)), so that P(v_i = 1 | h_c) = 1 / (1 + odds_ci), for c < n."""
     for i in range(0, a.size, GROUP):
         for c in range(0, n - 1, TWO):
-            row_dots(odds, c, i, w, h, c)
+            row_dots(odds, c, i, w, h)
         if n % TWO:
-            row_dot(odds, n - 1, i, w, h, n - 1)
-    for c in range(n):
-        for i in range(0, a.size, PANEL):
-            odds_lanes(odds, c, i, a, factor)
+            row_dot(odds, n - 1, i, w, h)
+    to_odds(odds, n, a, factor)
 
 
 @kernel
@@ -137,9 +128,18 @@ def sample(states, odds, n, bits, first, n_units, key, step):
     for c in range(n):
         random_bits(bits, first // 4, (first % 4 + n_units + 3) // 4, key, step, c)
         for j in range(0, n_units, PANEL):
-            draw_lanes(states, c, j, odds, c, bits, first % 4 + j)
-        for j in range(n_units, states.shape[1]):
-            states[c, j] = np.float32(0.0)
+            value = draw(load(bits, first % 4, j, PANEL), load(odds, c * odds.shape[1], j, PANEL))
+            store(states, c * states.shape[1], j, select(value < 1.0, _f32(1.0), _f32(0.0)))
+        states[c, n_units:] = np.float32(0.0)
+
+
+@kernel
+def to_odds(total, n, bias, factor):
+    """total <- exp(-(bias + factor total)), in the first n rows."""
+    for c in range(n):
+        for j in range(0, bias.size, PANEL):
+            z = fma(factor, load(total, c * bias.size, j, PANEL) + 0.0, load(bias, 0, j, PANEL))
+            store(total, c * bias.size, j, exp(-z))
 
 
 @kernel
@@ -160,12 +160,9 @@ def active(places, states, first, last):
     return count
 
 
-# ---- vectors -------------------------------------------------------------------------------------------------------
-
-
 @formula
-def row_dot(total, row, i, matrix, vectors, vector):
-    """total[row, i + g] = sum_j matrix[i + g, j] vectors[vector, j], g < GROUP.
+def row_dot(total, row, i, matrix, vectors):
+    """total[row, i + g] = sum_j matrix[i + g, j] vectors[row, j], g < GROUP.
 
     In the order j = lane, lane + PANEL, ..., then a binary tree over lanes.
     """
@@ -174,33 +171,23 @@ def row_dot(total, row, i, matrix, vectors, vector):
     x = splat(_f32(0.0), PANEL, rows)
     for block in range(m // PANEL):
         j = block * PANEL
-        x = fma(load(matrix, rows, j, PANEL), load(vectors, vector * m, j, PANEL), x)
+        x = fma(load(matrix, rows, j, PANEL), load(vectors, row * m, j, PANEL), x)
     store(total, row * total.shape[1], i, sums(x))
 
 
 @formula
-def row_dots(total, row, i, matrix, vectors, vector):
-    """The same of TWO vectors and rows of the total, which share a read of the matrix."""
+def row_dots(total, row, i, matrix, vectors):
+    """The same of TWO vectors, of row and row + 1, which share a read of the matrix."""
     m = matrix.shape[1]
     rows = steps(i * m, m, GROUP)
     x, y = splat(_f32(0.0), PANEL, rows), splat(_f32(0.0), PANEL, rows)
     for block in range(m // PANEL):
         j = block * PANEL
         w = load(matrix, rows, j, PANEL)
-        x = fma(w, load(vectors, vector * m, j, PANEL), x)
-        y = fma(w, load(vectors, (vector + 1) * m, j, PANEL), y)
+        x = fma(w, load(vectors, row * m, j, PANEL), x)
+        y = fma(w, load(vectors, (row + 1) * m, j, PANEL), y)
     store(total, row * total.shape[1], i, sums(x))
     store(total, (row + 1) * total.shape[1], i, sums(y))
-
-
-@formula
-def add_rows(total, row, j, matrix, rows, first, last):
-    """total[row, j + c] += sum_k matrix[rows[k], j + c] for k = first ... last - 1, one after the other, c < WIDTH."""
-    m, columns = matrix.shape[1], steps(0, PANEL, _VECTORS)
-    x = load(total, columns, row * m + j, PANEL)
-    for k in range(first, last):
-        x = x + load(matrix, columns, at(rows, 0, k) * m + j, PANEL)
-    store(total, columns, row * m + j, x)
 
 
 @formula

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 
 from analysis.kernels.jit import formula, intrinsic, kernel
-from analysis.kernels.layouts import BLOCK, CHAINS, PANEL, load, store
+from analysis.kernels.layouts import BLOCK, CHAINS, load, store
 from analysis.kernels.vectors import Vector, convert, each, fma, packed, select, shuffled, unpacked, view
 
 _f32, _i32, _u64 = np.float32, np.int32, np.uint64
@@ -38,10 +38,7 @@ def philox(block, step, chain, key):
 
 @kernel
 def random_chains(out, first, last, key, step, chain):
-    """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1; c < CHAINS.
-
-    out (n, CHAINS) uint32; key (3,) uint64: seed (two words), stream.
-    """
+    """out[k, c] = the 32 random bits of unit 4 (first // 4) + k in chain + c, up to unit last - 1; c < CHAINS."""
     ascending = load(_ASCENDING, 0, 0, CHAINS)
     for k in range((last + 3) // 4 - first // 4):
         same = ascending & 0
@@ -105,10 +102,7 @@ def draw(bits, odds):
 
 @formula
 def draw_word(below, above, row, bits, bits_row, factor, bias):
-    """Word with bit c on with probability 1 / (1 + odds), odds = exp(-(bias + factor (below + above)[row, c])).
-
-    below[row] takes the odds.
-    """
+    """Word with bit c on where draw < 1; below[row] takes the odds = exp(-(bias + factor (below + above)[row, c]))."""
     total = load(below, row * CHAINS, 0, CHAINS) + load(above, row * CHAINS, 0, CHAINS)
     odds = exp(-fma(factor, total, bias))
     store(below, row * CHAINS, 0, odds)
@@ -125,20 +119,6 @@ def draw_whole(total, row, bits, bits_row, grain, bias, margin):
     r, one = convert(load(bits, bits_row * CHAINS, 0, CHAINS) >> 8, _f32), _f32(2.0**24)
     value = fma(r, odds, r)
     return view(value < one - one * margin, _u64), view(value < one + one * margin, _u64)
-
-
-@formula
-def draw_lanes(states, row, j, odds, odds_row, bits, place):
-    """states[row, j + c] = 1 with probability 1 / (1 + odds[odds_row, j + c]), else 0, by bits[place + c]."""
-    value = draw(load(bits, place, 0, PANEL), load(odds, odds_row * odds.shape[1], j, PANEL))
-    store(states, row * states.shape[1], j, select(value < 1.0, _f32(1.0), _f32(0.0)))
-
-
-@formula
-def odds_lanes(total, row, j, bias, factor):
-    """total[row, j + c] <- exp(-(bias[0, j + c] + factor total[row, j + c])), c < PANEL; float32, two dimensions."""
-    z = fma(factor, load(total, row * total.shape[1], j, PANEL) + 0.0, load(bias, 0, j, PANEL))
-    store(total, row * total.shape[1], j, exp(-z))
 
 
 @intrinsic

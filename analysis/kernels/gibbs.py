@@ -6,10 +6,9 @@
 in units of 2^-23 log 2 nats, of which grain and bias are whole numbers: then the sum is as well, and stands where a
 float32 has its exponent, so that exp(-z) is that float32, but for a polynomial of what is behind the point.
 
-A unit is on where r (1 + exp(-z)) < 1. With the sum of whole numbers in place of z the left side is off by a factor of
-exp(e) at most: where it keeps clear of 1 by that margin, the draw is the exact one; where it does not, the word is
-drawn again from the exact sum. So the bits are those of `binary.sample_layer`, whatever the weights. Twice as many
-whole numbers as float32 fit a vector, and few words are drawn again.
+A unit is on where r (1 + exp(-z)) < 1, whose left side is then off by a factor of exp(e) at most: where it does not
+keep clear of 1 by that margin, the word is drawn again from the exact sum. So the bits are those of
+`binary.sample_layer`. Twice as many whole numbers as float32 fit a vector, and few words are drawn again.
 """
 
 from typing import NamedTuple
@@ -48,7 +47,7 @@ class Rounded(NamedTuple):
 def sweeps(begin, end, words, graph, key, first_step, n_steps, n_chains):
     """n_steps sweeps of block Gibbs in place: odd layers given even ones, then even given odd.
 
-    words (n_tiles, n_units) uint64; key (3,) uint64: seed (two words), stream. Bits beyond n_chains stay 0.
+    key (3,) uint64: seed (two words), stream. Bits of the words beyond n_chains stay 0.
     """
     space, no_p, n_layers = workspace(graph), np.empty((0, 0, 0), np.float32), graph.layer.size - 1
     sums, few = np.zeros((TWO * PANEL, CHAINS), np.int16), np.zeros(n_layers, np.bool_)

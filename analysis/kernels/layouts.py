@@ -146,4 +146,4 @@ def transposed(typing, x):
             size //= 2
         return rows
 
-    return x(x), across(operation, x)
+    return x(x), across(operation)

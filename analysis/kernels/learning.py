@@ -4,9 +4,8 @@
     norm       w_ij <- w_ij c / |w_j| where |w_j| = sqrt(sum_i w_ij^2) > c
 
 Synapses are learnt where the states read them: those of a dense pair of layers in its panels (see graph.Graph), PANEL
-of them at a time, the others in the rows of their units. Data are tiles of graded states; so is the model, or words of
-binary ones (see `layouts`). Every sum has a fixed order; threads share nothing but whole units. Source: Salakhutdinov &
-Hinton (2009) AISTATS.
+of them at a time, the others in the rows of their units. Every sum has a fixed order; threads share nothing but whole
+units. Source: Salakhutdinov & Hinton (2009) AISTATS.
 """
 
 import numpy as np
@@ -22,12 +21,12 @@ DIVERGED_BITS = DIVERGED.view(np.int32)
 
 @kernel
 def learn(begin, end, graph, velocity, present, positive, negative, words, counts, rate, momentum):
-    """dw <- momentum dw + rate (<x_i x_j>_data - <x_i x_j>_model), w <- w + dw, and so the biases.
+    """Learn the biases of units begin ... end - 1, and their synapses with those above.
 
-    Of the synapses of units begin ... end - 1 with those above. velocity: of graph.weight, graph.panel and graph.bias;
-    present (P,) uint8: 1 in the places of graph.panel that hold a synapse. positive: tiles of the data. The model:
-    tiles `negative`, or, where these are none, words of binary states. counts (2,): patterns and chains (other lanes
-    and bits hold 0). Returns the number of rows and parameters that are not finite or exceed DIVERGED in size.
+    velocity: of graph.weight, graph.panel and graph.bias; present (P,) uint8: 1 in the places of graph.panel that hold
+    a synapse. positive: tiles of the data. The model: tiles `negative`, or, where these are none, words of binary
+    states. counts (2,): patterns and chains (other lanes and bits hold 0). Returns the number of rows and parameters
+    that are not finite or exceed DIVERGED in size.
     """
     bias, start, middle, neighbour, weight, twin, layers = graph[:7]
     panels_below = graph.panels_below
@@ -122,10 +121,10 @@ def learn_panels(begin, end, layer, graph, velocity, present, positive, negative
             mirror = place_above + row // PANEL * ((n + 1) * PANEL) + row % PANEL
             for p in range(first_panel, last_panel):
                 place, column = place_below + (p * (n_below + 1) + row) * PANEL, (p - first_panel) * PANEL
-                largest_bits = learn_row(
-                    panel, velocity, present, place, data, model, column, scale, scale_model, momentum, rate
-                )
-                n_diverged += largest_bits >= DIVERGED_BITS
+                gradient = load(data, column, 0, PANEL) * scale - load(model, column, 0, PANEL) * scale_model
+                dw = momentum * load(velocity, place, 0, PANEL) + rate * gradient
+                dw = select(load(present, place, 0, PANEL) != 0, dw, _f32(0.0))
+                n_diverged += move(panel, velocity, place, dw) >= DIVERGED_BITS
                 for u in range(min(PANEL, n - p * PANEL)):
                     panel[mirror + (p * PANEL + u) * PANEL] = panel[place + u]
     return n_diverged
@@ -150,17 +149,6 @@ def span_counts(total, words, i, others, span):
     for t in range(n_tiles):
         x = x + popcount(load(others, columns, (span * n_tiles + t) * SPAN, PANEL) & at(words, i, t * n_units))
     store(total, columns, 0, convert(convert(x, _i32), _f32))
-
-
-@formula
-def learn_row(panel, velocity, present, place, data, model, j, scale, scale_model, momentum, rate):
-    """dw <- momentum dw + rate (scale data - scale_model model), w <- w + dw for a row of a panel, where present.
-
-    w, dw and present from `place` on, data and model from j on. Returns what `move` does.
-    """
-    gradient = load(data, j, 0, PANEL) * scale - load(model, j, 0, PANEL) * scale_model
-    dw = momentum * load(velocity, place, 0, PANEL) + rate * gradient
-    return move(panel, velocity, place, select(load(present, place, 0, PANEL) != 0, dw, _f32(0.0)))
 
 
 @formula

@@ -1,7 +1,7 @@
 """Naive mean field: m_u = sigmoid(b_u + sum_k w_uk m_k), hidden layers in turn, the visible units clamped.
 
-Graded states stand in tiles, (n_tiles, n_units, PATTERNS) float32 (see `layouts`). Every sum has a fixed order,
-tiles do not touch one another: the same bits whatever the threads. Source: Salakhutdinov & Hinton (2009) AISTATS.
+Graded states stand in tiles (see `layouts`). Every sum has a fixed order, tiles do not touch one another: the same bits
+whatever the threads. Source: Salakhutdinov & Hinton (2009) AISTATS.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ _ASCENDING = np.arange(PATTERNS, dtype=np.int32)
 
 @kernel
 def mean_field(begin, end, states, graph, n_iterations, tolerance, n):
-    """Naive mean field of the hidden layers of n patterns in place: m_u = sigmoid(z_u), visible units clamped.
+    """Naive mean field of the hidden layers of n patterns, in place.
 
     Starts from one pass upwards with doubled input below the last layer (the missing input from above); ends after
     n_iterations, and for a tile when none of its units moved by `tolerance` or more. Lanes beyond n stay 0.
@@ -47,7 +47,7 @@ def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below,
     With below_alone the input from above is missing, and that from below doubled in its place where there is a layer.
     A block of units is done for all tiles, so that its weights are read once, TWO tiles at a time where both are at
     work; weights of a pair of layers are read from the same panels in both directions, so that they stay in the cache.
-    below, above (TWO PANEL, PATTERNS) float32: room for inputs; above is 0 where below_alone.
+    below, above: room for inputs; above is 0 where below_alone.
     """
     layers, panel, panels_below, panels_above = graph.layer, graph.panel, graph.panels_below, graph.panels_above
     bias, start, middle, neighbour, weight = graph.bias, graph.start, graph.above, graph.neighbour, graph.weight
@@ -101,10 +101,7 @@ def sum_synapses(total, states, tile, n_tiles, first, last, start, stop, neighbo
 
 @formula
 def lane_sum(total, rows, states, tiles, first, last, neighbour, weight):
-    """total[row, c] = sum_k weight[k] states[tile, neighbour[k], c] for k = first ... last - 1; a row a tile.
-
-    rows and tiles are the places where they begin in total (n, PATTERNS) float32 and states.
-    """
+    """total[row, c] = sum_k weight[k] states[tile, neighbour[k], c] for k = first ... last - 1; a row a tile."""
     x = splat(_f32(0.0), PATTERNS, tiles)
     for k in range(first, last):
         x = fma(at(weight, 0, k), load(states, tiles, at(neighbour, 0, k) * PATTERNS, PATTERNS), x)
@@ -130,7 +127,7 @@ def panel_sum(total, row, states, place, n, panel, weights, size, step):
 def relax(tiles, tile, first, last, below, above, row, factor, bias, n):
     """tiles[tile, u, c] = sigmoid(bias[u] + factor (below + above)[row + u - first, c]) for c < n, else 0, u < last.
 
-    Returns the largest change. below, above (n_rows, PATTERNS) float32.
+    Returns the largest change.
     """
     states, rows, change = tile * tiles.shape[1] * PATTERNS, (row - first) * PATTERNS, splat(_i32(0), PATTERNS, 0)
     there = load(_ASCENDING, 0, 0, PATTERNS) < n

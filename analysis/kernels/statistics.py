@@ -4,9 +4,9 @@
     sum_c log f_c = log prod_c f_c                               a product of many factors takes one logarithm
     x <- F x / |F x|                                             power iteration, of matrices of such counts
 
-Counts are integers: exact, in any order, on any machine. LAPACK's eigenvectors differ in the last bits between
-processors, as the C library's logarithms do, and a criterion that ranks synapses by them would then prune different
-ones: here every sum has an order, and logarithms are made of sums and products.
+LAPACK's eigenvectors differ in the last bits between processors, as the C library's logarithms do, and a criterion
+that ranks synapses by them would then prune different ones: here every sum has an order, and logarithms are made of
+sums and products.
 """
 
 import numpy as np
@@ -57,14 +57,14 @@ def log_means(pre, post, weights):
     """
     weights = np.clip(weights, -_LARGEST, _LARGEST).astype(np.float64)
     at_once = int(min(_LARGEST / max(np.abs(weights).max(initial=0.0), 1.0), _AT_ONCE))
-    found = np.zeros((3, *weights.shape))
-    share(len(weights), _log_means, *found, np.ascontiguousarray(pre), np.ascontiguousarray(post), weights, at_once)
-    return found
+    totals = np.zeros((3, *weights.shape))
+    share(len(weights), _log_means, *totals, np.ascontiguousarray(pre), np.ascontiguousarray(post), weights, at_once)
+    return totals / len(pre)
 
 
 @kernel
-def _log_means(begin, end, mean, square, log, pre, post, weights, at_once):
-    """The means for rows begin ... end - 1; as many factors are multiplied at once as can't be too large or small."""
+def _log_means(begin, end, total, square, log, pre, post, weights, at_once):
+    """The sums for rows begin ... end - 1; as many factors are multiplied at once as can't be too large or small."""
     n_patterns, n_post = post.shape
     decay, product = np.empty_like(weights), np.ones(weights.shape)
     for i in range(begin, end):
@@ -77,18 +77,15 @@ def _log_means(begin, end, mean, square, log, pre, post, weights, at_once):
                 if x != 0.0:
                     for j in range(n_post):
                         q = x * np.float64(post[c, j])
-                        mean[i, j] += q
+                        total[i, j] += q
                         square[i, j] += q * q
                         product[i, j] *= (1.0 - q) + q * decay[i, j]
             for j in range(n_post):  # powers of two are counted apart
-                bits = np.float64(product[i, j]).view(np.int64)
-                log[i, j] += np.float64((bits >> 52) - 1023)
-                product[i, j] = np.int64((bits & _MANTISSA) | _ONE).view(np.float64)
+                product[i, j], exponent = _parts(product[i, j])
+                log[i, j] += exponent
     for i in range(begin, end):
         for j in range(n_post):
-            mean[i, j] /= n_patterns
-            square[i, j] /= n_patterns
-            log[i, j] = _log(product[i, j], log[i, j]) / n_patterns
+            log[i, j] = _log(product[i, j], log[i, j])
 
 
 @kernel
@@ -98,7 +95,7 @@ def log_mixture(p, weights):
     for i in range(p.shape[0]):
         for j in range(p.shape[1]):
             w = min(max(weights[i, j], -_LARGEST), _LARGEST)
-            out[i, j] = _log_of((1.0 - p[i, j]) + p[i, j] * _exp(-w))
+            out[i, j] = _log(*_parts((1.0 - p[i, j]) + p[i, j] * _exp(-w)))
     return out
 
 
@@ -114,10 +111,10 @@ def _exp(x):
 
 
 @formula
-def _log_of(x):
-    """log x of a positive normal float64."""
+def _parts(x):
+    """(m, n) of a positive normal float64 x = m 2^n, 1 <= m < 2."""
     bits = np.float64(x).view(np.int64)
-    return _log(np.int64((bits & _MANTISSA) | _ONE).view(np.float64), np.float64((bits >> 52) - 1023))
+    return np.int64((bits & _MANTISSA) | _ONE).view(np.float64), np.float64((bits >> 52) - 1023)
 
 
 @formula
@@ -195,14 +192,11 @@ def anneal(begin, end, log_w, words, graph, even, biases, betas, n_chains):
     log_w (n_chains,) float64; even (n,) int32: units of even layers; biases (2, n_units), betas (2,) float32.
     """
     space, layers = workspace(graph), graph.layer
-    change, of_biases = np.empty(even.size, np.float32), np.empty((1, CHAINS), np.float32)
-    for k in range(even.size):
-        change[k] = biases[1, even[k]] - biases[0, even[k]]
+    change, of_biases = biases[1][even] - biases[0][even], np.empty((1, CHAINS), np.float32)
     total, product = np.empty(CHAINS), np.empty(CHAINS)
     for t in range(begin, end):
         word_sum(of_biases, 0, words, t * words.shape[1], 0, even.size, even, change)
-        for c in range(CHAINS):
-            total[c] = of_biases[0, c]
+        total[:] = of_biases[0]
         for layer in range(1, layers.size - 1, 2):
             list_neighbours(t, t + 1, words, graph, layer, space)
             for first in range(layers[layer], layers[layer + 1], PANEL):
@@ -216,27 +210,6 @@ def anneal(begin, end, log_w, words, graph, even, biases, betas, n_chains):
                         total[c] += np.float64(max(following, _f32(0.0))) - np.float64(max(z, _f32(0.0)))
                         product[c] *= (1.0 + np.float64(exp(-abs(following)))) / (1.0 + np.float64(exp(-abs(z))))
                 for c in range(CHAINS):
-                    total[c] += _log_of(product[c])
+                    total[c] += _log(*_parts(product[c]))
         for c in range(min(CHAINS, n_chains - t * CHAINS)):
             log_w[t * CHAINS + c] += total[c]
-
-
-@kernel
-def exchange(begin, end, lower, upper, gain_lower, gain_upper, bits, moved, n_chains):
-    """Chains at two neighbours of a path change places, with probability min(1, exp(gain_lower - gain_upper)).
-
-    gain (n_chains,) float64: log f_upper(x) - log f_lower(x) of each chain's state x, from `anneal`; bits (n_chains,)
-    uint32 at random; moved (n_chains,) bool tells which did. lower, upper (n_tiles, n_units) uint64 change in place.
-    """
-    for t in range(begin, end):
-        mask = np.uint64(0)
-        for c in range(min(CHAINS, n_chains - t * CHAINS)):
-            k = t * CHAINS + c
-            chance = exp(_f32(min(gain_lower[k] - gain_upper[k], 0.0)))
-            moved[k] = _f32(bits[k] >> np.uint32(8)) * _f32(2.0**-24) < chance
-            if moved[k]:
-                mask |= np.uint64(1) << np.uint64(c)
-        for u in range(lower.shape[1]):
-            other = (lower[t, u] ^ upper[t, u]) & mask
-            lower[t, u] ^= other
-            upper[t, u] ^= other

@@ -1,7 +1,7 @@
 """Share the tiles, or units, of a kernel among threads.
 
 Each thread gets one contiguous range; no two ranges touch the same output, so the result does not depend on how many
-there are. The number of threads is NUMBA_NUM_THREADS, or else the number of processors.
+there are.
 """
 
 import os
@@ -12,10 +12,7 @@ import numpy as np
 
 
 def count():
-    """Threads in use: NUMBA_NUM_THREADS, default the processors that this process may use.
-
-    Raises ValueError where the variable is no count.
-    """
+    """Threads in use: NUMBA_NUM_THREADS, default the processors that this process may use."""
     text = os.environ.get("NUMBA_NUM_THREADS")
     if text is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -34,21 +31,17 @@ def share(work, kernel, *arguments):
 
     work : n, for items that cost the same, or an array (n + 1,), ascending from 0: the cost of all items before each
     """
-    return share_all((work, kernel, *arguments))[0]
+    return share_all((work, kernel, *arguments))
 
 
 def share_all(*jobs):
-    """`share` of several (work, kernel, *arguments) that do not touch one another: a list each.
-
-    Threads are woken up once for all of them, which takes 0.05 ms.
-    """
+    """`share` of several (work, kernel, *arguments) that do not touch one another; waking threads up takes 0.05 ms."""
     n_threads = count()
     calls = [[(kernel, *ends, *arguments) for ends in _ranges(work, n_threads)] for work, kernel, *arguments in jobs]
     mine, *theirs = [[job[t] for job in calls if t < len(job)] for t in range(max(len(job) for job in calls))]
     # Threads do not survive a fork: a pool belongs to its process.
     others = [_pool(n_threads - 1, os.getpid()).submit(_call, part) for part in theirs]
-    results = [iter(part) for part in (_call(mine), *(other.result() for other in others))]
-    return [[next(result) for _, result in zip(job, results)] for job in calls]
+    return [*_call(mine), *(result for other in others for result in other.result())]
 
 
 def _ranges(work, n_threads):

@@ -92,15 +92,20 @@ def shuffled(builder, a, b, lanes):
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(lanes)), list(lanes)))
 
 
-def each(operation, shapes=None):
-    """Code for operation(builder, *vectors), once for each of the m vectors of all arguments."""
+def across(operation, shapes=None):
+    """Code for operation(builder, *lists of vectors, one an argument) -> list of vectors, or of one number."""
 
     def codegen(context, builder, sig, args):
         to = shapes or [_shape(*sig.args)] * len(args)
-        rows = zip(*(unpacked(context, builder, *triple) for triple in zip(args, sig.args, to)))
-        return packed(builder, [operation(builder, *row) for row in rows], sig.return_type)
+        lists = [unpacked(context, builder, *triple) for triple in zip(args, sig.args, to)]
+        return packed(builder, operation(builder, *lists), sig.return_type)
 
     return codegen
+
+
+def each(operation, shapes=None):
+    """Code for operation(builder, *vectors), once for each of the m vectors of all arguments."""
+    return across(lambda builder, *lists: [operation(builder, *row) for row in zip(*lists)], shapes)
 
 
 # ---- lane by lane --------------------------------------------------------------------------------------------------
@@ -204,15 +209,6 @@ def splat(typing, x, n, places):
 # ---- across lanes --------------------------------------------------------------------------------------------------
 
 
-def across(operation, x):
-    """Code for operation(builder, list of vectors) -> list of vectors, or of one number."""
-
-    def codegen(context, builder, sig, args):
-        return packed(builder, operation(builder, unpacked(context, builder, args[0], x, x)), sig.return_type)
-
-    return codegen
-
-
 @intrinsic
 def sums(typing, x):
     """The sum of the lanes of each of m vectors, as one vector: halves are added until one number is left of each."""
@@ -234,7 +230,7 @@ def sums(typing, x):
                 parts = [add_halves(builder, *pair, lanes, width) for pair in zip(parts[0::2], parts[1::2])]
         return parts
 
-    return Vector(x.number, x.m)(x), across(operation, x)
+    return Vector(x.number, x.m)(x), across(operation)
 
 
 @intrinsic
@@ -247,4 +243,4 @@ def largest(typing, x):
             found = builder.select(builder.icmp_signed(">", found, part), found, part)
         return [_llvm("vector.reduce.smax", reduces=True)(builder, found)]
 
-    return x.number(x), across(operation, x)
+    return x.number(x), across(operation)

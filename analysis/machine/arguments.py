@@ -14,10 +14,10 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
-def check_count(name: str, value: Any) -> int:
-    """`value` as an int; ValueError unless it is an integer from 1 to 2^32 - 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name}: found {value!r}, expected a count of at least 1")
+def check_count(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int; ValueError unless it is an integer from `least` to 2^32 - 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name}: found {value!r}, expected a count of at least {least}")
     if value > _MOST:
         raise ValueError(f"{name}: found {value}, expected a count of at most {_MOST}; lower it")
     return int(value)

@@ -4,8 +4,8 @@
     tau = 1 + 2 sum_t rho_t                      integrated autocorrelation time, in sweeps
     R_2 = sqrt(1 + s^2 / W)                      two starts: s^2 the variance of their means, W that of single states
 
-R compares chains that all began alike, so it shows how slowly a chain moves, and no mode that none of them visits. R_2
-compares where chains from noise and chains from the data are after as many sweeps: 1 if both have forgotten the start.
+R shows how slowly a chain moves, and no mode that none of them visits. R_2 compares where chains from noise and chains
+from the data are after as many sweeps: 1 if both have forgotten the start.
 Sources: Gelman & Rubin (1992), doi:10.1214/ss/1177011136, chains halved as in Vehtari et al. (2021),
 doi:10.1214/20-BA1221, without their ranks, since most statistics are binary; R_2 treats all chains of a start as one,
 as the nested R-hat of Margossian et al. (2024), doi:10.1214/24-BA1453; tau ends by the initial positive sequence of
@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analysis.machine.arguments import check_count
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
 from analysis.machine.sampling import Samples, awake, sample, trajectory
@@ -26,7 +27,7 @@ KINDS = ("unit", "synapse", "layer", "energy")
 
 
 class Moments(NamedTuple):
-    """The statistics followed along chains: x_u of some units, x_i x_j of some synapses, each layer's mean, E(x)."""
+    """What is followed along chains: x_u of some units, x_i x_j of some synapses, each layer's mean, E(x)."""
 
     units: np.ndarray  # (n,) numbers through all layers
     synapses: np.ndarray  # (m, 2) numbers of both units
@@ -54,11 +55,9 @@ def convergence(
     """How far chains have converged after n_steps sweeps, for n_moments units, as many synapses, layers and energy.
 
     patterns : (n_patterns, n_0), values in {0, 1}, where half of the chains start (machine.sampling.awake)
-    n_sweeps : how long chains are followed after that, at least 4; memory goes with n_chains n_sweeps n_moments.
-    Raises ValueError for counts that are too small and patterns that do not fit.
+    n_sweeps : how long chains are followed after that, at least two for half a chain
     """
-    if n_sweeps < 4:
-        raise ValueError(f"n_sweeps: found {n_sweeps}, expected at least 4, two for half a chain")
+    check_count("n_sweeps", n_sweeps, 4)
     moments = choose(machine, n_moments, derive(seed, "moments"))
 
     def follow(start: Samples | None, seed: int) -> np.ndarray:
@@ -86,19 +85,14 @@ def choose(machine: BoltzmannMachine, n_moments: int, seed: int) -> Moments:
 
 def values(machine: BoltzmannMachine, moments: Moments, states: Sequence[np.ndarray]) -> np.ndarray:
     """(n_chains, n_moments) float32: the moments of each chain's state."""
-    layers = list(states)
-    every = np.concatenate(layers, axis=1)
-    pairs = every[:, moments.synapses[:, 0]] & every[:, moments.synapses[:, 1]]
-    means = np.stack([x.mean(axis=1) for x in layers], axis=1)
-    parts = [every[:, moments.units], pairs, means, machine.energy(layers)[:, None]]
+    layers, (pre, post) = list(states), moments.synapses.T
+    every, means = np.concatenate(layers, axis=1), np.stack([x.mean(axis=1) for x in layers], axis=1)
+    parts = [every[:, moments.units], every[:, pre] & every[:, post], means, machine.energy(layers)[:, None]]
     return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
 
 
 def r_hat(traces: np.ndarray) -> np.ndarray:
-    """R of traces (n_chains, n_sweeps, n_moments), n_sweeps at least 4: (n_moments,), 1 where a moment never moves.
-
-    An odd last sweep is left out.
-    """
+    """R of traces (n_chains, n_sweeps, n_moments): (n_moments,), 1 where a moment never moves."""
     half = traces.shape[1] // 2
     halves = np.concatenate([traces[:, :half], traces[:, half : 2 * half]]).astype(np.float64)
     within = halves.var(axis=1, ddof=1).mean(axis=0)
@@ -107,10 +101,7 @@ def r_hat(traces: np.ndarray) -> np.ndarray:
 
 
 def two_start_r_hat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """R_2 of states from two starts, each (n_chains, n_moments): (n_moments,).
-
-    s^2 is the variance of both means less what their errors make of it, and at least 0: chance alone gives 1.
-    """
+    """R_2 of states from two starts, each (n_chains, n_moments): (n_moments,); s^2 is less what chance makes of it."""
     x, y = x.astype(np.float64), y.astype(np.float64)
     variances = x.var(axis=0, ddof=1), y.var(axis=0, ddof=1)
     error = (variances[0] / len(x) + variances[1] / len(y)) / 2
@@ -123,8 +114,7 @@ def autocorrelation_time(traces: np.ndarray) -> np.ndarray:
     """tau, in sweeps, of traces (n_chains, n_sweeps, n_moments): (n_moments,), 1 for a constant.
 
     rho_t is taken around the mean of all chains, so that chains which differ from each other count. The sum ends before
-    the first pair rho_2k + rho_2k+1 that is not positive; where none is, tau is a lower bound. The effective sample
-    size is n_chains n_sweeps / tau.
+    the first pair rho_2k + rho_2k+1 that is not positive; where none is, tau is a lower bound.
     """
     n = traces.shape[1]
     spectrum = np.zeros((n + 1, traces.shape[2]))

@@ -8,8 +8,7 @@ even and the odd layers; the states s of the smaller side are enumerated, in chu
 
 Sources: Salakhutdinov & Hinton (2009), AISTATS, eq. 1-8; the Fisher information of an exponential family is the
 covariance of its sufficient statistics (Amari 2016, Information Geometry, section 2.1). Patterns are (n_patterns, n_0),
-values in {0, 1}. All functions raise ValueError where more than 2^22 states would be enumerated, and for patterns that
-do not fit.
+values in {0, 1}. All functions raise ValueError where more than 2^22 states would be enumerated.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,16 +33,14 @@ def states(n: int) -> np.ndarray:
 
 def log_partition(machine: BoltzmannMachine) -> float:
     """log Z = log sum_x exp(-E(x)), in nats."""
-    side, other, weights = _smaller_side(machine)
-    chunks = (_log_weights_of_side(s, side, other, weights) for s in _state_chunks(len(side), len(other)))
-    return float(np.logaddexp.reduce([np.logaddexp.reduce(chunk) for chunk in chunks]))
+    return float(np.logaddexp.reduce([np.logaddexp.reduce(chunk) for _, chunk, _ in _smaller_side(machine, 1)]))
 
 
 def log_weights(machine: BoltzmannMachine, patterns: np.ndarray) -> np.ndarray:
     """log sum_h exp(-E(v, h)) for each of the patterns v (n_patterns, n_0): (n_patterns,).
 
     Given v, the hidden layers are a machine of two sides again: the odd layers, with v's input on top of their biases,
-    and the even ones above them. The smaller is enumerated, the other summed. An RBM has no even ones: one state.
+    and the even ones above them, of which an RBM has none.
     """
     n_visible = machine.n_units[0]
     even, odd, weights = sides(machine)
@@ -62,28 +59,17 @@ def log_weights(machine: BoltzmannMachine, patterns: np.ndarray) -> np.ndarray:
 
 
 def moments(machine: BoltzmannMachine) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """<x_l> and <x_l-1,i x_l,j> under P(x) = exp(-E(x)) / Z.
-
-    Returns L + 1 arrays (n_l,), probability that the unit is on, and L arrays (n_l-1, n_l), that both are.
-    """
-    n_even, n_odd = (sum(machine.n_units[k::2]) for k in (0, 1))
-    n_side, n_other = sorted((n_even, n_odd))
-    mean_side, mean_other, both = np.zeros(n_side), np.zeros(n_other), np.zeros((n_side, n_other))
-    for s, p, q in _weighted_states(machine, n_other):
-        mean_side += p @ s
-        mean_other += p @ q
-        both += (s * p[:, None]).T @ q
-    if n_odd < n_even:
-        mean_side, mean_other, both = mean_other, mean_side, both.T
-    means = [(mean_side, mean_other)[layer % 2][span] for layer, span in enumerate(spans(machine))]
+    """<x_l> and <x_l-1,i x_l,j> under P(x) = exp(-E(x)) / Z: L + 1 arrays (n_l,) and L arrays (n_l-1, n_l)."""
+    parts = [(p @ s, p @ q, (s * p[:, None]).T @ q) for s, p, q in _weighted_states(machine, 1)]
+    even, odd, both = (np.asarray(sum(part)) for part in zip(*parts))
+    if sum(machine.n_units[1::2]) < sum(machine.n_units[::2]):  # the odd side was enumerated
+        even, odd, both = odd, even, both.T
+    means = [(even, odd)[layer % 2][span] for layer, span in enumerate(spans(machine))]
     return means, synapse_blocks(machine, both)
 
 
 def visible_log_probabilities(machine: BoltzmannMachine) -> np.ndarray:
-    """log P(v) = log sum_h exp(-E(v, h)) - log Z for all 2^n_0 visible patterns, in nats.
-
-    Returns (2^n_0,), pattern k in the order of `states`: visible unit i is bit n_0 - 1 - i of k.
-    """
+    """log P(v) = log sum_h exp(-E(v, h)) - log Z for all visible patterns, in the order of `states`: (2^n_0,), nats."""
     n_visible = machine.n_units[0]
     n_hidden = min(sum(machine.n_units[2::2]), sum(machine.n_units[1::2]))  # enumerated for each pattern
     _check_states(n_visible + n_hidden, machine.n_units)
@@ -106,11 +92,9 @@ def kl_divergence(patterns: ArrayLike, machine: BoltzmannMachine) -> float:
 def fisher_information(machine: BoltzmannMachine) -> np.ndarray:
     """F = Cov(t, t) of t = (v, h, v_i h_j) under the model: the Fisher information matrix of an RBM.
 
-    Order: visible biases, hidden biases, weights row by row (i slow, j fast), pruned synapses too. Returns
-    (n_0 + n_1 + n_0 n_1,) squared, float64, symmetric. Raises ValueError for deep machines.
+    Order: visible biases, hidden biases, weights row by row (i slow, j fast), pruned synapses too; symmetric. Raises
+    ValueError for deep machines.
 
-    Notes
-    -----
     With s the states of the smaller layer and q_j = P(x_j = 1 | s) in the other, Cov(t) = Cov_s(E[t | s]) +
     E_s[Cov(t | s)] (law of total covariance). Given s, units of the other layer are independent, so with s_0 = 1
     Cov(s_i x_j, s_k x_l | s) = delta_jl s_i s_k q_j (1 - q_j): one block a unit.
@@ -139,13 +123,9 @@ def fisher_information(machine: BoltzmannMachine) -> np.ndarray:
 def deletion_damage(patterns: ArrayLike, machine: BoltzmannMachine) -> np.ndarray:
     """KL(data || model without w_ij) - KL(data || model), each synapse deleted alone, nothing retrained: nats.
 
-    Returns (n_0, n_1) float64: 0 where there is no synapse; below 0 where the model without the synapse is nearer to
-    the data. Raises ValueError for deep machines.
-
-    Notes
-    -----
-    log(1 - p + p exp(-w)) - <log(1 - q + q exp(-w))> over the patterns, p = P(v_i = h_j = 1), q = v_i P(h_j = 1 | v):
-    one enumeration, and one pass over the patterns. Derived in `analysis.pruning.damage`. |w| above 700 counts as 700.
+    Returns (n_0, n_1) float64, 0 where there is no synapse: log(1 - p + p exp(-w)) - <log(1 - q + q exp(-w))> over the
+    patterns, p = P(v_i = h_j = 1), q = v_i P(h_j = 1 | v), derived in `analysis.pruning.damage`. |w| above 700 counts
+    as 700. Raises ValueError for deep machines.
     """
     _check_restricted("deletion_damage", machine)
     visible = check_binary("patterns", patterns, machine.n_units[0]).astype(np.float64)
@@ -186,29 +166,25 @@ def spans(machine: BoltzmannMachine) -> list[slice]:
     return [slice(start, start + n) for start, n in zip(starts, n_units)]
 
 
-def _smaller_side(machine: BoltzmannMachine) -> Arrays:
-    """Biases of the side to enumerate, biases of the other, weights (n_side, n_other)."""
-    even, odd, weights = sides(machine)
-    if len(odd) < len(even):
-        even, odd, weights = odd, even, weights.T
-    _check_states(len(even), machine.n_units)
-    return even, odd, weights
-
-
-def _weighted_states(machine: BoltzmannMachine, n_columns: int) -> Iterator[Arrays]:
-    """Chunks of the smaller side's states s (n, n_side), P(s) (n,) and P(x_j = 1 | s) in the other (n, n_other).
+def _smaller_side(machine: BoltzmannMachine, n_columns: int) -> Iterator[Arrays]:
+    """Chunks of the smaller side's states s (n, n_side), log sum exp(-E) over the other (n,), its input (n, n_other).
 
     n_columns : numbers that the caller holds for a state.
     """
-    (side, other, weights), log_z = _smaller_side(machine), log_partition(machine)
-    for s in _state_chunks(len(side), n_columns):
-        p = np.exp(_log_weights_of_side(s, side, other, weights) - log_z)
-        yield s, p, sigmoid(other + s @ weights)
+    side, other, weights = sides(machine)
+    if len(other) < len(side):
+        side, other, weights = other, side, weights.T
+    _check_states(len(side), machine.n_units)
+    for s in _state_chunks(len(side), max(n_columns, len(other))):
+        fields = other + s @ weights
+        yield s, s @ side + softplus(fields).sum(axis=1), fields
 
 
-def _log_weights_of_side(s: np.ndarray, side: np.ndarray, other: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """b . s + sum_j softplus(b_j + s . W_j): (n_states,)."""
-    return s @ side + softplus(other + s @ weights).sum(axis=1)
+def _weighted_states(machine: BoltzmannMachine, n_columns: int) -> Iterator[Arrays]:
+    """Chunks of the smaller side's states s (n, n_side), P(s) (n,) and P(x_j = 1 | s) in the other (n, n_other)."""
+    log_z = log_partition(machine)
+    for s, log_weight, fields in _smaller_side(machine, n_columns):
+        yield s, np.exp(log_weight - log_z), sigmoid(fields)
 
 
 def _state_chunks(n: int, n_columns: int) -> Iterator[np.ndarray]:

@@ -1,9 +1,9 @@
 """A machine as the kernels read it: one row of synapses a unit, whatever the number of layers.
 
 Units are numbered through all layers, visible first. Row u lists the neighbours of unit u in ascending order, so those
-below come first; every synapse stands in the rows of both its units, and `twin` leads from one entry to the other.
-Pruned synapses are absent: time and memory follow the synapses that are left. Where most synapses of two layers exist,
-their weights stand in panels as well, PANEL units side by side and 0 for what is absent, which is faster to add.
+below come first; every synapse stands in the rows of both its units. Pruned synapses are absent: time and memory follow
+the synapses that are left. Where most synapses of two layers exist, their weights stand in panels as well, 0 for what
+is absent, which is faster to add.
 """
 
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ def _blocks(weights: np.ndarray) -> np.ndarray:
 
 
 def to_machine(graph: Graph, masks: Sequence[np.ndarray]) -> BoltzmannMachine:
-    """The BoltzmannMachine of a graph with these masks, inverse of `build`; where there are panels, they count."""
+    """The BoltzmannMachine of a graph with these masks; where there are panels, they count."""
     layer, weights = graph.layer, []
     for k, mask in enumerate(masks):
         (n, m), place = mask.shape, graph.panels_below[k + 1]
@@ -129,9 +129,3 @@ def to_tiles(patterns: np.ndarray, n_units: int) -> np.ndarray:
         part = patterns[first : first + PATTERNS]
         tile[:n_visible, : len(part)] = part.T
     return tiles
-
-
-def from_tiles(tiles: np.ndarray, layer: np.ndarray, n: int) -> list[np.ndarray]:
-    """Tiles -> one float32 array (n, n_l) a layer."""
-    split = np.split(tiles, layer[1:-1], axis=1)
-    return [np.ascontiguousarray(s.transpose(0, 2, 1).reshape(-1, s.shape[1])[:n]) for s in split]

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from analysis.kernels import gibbs, statistics
 from analysis.kernels.threads import share
 from analysis.machine import graph
+from analysis.machine.arguments import check_count
 from analysis.machine.model import BoltzmannMachine, entropy, softplus
 from analysis.machine.randomness import derive, key
 from analysis.machine.sampling import Samples, mean_field, start_words
@@ -38,7 +39,11 @@ class Path(NamedTuple):
     def to(cls, machine: BoltzmannMachine, patterns: ArrayLike | None) -> "Path":
         """a = logit of the mean field's mean activity on patterns (n, n_0), values in {0, 1}; None: a = b."""
         built = graph.of(machine)
-        base = built.bias if patterns is None else _base_biases(mean_field(machine, patterns))
+        base = built.bias
+        if patterns is not None:
+            activity = np.concatenate([m.mean(axis=0, dtype=np.float64) for m in mean_field(machine, patterns)])
+            rates = activity.clip(_RAREST, 1 - _RAREST)
+            base = np.round(np.log(rates / (1 - rates)), 6).astype(np.float32)  # last bits are the C library's
         even = [np.arange(*ends, dtype=np.int32) for ends in zip(built.layer[::2], built.layer[1::2])]
         return cls(built, base, np.concatenate(even))
 
@@ -68,20 +73,13 @@ def log_partition(
 ) -> tuple[float, float]:
     """log Z = log Z_0 + log <w>, w = prod_k f_k(x_k-1) / f_k-1(x_k-1): annealed importance sampling, in nats.
 
-    n_chains : independent runs, at least 2
-    n_temperatures : inverse temperatures from 0 to 1, evenly spaced, both ends counted, at least 2
-    patterns : of whose activity the base-rate machine is, see `Path.to`
-
-    Returns (estimate, standard error), the error sd(w) / (<w> sqrt(n_chains)) (delta method). Raises ValueError for
-    counts below 2 and patterns that do not fit.
-
-    Notes
-    -----
-    One sweep of block Gibbs sampling moves x. <w> is unbiased; with too few temperatures a rare large w is missed,
-    log Z comes out low and the error too small. A base that resembles the machine's own activity, as the mean field of
-    the data does once it is trained, needs far fewer of them (Salakhutdinov & Murray 2008, section 4.1).
+    Returns (estimate, standard error), the error sd(w) / (<w> sqrt(n_chains)) (delta method). <w> is unbiased; with too
+    few of the evenly spaced temperatures a rare large w is missed, log Z comes out low and the error too small. A base
+    that resembles the machine's own activity (`patterns`, see `Path.to`) needs far fewer of them (Salakhutdinov &
+    Murray 2008, section 4.1).
     """
-    check_counts(n_chains=n_chains, n_temperatures=n_temperatures)
+    check_count("n_chains", n_chains, 2)
+    check_count("n_temperatures", n_temperatures, 2)
     path, log_w = Path.to(machine, patterns), np.zeros(n_chains)
     words, draws = start_words(path.at(np.float32(0)), n_chains, derive(seed, "start")), key(derive(seed, "gibbs"))
     betas = np.linspace(0, 1, n_temperatures, dtype=np.float32)
@@ -94,11 +92,9 @@ def log_partition(
 def log_partition_backwards(
     samples: Samples, machine: BoltzmannMachine, n_temperatures: int, seed: int, patterns: ArrayLike | None = None
 ) -> tuple[float, float]:
-    """log Z = log Z_0 - log < 1 / w >: the path of `log_partition` from the machine down, (estimate, error) in nats.
-
-    samples : states of the machine, at least 2. As good as they are: on average no less than log Z if they are exact.
-    """
-    check_counts(samples=samples.n, n_temperatures=n_temperatures)
+    """log Z = log Z_0 - log < 1 / w >: the path of `log_partition` from samples (2 or more) of the machine down."""
+    check_count("samples", samples.n, 2)
+    check_count("n_temperatures", n_temperatures, 2)
     path, log_w, words = Path.to(machine, patterns), np.zeros(samples.n), samples.words.copy()
     betas, draws = np.linspace(1, 0, n_temperatures, dtype=np.float32), key(derive(seed, "gibbs"))
     for k in range(n_temperatures - 1):
@@ -108,25 +104,11 @@ def log_partition_backwards(
     return -minus_log_z, error
 
 
-def check_counts(**counts: int) -> None:
-    """Raise ValueError for less than two."""
-    for name, value in counts.items():
-        if value < 2:
-            raise ValueError(f"{name}: found {value}, expected at least 2")
-
-
-def _base_biases(activity: list[np.ndarray]) -> np.ndarray:
-    """logit of the units' mean activities, (n,) float32; activity : one array (n_patterns, n_l) a layer."""
-    rates = np.concatenate([x.mean(axis=0, dtype=np.float64) for x in activity]).clip(_RAREST, 1 - _RAREST)
-    return np.round(np.log(rates / (1 - rates)), 6).astype(np.float32)  # the logarithm's last bits are the C library's
-
-
 def variational_bound(machine: BoltzmannMachine, patterns: ArrayLike, log_z: float) -> float:
     """<log P(v)> >= < b_0 . v + sum_l b_l . m_l + sum_l m_l-1^T W_l m_l + sum_l H(m_l) > - log Z, in nats a pattern.
 
     patterns : (n_patterns, n_0), values in {0, 1}; m_l, the mean field of the hidden layers (m_0 = v);
-    log_z : log Z in nats, from `exact.log_partition` or `log_partition`. For an RBM the bound is tight.
-    Raises ValueError for patterns that do not fit.
+    log_z : in nats. For an RBM the bound is tight.
     """
     layers = [m.astype(np.float64) for m in mean_field(machine, patterns)]
     entropies = sum(entropy(m).sum(axis=1) for m in layers[1:])

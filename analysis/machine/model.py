@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.machine.arguments import check_count, check_memory, check_numbers, is_number
+from analysis.machine.arguments import check_count, check_memory, check_numbers
 from analysis.machine.randomness import normal
 
 if TYPE_CHECKING:
@@ -25,19 +25,15 @@ _Arrays = Sequence[ArrayLike]
 
 @dataclass(frozen=True, eq=False, init=False)
 class BoltzmannMachine:
-    """P(x) = exp(sum_l b_l . x_l + sum_l x_{l-1}^T W_l x_l) / Z for binary units in layers 0 (visible) to L.
-
-    biases : L + 1 arrays (n_l,), float32
-    weights : L arrays (n_l, n_l+1), float32; forced to 0 where the mask is False
-    masks : L arrays (n_l, n_l+1), bool, True where there is a synapse; None for all
+    """P(x) = exp(-E(x)) / Z for binary units in layers 0 (visible) to L.
 
     The arrays are read-only: every operation returns a new machine. Raises ValueError for shapes that do not fit,
     values that are not finite, masks that are not binary.
     """
 
-    biases: tuple[np.ndarray, ...]
-    weights: tuple[np.ndarray, ...]
-    masks: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]  # L + 1 arrays (n_l,), float32
+    weights: tuple[np.ndarray, ...]  # L arrays (n_l, n_l+1), float32; forced to 0 where the mask is False
+    masks: tuple[np.ndarray, ...]  # the same, bool, True where there is a synapse; None for all
 
     def __init__(self, biases: _Arrays, weights: _Arrays, masks: _Arrays | None = None) -> None:
         n, n_masks = len(biases), len(weights if masks is None else masks)
@@ -62,7 +58,7 @@ class BoltzmannMachine:
 
     @property
     def n_units(self) -> tuple[int, ...]:
-        """Units a layer, visible first: tuple of L + 1 counts."""
+        """Units a layer, visible first."""
         return tuple(len(b) for b in self.biases)
 
     @property
@@ -84,11 +80,7 @@ class BoltzmannMachine:
         return f"<table><tr>{'</tr><tr>'.join(rows)}</tr></table>"
 
     def energy(self, states: Sequence[ArrayLike]) -> np.ndarray:
-        """E(x) = - sum_l b_l . x_l - sum_l x_{l-1}^T W_l x_l, in nats.
-
-        states : L + 1 arrays (n_chains, n_l), values in [0, 1]. Returns (n_chains,), float64.
-        Raises ValueError for shapes that do not fit.
-        """
+        """E(x), in nats, (n_chains,) float64, of states, L + 1 arrays (n_chains, n_l), values in [0, 1]."""
         if len(states) != len(self.n_units):
             raise ValueError(f"states: found {len(states)} layers, expected {len(self.n_units)}")
         shapes = [(*np.shape(states[0])[:1], n) for n in self.n_units]
@@ -108,22 +100,10 @@ class BoltzmannMachine:
         hidden_bias: float = -2.0,
         masks: _Arrays | None = None,
     ) -> "BoltzmannMachine":
-        """Weights ~ N(0, weight_std^2), the given biases (numbers or one value a visible unit).
-
-        n_units : units a layer, visible first. The normal draws are exact sums of uniforms (see randomness.normal).
-        Raises ValueError for fewer than two layers or an empty one, values that do not fit, and more synapses than the
-        memory of this machine holds.
-        """
+        """Weights ~ N(0, weight_std^2) (see randomness.normal), the given biases (numbers or one a visible unit)."""
         units = [check_count("n_units", n) for n in n_units]
         check_memory("n_units", units, _BYTES_A_SYNAPSE * sum(n * m for n, m in zip(units, units[1:])))
-        if not is_number(weight_std) or not 0 <= weight_std < np.inf:
-            raise ValueError(f"weight_std: found {weight_std!r}, expected a finite number of at least 0")
-        if not is_number(hidden_bias):
-            raise ValueError(f"hidden_bias: found {hidden_bias!r}, expected a finite number")
-        visible, shape = _as_float32("visible_bias", visible_bias), tuple(units[:1])
-        if visible.shape not in ((), shape):
-            raise ValueError(f"visible_bias: found shape {visible.shape}, expected () or {shape}")
-        biases = [np.broadcast_to(visible, shape), *(np.full(n, hidden_bias) for n in units[1:])]
+        biases = [np.broadcast_to(visible_bias, units[:1]), *(np.full(n, hidden_bias) for n in units[1:])]
         pairs, std = enumerate(zip(units, units[1:])), np.float32(weight_std)
         weights = [std * normal(seed, layer, n * m).reshape(n, m) for layer, (n, m) in pairs]
         return cls(biases, weights, masks)
@@ -148,9 +128,7 @@ class BoltzmannMachine:
         n_layers = max(2, sum(str(name).startswith("bias_") for name in dataset.data_vars))
         names = [[f"{kind}_{k}" for k in range(kind != "bias", n_layers)] for kind in ("bias", "weight", "mask")]
         if missing := [name for kind in names for name in kind if name not in dataset]:
-            raise ValueError(
-                f"dataset: found no {', '.join(missing)}, expected what BoltzmannMachine.to_dataset writes"
-            )
+            raise ValueError(f"dataset: found no {', '.join(missing)}, expected what to_dataset writes")
         return cls(*([dataset[name].values for name in kind] for kind in names))
 
 

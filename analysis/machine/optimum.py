@@ -19,8 +19,7 @@ def descend(machine: BoltzmannMachine, patterns: ArrayLike, n_iterations: int) -
     """The machine after at most n_iterations of L-BFGS on KL(data || model), over biases and the weights that exist.
 
     patterns : (n_patterns, n_0), values in {0, 1}. Time goes with 2^n n_odd, n the units in even layers. For measures
-    alone: last bits differ between machines. Raises ValueError for patterns that do not fit, a count below 1, and where
-    the even layers have more than 2^22 states, or more than memory holds.
+    alone: last bits differ between machines. Raises ValueError where the even layers have too many states.
     """
     from scipy.optimize import minimize  # takes as long to import as all else
 

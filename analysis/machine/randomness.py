@@ -31,7 +31,7 @@ def check_seed(seed: int) -> int:
 
 
 def key(seed: int, stream: int = 0) -> np.ndarray:
-    """(3,) uint64 for the kernels: low and high word of the seed, stream. Raises ValueError as `derive`."""
+    """(3,) uint64 for the kernels: low and high word of the seed, stream."""
     seed = check_seed(seed)
     return np.array([seed & 0xFFFFFFFF, seed >> 32, stream], dtype=np.uint64)
 

@@ -1,4 +1,4 @@
-"""How to train: one rule and its numbers, checked."""
+"""The numbers of a training, checked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,32 +12,20 @@ ALGORITHMS = ("cd", "pcd")
 
 @dataclass(frozen=True)
 class Schedule:
-    """How to train: one rule, `algorithm`, and its numbers.
+    """How to train: one rule and its numbers. Raises ValueError for numbers out of range."""
 
-    algorithm : "cd" (one hidden layer) or "pcd"
-    n_epochs : passes over the patterns
-    learning_rates : (first, last), log-spaced over the epochs
-    momentum : m' of the standard rule dW <- m' dW + rate grad, one value, or one an epoch; the paper writes
-        dW <- rate (m dW + grad), whose m is m' / rate
-    batch_size : patterns an update (1: online)
-    n_gibbs_steps : sweeps an update: k of CD-k, or steps of the persistent chains
-    n_chains : persistent chains (pcd)
-    n_mean_field_steps, tolerance : the end of mean field (pcd)
-    max_norm : cap of the Euclidean norm of a unit's synapses from below; None for none
-
-    Raises ValueError for an unknown rule and numbers out of range.
-    """
-
-    algorithm: str
-    n_epochs: int
-    learning_rates: tuple[float, float]
+    algorithm: str  # "cd" (one hidden layer) or "pcd"
+    n_epochs: int  # passes over the patterns
+    learning_rates: tuple[float, float]  # (first, last), log-spaced over the epochs
+    # m' of the standard rule dW <- m' dW + rate grad, one value, or one an epoch. The paper's dW <- rate (m dW + grad)
+    # has m = m' / rate.
     momentum: Sequence[float] | float = 0.0
-    batch_size: int = 1
-    n_gibbs_steps: int = 1
-    n_chains: int = 100
-    n_mean_field_steps: int = 10
-    tolerance: float = 1e-3
-    max_norm: float | None = None
+    batch_size: int = 1  # patterns an update (1: online)
+    n_gibbs_steps: int = 1  # sweeps an update: k of CD-k, or steps of the persistent chains
+    n_chains: int = 100  # persistent chains (pcd)
+    n_mean_field_steps: int = 10  # at most, for an update (pcd)
+    tolerance: float = 1e-3  # at which mean field ends before (pcd)
+    max_norm: float | None = None  # cap of the Euclidean norm of a unit's synapses from below
 
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:

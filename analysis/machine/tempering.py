@@ -4,24 +4,26 @@
     x_k <-> x_k+1  with probability min(1, f_k(x_k+1) f_k+1(x_k) / (f_k(x_k) f_k+1(x_k+1)))
 
 After each sweep of block Gibbs the states of neighbouring machines change places, pairs (1, 2), (3, 4) ... and
-(2, 3), (4, 5) ... in turn. A state that goes down to independent units and comes back has forgotten where it was.
+(2, 3), (4, 5) ... in turn.
 Sources: Hukushima & Nemoto (1996), doi:10.1143/JPSJ.65.1604; Bereux, Decelle, Furtlehner, Rosset & Seoane (2025),
 arXiv:2405.15376, whose machines between are those of the training's course: here a straight path is enough.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.kernels import gibbs, statistics
+from analysis.kernels import gibbs
+from analysis.kernels.draws import exponential
+from analysis.kernels.layouts import pack
 from analysis.kernels.threads import share
 from analysis.machine.arguments import check_count, check_memory
-from analysis.machine.graph import Graph
-from analysis.machine.likelihood import Path, check_counts
+from analysis.machine.likelihood import Path
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits, derive, key
-from analysis.machine.sampling import Samples, States, start_states, start_words
+from analysis.machine.sampling import Samples, States, start_words
 
 RECORDS = 8  # of a chain, evenly spaced over the second half of its sweeps
 _FROM_BELOW, _FROM_ABOVE = 1, 2  # where a state was last: at independent units, or at the machine
@@ -51,16 +53,13 @@ def tempered(
     patterns : (n, n_0), values in {0, 1}, whose mean activity the independent units have; None: sigmoid(bias). A path
         from units that resemble one mode alone meets the others near its end, and hardly any state crosses
     initial : n_chains states to start from at every rung; default: independent units
-
-    Raises ValueError for counts that are too small, and states or patterns that do not fit.
     """
-    check_counts(n_chains=n_chains, n_rungs=n_rungs)
-    check_count("n_steps", n_steps)
+    for name, value, least in (("n_chains", n_chains, 2), ("n_rungs", n_rungs, 2), ("n_steps", n_steps, 1)):
+        check_count(name, value, least)
     check_memory("n_chains", f"{n_chains:,} chains", n_rungs * n_chains * sum(machine.n_units) // 8)
     path, betas = Path.to(machine, patterns), np.linspace(0, 1, n_rungs, dtype=np.float32)
     rungs, draws = [path.at(beta) for beta in betas], [key(derive(seed, "gibbs", k)) for k in range(n_rungs)]
-    states = None if initial is None else start_states(machine, n_chains, initial)
-    words = [_start(rungs[0], n_chains, derive(seed, "start", k), states) for k in range(n_rungs)]
+    words = [start_words(rungs[0], n_chains, derive(seed, "start", k), initial) for k in range(n_rungs)]
     n_tried, n_moved, n_arrived = np.zeros(n_rungs - 1), np.zeros(n_rungs - 1), 0
     came_from = np.zeros((n_rungs, n_chains), dtype=np.int8)
     n_records = n_per_chain(n_steps)
@@ -69,7 +68,9 @@ def tempered(
         for k in range(n_rungs):
             share(len(words[k]), gibbs.sweeps, words[k], rungs[k], draws[k], step, 1, n_chains)
         for k in range(step % 2, n_rungs - 1, 2):
-            moved = _exchange(path, words[k : k + 2], betas[k : k + 2], derive(seed, "exchange", step, k), n_chains)
+            gains = [path.gain(x, betas[k : k + 2], n_chains) for x in words[k : k + 2]]
+            random = bits(derive(seed, "exchange", step, k), 0, n_chains)
+            moved = _exchange(words[k], words[k + 1], gains, random)
             came_from[k : k + 2, moved] = came_from[k : k + 2, moved][::-1]
             n_tried[k] += 1
             n_moved[k] += moved.mean()
@@ -96,12 +97,11 @@ def sample(
     return Samples.of("samples", [x[:n] for x in found], machine.n_units)
 
 
-def _start(independent: Graph, n_chains: int, seed: int, initial: Samples | None) -> np.ndarray:
-    return start_words(independent, n_chains, seed) if initial is None else initial.words.copy()
-
-
-def _exchange(path: Path, pair: list[np.ndarray], betas: np.ndarray, seed: int, n_chains: int) -> np.ndarray:
-    """Exchange states of neighbouring rungs in place: (n_chains,) bool, which chains did."""
-    gains, moved = [path.gain(words, betas, n_chains) for words in pair], np.zeros(n_chains, dtype=np.bool_)
-    share(len(pair[0]), statistics.exchange, *pair, *gains, bits(seed, 0, n_chains), moved, n_chains)
+def _exchange(lower: np.ndarray, upper: np.ndarray, gains: Sequence[np.ndarray], random: np.ndarray) -> np.ndarray:
+    """Exchange states of neighbouring rungs in place, by 32 random bits a chain: (n_chains,) bool, which chains did."""
+    chance = exponential(np.minimum(gains[0] - gains[1], 0).astype(np.float32)[None])[0]
+    moved = (random >> 8) * 2.0**-24 < chance
+    other = (lower ^ upper) & pack(moved[:, None].view(np.uint8))
+    lower ^= other
+    upper ^= other
     return moved

@@ -3,8 +3,7 @@
     cd     k block Gibbs steps from the data, for one hidden layer
     pcd    chains that live on from update to update; mean field for the hidden units of the data
 
-`pretrain_greedily` trains each pair of layers as an RBM; a layer that misses the input of a further layer gets its own
-twice. Minibatches are the standard alternative to the paper's single patterns; the schedule names their size.
+Minibatches are the standard alternative to the paper's single patterns; the schedule names their size.
 Sources: Hinton (2002) doi:10.1162/089976602760128018; Tieleman (2008); Salakhutdinov & Hinton (2009) AISTATS.
 """
 
@@ -27,10 +26,9 @@ from analysis.machine.schedule import Schedule
 
 __all__ = ["DivergenceError", "Schedule", "mean_field", "pretrain_greedily", "train"]
 
-# (positive tiles, negative tiles or none, words of the negative states or none, how many of each) of an update
+# (batch, update) -> positive tiles, negative tiles or none, words of the negative states or none, how many of each
 States = Callable[[np.ndarray, int], tuple[Any, ...]]
-# One pass over the patterns in an order, (order, rate, momentum, first update) -> the update at which it diverged, or
-# -1; and what the machine is by then.
+# An epoch, (order, rate, momentum, first update) -> the update at which it diverged, or -1; what the machine is by then
 Learner = tuple[Callable[[np.ndarray, np.float32, np.float32, int], int], Callable[[], BoltzmannMachine]]
 
 
@@ -48,31 +46,26 @@ class Task(NamedTuple):
     factors: tuple[float, float]  # of the input upwards and downwards, for a missing neighbour (cd)
 
 
-def train(
-    machine: BoltzmannMachine, patterns: ArrayLike, schedule: Schedule, seed: int, progress: bool = False
-) -> BoltzmannMachine:
+def train(machine: BoltzmannMachine, patterns: ArrayLike, schedule: Schedule, seed: int) -> BoltzmannMachine:
     """dW <- momentum dW + rate (<x x^T>_data - <x x^T>_model) by the schedule: the trained machine.
 
     patterns : (n_patterns, n_0), values in {0, 1}
     seed : governs the order of patterns, every draw and the persistent chains
-    progress : show a bar of epochs, on a terminal
 
-    Raises ValueError for patterns that are not binary or do not fit and for cd of more than one hidden layer,
-    DivergenceError where a parameter left (-1000, 1000) or is not finite, with its update and learning rate.
+    Raises ValueError for cd of more than one hidden layer, DivergenceError where a parameter left (-1000, 1000).
     """
     data = check_binary("patterns", patterns, machine.n_units[0])
-    return _train(Task(machine, data, schedule, seed, (1.0, 1.0)), progress)
+    return _train(Task(machine, data, schedule, seed, (1.0, 1.0)))
 
 
 def pretrain_greedily(
-    machine: BoltzmannMachine, patterns: ArrayLike, schedules: Sequence[Schedule], seed: int, progress: bool = False
+    machine: BoltzmannMachine, patterns: ArrayLike, schedules: Sequence[Schedule], seed: int
 ) -> BoltzmannMachine:
     """Train each pair of layers as an RBM, lowest first; the next pair learns the samples of the layer below.
 
     The bottom RBM doubles its input upwards, the top one its input downwards, those between both, in place of the
-    missing neighbour (Salakhutdinov & Hinton 2009, section 3.3; factor 1 for a single pair). schedules : one an RBM;
-    patterns (n_patterns, n_0). Biases of a layer between two RBMs: those of the lower RBM. Raises as `train`, and
-    ValueError for another number of schedules.
+    missing neighbour (Salakhutdinov & Hinton 2009, section 3.3; factor 1 for a single pair). A layer between two RBMs
+    keeps the biases of the lower one. schedules : one an RBM. Raises as `train`.
     """
     data = check_binary("patterns", patterns, machine.n_units[0])
     n_pairs = len(machine.weights)
@@ -83,7 +76,7 @@ def pretrain_greedily(
         up, down = 1.0 if k == n_pairs - 1 else 2.0, 1.0 if k == 0 else 2.0
         pair = BoltzmannMachine(machine.biases[k : k + 2], (machine.weights[k],), (machine.masks[k],))
         sub_seed = derive(seed, "pretrain", k)
-        pair = _train(Task(pair, data, schedule, sub_seed, (up, down)), progress)
+        pair = _train(Task(pair, data, schedule, sub_seed, (up, down)))
         biases = [*(biases if k else pair.biases[:1]), pair.biases[1]]
         weights.append(pair.weights[0])
         built, words = graph.of(pair), graph.to_words([data], sum(pair.n_units))
@@ -92,13 +85,12 @@ def pretrain_greedily(
     return BoltzmannMachine(biases, weights, machine.masks)
 
 
-def _train(task: Task, progress: bool) -> BoltzmannMachine:
+def _train(task: Task) -> BoltzmannMachine:
     machine, data, schedule, seed, _ = task
     learn_epoch, trained = (dense if is_dense(machine, schedule) else minibatches)(task)
     n_updates = schedule.n_updates(len(data)) // schedule.n_epochs
-    for epoch, (rate, momentum) in enumerate(
-        tqdm(schedule.epochs, disable=None if progress else True, unit="epoch", leave=False)
-    ):
+    epochs = tqdm(schedule.epochs, disable=None, unit="epoch", leave=False)
+    for epoch, (rate, momentum) in enumerate(epochs):
         order = permutation(derive(seed, "order", epoch), len(data))
         failed = learn_epoch(order, rate, momentum, epoch * n_updates)
         if failed >= 0:
@@ -119,15 +111,14 @@ def is_dense(machine: BoltzmannMachine, schedule: Schedule) -> bool:
 def dense(task: Task) -> Learner:
     """CD-k of one dense pair of layers; an epoch is one call."""
     machine, data, schedule, seed, factors = task
-    built, shape, draws = contrastive.build(machine), machine.n_units, key(derive(seed, "cd"))
+    built, (n, m), draws = contrastive.build(machine), machine.n_units, key(derive(seed, "cd"))
     numbers = schedule.batch_size, schedule.n_gibbs_steps, np.array(factors, dtype=np.float32)
 
     def epoch(order: np.ndarray, rate: np.float32, momentum: np.float32, first_update: int) -> int:
-        return contrastive.epoch(built, shape, data, order, *numbers, rate, momentum, draws, first_update)
+        return contrastive.epoch(built, (n, m), data, order, *numbers, rate, momentum, draws, first_update)
 
     def trained() -> BoltzmannMachine:
-        biases, weights = contrastive.parameters(built, shape)
-        return BoltzmannMachine(biases, (weights,), machine.masks)
+        return BoltzmannMachine((built.a[0, :n], built.b[0, :m]), (built.w[:n, :m],), machine.masks)
 
     return epoch, trained
 

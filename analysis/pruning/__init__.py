@@ -3,4 +3,4 @@
 # ruff: noqa: F401  offered here
 from analysis.pruning.criteria import CRITERIA, Activity, Criterion
 from analysis.pruning.own import criterion, label, source_file, source_text_hash
-from analysis.pruning.removal import CAUSES, KEPT, Pruned, prune, remove_stranded
+from analysis.pruning.removal import CAUSES, KEPT, Pruned, prune

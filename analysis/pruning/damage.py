@@ -5,12 +5,8 @@
 The energy without the synapse is E(x) + w v h. So Z changes by the factor <exp(-w v h)> asleep, and P(pattern) Z, a sum
 over hidden states, by <exp(-w v h)> awake. As v h is 0 or 1, these are the two mixtures above: exact for any Boltzmann
 machine, nothing retrained. Where learning is done p = <q>, and what is left is the gap of Jensen's inequality, >= 0,
-of awake averages alone. For small w
-
-    gap = w^2 Var(q) / 2,    damage = w (<q> - p) + w^2 (p (1 - p) - <q (1 - q)>) / 2.
-
-Awake, q_ij = x_i x_j of the mean field: exact between the patterns and the hidden layer of a restricted machine, an
-approximation in deep ones. Derived for this package; notebook 05 compares it with enumeration.
+of awake averages alone. Awake, q_ij = x_i x_j of the mean field: exact between the patterns and the hidden layer of a
+restricted machine, an approximation in deep ones. Derived for this package; notebook 05 compares it with enumeration.
 """
 
 from typing import NamedTuple
@@ -23,8 +19,7 @@ from analysis.pruning.removal import Layers
 
 
 class Awake(NamedTuple):
-    """Averages over the patterns for the synapses of a layer: w, <q>, <q^2>, <log(1 - q + q exp(-w))> (nats); each
-    (n_l, n_l+1) float64."""
+    """w, <q>, <q^2>, <log(1 - q + q exp(-w))> (nats) of the synapses of a layer: each (n_l, n_l+1) float64."""
 
     weights: np.ndarray
     mean: np.ndarray
@@ -33,10 +28,7 @@ class Awake(NamedTuple):
 
 
 def awake_averages(machine: BoltzmannMachine, awake: Layers) -> list[Awake]:
-    """The averages of every layer of synapses; awake: <x_l> given each pattern, one array (n_patterns, n_l) a layer.
-
-    Raises ValueError where awake does not fit the machine.
-    """
+    """The averages of every layer of synapses; awake: <x_l> given each pattern, one array (n_patterns, n_l) a layer."""
     found, expected = [np.shape(x) for x in awake], [(len(awake[0]), n) for n in machine.n_units]
     if found != expected:
         raise ValueError(f"awake: found shapes {found}, expected {expected}, as in the machine")
@@ -45,18 +37,12 @@ def awake_averages(machine: BoltzmannMachine, awake: Layers) -> list[Awake]:
 
 
 def deletion(joint: np.ndarray, awake: Awake) -> np.ndarray:
-    """log(1 - p + p exp(-w)) - <log(1 - q + q exp(-w))>, nats; joint: p = <v_i h_j> asleep, (n_l, n_l+1).
-
-    Below 0 where the model without the synapse is nearer to the data; exactly 0 where p and every q are 0.
-    """
+    """log(1 - p + p exp(-w)) - <log(1 - q + q exp(-w))>, nats; joint: p = <v_i h_j> asleep, (n_l, n_l+1)."""
     return statistics.log_mixture(joint, awake.weights) - awake.log
 
 
 def gap(awake: Awake) -> np.ndarray:
-    """log(1 - <q> + <q> exp(-w)) - <log(1 - q + q exp(-w))>, nats: `deletion` where learning is done, >= 0.
-
-    Rounding may leave some 1e-15 less; exactly 0 where every q is 0, as for a pixel that no pattern turns on.
-    """
+    """log(1 - <q> + <q> exp(-w)) - <log(1 - q + q exp(-w))>, nats: `deletion` where learning is done, >= -1e-15."""
     return deletion(awake.mean, awake)
 
 
@@ -66,8 +52,5 @@ def gap_second_order(awake: Awake) -> np.ndarray:
 
 
 def curvature(joint: np.ndarray, awake: Awake) -> np.ndarray:
-    """w^2 (p (1 - p) - <q (1 - q)>) / 2, nats: how KL of the visible patterns curves, the second order of `deletion`.
-
-    Variance FI x w^2, halved, is the first term alone: KL of visible and hidden states together.
-    """
+    """w^2 (p (1 - p) - <q (1 - q)>) / 2, nats: the second order of `deletion` in w; the first is w (<q> - p)."""
     return awake.weights**2 * (joint * (1.0 - joint) - awake.mean + awake.square) / 2

@@ -6,6 +6,8 @@ the covariance of the sufficient statistics under the model (an exponential fami
 Local to a synapse are the variance of its own coincidences v_i h_j and an estimate from mean rates and its weight.
 Source: Scholl, Rule & Hennig (2021), doi:10.1371/journal.pcbi.1009458, section "Fisher information" of the methods.
 Counts of binary products are integers, by bits: exact on every machine (see `layouts`).
+Samples are pre or visible (n_samples, n_pre) and post or hidden (n_samples, n_post), values in {0, 1}. ValueError says
+where they are not binary or differ in their number.
 """
 
 import numpy as np
@@ -20,20 +22,13 @@ STIFF = 0.9  # of the trace
 
 
 def coincidences(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
-    """n_ij = sum_c pre_ci post_cj: counts, (n_pre, n_post) float64.
-
-    pre (n_samples, n_pre), post (n_samples, n_post), values in {0, 1}. Raises ValueError where they are not binary
-    or differ in their number of samples.
-    """
+    """n_ij = sum_c pre_ci post_cj: counts, (n_pre, n_post) float64."""
     pair = _pair(pre, post)
     return statistics.coincidences(pair.words_of(0), pair.words_of(1)).astype(np.float64)
 
 
 def variance_estimate(pre: np.ndarray, post: np.ndarray) -> np.ndarray:
-    """Var(v_i h_j) = p_ij (1 - p_ij) with p_ij = <v_i h_j> over the samples: (n_pre, n_post), in [0, 1/4].
-
-    The diagonal of the Fisher information matrix, known at the synapse. pre, post and errors as in `coincidences`.
-    """
+    """Var(v_i h_j) = p_ij (1 - p_ij) with p_ij = <v_i h_j> over the samples: (n_pre, n_post), in [0, 1/4]."""
     return variances(_pair(pre, post))[0]
 
 
@@ -51,23 +46,15 @@ def joint_rates(samples: Samples) -> list[np.ndarray]:
 def heuristic_estimate(pre: np.ndarray, post: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """p (1 - p) with p_ij = <h_j> sigmoid(logit<v_i> + w_ij (1 - <h_j>)): (n_pre, n_post), in [0, 1/4].
 
-    Needs mean rates and the weight alone. Raises ValueError as `coincidences`, or for weights that do not fit or that
-    float32 can't hold.
+    Since sigmoid(logit a + x) = a / (a + (1 - a) exp(-x)), rates of 0 and 1 are no exception. Raises ValueError also
+    for weights that do not fit or that float32 can't hold.
     """
     pre, post = _pair(pre, post).rates()
     weights = check_numbers("weights", weights, (len(pre), len(post)))
     if not (np.abs(weights) <= np.finfo(np.float32).max).all():
         raise ValueError("weights: found values that are not finite in float32, expected finite numbers")
-    return heuristic_of_rates(pre, post, weights)
-
-
-def heuristic_of_rates(pre: np.ndarray, post: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The heuristic estimate from the mean rates <v_i> (n_pre,) and <h_j> (n_post,), weights (n_pre, n_post).
-
-    Since sigmoid(logit a + x) = a / (a + (1 - a) exp(-x)), rates of 0 and 1 are no exception.
-    """
     pre, post = pre[:, None], post[None, :]
-    decay = exponential(-(np.asarray(weights, dtype=np.float64) * (1.0 - post)).astype(np.float32))
+    decay = exponential(-(weights.astype(np.float64) * (1.0 - post)).astype(np.float32))
     p = post * pre / (pre + (1.0 - pre) * decay)
     return p * (1.0 - p)
 
@@ -75,14 +62,10 @@ def heuristic_of_rates(pre: np.ndarray, post: np.ndarray, weights: np.ndarray) -
 def information_matrix(visible: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """F = Cov(s, s) of s = (v, h, v_1 h_1, v_1 h_2, ...) over samples: (n, n), n = n_v + n_h + n_v n_h, float64.
 
-    Order: visible biases, hidden biases, weights row by row (i slow, j fast). Arguments and errors as in
-    `coincidences`; memory 4 n^2 doubles, so for small RBMs alone: ValueError where this machine has less.
+    Order: visible biases, hidden biases, weights row by row (i slow, j fast). Memory 4 n^2 doubles, so for small RBMs
+    alone: ValueError where this machine has less.
     """
-    return matrix(_pair(visible, hidden))
-
-
-def matrix(samples: Samples) -> np.ndarray:
-    """The information matrix of an RBM from packed samples."""
+    samples = _pair(visible, hidden)
     v, h = samples.words_of(0), samples.words_of(1)
     n = (v.shape[1] + 1) * (h.shape[1] + 1) - 1
     check_memory("information matrix", f"{n:,} parameters", 32 * n**2)
@@ -93,34 +76,21 @@ def matrix(samples: Samples) -> np.ndarray:
 
 
 def first_eigenvector(matrix: np.ndarray) -> np.ndarray:
-    """|u| with F u = lambda_1 u, lambda_1 the largest eigenvalue: (n,), absolute values (its sign is arbitrary).
-
-    Raises ValueError unless the matrix is square and finite.
-    """
-    matrix = _check_square(matrix)
+    """|u| with F u = lambda_1 u, lambda_1 the largest eigenvalue: (n,), absolute values (its sign is arbitrary)."""
     start = 0.5 + bits(0, 0, len(matrix)) * 2.0**-32  # no special direction, so orthogonal to none that matters
-    return np.abs(statistics.power_iteration(matrix, start, 2000, 1e-10)[1])
+    return np.abs(statistics.power_iteration(np.ascontiguousarray(matrix, np.float64), start, 2000, 1e-10)[1])
 
 
 def stiff_importance(matrix: np.ndarray) -> np.ndarray:
     """sum_m lambda_m u_mk^2 over the stiff eigenvectors u_m: (n,), the part of the diagonal that they hold.
 
-    Stiff are the eigenvectors of the largest eigenvalues, as few as hold STIFF of the trace. Over all of them the sum
-    is the diagonal itself. For measures alone: LAPACK's last bits differ between machines. Raises ValueError as
-    `first_eigenvector`.
+    Stiff are the eigenvectors of the largest eigenvalues, as few as hold STIFF of the trace. For measures alone:
+    LAPACK's last bits differ between machines.
     """
-    eigenvalues, vectors = np.linalg.eigh(_check_square(matrix))
-    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
+    eigenvalues, vectors = (x[..., ::-1] for x in np.linalg.eigh(matrix))  # the largest first
     held = np.cumsum(eigenvalues)
     n_stiff = int(np.searchsorted(held, STIFF * held[-1])) + 1
     return (vectors[:, :n_stiff] ** 2 * eigenvalues[:n_stiff]).sum(axis=1)
-
-
-def _check_square(matrix: np.ndarray) -> np.ndarray:
-    matrix = np.ascontiguousarray(check_numbers("matrix", matrix), dtype=np.float64)
-    if matrix.ndim != 2 or matrix.size == 0 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
-        raise ValueError(f"matrix: found shape {matrix.shape}, expected a square matrix of finite numbers")
-    return matrix
 
 
 def _pair(pre: np.ndarray, post: np.ndarray) -> Samples:

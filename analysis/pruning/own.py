@@ -1,7 +1,6 @@
 """A criterion of one's own: `mine.py:correlation` is the function `correlation` of that file.
 
-The path counts from the root of the repository. The file's text is part of what a run depends on; modules that it
-imports are not. What is wrong with it is a ValueError that begins with the entry.
+The path counts from the root of the repository. A run depends on the file's text, not on modules that it imports.
 """
 
 import hashlib
@@ -9,17 +8,19 @@ import runpy
 import traceback
 from pathlib import Path
 
+import numpy as np
+
 from analysis.files.checkout import ROOT
 from analysis.files.palette import spare_look
 from analysis.machine.model import BoltzmannMachine
-from analysis.pruning.criteria import CRITERIA, Activity, Criterion, Importance
+from analysis.pruning.criteria import CRITERIA, Activity, Criterion
 from analysis.pruning.removal import check_importance
 
 # What files, predictions and figures call something else.
 RESERVED = frozenset(
     "all condition criterion data first fisher kl last layer mean overproduced pruned quality retrained seed session "
-    "encoding_error digit_quality activity input_information digit_information sparseness pixel_tuning degree inputs "
-    "outputs exact_diagonal stiff_eigenvectors exact_damage".split()
+    "encoding_error digit_quality negative_log_likelihood log_z_gap activity input_information digit_information "
+    "sparseness pixel_tuning degree inputs outputs exact_diagonal stiff_eigenvectors exact_damage".split()
 )
 
 
@@ -46,19 +47,15 @@ def criterion(entry: str) -> Criterion:
         if name not in CRITERIA:
             raise ValueError(f"criterion: found {entry!r}, expected one of {', '.join(CRITERIA)}, or mine.py:name")
         return CRITERIA[name]
-    if name in CRITERIA:
-        raise ValueError(f"criterion {entry}: found the name of a criterion of the package, expected another one")
-    if name in RESERVED:
+    if name in RESERVED.union(CRITERIA):
         raise ValueError(f"criterion {entry}: found a name that stands for something else, expected another one")
     try:
-        function = runpy.run_path(str(path)).get(name)  # from its text: a compiled copy could be an older one
+        function = runpy.run_path(str(path))[name]  # from its text: a compiled copy could be an older one
     except (Exception, SystemExit) as error:
-        expected = "a file that imports, its path from the root of the repository"
+        expected = f"a file that imports, with {name} in it; its path is from the root of the repository"
         raise ValueError(f"criterion {entry}: found {_said(error, path)}, expected {expected}") from error
-    if not callable(function):
-        raise ValueError(f"criterion {entry}: found no function {name} in the file, expected one")
 
-    def own(machine: BoltzmannMachine, activity: Activity, seed: int) -> Importance:
+    def own(machine: BoltzmannMachine, activity: Activity, seed: int) -> list[np.ndarray]:
         unpacked = Activity([*activity.samples(machine)], lambda: activity.awake)  # copies: the run needs the samples
         try:
             importance = function(machine, unpacked, seed)
@@ -72,6 +69,5 @@ def criterion(entry: str) -> Criterion:
 def _said(error: BaseException, path: Path) -> str:
     """`ZeroDivisionError in line 7 (division by zero)`: the last line of the file that the error went through."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    lines += [error.lineno] if isinstance(error, SyntaxError) else []
     place = f" in line {lines[-1]}" if lines else ""
     return f"{type(error).__name__}{place} ({' '.join(str(error).split())})"

@@ -15,19 +15,7 @@ from scipy.stats import binomtest
 from analysis.files.whole import write as save
 from analysis.verdicts import effects, quality
 from analysis.verdicts.collection import collect
-from analysis.verdicts.datasets import (
-    CLAIMS,
-    NOTEBOOKS,
-    at_papers_size,
-    load,
-    loss,
-    part,
-    parts,
-    root,
-    same_config,
-    settings,
-    stale,
-)
+from analysis.verdicts.datasets import NOTEBOOKS, at_papers_size, load, loss, part, parts, root, same_config, settings
 from analysis.verdicts.intervals import interval, those_that_tell
 
 VERDICTS = ("reproduced", "not reproduced", "contradicted", "no difference that matters", "open")
@@ -38,29 +26,26 @@ COLUMNS += ["margin", "n_seeds", "verdict", "failed"]
 def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
     """One row a prediction, columns COLUMNS: the primary ones first.
 
-    mean : of the effect over seeds, [low, high] its interval (see intervals). The intervals of all primary predictions
-    hold together with the confidence of the config, each with 1 - (1 - confidence) / n (Bonferroni); each secondary one
-    holds by itself. failed : what machines of the experiment fail, and how many.
-    Raises ValueError where the dataset lacks what a prediction names.
+    mean : of the effect over seeds, [low, high] its interval (see intervals). failed : what machines of the experiment
+    fail, and how many. Raises ValueError where the dataset lacks what a prediction names.
     """
     claim, judged, experiments = dataset.attrs["claim"], settings(dataset)["claims"], parts(dataset)
     asked, rows, order = judged.get(claim[3:], {}), [], list(experiments)
     for name, prediction in sorted(asked.items(), key=lambda item: order.index(item[1]["experiment"])):
-        primary, runs = prediction.get("primary", False), experiments[prediction["experiment"]]
-        margin = judged["margins"][prediction["margin"]]["value"]
-        row = {"claim": claim, "id": name, "prediction": prediction["text"], "primary": primary}
-        row |= {"experiment": prediction["experiment"], "effect": prediction["effect"]}
-        row["session"] = prediction.get("session", "last" if prediction["effect"] in ("loss", "units") else "")
-        row |= outcome(runs, prediction, confidence(judged, claim, prediction), margin)
+        runs, margin = experiments[prediction["experiment"]], judged["margins"][prediction["margin"]]["value"]
+        row = {"claim": claim, "id": name, "prediction": prediction["text"], "primary": False}
+        row["session"] = "last" if prediction["effect"] in ("loss", "units") else ""
+        row |= prediction | outcome(runs, prediction, confidence(judged, claim, prediction), margin)
         rows.append(row | {"failed": "; ".join(quality.failed(runs, judged["model_quality"]))})
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"primary": bool})
     return table.sort_values("primary", ascending=False, kind="stable", ignore_index=True)
 
 
 def confidence(judged: dict, claim: str, prediction: dict) -> float:
-    """Of the interval of a prediction's effect: such that those of all primary ones hold together (see evaluate).
+    """Of the interval of a prediction's effect. judged : the config's `claims`.
 
-    judged : the config's `claims`
+    Intervals of the n primary predictions hold together with the confidence of the config, each with
+    1 - (1 - confidence) / n (Bonferroni); each secondary one holds by itself.
     """
     n_primary = sum(asked.get("primary", False) for asked in judged[claim[3:]].values())
     return 1 - (1 - judged["confidence"]) / (n_primary if prediction.get("primary", False) else 1)
@@ -79,17 +64,11 @@ def outcome(runs: xr.Dataset, prediction: dict, confidence: float, margin: float
 
 
 def verdict(low: float, high: float, margin: float) -> str:
-    """One of VERDICTS, by where the interval lies.
-
-    reproduced, above the margin; contradicted, below its negative; no difference that matters, within both; not
-    reproduced, below the margin and across its negative: what the claim says is excluded, and whether its opposite
-    matters is not known; open, across the margin: the claim may hold.
-    """
-    reproduced, excluded, contradicted, none, undecided = VERDICTS
+    """One of VERDICTS, by where the interval lies; docs/reference.md says what they mean."""
     if low > margin:
-        return reproduced
+        return "reproduced"
     if high < -margin:
-        return contradicted
+        return "contradicted"
     if not high <= margin:  # NaN neither
-        return undecided
-    return none if low >= -margin else excluded
+        return "open"
+    return "no difference that matters" if low >= -margin else "not reproduced"

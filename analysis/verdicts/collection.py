@@ -3,7 +3,6 @@
 Runs are concatenated over criterion (or condition) and seed; a file is open only while what is needed is read.
 """
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import h5netcdf
@@ -19,7 +18,7 @@ from analysis.files import provenance
 from analysis.pruning import label
 from analysis.verdicts import quality, survival
 from analysis.verdicts.comparisons import rank_correlations
-from analysis.verdicts.datasets import CLAIMS, NOTEBOOKS, prefixed
+from analysis.verdicts.datasets import CLAIMS, NOTEBOOKS
 
 MANTISSA_BITS = 11  # kept of the measures of single units and synapses: relative error below 1/2000, half the file
 
@@ -36,10 +35,10 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
     made_by = configuration.load(config)
     parts, sources, codes = [], {}, set[str]()
     for experiment, settings in made_by["experiments"].items():
-        part = _Runs(Path(runs) / experiment, settings)
-        found = [_COLLECT[claim](part), *([_checks(part)] if claim in CLAIMS else [])]
-        parts.append(prefixed(_join(*found), experiment))
-        attributes = [part.read(name, [], seed).attrs for name in conditions(settings) for seed in part.seeds(name)]
+        there = _Runs(Path(runs) / experiment, settings)
+        part = _join(_COLLECT[claim](there), _checks(there) if claim in CLAIMS else xr.Dataset())
+        parts.append(part.rename({name: f"{experiment}_{name}" for name in {*part.variables, *part.dims}}))
+        attributes = [there.read(name, [], seed).attrs for name in conditions(settings) for seed in there.seeds(name)]
         sources[experiment] = attributes[0].get("data", "")
         codes |= {of.get("code_fingerprint", "") for of in attributes}
     attrs = provenance.attributes(made_by, claim=claim, title=NOTEBOOKS[claim], data=sources, runs_code=sorted(codes))
@@ -53,17 +52,17 @@ def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
 class _Runs:
     """The runs that an experiment's settings ask for; what is read of them, and what is made of it."""
 
-    def __init__(self, folder: Path, settings: dict) -> None:
+    def __init__(self, folder, settings):
         self.folder, self.settings = folder, settings
         self.criteria, self.reference = [label(entry) for entry in settings["criteria"]], settings["reference"]
         self.layers = range(1, len(settings["machine"]["hidden"]) + 1)
         self.conditions = {seed: conditions(of_seed(settings, seed)) for seed in seeds(settings)}
 
-    def seeds(self, name: str) -> list[int]:
+    def seeds(self, name):
         """Those of a condition: not all are made of further seeds."""
         return [seed for seed, made in self.conditions.items() if name in made]
 
-    def read(self, name: str, wanted: Iterable[str], seed: int | None = None) -> xr.Dataset:
+    def read(self, name, wanted, seed=None):
         """Those of the wanted variables that a run has, the first seed's unless another is named."""
         path = self.folder / name / f"{seeds(self.settings)[0] if seed is None else seed}.nc"
         if not path.is_file():
@@ -75,53 +74,48 @@ class _Runs:
             coords = {dim: _variable(run[dim]) for dim in sorted(dims) if dim in run.variables}
             return xr.Dataset(found, coords, dict(run.attrs))
 
-    def over_seeds(
-        self, name: str, wanted: list[str], reduce: Callable = lambda run: run, n: int | None = None
-    ) -> xr.Dataset:
-        """Of a condition, by seed, what `reduce` makes of the wanted variables of a run; n: of the first n seeds.
-
-        Nothing of a condition that the settings don't ask for.
-        """
+    def over_seeds(self, name, wanted, reduce=lambda run: run, n=None):
+        """Of a condition, by seed (the first n), what `reduce` makes of a run; nothing where the settings have none."""
         numbers = self.seeds(name)[:n]
         runs = [reduce(self.read(name, wanted, seed)) for seed in numbers]
         return _concat(runs, "seed", numbers) if runs else xr.Dataset()
 
-    def over(self, dim: str, names: list[str], wanted: list[str], reduce: Callable = lambda run: run) -> xr.Dataset:
+    def over(self, dim, names, wanted, reduce=lambda run: run):
         """The same of some conditions, NaN where a seed was not asked for."""
         return _concat([self.over_seeds(name, wanted, reduce) for name in names], dim, names)
 
-    def of_first_seed(self, dim: str, names: list[str], wanted: list[str]) -> xr.Dataset:
+    def of_first_seed(self, dim, names, wanted):
         return _concat([self.read(name, wanted) for name in names], dim, names)
 
 
 def _overproduction(runs):
     """Reference run and controls, with as many updates and with as much work: sizes and function after (re)training."""
     names = controls.names(runs.settings)
-    found = runs.over("condition", [runs.reference, *names], _FUNCTION).sel(stage="retrained", drop=True)
+    found = runs.over("condition", [runs.reference, *names], _FUNCTION)
+    found = found.isel(stage=-1, drop=True, missing_dims="ignore")  # retrained; likelihood has no other stage
     return _join(found.assign_coords(condition=["pruned", *names]), runs.read("overproduced", ["raw_pixel_error"]))
 
 
 def _weight_pruning(runs):
     """Sizes and function by every criterion; of one hidden layer, what one seed has left by |w| and the reference."""
-    found = [_functions(runs)]
-    if list(runs.layers) == [1]:
-        pair = [name for name in dict.fromkeys([runs.reference, "weight"]) if name in runs.criteria]
-        left = runs.of_first_seed("compared", pair, ["weight_1", "mask_1"])
-        found.append(left.isel(session=-1, drop=True))
-    return _join(*found)
+    found = runs.over("criterion", runs.criteria, _FUNCTION)
+    if len(runs.layers) > 1:
+        return found
+    pair = [name for name in dict.fromkeys([runs.reference, "weight"]) if name in runs.criteria]
+    return _join(found, runs.of_first_seed("compared", pair, ["weight_1", "mask_1"]).isel(session=-1, drop=True))
 
 
 def _fisher_proxy(runs):
     """Function by every criterion; examples of one seed; local estimates beside the exact matrix."""
-    examples = runs.of_first_seed("criterion", runs.criteria, ["example"])
-    spectrum = runs.over_seeds("fisher", ["spectrum_exact"])
-    found = [_functions(runs, "class_share"), runs.read("overproduced", _OF_DIGITS), _estimates(runs, TARGETS + LOCAL)]
-    return _join(*found, _first_and_last(examples), _first_and_last(spectrum))
+    found = [runs.over("criterion", runs.criteria, [*_FUNCTION, "class_share"]), runs.read("overproduced", _OF_DIGITS)]
+    some = runs.of_first_seed("criterion", runs.criteria, ["example"]), runs.over_seeds("fisher", ["spectrum_exact"])
+    return _join(*found, _estimates(runs, TARGETS + LOCAL), *map(_first_and_last, some))
 
 
 def _beyond_the_paper(runs):
     """Sizes and function by every criterion; estimates by the criteria beside the exact damage."""
-    return _join(_functions(runs), _estimates(runs, ["exact_damage", *runs.criteria]))
+    damage = _estimates(runs, ["exact_damage", *runs.criteria])
+    return _join(runs.over("criterion", runs.criteria, _FUNCTION), damage)
 
 
 def _estimates(runs, names):
@@ -135,34 +129,22 @@ def _estimates(runs, names):
     return _join(rho, first.isel(seed=0, drop=True, missing_dims="ignore"))
 
 
-def _functions(runs, *more):
-    return runs.over("criterion", runs.criteria, [*_FUNCTION, *more])
-
-
 def _neuron_loss(runs):
-    """By every criterion activity, sizes, and what lost units had been like; each unit of the reference runs before
-    each pruning, its fate in it and its activity right after."""
+    """By every criterion activity, sizes, and what lost units were like; of the reference each unit and its fate."""
     layers, sizes = runs.layers, ["activity", "n_synapses", "n_units"]
-    measured = [f"unit_{name}" for name in (*_MEASURES, "inputs", "outputs")]
-    before = [f"{name}_{k}" for name in ("loss_cause", *measured) for k in layers]
+    before = ["loss_cause", *(f"unit_{name}" for name in (*_MEASURES, "inputs", "outputs"))]
     after = ["loss_cause", "unit_activity", "unit_activity_pruned", "weight", "mask"]
-    after = [*(f"{name}_{k}" for name in after for k in layers), "unit_activity_0", "unit_outputs_0"]
+    before, after = ([f"{name}_{k}" for name in names for k in layers] for names in (before, after))
+    after += ["unit_activity_0", "unit_outputs_0"]
 
     def losses(run):
         return run[sizes].merge(survival.losses(run, _MEASURES, layers))
 
-    def aftermath(run):
-        return survival.aftermath(run, layers)
-
     lost = runs.over("criterion", runs.criteria, [*sizes, *before], losses)
     n = runs.settings["n_seeds"]  # further seeds would double the file, for predictions that are decided
-    units = [runs.over_seeds(runs.reference, *of) for of in ((before, survival.fates, n), (after, aftermath, n))]
-    return _join(lost, *map(_round_mantissa, units), runs.read("overproduced", ["unit_entropy_0"]))
-
-
-def _model_quality(runs):
-    """Likelihood, convergence, agreement of samples, and how well machines are trained, along the reference runs."""
-    return runs.over_seeds("quality", _QUALITY)
+    fates = runs.over_seeds(runs.reference, before, survival.fates, n)
+    rises = runs.over_seeds(runs.reference, after, lambda run: survival.aftermath(run, layers), n)
+    return _join(lost, *map(_round_mantissa, (fates, rises)), runs.read("overproduced", ["unit_entropy_0"]))
 
 
 def _checks(runs):
@@ -178,13 +160,14 @@ _COLLECT = {
     "03_fisher_proxy": _fisher_proxy,
     "04_neuron_loss": _neuron_loss,
     "05_beyond_the_paper": _beyond_the_paper,
-    "06_model_quality": _model_quality,
+    "06_model_quality": lambda runs: runs.over_seeds("quality", _QUALITY),
     "08_when_to_prune": _overproduction,
 }
 _FUNCTION = ["n_units", "n_synapses", "kl", "encoding_error", "digit_quality", "wrong"]
+_FUNCTION += ["negative_log_likelihood", "log_z_gap"]
 _MEASURES = ["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
 _OF_DIGITS = ["raw_pixel_error", "digit_quality_test", "digit_quality_random"]
-_QUALITY = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kl", "kl_reachable", "activity"]
+_QUALITY: list[str] = ["log_z", "log_z_error", "log_z_exact", "bound", "base_rate", "kl", "kl_reachable", "activity"]
 _QUALITY += ["activity_exact", "kind", "r_hat", "two_start_r_hat", "autocorrelation_time", "rank_correlation"]
 _QUALITY += ["in_common", "log_z_backwards", "log_z_backwards_error", "tempered_r_hat", "acceptance", "round_trips"]
 _QUALITY += ["share", "share_exact", "share_data"]

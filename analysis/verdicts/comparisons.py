@@ -3,7 +3,7 @@
 at equal size        values(more) - values(fewer), each at the larger of both numbers of synapses, or of units
 at equal function    sizes where  loss(retrained) = loss(over-produced) + tolerance  is crossed for the last time
 
-Between sessions both are read on straight lines; nothing is extrapolated.
+Between sessions both are read on straight lines; nothing is extrapolated. A criterion "pruned" is the reference.
 """
 
 import numpy as np
@@ -33,12 +33,10 @@ def at_session(values: xr.DataArray, session: str) -> np.ndarray:
 
 
 def at_equal_size(part: xr.Dataset, values: xr.DataArray, more: str, fewer: str, size: str) -> xr.DataArray:
-    """values(more) - values(fewer), (seed, session, ...), each at the larger of both numbers of synapses, or of units.
+    """values(more) - values(fewer), (seed, session, ...), each at the larger of both sizes.
 
-    values : (criterion, seed, session, ...). more, fewer : criteria, or "pruned" for the reference. size : synapses, or
-    units for the hidden ones.
-    Criteria strand different units, so after a session they may differ in size. The run that has fewer is read between
-    its sessions, linearly in the logarithm of the size: nothing is extrapolated.
+    values : (criterion, seed, session, ...). size : synapses, or units for the hidden ones. Criteria strand different
+    units: the run that has fewer after a session is read between its own, linearly in the logarithm of the size.
     """
     pair = [part.attrs["reference"] if name == "pruned" else name for name in (more, fewer)]
     n_synapses = part["n_synapses"].sum("synapse_layer", skipna=False)
@@ -46,25 +44,26 @@ def at_equal_size(part: xr.Dataset, values: xr.DataArray, more: str, fewer: str,
     at = sizes.sel(criterion=pair).max("criterion", skipna=False)
     dims: dict = {"input_core_dims": [["session"]] * 2, "output_core_dims": [["session", "read"]]}
 
+    def between_sessions(at, x):
+        """(n_at, n_sessions): weights of the sessions of falling sizes x where a size is at; at its own, that session.
+
+        Of sessions of one size np.interp takes the first.
+        """
+        weights = np.stack([np.interp(at, x[::-1], session[::-1]) for session in np.eye(len(x))], axis=-1)
+        return np.where((at == x)[:, None], np.eye(len(x)), weights)
+
     def read(name):
-        weights = xr.apply_ufunc(_between_sessions, at, sizes.sel(criterion=name, drop=True), vectorize=True, **dims)
+        weights = xr.apply_ufunc(between_sessions, at, sizes.sel(criterion=name, drop=True), vectorize=True, **dims)
         return xr.dot(weights, values.sel(criterion=name, drop=True).rename(session="read"), dim="read")
 
     return (read(pair[0]) - read(pair[1])).transpose("seed", "session", ...).drop_attrs()
 
 
-def _between_sessions(at, x):
-    """(n_at, n_sessions): weights of the sessions of falling sizes x where a size is at; x and at in logarithms."""
-    return np.stack([np.interp(at, x[::-1], session[::-1]) for session in np.eye(len(x))], axis=-1)
-
-
 def units_at_equal_function(part: xr.Dataset, criterion: str, measure: str, tolerance: float) -> xr.DataArray:
     """Hidden units (seed,) where the retrained loss crosses loss(over-produced) + tolerance for the last time.
 
-    criterion : "pruned" is the reference.
-    The loss crosses between the last session that is within and the next one, and units are read on a straight line
-    between the two. Session 0 is within by definition. A run that still is at the last session might have gone on:
-    what it has left then is an upper bound.
+    That is between the last session that is within and the next one. Session 0 is within by definition. A run that
+    still is at the last session might have gone on: what it has left then is an upper bound.
     """
 
     def crossed(loss, n_units):
@@ -80,13 +79,9 @@ def units_at_equal_function(part: xr.Dataset, criterion: str, measure: str, tole
 
 
 def rank_correlations(estimates: xr.Dataset) -> xr.DataArray:
-    """Spearman's rho of every two of the estimates (session, unit_0, unit_1) over the synapses that exist."""
-
-    def over_existing(x, y):
-        exists = np.isfinite(x) & np.isfinite(y)
-        return spearman(x[exists], y[exists])
-
-    one, dims = estimates.to_dataarray("estimate"), [["unit_0", "unit_1"]] * 2
-    rho = xr.apply_ufunc(over_existing, one, one.rename(estimate="other"), input_core_dims=dims, vectorize=True)
-    text = "Spearman's rho of two estimates over the synapses that exist"
-    return rho.rename("rho").drop_attrs().assign_attrs(long_name=text, units="1")
+    """Spearman's rho (estimate, session, other) of every two estimates (session, unit_0, unit_1) where both exist."""
+    sessions, names = estimates["session"].values, list(estimates)
+    rho = [estimates.sel(session=session, drop=True).to_dataframe().corr(spearman) for session in sessions]
+    attrs = {"long_name": "Spearman's rho of two estimates over the synapses that exist", "units": "1"}
+    found = xr.DataArray(rho, {"session": sessions, "estimate": names, "other": names}, name="rho", attrs=attrs)
+    return found.transpose("estimate", "session", "other")

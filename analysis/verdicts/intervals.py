@@ -7,17 +7,8 @@ Effects are skewed where some machines fail, and Student's t then misses on one 
 bounds by two thirds of k; with few seeds it misses more than t, on the side that it draws in. So that side stays, and
 the other goes half as far again, for few seeds show less skewness than there is.
 
-How often six intervals of 1 - 0.05 / 6 hold all six truths (%), t and ours, 40,000 simulations (standard error 0.1 %):
-
-    seeds   normal         gamma, skewness 1   exponential, skewness 2   ours is wider than t (normal)
-    8       95.0   96.7    90.5   94.2         75.8   87.7               1.20
-    10      95.2   96.9    90.8   94.6         77.2   89.1               1.15
-    20      95.2   96.5    91.7   95.4         82.7   93.4               1.07
-    30      95.1   96.0    92.4   95.9         85.7   94.9               1.05
-
-So 95 % hold for normal and for moderately skewed effects, for strongly skewed ones from 30 seeds on. Johnson's own
-interval holds 73, 83 and 92 % at skewness 1 with 8, 10 and 20 seeds, the bootstrap of t 91, 92 and 95; Hall's
-transformation 91, 92 and 94, and it is up to 2.5 times as wide as t.
+With 8 seeds six intervals of 1 - 0.05 / 6 hold all six truths in 97, 94 and 88 % of simulations (t in 95, 91 and 76 %)
+of normal numbers, of gamma ones with skewness 1 and of exponential ones; with 30 seeds in 96, 96 and 95 %.
 Source: Johnson (1978), Modified t tests and confidence intervals for asymmetrical populations, JASA 73:536-544.
 """
 
@@ -27,11 +18,7 @@ from scipy.stats import t as student
 
 
 def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
-    """(mean, low, high) of the mean over seeds, or over seeds and images; bounds NaN for fewer than two seeds.
-
-    values : (n_seeds,), or (n_seeds, n_images) where all seeds are tested on the same images, drawn like the seeds.
-    A seed that can't tell is left out.
-    """
+    """(mean, low, high) over those that tell of (n_seeds,) or (n_seeds, n_images); bounds NaN for fewer than two."""
     told = those_that_tell(values)
     if len(told) < 2:
         return float(told.mean()) if len(told) else np.nan, np.nan, np.nan
@@ -46,17 +33,12 @@ def those_that_tell(values: ArrayLike) -> np.ndarray:
 
 
 def pointwise(values: ArrayLike, confidence: float = 0.95) -> np.ndarray:
-    """[low, high] of the mean over the first axis (seeds), of every point of a curve by itself: (2, ...).
-
-    values : (n_seeds, ...). NaN for fewer than two seeds, and where a seed is NaN; seeds that are NaN throughout, which
-    were not asked for, are left out.
-    """
-    given = np.asarray(values, dtype=np.float64)
-    told = given[~np.isnan(given).all(axis=tuple(range(1, given.ndim)))]
+    """[low, high] of the mean over seeds (n_seeds, ...), of every point by itself: (2, ...), NaN for fewer than two."""
+    told = np.asarray(values, dtype=np.float64)
     if len(told) < 2:
         return np.full((2, *told.shape[1:]), np.nan)
     error = told.std(axis=0, ddof=1) / np.sqrt(len(told))
-    return _bounds(told.mean(axis=0), error, len(told) - 1, _third_moment(told), confidence)
+    return _bounds(told.mean(axis=0), error, len(told) - 1, told, confidence)
 
 
 def _crossed(values: np.ndarray, confidence: float) -> np.ndarray:
@@ -66,9 +48,8 @@ def _crossed(values: np.ndarray, confidence: float) -> np.ndarray:
                   = (M_S + M_N - M_R) / (S N),   M: mean squares of seeds, images and residuals
 
     Degrees of freedom: (M_S + M_N - M_R)^2 / (M_S^2 / f_S + M_N^2 / f_N + M_R^2 / f_R), f_S = S - 1, ...
-    M_S and M_N are taken as no less than M_R, for no component is negative. The components need no normal numbers, and
-    hold for right and wrong too: Owen (2007), The pigeonhole bootstrap, doi:10.1214/07-AOAS122. Degrees of freedom:
-    Satterthwaite (1946), Biometrics Bulletin 2:110-114; Searle, Casella & McCulloch (1992), Variance Components.
+    M_S and M_N are taken as no less than M_R, for no component is negative. Numbers need not be normal: Owen (2007),
+    The pigeonhole bootstrap, doi:10.1214/07-AOAS122. Freedom: Satterthwaite (1946), Biometrics Bulletin 2:110-114.
     """
     n_seeds, n_images = values.shape
     rows, columns, mean = values.mean(axis=1), values.mean(axis=0), values.mean()
@@ -78,18 +59,14 @@ def _crossed(values: np.ndarray, confidence: float) -> np.ndarray:
         return np.array([mean, mean])
     freedom = np.array([n_seeds - 1, n_images - 1, (n_seeds - 1) * (n_images - 1)])
     error = np.sqrt(total / values.size)
-    return _bounds(mean, error, total**2 / (squares**2 / freedom).sum(), _third_moment(rows), confidence)
+    return _bounds(mean, error, total**2 / (squares**2 / freedom).sum(), rows, confidence)
 
 
-def _third_moment(values: np.ndarray) -> np.ndarray:
-    """E[(mean - its expectation)^3] over the first axis, unbiased; 0 for two seeds, which can't tell."""
-    n = len(values)
-    return ((values - values.mean(axis=0)) ** 3).sum(axis=0) / (n * (n - 1) * max(n - 2, 1))
-
-
-def _bounds(mean, error, freedom, third, confidence):
-    """[low, high] of the title's formula; the mean itself where the error is 0. third : of `_third_moment`."""
-    q = student.ppf((1 + confidence) / 2, freedom)
+def _bounds(mean, error, freedom, told, confidence):
+    """[low, high] of the title's formula; the mean itself where the error is 0. told : (n_seeds, ...)."""
+    q, n = student.ppf((1 + confidence) / 2, freedom), len(told)
+    # E[(mean - its expectation)^3], unbiased; 0 for two seeds, which can't tell
+    third = ((told - told.mean(axis=0)) ** 3).sum(axis=0) / (n * (n - 1) * max(n - 2, 1))
     skewness = np.divide(third, error**3, out=np.zeros_like(error), where=error > 0)
     longer = np.abs(skewness) * (2 * q**2 + 1) / 4
     return np.array([mean - error * (q + longer * (skewness < 0)), mean + error * (q + longer * (skewness > 0))])

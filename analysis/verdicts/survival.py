@@ -8,15 +8,15 @@ compete for explaining it. A part of a claim dataset with one seed goes in, numb
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import xarray as xr
 from scipy.stats import rankdata
 
-from analysis.experiment.measures import variable
+from analysis.experiment.measures import spearman, variable
 from analysis.pruning.removal import LOST_OUTPUTS
 
-Arrays = Sequence[np.ndarray]
 DIGITS_OF_SHARE = 6  # sums over inputs differ in their last bits, which must not become ranks
 COMPARABLE = 2  # a unit has about as many inputs as outputs if neither are more than so many times the others
 COUNTS = {
@@ -51,55 +51,25 @@ def fates(run: xr.Dataset) -> xr.Dataset:
 
 
 def losses(run: xr.Dataset, measures: Sequence[str], layers: Sequence[int]) -> xr.Dataset:
-    """What the units that one run lost had been like, all sessions together: a Dataset of (unit_measure, hidden_layer).
-
-    survivor_above_lost (unit_measure, hidden_layer) : see `survival`, by those of the measures that the run has
-    and the four counts (hidden_layer) of COUNTS, by the numbers of inputs and outputs before the session
-    """
+    """What the units that one run lost had been like: `survival` by those of the measures that it has, and COUNTS."""
     part, measures = fates(run), [name for name in measures if f"unit_{name}_{layers[0]}" in run]
     above = [[survival(part, measure, layer) for layer in layers] for measure in measures]
     text = "P(survivor > lost unit of the same session), measured before it"
     found = {"survivor_above_lost": variable(("unit_measure", "hidden_layer"), above, text, "probability")}
-    counts = zip(*(_counts(part, layer) for layer in layers))
-    for (name, text), n in zip(COUNTS.items(), counts):
-        found[name] = variable("hidden_layer", list(n), text, "counts")
+    counts = []
+    for layer in layers:
+        names = f"unit_inputs_{layer}", f"unit_outputs_{layer}", f"loss_cause_{layer}"
+        inputs, outputs, cause = (part[name].values for name in names)
+        comparable = np.maximum(inputs, outputs) <= COMPARABLE * np.minimum(inputs, outputs)  # False for NaN: not there
+        lost, axonal = cause > 0, cause == LOST_OUTPUTS
+        counts.append([chosen.sum() for chosen in (lost, axonal, lost & comparable, axonal & comparable)])
+    for (name, text), n in zip(COUNTS.items(), np.transpose(counts)):
+        found[name] = variable("hidden_layer", n, text, "counts")
     return xr.Dataset(found, {"unit_measure": measures, "hidden_layer": layers})
 
 
-def _counts(part, layer):
-    inputs, outputs = (part[f"unit_{side}_{layer}"].values for side in ("inputs", "outputs"))
-    cause = part[f"loss_cause_{layer}"].values
-    comparable = np.maximum(inputs, outputs) <= COMPARABLE * np.minimum(inputs, outputs)  # False for NaN: not there
-    lost, axonal = cause > 0, cause == LOST_OUTPUTS
-    return [chosen.sum() for chosen in (lost, axonal, lost & comparable, axonal & comparable)]
-
-
-def competitors_lost(mask: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    """e_j = <L_i / (D_i - 1)> over the inputs i of unit j: (n,), 0 for a unit without inputs, of no use for lost units.
-
-    mask : (n_inputs, n), synapses before the session. lost : (n,), units that it removes.
-    """
-    mask = np.asarray(mask, dtype=np.float64)
-    others, gone = mask.sum(axis=1) - 1, mask @ np.asarray(lost, dtype=np.float64)
-    share = np.divide(gone, others, out=np.zeros_like(gone), where=others > 0)
-    degree = mask.sum(axis=0)
-    return np.round(np.divide(share @ mask, degree, out=np.zeros_like(degree), where=degree > 0), DIGITS_OF_SHARE)
-
-
-def own_drive(weights: Arrays, removed: Arrays, rates: Arrays) -> np.ndarray:
-    """- sum_i w_ij <x_i> over the synapses that unit j itself lost: (n,), nats, the change of its mean input.
-
-    weights, removed : arrays (n_neighbours, n), one a neighbouring layer; rates : their (n_neighbours,).
-    """
-    return -np.sum([(w * gone).T @ rate for w, gone, rate in zip(weights, removed, rates)], axis=0)
-
-
 def aftermath(run: xr.Dataset, layers: Sequence[int]) -> xr.Dataset:
-    """What each pruning of a run did to the units that it left: (pruning, unit_k).
-
-    unit_activity_pruned_k, before retraining; `competition`; connected_0, uint8, whether a pixel has a synapse; and of
-    all units unit_input_weight_k, the sum of the weights of their inputs before the pruning
-    """
+    """What each pruning of a run did to its units (pruning, unit_k); their input weights are those before it."""
     after = run.isel(session=slice(1, None)).rename(session="pruning")
     before = run.isel(session=slice(-1)).rename(session="pruning").assign_coords(pruning=after["pruning"])
     pairs = [(before.sel(pruning=s), after.sel(pruning=s)) for s in after["pruning"].values]
@@ -113,9 +83,10 @@ def aftermath(run: xr.Dataset, layers: Sequence[int]) -> xr.Dataset:
 
 
 def competition(before: xr.Dataset, after: xr.Dataset, layers: Sequence[int]) -> xr.Dataset:
-    """`competitors_lost` and `own_drive` of every unit that survives a session, NaN for others: a Dataset of (unit_k).
+    """What each unit (unit_k) that survives a session lost, NaN for others; before, after: two sessions of a run.
 
-    before, after : two sessions of a run dataset, with weights, masks and activity. layers : 1, ..., L.
+    unit_competitors_lost_k, see `competitors_lost`; unit_own_drive_k, - sum_i w_ij <x_i> over the synapses that unit j
+    itself lost, the change of its mean input, nats
     """
     weights = {k: before[f"weight_{k}"].values.astype(np.float64) for k in layers}
     removed = {k: before[f"mask_{k}"].values > after[f"mask_{k}"].values for k in layers}
@@ -123,11 +94,11 @@ def competition(before: xr.Dataset, after: xr.Dataset, layers: Sequence[int]) ->
     found = {}
     for k in layers:
         cause = after[f"loss_cause_{k}"].values
-        share = competitors_lost(before[f"mask_{k}"].values, cause > 0)
-        neighbours = [(weights[k], removed[k], rates[k - 1])]
+        neighbours = [(weights[k] * removed[k], rates[k - 1])]
         if k < layers[-1]:
-            neighbours.append((weights[k + 1].T, removed[k + 1].T, rates[k + 1]))
-        drive = own_drive(*zip(*neighbours))
+            neighbours.append(((weights[k + 1] * removed[k + 1]).T, rates[k + 1]))
+        share = competitors_lost(before[f"mask_{k}"].values, cause > 0)
+        drive = -np.sum([gone.T @ rate for gone, rate in neighbours], axis=0)
         text = "share of the unit's competitors that the session removes", "fraction"
         found[f"unit_competitors_lost_{k}"] = variable(f"unit_{k}", np.where(cause == 0, share, np.nan), *text)
         text = "change of the unit's mean input by its own lost synapses", "nats"
@@ -135,30 +106,31 @@ def competition(before: xr.Dataset, after: xr.Dataset, layers: Sequence[int]) ->
     return xr.Dataset(found)
 
 
-def rise(part: xr.Dataset, layer: int) -> float:
-    """Partial rank correlation of the survivors' change of activity with the share of competitors lost; one seed.
+def competitors_lost(mask: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """e_j of each unit left (n,), 0 without inputs. mask : (n_inputs, n), before the session; lost : (n,), by it."""
+    mask = np.asarray(mask, dtype=np.float64)
+    others, gone = mask.sum(axis=1) - 1, mask @ np.asarray(lost, dtype=np.float64)
+    share = np.divide(gone, others, out=np.zeros_like(gone), where=others > 0)
+    degree = mask.sum(axis=0)
+    return np.round(np.divide(share @ mask, degree, out=np.zeros_like(degree), where=degree > 0), DIGITS_OF_SHARE)
 
-    The change is that from before the pruning to right after it, before retraining. Ranks of both are replaced by their
-    residuals from a line on the ranks of `own_drive`. Mean over sessions, weighted by survivors; sessions in which all
-    survivors lost the same share can't tell.
+
+def rise(part: xr.Dataset, layer: int) -> float:
+    """rho_xy.z = (rho_xy - rho_xz rho_yz) / sqrt((1 - rho_xz^2) (1 - rho_yz^2)), ranks of the survivors of a session.
+
+    x: change of activity from before the pruning to right after it, before retraining; y: share of competitors lost;
+    z: own drive. Mean over sessions, weighted by survivors; one in which all lost the same share can't tell. One seed.
     """
     names = ["unit_activity", "unit_activity_pruned", "unit_competitors_lost", "unit_own_drive"]
     columns, found = [part[f"{name}_{layer}"].values for name in ("loss_cause", *names)], []
     for cause, *measured in zip(*columns):
         before, after, lost, drive = (values[cause == 0] for values in measured)
-        if not (cause > 0).any() or len(lost) <= 2 or np.ptp(lost) == 0:
-            continue
-        x, y = (residual(rankdata(z), rankdata(drive)) for z in (after.astype(np.float64) - before, lost))
-        norm = np.sqrt((x @ x) * (y @ y))
-        if norm > 1e-9 * len(x) ** 3:
-            found.append((x @ y / norm, len(x)))
+        xy, xz, yz = (spearman(*pair) for pair in combinations((after.astype(np.float64) - before, lost, drive), 2))
+        xz, yz = np.nan_to_num([xz, yz])  # a drive that all lost alike explains nothing
+        norm = np.sqrt((1 - xz**2) * (1 - yz**2))
+        if len(lost) > 2 and np.isfinite(xy) and norm > 1e-9:
+            found.append(((xy - xz * yz) / norm, len(lost)))
     return _weighted_mean(found)
-
-
-def residual(y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """y less its mean and its least-squares line on x."""
-    x, y = x - x.mean(), y - y.mean()
-    return y - x * (x @ y / (x @ x)) if x @ x > 0 else y
 
 
 def _weighted_mean(found):

@@ -32,11 +32,6 @@ def quote(mean: float, low: float, high: float, units: str = "1") -> str:
     return f"{mean:,.{digits}f}{bounds}{'' if units == '1' else ' ' + units}"
 
 
-def over_seeds(values: xr.DataArray) -> str:
-    """Mean and 95 % interval over the seeds of a DataArray (seed), as text."""
-    return quote(*interval(values.values), values.attrs.get("units", "1"))
-
-
 def markdown(table: pd.DataFrame) -> str:
     """The table without its index, in Markdown."""
     rows = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
@@ -51,20 +46,19 @@ def show(*shown: pd.DataFrame) -> Any:
 
 
 def of_seeds(rows: dict[str, list], columns: list[str]) -> pd.DataFrame:
-    """{name: cells}: a DataArray (seed) becomes its mean and interval, all else stays."""
-    named = [(name, *cells) for name, cells in rows.items()]
-    text = [[over_seeds(cell) if isinstance(cell, xr.DataArray) else cell for cell in row] for row in named]
-    return pd.DataFrame(text, columns=columns)
+    """{name: cells}: a DataArray (seed) becomes its mean and 95 % interval, all else stays."""
+    table = pd.DataFrame([(name, *cells) for name, cells in rows.items()], columns=columns)
+    return table.map(lambda x: quote(*interval(x), x.attrs.get("units", "1")) if isinstance(x, xr.DataArray) else x)
 
 
 def beside(rows: dict[str, tuple[float, list[xr.DataArray], str]], places: list[str]) -> pd.DataFrame:
-    """{quantity: (the authors' one run, ours (seed) at each place, why they may differ)}, as a table.
+    """{quantity: (the authors' one run, ours (seed) at each place, why they may differ)}; left out without ours.
 
-    The same: the authors' number is within the range of our seeds. Quantities without any number of ours are left out.
+    The same: the authors' number is within the range of our seeds.
     """
     found = []
     for name, (theirs, all_ours, why) in rows.items():
-        pairs = [(_range(ours.values), "yes" if ours.min() <= theirs <= ours.max() else "no") for ours in all_ours]
+        pairs = [(_range(ours), "yes" if ours.min() <= theirs <= ours.max() else "no") for ours in all_ours]
         cells = [*chain(*pairs), *[""] * 2 * (len(places) - len(pairs))]
         found += [[name, f"{theirs:g}", *cells, why]] if pairs else []
     pairs = [(f"{place}: mean [lowest, highest seed]", "same?") for place in places]
@@ -104,18 +98,17 @@ def predictions(table: pd.DataFrame) -> pd.DataFrame:
     found = table[["prediction"]].assign(session=table["session"].map(words), **{"effect [interval]": effects})
     margins = [(margin, *readable(units)) for margin, units in zip(table["margin"], table["units"])]
     found["does not matter below"] = [f"{factor * margin:g} {units}" for margin, factor, units in margins]
-    found = found.assign(seeds=table["n_seeds"], verdict=table["verdict"])
+    found[["seeds", "verdict"]] = table[["n_seeds", "verdict"]]
     return found.assign(**{"seeds that fail a check": table["failed"]}) if any(table["failed"]) else found
 
 
 def checks(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of quality.checks."""
-    found = table[["check", "experiment", "session"]].assign(mean=table["mean"].map("{:.3g}".format))
-    found["worst seed"] = table["worst"].map("{:.3g}".format)
-    found["limit"], found["seeds"] = table["limit"], table["n_seeds"]
-    return found.assign(**{"": table["passed"].map({True: "passed", False: "**failed**"})})
+    passed = table["passed"].map({True: "passed", False: "**failed**"})
+    text = table.assign(**table[["mean", "worst"]].map("{:.3g}".format), passed=passed)
+    return text.rename(columns={"worst": "worst seed", "n_seeds": "seeds", "passed": ""})
 
 
-def _range(values):
-    mean, low, high = (float(reduce(values)) for reduce in (np.nanmean, np.nanmin, np.nanmax))  # of the seeds run
+def _range(ours):
+    mean, low, high = float(ours.mean()), float(ours.min()), float(ours.max())  # of the seeds run
     return quote(mean, low, high) if low < high else quote(mean, np.nan, np.nan)

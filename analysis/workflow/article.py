@@ -18,53 +18,61 @@ from pygments.formatters import HtmlFormatter
 from analysis.files import netcdf, whole
 from analysis.files.checkout import ROOT
 from analysis.verdicts import datasets, tables
-from analysis.workflow import logs
 
 NOTEBOOKS = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
-TITLES = {"index": "Overview", "claims": "All predictions", "provenance": "What made this"}
-_PROVENANCE = {
-    "package_version": "version",
-    "runs_code": "code of the runs",
-    "code_fingerprint": "code of the tables",
-    "config_sha256": "config, SHA-256",
-    "versions": "libraries",
-}
+CHAPTERS = {"index": "Overview"} | {name: name.replace("_", " ") for name in NOTEBOOKS}
+CHAPTERS |= {"claims": "All predictions", "provenance": "What made this"}
+_MADE_BY = "package_version", "runs_code", "code_fingerprint", "config_sha256", "versions"
 
 
 def write(data: Path, figures: Path, results: Path, log_folder: Path) -> Path:
     """Write results/report.html and a page a chapter into results/report/. Returns the one page.
 
-    Notebooks are those of results/notebooks where the workflow has executed them there, else the committed ones.
-    Raises ValueError where the table of claims or its dataset is missing.
+    Raises ValueError where the table of claims is missing.
     """
-    for path in (figures / "claims.md", data / "claims.nc"):
-        if not path.is_file():
-            raise ValueError(f"article: found no {path}, expected the table of claims; make figures makes it")
-    notebooks = {name: executed(name, results) for name in NOTEBOOKS}
-    chapters = [_chapter("index", _page((ROOT / "README.md").read_text(encoding="utf-8")), ROOT)]
-    chapters += [_chapter(name, nbformat.read(path, 4), ROOT / "notebooks") for name, path in notebooks.items()]
-    folders = [figures, *(figures / name for name in datasets.BEYOND_FOLDERS.values())]
-    judged = [path for folder in folders if (path := folder / "claims.md").is_file()]
-    table = "\n\n".join(path.read_text(encoding="utf-8") for path in judged)
-    made = provenance(data / "claims.nc", log_folder)
-    chapters += [_chapter("claims", _page(table), figures), _chapter("provenance", _page(made), ROOT)]
-    for chapter in chapters:
-        elsewhere = re.sub(r'href="#(\w+)"', r'href="\1.html"', chapter["html"])
-        _save([chapter | {"html": elsewhere}], results / "report" / f"{chapter['name']}.html", "{}.html")
-    return _save(chapters, results / "report.html", "#{}")
+    if not (figures / "claims.md").is_file():
+        raise ValueError(f"article: found no {figures / 'claims.md'}, expected it; make figures makes it")
+    judged = [figures, *(figures / name for name in datasets.BEYOND_FOLDERS.values())]
+    table = "\n\n".join(path.read_text(encoding="utf-8") for folder in judged for path in folder.glob("claims.md"))
+    chapters = {"index": _chapter("index", _page((ROOT / "README.md").read_text(encoding="utf-8")), ROOT)}
+    for name in NOTEBOOKS:
+        chapters[name] = _chapter(name, nbformat.read(executed(name, results), 4), ROOT / "notebooks")
+    chapters["claims"] = _chapter("claims", _page(table), figures)
+    chapters["provenance"] = _chapter("provenance", _page(provenance(data / "claims.nc", log_folder)), ROOT)
+    for name, html in chapters.items():
+        page = re.sub(r'href="#(\w+)"', r'href="\1.html"', _rendered({name: html}))
+        _save(page, results / "report" / f"{name}.html")
+    return _save(_rendered(chapters), results / "report.html")
 
 
 def provenance(dataset: Path, log_folder: Path) -> str:
     """Markdown: code, config, libraries and data that made a dataset, and run times."""
     made = netcdf.read(dataset)
-    rows = {words: made.attrs.get(name, "") for name, words in _PROVENANCE.items()}
+    rows = {name.replace("_", " "): made.attrs.get(name, "") for name in _MADE_BY}
     rows |= {f"data: {name}": text for name, text in datasets.sources(made).items()}
-    try:
-        seconds = tables.markdown(logs.times(log_folder))
-    except ValueError:
-        seconds = "The workflow has not run in this checkout: what is shown is what was committed."
     table = tables.markdown(pd.DataFrame(rows.items(), columns=[dataset.name, ""]))
+    took = times(log_folder)
+    seconds = "The workflow has not run in this checkout." if took is None else tables.markdown(took)
     return f"# What made this\n\n{table}\n\n## Run times\n\n{seconds}\n"
+
+
+def times(folder: Path) -> pd.DataFrame | None:
+    """Jobs, seconds (sum, longest), share of all seconds, largest memory by experiment and other rule, costliest first.
+
+    From Snakemake's benchmark files, <experiment>/<seed>.tsv and <rule>.tsv, if there are any: seconds of the clock,
+    since it looks at a job's CPU time every half a minute alone.
+    """
+    jobs = []
+    for path in sorted(folder.rglob("*.tsv")):
+        if path.stat().st_size:  # a full disk leaves none
+            rule = ", ".join(path.relative_to(folder).parts[:-1]) or path.stem
+            jobs.append(pd.read_table(path, na_values="-").assign(rule=rule))
+    if not jobs:
+        return None
+    columns = {"jobs": ("s", "size"), "seconds": ("s", "sum"), "longest": ("s", "max"), "megabytes": ("max_rss", "max")}
+    found = pd.concat(jobs).groupby("rule").agg(**columns)
+    found.insert(2, "share", found["seconds"] / found["seconds"].sum())
+    return found.sort_values("seconds", ascending=False).round(2).reset_index()
 
 
 def executed(name: str, results: Path) -> Path:
@@ -86,7 +94,7 @@ class _Renderer(IPythonRenderer):
         name = Path(url.partition("#")[0]).stem.replace("README", "index")
         if "://" in url:
             return super().link(text, url, title)
-        if name in (*TITLES, *NOTEBOOKS):
+        if name in CHAPTERS:
             return super().link(text, f"#{name}", title)
         return f'<span class="file" title="{self.escape_html(url)}">{text}</span>'
 
@@ -109,25 +117,25 @@ def _page(text):
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
 
 
-def _chapter(name, notebook, folder):
+def _chapter(heading, notebook, folder):
     """The notebook as HTML; a figure's alternative text is the heading above it."""
-    heading = name
     for cell in notebook.cells:
         found = re.findall(r"^#+ (.+)", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else []
         heading = found[-1] if found else heading
         cell.metadata.setdefault("alt", heading)
     exporter = _Exporter(template_name="chapter", extra_template_basedirs=[str(ROOT / "report")])
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    return {"name": name, "html": exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0]}
+    return exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0]
 
 
-def _save(chapters, path, link):
-    names = ["index", *NOTEBOOKS, "claims", "provenance"]
-    contents = [(name, TITLES.get(name, name.replace("_", " ")), link.format(name)) for name in names]
+def _rendered(chapters):
     title = "The information theory of developmental pruning, rebuilt and tested"
     template = jinja2.Template((ROOT / "report" / "page.html.j2").read_text(encoding="utf-8"))
     highlighting = HtmlFormatter().get_style_defs(".highlight")
-    page = template.render(title=title, contents=contents, chapters=chapters, highlighting=highlighting)
+    return template.render(title=title, contents=CHAPTERS, chapters=chapters, highlighting=highlighting)
+
+
+def _save(page, path):
     with whole.whole(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path

@@ -29,12 +29,9 @@ def write(data: Path, figures: Path, results: Path) -> Path:
     crate.add_workflow(ROOT / "Snakefile", "Snakefile", main=True, lang="snakemake")
     found = {name: ROOT / name for name in _CODE} | {"report.html": results / "report.html"}
     folders = [data, *(data / name for name in BEYOND_FOLDERS.values())]  # not the runs beside them
-    datasets = sorted(path for folder in folders for path in folder.glob("*.nc"))
-    found |= {f"data/{path.relative_to(data)}": path for path in datasets}
-    found |= {
-        f"figures/{path.relative_to(figures)}": path
-        for path in [figures / "claims.md", *sorted(figures.rglob("[!.]*.png"))]
-    }
+    found |= {f"data/{path.relative_to(data)}": path for folder in folders for path in sorted(folder.glob("*.nc"))}
+    pictures = sorted(figures.rglob("[!.]*.png"))
+    found |= {f"figures/{path.relative_to(figures)}": path for path in [figures / "claims.md", *pictures]}
     found |= {f"notebooks/{name}.ipynb": executed(name, results) for name in NOTEBOOKS}
     for name, path in found.items():
         title = netcdf.read(path).attrs["title"] if path.suffix == ".nc" else path.stem.replace("_", " ")

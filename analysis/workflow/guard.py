@@ -7,9 +7,9 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import psutil
+from ruamel.yaml import YAMLError
 from snakemake.exceptions import WorkflowError
 
 
@@ -18,10 +18,10 @@ def one_line() -> Iterator[None]:
     """Errors of the user's are a line of Snakemake's, without a traceback."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, YAMLError) as error:
         raise WorkflowError(" ".join(str(error).split())) from None
     except OSError as error:
-        raise WorkflowError(f"{error.filename}: found {error.strerror}, expected a file to read or write") from None
+        raise WorkflowError(f"{error.filename}: found {error.strerror}, expected a place to read and write") from None
 
 
 def enter(checkout: str) -> None:
@@ -30,33 +30,25 @@ def enter(checkout: str) -> None:
     if here.resolve() != Path(checkout).resolve():
         raise WorkflowError(f"checkout: found the working folder {here}, expected {checkout}; start Snakemake there")
     if not os.access(".", os.W_OK):
-        raise WorkflowError(
-            f"checkout: found no permission to write in {here}, expected a folder of one's own; copy it"
-        )
+        raise WorkflowError(f"checkout: found no permission to write in {here}, expected a folder of one's own")
     python, jupyter = os.path.dirname(sys.executable), os.path.join(sys.prefix, "share", "jupyter")
     for name, first in (("PATH", python), ("PYTHONPATH", checkout), ("JUPYTER_PATH", jupyter)):
         os.environ[name] = os.pathsep.join([first, *filter(None, [os.environ.get(name)])])
 
 
-_HELD: list[IO[str]] = []  # until the process ends: what `onstart` itself opens is closed behind it
-
-
 def take_over() -> None:
-    """A lock, held as long as its file is open: Snakemake's own outlives a kill, the system lets go of this one.
+    """A lock that the system lets go of when this process ends, however it ends: Snakemake's own outlives a kill.
 
     On Ctrl-C all jobs end at once: every file is whole or absent at any moment, so there is nothing to wait for.
     """
-    lock = open(".snakemake/workflow.lock", "w")
+    lock = os.open(".snakemake/workflow.lock", os.O_WRONLY | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.close()
-        raise WorkflowError(
-            f"checkout: found another workflow at work in {Path.cwd()}, expected none; wait for its end"
-        ) from None
+        found = f"another workflow at work in {Path.cwd()}"
+        raise WorkflowError(f"checkout: found {found}, expected none; wait for its end") from None
     except OSError:
         pass  # a file system without locks: nobody can hold one
-    _HELD.append(lock)
     signal.signal(signal.SIGINT, _stop)
 
 

@@ -1,69 +1,30 @@
 """What the Snakefile asks for: the config that a workflow obeys, what its jobs depend on, and ask a cluster for."""
 
-import hashlib
 import json
 import math
 import os
 import sys
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import nbformat
 import numpy as np
-from ruamel.yaml import YAMLError
 
 from analysis.data import load, own
 from analysis.experiment.conditions import conditions
 from analysis.experiment.predictions import check_answerable
 from analysis.experiment.settings import RunsOfASeed, of_seed, read_by, seeds
-from analysis.files import provenance, whole, yamlfile
+from analysis.files import provenance, yamlfile
 from analysis.files.checkout import ROOT
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.randomness import bits
 from analysis.pruning import source_file, source_text_hash
 from analysis.pruning.criteria import Activity
 from analysis.pruning.own import criterion
 from analysis.verdicts.datasets import BEYOND, CHECKS, CLAIMS
 
 
-def taken_out(changes: dict) -> str:
-    """The folder that `--config out=...` names, "" for none, taken out of the changes. Raises ValueError."""
-    out = str(changes.pop("out", None) or "")
-    whole.check_output(Path(out, "results/config.yaml"))
-    return out
-
-
-class Places(NamedTuple):
-    """Folders of a workflow's results, and the one file with the config that its jobs obey."""
-
-    data: str
-    figures: str
-    logs: str
-    notebooks: str
-    config: str
-
-
-def places(out: str, folder: str = "") -> Places:
-    """Results of a config that names a folder lie beside the main job's: data/<folder>, figures/<folder>, ..."""
-    folders = [Path(out, at, folder) for at in ("data", "figures", "logs", "results/notebooks")]
-    return Places(*map(str, (*folders, Path(out, "results", folder, "config.yaml"))))
-
-
-def parameters(found: Places) -> dict[str, str]:
-    """Parameters of a notebook."""
-    return {"config": found.config, "runs": f"{found.data}/runs", "data": found.data, "figures": found.figures}
-
-
-def typed(value: Any) -> Any:
-    """A value of `--config` with the numbers, truth values and nulls in it that Snakemake leaves as text."""
-    if isinstance(value, dict):
-        return {key: typed(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [typed(inner) for inner in value]
-    try:
-        parsed = yamlfile.parse(str(value))
-    except YAMLError:
-        return value
-    return parsed if isinstance(parsed, int | float | None) else value
+def changes(arguments: list[str]) -> dict:
+    """What `--config key=value ...` says, by our own reader: in Snakemake's `config` 3 and null are text."""
+    return {key: yamlfile.parse(value) for key, value in (argument.split("=", 1) for argument in arguments)}
 
 
 def obeyed(settings: dict) -> str:
@@ -79,18 +40,17 @@ def own_criteria(settings: dict) -> list[str]:
 
 
 def try_own_criteria(settings: dict) -> None:
-    """Score a random machine by each criterion of one's own, so that its fault is a ValueError before any run.
+    """Score a machine with the experiment's layers and random states by each criterion of one's own.
 
-    The machine has the experiment's layers, all to all; 64 random states stand for its activity asleep and awake.
+    So its fault is a ValueError before any run.
     """
-    entries = [entry for entry in settings["criteria"] if source_file(entry) is not None]
-    if not entries:
-        return
-    machine = BoltzmannMachine.random((load(settings["dataset"]).sizes["pixel"], *settings["machine"]["hidden"]), 0)
-    states = [(bits(0, k, 64 * n).reshape(64, n) & 1).astype(np.uint8) for k, n in enumerate(machine.n_units)]
-    awake: list[np.ndarray] = [states[0], *((0.25 + 0.5 * x).astype(np.float32) for x in states[1:])]
-    for entry in entries:
-        criterion(entry)(machine, Activity(states, lambda: awake), 0)
+    if entries := [entry for entry in settings["criteria"] if source_file(entry) is not None]:
+        n_pixels, random = load(settings["dataset"]).sizes["pixel"], np.random.default_rng(0)
+        machine = BoltzmannMachine.random((n_pixels, *settings["machine"]["hidden"]), 0)
+        states = [random.integers(0, 2, (64, n), np.uint8) for n in machine.n_units]
+        awake = [states[0], *(random.random(x.shape, np.float32) for x in states[1:])]
+        for entry in entries:
+            criterion(entry)(machine, Activity(states, lambda: awake), 0)
 
 
 def runs(folder: str, experiments: dict) -> list[str]:
@@ -147,13 +107,6 @@ def asked_of(config: dict, wildcards: Any) -> str:
 
 
 def notebook_source(wildcards: Any) -> str:
-    """SHA-256 of the code and text of notebooks/<claim>.ipynb without its stored outputs."""
-    notebook = json.loads((ROOT / "notebooks" / f"{wildcards.claim}.ipynb").read_text(encoding="utf-8"))
-    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
-    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
-
-
-def shown_beside(folder: str, wildcards: Any) -> list[str]:
-    """What a notebook shows where it is there: the claim at the paper's size."""
-    path = f"{folder}/paper/{wildcards.claim}.nc"
-    return [path] if Path(path).is_file() else []
+    """The code and text of notebooks/<claim>.ipynb without its stored outputs."""
+    notebook = nbformat.read(ROOT / "notebooks" / f"{wildcards.claim}.ipynb", 4)
+    return json.dumps([(cell.cell_type, cell.source) for cell in notebook.cells])

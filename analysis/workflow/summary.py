@@ -42,7 +42,10 @@ def write(data: Path, figures: Path) -> pd.DataFrame:
     table = pd.concat([claims.evaluate(dataset) for dataset in found], ignore_index=True)
     shown = _with_third_tests(table, data / "more_seeds" / "claims.nc")
     lines = [f"# All predictions: {claims.settings(found[0])['title']}"]
-    lines += [f"## {title}\n\n{tables.markdown(page)}" for title, page in _pages(shown).items()]
+    for primary, kind in ((True, ""), (False, ": secondary, each judged by itself")):
+        for claim, rows in shown[shown["primary"] == primary].groupby("claim"):
+            page = tables.markdown(tables.predictions(rows))
+            lines.append(f"## {int(claim[:2])}. {claims.NOTEBOOKS[claim]}{kind}\n\n{page}")
     with whole.whole(figures / "claims.md") as temporary:
         temporary.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     style.save(forest.forest(shown[shown["primary"]]), figures / "claims")
@@ -58,16 +61,6 @@ def _with_third_tests(table, path):
     more = netcdf.read(path).to_dataframe().astype({"primary": bool}).merge(place).set_index("place")
     more["prediction"] = "third test: " + more["prediction"]
     return pd.concat([table, more]).sort_index(kind="stable", ignore_index=True)
-
-
-def _pages(table):
-    """{title: rows}: the primary predictions of every claim, then the secondary ones of every claim."""
-    kinds = ((True, "{}"), (False, "{}: secondary, each judged by itself"))
-    pages = {}
-    for primary, title in kinds:
-        for claim, rows in table[table["primary"] == primary].groupby("claim"):
-            pages[title.format(f"{int(claim[:2])}. {claims.NOTEBOOKS[claim]}")] = tables.predictions(rows)
-    return pages
 
 
 def _as_dataset(table, made_by):
