@@ -58,6 +58,12 @@ def criteria_data(shift, noise):
     return part, [ask] + [ask | one for one in more]
 
 
+def test_errors_of_seeds_with_images_of_their_own_are_compared_seed_by_seed():
+    part, (asked, *_) = criteria_data(0.02, np.linspace(-0.01, 0.01, 6))
+    shared, own = (effects.of(runs, asked)[0] for runs in (part, part.drop_vars("wrong")))
+    np.testing.assert_allclose(own, shared.mean(axis=1), rtol=1e-12)
+
+
 def units_data(shift, noise):
     """|w| leaves more units than the reference by `shift`, and crosses the tolerance where the reference does."""
     n_units = np.zeros((2, 6, 4, 2)) + np.array([9, 6, 3, 0])[:, None]

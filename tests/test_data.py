@@ -7,7 +7,9 @@ import pytest
 
 from analysis import data
 from analysis.data import sets
+from analysis.experiment import settings
 
+RULE = {"name": "digits", "drawn_by": "seed"}
 PATTERNS_SHA256 = [
     ("digits", "train", "985483d8e11a417aa836e255d7e315006c42a0728d08799e4e993bd148967377"),
     ("digits", "test", "b6ddc4de983d40499af7e5eee28685ea075c495ea984abb3c2a7eb939a8d5a78"),
@@ -70,6 +72,23 @@ def test_the_first_patterns_of_a_set_are_a_set(digits):
         data.load({"name": "digits", "n_train": 4001})
     with pytest.raises(ValueError, match=r"^labels: found 5 classes to train and 5 others to test"):
         data.load({"name": "digits", "n_train": 5})
+
+
+def test_each_seed_draws_all_images_of_a_set_in_an_order_of_its_own_with_classes_in_turn(digits):
+    def labelled(dataset, part):
+        return np.column_stack([dataset[part], dataset[f"{part}_label"]])
+
+    every = np.concatenate([labelled(digits, part) for part in ("train", "test")])
+    rules = [settings.of_seed({"dataset": RULE, "n_seeds": 9}, seed)["dataset"] for seed in (3, 4)]
+    orders = []
+    for rule in rules:
+        train, test = (labelled(data.load(rule), part) for part in ("train", "test"))
+        np.testing.assert_array_equal(train[:, -1], np.tile(np.arange(10), 400))
+        np.testing.assert_array_equal(np.sort(np.concatenate([train, test]), axis=0), np.sort(every, axis=0))
+        orders.append(train)
+    assert (orders[0] != orders[1]).any()
+    with pytest.raises(ValueError, match=r"^dataset/drawn_by: found a set without labels, expected labels"):
+        data.load({"name": "patches", "drawn_by": 3})
 
 
 @pytest.mark.parametrize(("name", "variable", "expected"), PATTERNS_SHA256)

@@ -8,16 +8,18 @@ where they lie (own.py). A new named set is one function that calls `patterns.da
 import json
 from functools import cache
 from importlib.metadata import distribution
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from PIL import Image
 from pydantic import Discriminator, Tag
 
 from analysis.data import official, own, patterns
 from analysis.data.patterns import N_PATCHES, PATCH_RADIUS, PATCHES_SEED
-from analysis.files.typed import LEFT_OUT, Count, Model, check, one_of
+from analysis.files.typed import LEFT_OUT, Count, Model, Natural, check, one_of
+from analysis.machine.randomness import derive, permutation
 
 DIGITS_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 
@@ -43,6 +45,7 @@ def _load(text):
     rule, _ = json.loads(text)
     rule = {"name": rule} if isinstance(rule, str) else rule
     dataset = own.load(rule) if "path" in rule else DATASETS[rule["name"]]()
+    dataset = drawn(dataset, rule["drawn_by"]) if "drawn_by" in rule else dataset
     for key, dim in (("n_train", "pattern"), ("n_test", "test_pattern")):
         n_all = dataset.sizes[dim]
         if (n := rule.get(key, n_all)) > n_all:
@@ -117,10 +120,28 @@ DATASETS = {"digits": digits, "patches": patches, "mnist": official.mnist, "cifa
 Named = Annotated[str, one_of(DATASETS)]
 
 
+def drawn(dataset: xr.Dataset, seed: int | Literal["seed"]) -> xr.Dataset:
+    """All patterns of a labelled set in an order that the seed draws ("seed": 0), as many of them to train as before.
+
+    Classes take turns, as long as all last: each n_classes patterns hold each once. ValueError for a set without labels.
+    """
+    if "train_label" not in dataset:
+        raise ValueError("dataset/drawn_by: found a set without labels, expected labels, for classes take turns")
+    names, n = {"test": "train", "test_label": "train_label", "test_pattern": "pattern"}, dataset.sizes["pattern"]
+    every = xr.concat([dataset[["train", "train_label"]], dataset[["test", "test_label"]].rename(names)], "pattern")
+    every = every.isel(pattern=permutation(derive(0 if seed == "seed" else seed, "images"), every.sizes["pattern"]))
+    label = every["train_label"].values
+    every = every.isel(pattern=np.lexsort((label, pd.Series(label).groupby(label).cumcount())))
+    test = every.isel(pattern=slice(n, None)).rename({new: old for old, new in names.items()})
+    split = f"all {len(label):,} in an order that the seed draws, classes in turn"
+    return every.isel(pattern=slice(n)).merge(test).assign_attrs(dataset.attrs, split=split)
+
+
 class Subset(Model):
-    """The first patterns of a named set, in the set's order."""
+    """The first patterns of a named set, in the set's order or in one that is drawn."""
 
     name: Named
+    drawn_by: Literal["seed"] | Natural = LEFT_OUT  # all patterns in an order by this seed; by the run's own: seed
     n_train: Count = LEFT_OUT
     n_test: Count = LEFT_OUT
 

@@ -131,7 +131,7 @@ class Record:
         self, number: int, machine: BoltzmannMachine, states: Samples, staged: xr.Dataset, wrong: np.ndarray | None
     ) -> xr.Dataset:
         found: dict[str, Any] = self._likelihood(number, machine, states)
-        if wrong is not None:
+        if wrong is not None and "drawn_by" not in self.settings["dataset"]:  # all seeds read the same images
             found["wrong"] = variable("test_image", wrong.astype(np.uint8), "image that is misread", "1")
         found["n_units"] = variable("layer", list(machine.n_units), "units left", "counts")
         found["n_synapses"] = variable("synapse_layer", list(machine.n_synapses), "synapses left", "counts")
