@@ -89,8 +89,8 @@ def test_the_summary_says_the_same_in_all_its_forms(collected, tmp_path):
     assert (tmp_path / "figures" / "claims.svg").stat().st_size > 0
 
 
-def test_a_third_test_stands_below_the_same_prediction_with_its_own_numbers(collected, tmp_path):
-    """Of the third test, with runs of its own, only claim 1 is asked, and one of its predictions."""
+def test_later_tests_stand_below_the_same_prediction_with_their_own_numbers(collected, tmp_path):
+    """Of later tests, with runs of their own, only claim 1 is asked, and one of its predictions."""
     for claim in datasets.CLAIMS:
         claims.save(collected(claim), tmp_path / f"{claim}.nc")
     once = summary.write(tmp_path, tmp_path / "figures")
@@ -99,17 +99,19 @@ def test_a_third_test_stands_below_the_same_prediction_with_its_own_numbers(coll
     asked = claims.settings(dataset)
     kept = {"patches_born_small": asked["claims"]["overproduction"]["patches_born_small"]}
     asked["claims"] = {name: asked["claims"][name] for name in ("confidence", "margins", "model_quality")}
-    third = dataset.assign_attrs(config=json.dumps(asked | {"claims": asked["claims"] | {"overproduction": kept}}))
-    claims.save(third, tmp_path / "more_seeds" / "01_overproduction.nc")
-    (row,) = summary.write(tmp_path / "more_seeds", tmp_path / "figures" / "more_seeds").itertuples()
+    later = dataset.assign_attrs(config=json.dumps(asked | {"claims": asked["claims"] | {"overproduction": kept}}))
+    for folder in summary.LATER_TESTS.values():
+        claims.save(later, tmp_path / folder / "01_overproduction.nc")
+        (row,) = summary.write(tmp_path / folder, tmp_path / "figures" / folder).itertuples()
     assert summary.write(tmp_path, tmp_path / "figures").equals(once)
     after = (tmp_path / "figures" / "claims.md").read_text().splitlines()
-    (added,) = (k for k, line in enumerate(after) if "third test: " in line)
-    assert after[:added] + after[added + 1 :] == before
-    assert after[added].startswith(f"| third test: {row.prediction} |")
-    assert after[added - 1].startswith(f"| {row.prediction} |")
-    assert f"| 2 | {row.verdict} |" in after[added]
-    assert tables.quote(row.mean, row.low, row.high, row.units) in after[added]
+    first = next(k for k, line in enumerate(after) if " test: " in line)
+    assert after[:first] + after[first + 2 :] == before
+    assert after[first - 1].startswith(f"| {row.prediction} |")
+    for line, test in zip(after[first : first + 2], ("third test", "fourth test"), strict=True):
+        assert line.startswith(f"| {test}: {row.prediction} |")
+        assert f"| 2 | {row.verdict} |" in line
+        assert tables.quote(row.mean, row.low, row.high, row.units) in line
 
 
 def test_the_table_of_runs_says_what_is_left_and_not_what_fractions_would_leave(collected):

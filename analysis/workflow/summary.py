@@ -12,6 +12,7 @@ from analysis.verdicts import claims, tables
 from analysis.verdicts.datasets import BEYOND, CLAIMS
 from analysis.workflow.rules import notebooks
 
+LATER_TESTS = {"third test": "more_seeds", "fourth test": "other_digits"}  # folders of the configs that ask again
 _COLUMNS = {
     "claim": ("claim", "1"),
     "id": ("name of the prediction in the config", "1"),
@@ -40,7 +41,9 @@ def write(data: Path, figures: Path) -> pd.DataFrame:
     asked, _ = notebooks(claims.settings(claims.load([*there, *CLAIMS][0], data)))
     found = [claims.load(claim, data) for claim in asked]
     table = pd.concat([claims.evaluate(dataset) for dataset in found], ignore_index=True)
-    shown = _with_third_tests(table, data / "more_seeds" / "claims.nc")
+    shown = table
+    for test, folder in LATER_TESTS.items():
+        shown = _with_later_test(shown, test, data / folder / "claims.nc")
     lines = [f"# All predictions: {claims.settings(found[0])['title']}"]
     for primary, kind in ((True, ""), (False, ": secondary, each judged by itself")):
         for claim, rows in shown[shown["primary"] == primary].groupby("claim"):
@@ -53,13 +56,13 @@ def write(data: Path, figures: Path) -> pd.DataFrame:
     return table
 
 
-def _with_third_tests(table, path):
+def _with_later_test(table, test, path):
     """The table, where a prediction was tested once more below it the row of that test: its own seeds and interval."""
     if not path.is_file():
         return table
-    place = table[["claim", "id"]].reset_index(names="place")
+    place = table[["claim", "id"]].reset_index(names="place").drop_duplicates(["claim", "id"], keep="last")
     more = netcdf.read(path).to_dataframe().astype({"primary": bool}).merge(place).set_index("place")
-    more["prediction"] = "third test: " + more["prediction"]
+    more["prediction"] = f"{test}: " + more["prediction"]
     return pd.concat([table, more]).sort_index(kind="stable", ignore_index=True)
 
 
