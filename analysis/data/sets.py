@@ -123,7 +123,7 @@ Named = Annotated[str, one_of(DATASETS)]
 def drawn(dataset: xr.Dataset, seed: int | Literal["seed"]) -> xr.Dataset:
     """All patterns of a labelled set in an order that the seed draws ("seed": 0), as many of them to train as before.
 
-    Classes take turns, as long as all last: each n_classes patterns hold each once. ValueError for a set without labels.
+    Classes take turns, as long as all last. Raises ValueError for a set without labels.
     """
     if "train_label" not in dataset:
         raise ValueError("dataset/drawn_by: found a set without labels, expected labels, for classes take turns")

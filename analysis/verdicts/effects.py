@@ -27,7 +27,7 @@ def of(part: xr.Dataset, prediction: dict) -> tuple[np.ndarray, str]:
 
 
 def loss(part: xr.Dataset, prediction: dict) -> np.ndarray:
-    """loss(worse) - loss(better), retrained; of quality the other way round; of errors (seed, image) where all seeds share the images."""
+    """loss(worse) - loss(better), retrained; quality the other way round; errors of shared images (seed, image)."""
     worse, better, name = (prediction[key] for key in ("worse", "better", "measure"))
     measure = part["wrong" if name == "encoding_error" and "wrong" in part else name]
     if "stage" in measure.dims:
