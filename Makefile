@@ -46,6 +46,7 @@ lint: env ## ruff and snakefmt (style, likely bugs), mypy (types), import-linter
 	$(IN_VENV) lint-imports --no-cache
 
 test: env ## all tests, and the notebooks compared with their stored outputs
+	@$(IN_VENV) python -m analysis compile --output .cache/compiled
 	$(IN_VENV) python -m pytest --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)
 
 bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a table, a dataset and figures

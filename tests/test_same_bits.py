@@ -7,6 +7,7 @@ Every variable of every dataset is compared byte by byte, over-produced machines
 included, and every attribute but those that state the versions of libraries.
 """
 
+import hashlib
 import importlib.util
 import os
 import platform
@@ -21,6 +22,7 @@ from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 from analysis.experiment import config
 from analysis.files import netcdf, yamlfile
 from analysis.files.checkout import ROOT
+from analysis.kernels import jit
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +50,10 @@ def copy_checkout(folder, source=ROOT):
         shutil.copytree(source / name, folder / name, ignore=no_source)
     for name in FILES:
         shutil.copy(source / name, folder / name)
+    sources = [f"{root / 'analysis/kernels'}".encode() for root in (source, folder)]
+    here, there = (f"{jit.CACHE_FOLDER.name}/kernels_{hashlib.sha1(path).hexdigest()}" for path in sources)  # numba's
+    if (source / ".cache" / here).is_dir():  # what is compiled serves the copy
+        shutil.copytree(source / ".cache" / here, folder / ".cache" / there, ignore=shutil.ignore_patterns("tmp*"))
     return folder
 
 
