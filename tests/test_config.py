@@ -19,6 +19,9 @@ ABSENT = object()
 PATCHES = SMOKE["experiments"]["patches"]
 TWO_SESSIONS = PATCHES | {"pruning": {"n_sessions": 2, "fraction": 0.5}, "control_sessions": [2], "quality": None}
 FEW_CONTROLS = PATCHES | {"controls": ["reinitialised"], "equal_work": []}
+TWICE, NATS = {"n_sessions": 3, "fraction": [0.5, 0.5]}, "negative_log_likelihood"
+FEW = {"n_seeds": 2, "criteria": ["weight"], "controls": []}
+FEWER = FEW | {"criteria": ["variance_fi_w2", "online_fi"]}
 TO_EXTEND = "extends: smoke.yaml\nexperiments: {{mine: {{extends: {}}}}}"
 
 
@@ -70,7 +73,7 @@ WRONG = {
     f"{P}/n_seeds": ("3", f"at {P}/n_seeds: found '3', expected integer"),
     f"{P}/training/momentum": ([0.5, 0.9], "momentum: found [0.5, 0.9], expected one from 0 to 0.9999, or 1, one an"),
     f"{P}/samples/n_chains": (10**12, "n_chains: found 1000000000000, expected less than or equal to 4294967295"),
-    f"{P}/pruning/fraction": ([0.5, 0.5], "fraction: found [0.5, 0.5], expected one number, or 1, one a layer of"),
+    f"{P}/pruning": (TWICE, "fraction: found [0.5, 0.5], expected one number, or 1, one a layer of synapses"),
     f"{D}/pruning/fraction": (1, "pruning/fraction: found 1, expected a number above 0 and below 1, a list of them"),
     f"{D}/pruning": ({"n_sessions": 2}, f"at {D}/pruning: found no fraction, expected all of n_sessions, fraction"),
     f"{D}/training/tolerance": (np.inf, "tolerance: found inf, expected a finite number"),
@@ -92,24 +95,12 @@ WRONG = {
     f"{D}/equal_work": (["pruned_early"], f"at {D}/equal_work: found 'pruned_early', expected controls trained from"),
     f"{D}/tuning": ({"rewired": {"trained": 0.1}}, f"at {D}/tuning/rewired: found shares or trained, expected neither"),
     f"{P}/tuning": ({"rewired": {"rates": 0}}, f"at {P}/tuning/rewired/rates: found 0, expected greater than 0"),
-    f"{D}/tuning/pruned_at_once": (
-        {"shares": [0.5, 0.4]},
-        "shares: found [0.5, 0.4], expected shares of all that is to go, which sum to 1 instead of 0.9",
-    ),
-    f"{P}/pruning": (
-        {"n_sessions": 3, "fraction": [[0.5], [0.5]]},
-        "pruning/fraction: found 2 lists, expected 3, one a session as pruning/n_sessions",
-    ),
+    f"{D}/tuning/pruned_at_once": ({"shares": [0.5, 0.4]}, "that is to go, which sum to 1 instead of 0.9"),
+    f"{P}/pruning/fraction": ([[0.5], [0.5]], "found 2 lists, expected 3, one a session as pruning/n_sessions"),
     f"{D}/pruning/fraction/1": ([0.5], "pruning/fraction: found [0.27, [0.5]], expected a number above 0 and below 1"),
     f"{P}/explored_seeds": (1, f"at {P}/first_seed: found 0, expected at least 1, explored_seeds: those below"),
-    f"{P}/further_seeds": (
-        {"n_seeds": 2, "criteria": ["weight"], "controls": []},
-        f"at {P}/further_seeds/criteria: found ['weight'], expected variance_fi, the reference, among them",
-    ),
-    f"{D}/further_seeds": (
-        {"n_seeds": 2, "criteria": ["variance_fi_w2", "online_fi"], "controls": []},
-        f"at {D}/further_seeds/criteria: found 'online_fi', expected one of criteria",
-    ),
+    f"{P}/further_seeds": (FEW, "further_seeds/criteria: found ['weight'], expected variance_fi, the reference, am"),
+    f"{D}/further_seeds": (FEWER, f"at {D}/further_seeds/criteria: found 'online_fi', expected one of criteria"),
     f"{P}/dataset": ({"path": "x", "binarise": "mean"}, f"at {P}/dataset: found no split, expected all of path"),
     f"{C}/confidence": (95, "claims/confidence: found 95, expected less than 1"),
     f"{C}/margins/kl": ({"value": 0.01, "units": "nats"}, f"at {C}/margins/kl: found no because, expected all of"),
@@ -143,11 +134,7 @@ def test_a_wrong_entry_is_refused_at_its_place(place):
         (P, FEW_CONTROLS, f"{BORN}/worse: found 'born_small_synapses', expected one of pruned, variance_fi"),
         (f"{RANK}/proxy", "awake_damage", f"{RANK}/proxy: found 'awake_damage', expected one of variance_fi,"),
         (f"{BORN}/measure", "encoding_error", f"{BORN}/measure: found 'encoding_error', expected what measures give"),
-        (
-            f"{BORN}/measure",
-            "negative_log_likelihood",
-            f"{BORN}/measure: found 'negative_log_likelihood', expected anoth",
-        ),
+        (f"{BORN}/measure", NATS, f"{BORN}/measure: found '{NATS}', expected another measure, or likelihood among"),
         (f"{UNITS}/more", "pruned", f"{UNITS}/more: found 'pruned', expected one of variance_fi, heuristic_fi"),
         (f"{UNITS}/layer", 2, f"{UNITS}/layer: found 2, expected one of the hidden layers, 1 to 1, of {P}"),
         (f"{LOST}/than", "eigenvector", f"{LOST}/than: found 'eigenvector', expected one of variance_fi_w2"),
@@ -245,14 +232,10 @@ def test_an_experiment_that_is_taken_away_takes_the_predictions_about_it_along()
 def test_an_experiment_may_say_what_differs_from_another(tmp_path):
     own = "{aaa: {extends: mine, n_seeds: 7}, mine: {extends: patches, finishing: null, machine: {hidden: [7]}}}"
     (tmp_path / "mine.yaml").write_text(f"extends: smoke.yaml\nexperiments: {own}\n")
-    patches, mine, aaa = (
-        config.load(tmp_path / "mine.yaml")["experiments"][name] for name in ("patches", "mine", "aaa")
-    )
-    assert patches == PATCHES
+    found = config.load(tmp_path / "mine.yaml")["experiments"]
     expected = PATCHES | {"machine": PATCHES["machine"] | {"hidden": [7]}}
     del expected["finishing"]
-    assert mine == expected
-    assert aaa == expected | {"n_seeds": 7}
+    assert [found[name] for name in ("patches", "mine", "aaa")] == [PATCHES, expected, expected | {"n_seeds": 7}]
 
 
 def test_the_command_line_changes_what_it_names_and_numbers_are_numbers(tmp_path):

@@ -57,22 +57,15 @@ def test_a_machine_views_patterns_with_the_mean_field_of_its_retraining():
         naive.assert_same_bits(found, mean_field(machine, patterns, 3, tolerance))
 
 
-def test_input_information_is_the_mutual_information_of_the_joint_distribution():
-    rng = np.random.default_rng(0)
-    p = rng.random((16, 5))
-    for unit, found in enumerate(measures.input_information(p)):
-        joint = np.stack([p[:, unit], 1 - p[:, unit]], axis=1) / 16
-        independent = joint.sum(axis=0) * joint.sum(axis=1, keepdims=True)
-        assert found == pytest.approx((joint * np.log(joint / independent)).sum())
-
-
-def test_label_information_is_the_mutual_information_of_the_joint_distribution():
+def test_information_on_inputs_and_labels_is_the_mutual_information_of_the_joint_distribution():
     rng = np.random.default_rng(0)
     p, labels = rng.random((60, 5)), rng.integers(3, 7, 60)
-    for unit, found in enumerate(measures.label_information(p, labels)):
-        joint = np.array([[x[labels == c].sum() / 60 for x in (p[:, unit], 1 - p[:, unit])] for c in range(3, 7)])
-        independent = joint.sum(axis=0) * joint.sum(axis=1, keepdims=True)
-        assert found == pytest.approx((joint * np.log(joint / independent)).sum())
+    cases = (measures.input_information(p), np.arange(60)), (measures.label_information(p, labels), labels)
+    for information, given in cases:
+        for x, found in zip(p.T, information, strict=True):
+            joint = np.array([[y[given == c].sum() / 60 for y in (x, 1 - x)] for c in np.unique(given)])
+            independent = joint.sum(axis=0) * joint.sum(axis=1, keepdims=True)
+            assert found == pytest.approx((joint * np.log(joint / independent)).sum())
 
 
 def test_sparseness_follows_its_definition_and_knows_no_scale():

@@ -35,21 +35,10 @@ def test_a_run_is_stale_where_syntax_changes_in_a_room_that_it_depends_on(edit, 
     assert (changed == provenance.fingerprint()) == same
 
 
-def test_a_file_has_its_old_content_until_the_new_one_is_whole(tmp_path):
+def test_a_file_has_its_old_content_until_the_new_one_is_whole_and_after_an_error(tmp_path):
     path = tmp_path / "folder" / "file.txt"
     with whole.whole(path) as temporary:
         temporary.write_text("old")
-    with whole.whole(path) as temporary:
-        temporary.write_text("ne")
-        assert path.read_text() == "old"
-        temporary.write_text("new")
-    assert path.read_text() == "new"
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "file.txt"
-    path.write_text("old")
 
     def fail():
         with whole.whole(path) as temporary:
@@ -59,7 +48,13 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(RuntimeError, match="half way"):
         fail()
     assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(path.parent.iterdir()) == [path]
+    with whole.whole(path) as temporary:
+        temporary.write_text("ne")
+        assert path.read_text() == "old"
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_what_a_killed_process_left_goes_and_what_another_one_writes_stays(tmp_path):
