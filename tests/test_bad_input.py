@@ -14,8 +14,8 @@ from analysis.__main__ import main
 from analysis.experiment import conditions, config
 from analysis.files import netcdf
 from analysis.machine.model import BoltzmannMachine
-from analysis.machine.sampling import sample
-from analysis.machine.training import Schedule, pretrain_greedily, train
+from analysis.machine.sampling import sample, trajectory
+from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")
 ABSENT = object()
@@ -155,6 +155,9 @@ def machine(biases=([0, 0], [0, 0]), weights=([[1, 1], [1, 1]],), masks=None):
 
 CALLS = {
     "sample 0 chains": (lambda: sample(MACHINE, 0, 1, 0), "n_chains: found 0, expected a count of at least 1"),
+    "0 records": (lambda: list(trajectory(MACHINE, 1, 0, 0)), "n_records: found 0, expected a count of at least 1"),
+    "stride 0": (lambda: [*trajectory(MACHINE, 1, 1, 0, stride=0)], "stride: found 0, expected a count of at least 1"),
+    "mean field to NaN": (lambda: mean_field(MACHINE, PATTERNS, 1, np.nan), "tolerance: found nan, expected a finite"),
     "sample by seed -1": (lambda: sample(MACHINE, 1, 1, -1), "seed: found -1, expected an integer from 0 to 2^64 - 1"),
     "10^18 synapses": (lambda: BoltzmannMachine.random((10**9, 10**9), 0), "n_units: found [1000000000, 1000000000]"),
     "name of a criterion": (lambda: pruning.criterion("fisher"), "criterion: found 'fisher', expected one of variance"),
@@ -171,6 +174,8 @@ CALLS = {
     "variance of uneven samples": (lambda: fisher.variance_estimate(PATTERNS, PATTERNS[:9]), "samples: found [10, 9"),
     "heuristic of NaN": (lambda: fisher.heuristic_estimate(*STATES, ONES[0] * np.nan), "weights: found values that ar"),
     "a matrix beyond memory": (lambda: fisher.information_matrix(MANY, MANY), "information matrix: found 9,006,000"),
+    "eigenvector of NaN": (lambda: fisher.first_eigenvector([[np.nan]]), "matrix: found shape (1, 1) with 1 values"),
+    "eigenvector of no square": (lambda: fisher.first_eigenvector(ONES[0]), "matrix: found shape (4, 3) with 0 value"),
     "criterion on one layer": (lambda: pruning.CRITERIA["variance_fi"](MACHINE, STATES[:1], 0), "states: found 1 laye"),
     "a deep machine's eigenvector": (lambda: pruning.CRITERIA["eigenvector"](DEEP, THREE, 0), "criterion 'eigenvecto"),
     "fraction 0": (lambda: cut(0.0), f"fraction: found 0.0, {NO_FRACTION}"),
@@ -181,6 +186,8 @@ CALLS = {
     "an empty layer": (lambda: machine((np.zeros(2), [])), "biases[1]: found shape (0,), expected (n_units,) with n_u"),
     "biases of NaN": (lambda: machine(([0, np.nan], [0, 0])), "biases[0]: found 1 values that are not finite, expecte"),
     "weights of ragged rows": (lambda: machine(weights=(RAGGED,)), f"weights[0]: {UNEVEN}"),
+    "a standard deviation below 0": (lambda: BoltzmannMachine.random((2, 2), 0, -1.0), "weight_std: found -1.0, expec"),
+    "visible biases of three units": (lambda: BoltzmannMachine.random((2, 2), 0, 0.1, [0, 1, 2]), "visible_bias: foun"),
     "masks of halves": (lambda: machine(masks=([[0.5, 1], [1, 1]],)), "masks[0]: found values other than 0 and 1, exp"),
 }
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.machine.arguments import check_count, check_memory, check_numbers
+from analysis.machine.arguments import check_count, check_memory, check_numbers, is_number
 from analysis.machine.randomness import normal
 
 if TYPE_CHECKING:
@@ -103,7 +103,12 @@ class BoltzmannMachine:
         """Weights ~ N(0, weight_std^2) (see randomness.normal), the given biases (numbers or one a visible unit)."""
         units = [check_count("n_units", n) for n in n_units]
         check_memory("n_units", units, _BYTES_A_SYNAPSE * sum(n * m for n, m in zip(units, units[1:])))
-        biases = [np.broadcast_to(visible_bias, units[:1]), *(np.full(n, hidden_bias) for n in units[1:])]
+        if not is_number(weight_std) or not 0 <= weight_std < np.inf:
+            raise ValueError(f"weight_std: found {weight_std!r}, expected a finite number of at least 0")
+        visible, shape = _as_float32("visible_bias", visible_bias), tuple(units[:1])
+        if visible.shape not in ((), shape):
+            raise ValueError(f"visible_bias: found shape {visible.shape}, expected () or {shape}")
+        biases = [np.broadcast_to(visible, shape), *(np.full(n, hidden_bias) for n in units[1:])]
         pairs, std = enumerate(zip(units, units[1:])), np.float32(weight_std)
         weights = [std * normal(seed, layer, n * m).reshape(n, m) for layer, (n, m) in pairs]
         return cls(biases, weights, masks)

@@ -17,7 +17,7 @@ from analysis.kernels import binary, gibbs, meanfield
 from analysis.kernels.layouts import CHAINS, unpack
 from analysis.kernels.threads import share
 from analysis.machine import graph
-from analysis.machine.arguments import check_binary, check_count, check_memory
+from analysis.machine.arguments import check_binary, check_count, check_memory, is_number
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key
 
@@ -86,7 +86,8 @@ def trajectory(
     machine: BoltzmannMachine, n_chains: int, n_records: int, seed: int, initial: States = None, stride: int = 1
 ) -> Iterator[Samples]:
     """The states of `sample` after every `stride` sweeps, n_records times, draw by draw. Raises as `sample`."""
-    check_count("n_chains", n_chains)
+    for name, value in (("n_chains", n_chains), ("n_records", n_records), ("stride", stride)):
+        check_count(name, value)
     check_memory("n_chains", f"{n_chains:,} chains", n_chains * sum(machine.n_units) * 9 // 8)  # a bit; a byte if read
     built, draws = graph.of(machine), key(derive(seed, "gibbs"))
     words = start_words(built, n_chains, seed, initial)
@@ -136,6 +137,8 @@ def mean_field(
     """
     visible = check_binary("patterns", patterns, machine.n_units[0])
     check_count("n_iterations", n_iterations)
+    if not is_number(tolerance) or not 0 <= tolerance < np.inf:
+        raise ValueError(f"tolerance: found {tolerance!r}, expected a finite number of at least 0")
     built = graph.of(machine)
     tiles = graph.to_tiles(visible, len(built.bias))
     share(len(tiles), meanfield.mean_field, tiles, built, n_iterations, np.float32(tolerance), len(visible))

@@ -77,8 +77,13 @@ def information_matrix(visible: np.ndarray, hidden: np.ndarray) -> np.ndarray:
 
 def first_eigenvector(matrix: np.ndarray) -> np.ndarray:
     """|u| with F u = lambda_1 u, lambda_1 the largest eigenvalue: (n,), absolute values (its sign is arbitrary)."""
+    matrix = np.ascontiguousarray(check_numbers("matrix", matrix), np.float64)
+    bad = matrix.size - np.isfinite(matrix).sum()
+    if matrix.size == 0 or matrix.shape != (len(matrix), len(matrix)) or bad:
+        found = f"shape {matrix.shape} with {bad} values that are not finite"
+        raise ValueError(f"matrix: found {found}, expected a square matrix of finite numbers")
     start = 0.5 + bits(0, 0, len(matrix)) * 2.0**-32  # no special direction, so orthogonal to none that matters
-    return np.abs(statistics.power_iteration(np.ascontiguousarray(matrix, np.float64), start, 2000, 1e-10)[1])
+    return np.abs(statistics.power_iteration(matrix, start, 2000, 1e-10)[1])
 
 
 def stiff_importance(matrix: np.ndarray) -> np.ndarray:
