@@ -82,8 +82,3 @@ def test_a_constant_moment_counts_as_converged():
     traces = np.ones((5, 8, 1))
     assert (c.r_hat(traces), c.two_start_r_hat(traces[:, 0], traces[:, 0]), c.autocorrelation_time(traces)) == (1, 1, 1)
     assert c.two_start_r_hat(traces[:, 0], 0 * traces[:, 0]) == np.inf
-
-
-def test_too_short_chains_are_refused():
-    with pytest.raises(ValueError, match="n_sweeps: found 3, expected a count of at least 4"):
-        c.convergence(naive.machine_of((4, 3)), np.ones((2, 4)), 10, 5, 3, 4, 0)

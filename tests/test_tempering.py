@@ -73,21 +73,3 @@ def test_a_protocol_sleeps_in_tempered_chains_where_its_config_says_so():
     found = protocol.spontaneous(settings, machine, patterns, 3)
     naive.assert_same_bits(found, tempering.sample(machine, 90, 20, 4, 3, patterns))
     assert found.n == 90
-
-
-@pytest.mark.parametrize(
-    ("counts", "message"),
-    [
-        ((1, 10, 4), "n_chains: found 1, expected a count of at least 2"),
-        ((3, 10, 1), "n_rungs: found 1, expected a count of at least 2"),
-        ((3, 0, 4), "n_steps: found 0"),
-    ],
-)
-def test_counts_that_are_too_small_are_refused(counts, message):
-    with pytest.raises(ValueError, match=message):
-        tempering.tempered(TWO_MODES, *counts, 0)
-
-
-def test_states_of_another_number_are_refused():
-    with pytest.raises(ValueError, match="initial: found 2000 states, expected 5"):
-        tempering.tempered(TWO_MODES, 5, 4, 3, 0, initial=BRIGHT)
