@@ -87,6 +87,14 @@ def test_synapses_born_small_are_split_between_layers_as_the_tuning_says(fields)
         assert second.all()
 
 
+@pytest.mark.parametrize("wanted", [(100, 5000), (1000, 100, 5000), (500, 9000)], ids=str)
+def test_what_a_layer_born_small_can_not_hold_goes_to_the_layer_below(wanted):
+    settings = {"machine": {"hidden": [100] * len(wanted), "receptive_field": None}}
+    masks = [np.arange(10**4).reshape(100, 100) < n for n in wanted]
+    found = wirings.born_small_synapses(settings, [masks[0][:10], *masks[1:]], [np.arange(10)], 0)
+    assert abs(sum(mask.sum() for mask in found) - sum(wanted)) <= 0.02 * sum(wanted)
+
+
 def test_rewiring_keeps_both_degrees_of_every_unit_and_stays_within_what_was_there_at_birth(runs, fields):
     wired = [(settings, masks_of(run, 2), kept_units(run, 2)) for settings, _, run in runs.values()]
     for settings, masks, kept in (*wired, fields):

@@ -28,19 +28,33 @@ def born_small_units(settings: dict, masks: Masks, kept: Masks, seed: int) -> Ma
 def born_small_synapses(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
     """As many synapses as pruning left, dense: so few units that all their synapses are that many.
 
-    The first layer has the share `split` of them where the config's `tuning` says so, else what pruning left it.
+    The first layer has the share `split` of them where the config's `tuning` says so, else what pruning left it; then
+    what all units of a layer can't hold goes to the layer below, whose further units make room above, too.
     """
-    born, units = protocol.initial_masks(settings, len(kept[0])), [kept[0]]
+    born = protocol.initial_masks(settings, len(kept[0]))
     wanted = [int(mask.sum()) for mask in masks]
     if split := tuning_of(settings, "born_small_synapses").get("split"):
         total = sum(wanted)
         wanted = [round(split * total), *(round((1 - split) * n * total / sum(wanted[1:])) for n in wanted[1:])]
-    for layer, (n_wanted, full) in enumerate(zip(wanted, born)):
-        order = choice(derive(seed, "units", layer), full.shape[1], full.shape[1])
-        n_synapses = np.cumsum(full[np.ix_(units[-1], order)].sum(axis=0))
-        n_units = int(np.argmin(np.abs(n_synapses - n_wanted))) + 1
-        units.append(np.sort(order[:n_units]))
-    return born_small_units(settings, masks, units, seed)
+    orders = [choice(derive(seed, "units", layer), n, n) for layer, n in enumerate(full.shape[1] for full in born)]
+
+    def nearest(least: Sequence[int]) -> tuple[Masks, list[int]]:
+        """Units of each layer, at least so many of a hidden one, and its synapses, near those wanted."""
+        units, found = [kept[0]], list[int]()
+        for n_least, n_wanted, full, order in zip(least, wanted, born, orders):
+            n_synapses = np.cumsum(full[np.ix_(units[-1], order)].sum(axis=0))
+            n_units = max(n_least, int(np.argmin(np.abs(n_synapses - n_wanted))) + 1)
+            units.append(np.sort(order[:n_units]))
+            found.append(int(n_synapses[n_units - 1]))
+        return units, found
+
+    least = [1] * len(born)
+    for k in range(1, len(born)):
+        units, found = nearest(least)
+        if not split and found[k] < wanted[k] and len(units[k + 1]) == len(orders[k]):
+            tries = [[*least[: k - 1], n, *least[k:]] for n in range(len(units[k]), len(orders[k - 1]) + 1)]
+            least = min(tries, key=lambda tried: abs(sum(nearest(tried)[1]) - sum(wanted)))
+    return born_small_units(settings, masks, nearest(least)[0], seed)
 
 
 def rewired(settings: dict, masks: Masks, kept: Masks, seed: int) -> Masks:
