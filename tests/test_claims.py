@@ -129,7 +129,7 @@ def test_data_made_for_a_verdict_get_it(make, shift, expected):
 
 
 def test_every_effect_that_a_config_may_ask_for_can_be_measured():
-    assert list(effects.EFFECTS) == list(predictions.EFFECTS)
+    assert {*effects.EFFECTS} == {*predictions.EFFECTS}
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ FEW_CONTROLS = PATCHES | {"controls": ["reinitialised"], "equal_work": []}
 TWICE, NATS = {"n_sessions": 3, "fraction": [0.5, 0.5]}, "negative_log_likelihood"
 FEW = {"n_seeds": 2, "criteria": ["weight"], "controls": []}
 FEWER = FEW | {"criteria": ["variance_fi_w2", "online_fi"]}
+LOSS = SMOKE["claims"]["overproduction"]["patches_born_small"]
+RANKS = {"any": SMOKE["claims"]["fisher_proxy"]["patches_variance"]}
 TO_EXTEND = "extends: smoke.yaml\nexperiments: {{mine: {{extends: {}}}}}"
 
 
@@ -58,7 +60,7 @@ def test_every_config_is_valid_and_its_claims_are_about_what_its_experiments_hav
 P, D, C = "experiments/patches", "experiments/digits", "claims"
 UNITS, FUNCTION = f"{C}/weight_pruning/patches_units", f"{C}/weight_pruning/patches_function"
 BORN, RANK = f"{C}/overproduction/patches_born_small", f"{C}/fisher_proxy/patches_variance"
-LOST = f"{C}/neuron_loss/digits_information"
+LOST, EQUAL = f"{C}/neuron_loss/digits_information", f"{C}/weight_pruning/digits_equal_units"
 WRONG = {
     "speed": ("high", "at top level: found the unknown key 'speed', expected keys among title, folder"),
     "title": (ABSENT, "at top level: found no title, expected all of title, experiments, claims"),
@@ -129,9 +131,21 @@ def test_a_wrong_entry_is_refused_at_its_place(place):
         (f"{D}/measures", ["importance"], f"{D}/measures: found ['importance'], expected kl or digits among them"),
         (f"{BORN}/experiment", "patch", f"{BORN}/experiment: found 'patch', expected one of patches, digits"),
         (f"{BORN}/margin", "nats", f"{BORN}/margin: found 'nats', expected one of claims/margins, kl, error"),
-        (f"{BORN}/worse", "born_big", f"{BORN}/worse: found 'born_big', expected one of pruned, variance_fi"),
+        (f"{BORN}/worse", "born_big", f"{BORN}/worse: found 'born_big', expected one of pruned, born_small"),
         (f"{BORN}/worse", "rewired_work", f"{BORN}/worse: found 'rewired_work', expected one"),
-        (P, FEW_CONTROLS, f"{BORN}/worse: found 'born_small_synapses', expected one of pruned, variance_fi"),
+        (P, FEW_CONTROLS, f"{BORN}/worse: found 'born_small_synapses', expected one of pruned, reinitialised of {P}"),
+        (f"{BORN}/worse", "weight", f"{BORN}/worse: found 'weight', expected one of pruned, born_small_units"),
+        (f"{BORN}/worse", "pruned", f"{BORN}/better: found 'pruned', expected another one than worse, of {P}"),
+        (f"{BORN}/equal", "units", f"{BORN}/equal: found 'units', expected none, for controls are compared after"),
+        (f"{BORN}/margin", "error", f"{BORN}/margin: found 'error in fraction', expected one in nats, as the effect"),
+        (f"{UNITS}/margin", "kl", f"{UNITS}/margin: found 'kl in nats', expected one in units, as the effect"),
+        (LOST, LOSS, f"{LOST}/effect: found 'loss', expected one of units, sur"),
+        (f"{UNITS}/more", "variance_fi", f"{UNITS}/fewer: found 'variance_fi', expected another one than more, of {P}"),
+        (f"{EQUAL}/worse", "rewired", f"{EQUAL}/worse: found 'rewired', expected one of pruned, variance_fi_w2"),
+        (f"{EQUAL}/worse", "variance_fi_w2", f"{EQUAL}/better: found 'pruned', expected another one than worse, of"),
+        (f"{RANK}/proxy", "stiff_eigenvectors", f"{RANK}/target: found 'stiff_eigenvectors', expected another one th"),
+        (f"{LOST}/than", "variance_fi_w2", f"{LOST}/than: found 'variance_fi_w2', expected another one than reference"),
+        (f"{C}/beyond_the_paper", RANKS, "any/target: found 'stiff_eigenvectors', expected one of variance_fi, heu"),
         (f"{RANK}/proxy", "awake_damage", f"{RANK}/proxy: found 'awake_damage', expected one of variance_fi,"),
         (f"{BORN}/measure", "encoding_error", f"{BORN}/measure: found 'encoding_error', expected what measures give"),
         (f"{BORN}/measure", NATS, f"{BORN}/measure: found '{NATS}', expected another measure, or likelihood among"),

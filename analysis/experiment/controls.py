@@ -107,12 +107,7 @@ def develop_control(
 
 
 def prune_otherwise(
-    settings: dict,
-    name: str,
-    patterns: np.ndarray,
-    reference: xr.Dataset,
-    session: int,
-    seed: int,
+    settings: dict, name: str, patterns: np.ndarray, reference: xr.Dataset, session: int, seed: int
 ) -> BoltzmannMachine:
     """The machine pruned from large by the reference criterion, to as many synapses a layer, at other times and rates.
 
@@ -203,12 +198,7 @@ def _n_updates(settings, name, n_patterns):
 # words, colour, marker and line, named as here, make no run stale: see files/provenance.py
 CONTROLS: dict[str, Control] = by_name(
     Control(
-        "born_small_units",
-        born_small_units,
-        words="born small, as many units",
-        colour=ORANGE,
-        marker="^",
-        line="--",
+        "born_small_units", born_small_units, words="born small, as many units", colour=ORANGE, marker="^", line="--"
     ),
     Control(
         "born_small_synapses",
@@ -220,20 +210,10 @@ CONTROLS: dict[str, Control] = by_name(
     ),
     Control("rewired", rewired, words="random wiring", colour=GREY, marker="X", line=":"),
     Control(
-        "reinitialised",
-        reinitialised,
-        words="pruned wiring, new weights",
-        colour=GREEN,
-        marker="D",
-        line=(0, (5, 1)),
+        "reinitialised", reinitialised, words="pruned wiring, new weights", colour=GREEN, marker="D", line=(0, (5, 1))
     ),
     Control(
-        "other_seeds_wiring",
-        other_seeds_wiring,
-        words="another machine's wiring",
-        colour=BLUE,
-        marker="P",
-        line="--",
+        "other_seeds_wiring", other_seeds_wiring, words="another machine's wiring", colour=BLUE, marker="P", line="--"
     ),
     Control(
         "pruned_untrained",

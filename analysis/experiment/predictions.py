@@ -17,6 +17,15 @@ from analysis.pruning import label
 
 UnitMeasure = Literal["activity", "fisher", "input_information", "digit_information", "sparseness", "pixel_tuning"]
 Loss = Literal["kl", "encoding_error", "digit_quality", "negative_log_likelihood"]
+_OF_FUNCTION = ("loss", "units", "units_at_equal_function")
+OF_CONTROLS = ("overproduction", "when_to_prune")  # claims whose runs are of controls; those of others, of criteria
+ANSWERS: dict[str, tuple[str, ...]] = {name: ("loss",) for name in OF_CONTROLS}  # effects that runs of a claim tell
+ANSWERS |= {name: (*_OF_FUNCTION, "rank") for name in ("fisher_proxy", "beyond_the_paper")}
+ANSWERS |= {"weight_pruning": _OF_FUNCTION, "neuron_loss": ("units", "survivors", "axonal", "disconnected", "rise")}
+# of an effect, and of the measures of a loss
+UNITS = {"units": "units", "units_at_equal_function": "units", "rank": "rho", "survivors": "probability"}
+UNITS |= {"axonal": "share of losses", "disconnected": "probability", "rise": "rho", "kl": "nats"}
+UNITS |= {"encoding_error": "fraction", "digit_quality": "probability or fraction", "negative_log_likelihood": "nats"}
 Layer = Annotated[Count | Literal["all"], described("a hidden layer, from 1, or all")]
 MOST_PRIMARY = 3  # a claim and experiment
 LARGEST_STEP, FEWEST_SESSIONS = 0.6, 3  # of sessions that can be interpolated
@@ -52,7 +61,7 @@ class UnitsDifference(Prediction):
 
 
 class UnitsAtEqualFunction(Prediction):
-    """The same where the loss of either crosses that of the over-produced machine plus the tolerance."""
+    """n_units(more) - n_units(fewer), each where its loss crosses that of the over-produced machine plus tolerance."""
 
     more: str
     fewer: str
@@ -186,23 +195,37 @@ def _faults(claims: dict, experiments: dict) -> Iterator[tuple[str, Any, str]]:
                 yield f"{place}/experiment", experiment, f"one of {', '.join(experiments)}"
             if prediction["margin"] not in claims["margins"]:
                 yield f"{place}/margin", prediction["margin"], f"one of claims/margins, {', '.join(claims['margins'])}"
-            for key, found, expected in _unanswerable(prediction, experiments[experiment]):
+            if (effect := prediction["effect"]) not in ANSWERS[claim]:
+                yield f"{place}/effect", effect, f"one of {', '.join(ANSWERS[claim])}, which its runs tell"
+            for key, found, expected in _unanswerable(claim, prediction, experiments[experiment]):
                 yield f"{place}/{key}", found, f"{expected} of experiments/{experiment}"
+            found = claims["margins"][prediction["margin"]]["units"]
+            if found not in (units := UNITS[prediction["measure"] if effect == "loss" else effect]).split(" or "):
+                yield f"{place}/margin", f"{prediction['margin']} in {found}", f"one in {units}, as the effect"
             primary += [experiment] * prediction.get("primary", False)
             if primary.count(experiment) > MOST_PRIMARY:
                 yield f"{place}/primary", True, f"at most {MOST_PRIMARY} primary predictions a claim and experiment"
 
 
-def _unanswerable(prediction: dict, settings: dict) -> Iterator[tuple[str, Any, str]]:
-    """What a prediction names that its experiment does not have."""
+def _unanswerable(claim: str, prediction: dict, settings: dict) -> Iterator[tuple[str, Any, str]]:
+    """What a prediction names that its experiment does not have, or not for this claim."""
     criteria, depth = [label(entry) for entry in settings["criteria"]], len(settings["machine"]["hidden"])
-    machines = ["pruned", *criteria, *controls.names(settings)]
-    estimates = [*local_estimates.local(settings), *local_estimates.TARGETS]
+    machines = ["pruned", *(controls.names(settings) if claim in OF_CONTROLS else criteria)]
+    estimates = [*local_estimates.LOCAL, *local_estimates.TARGETS]
+    if claim == "beyond_the_paper":
+        estimates = [*(name for name in local_estimates.local(settings) if name in criteria), "exact_damage"]
     known = {"worse": machines, "better": machines, "more": criteria, "fewer": criteria, "than": criteria}
     known |= {"proxy": estimates, "target": estimates}
     for key, names in known.items():
         if key in prediction and prediction[key] not in names:
             yield key, prediction[key], f"one of {', '.join(names)}"
+    runs = {key: settings["reference"] if name == "pruned" else name for key, name in prediction.items()}
+    runs["reference"] = settings["reference"]
+    for key, other in (("better", "worse"), ("fewer", "more"), ("target", "proxy"), ("than", "reference")):
+        if key in runs and runs[key] == runs[other]:
+            yield key, prediction[key], f"another one than {other},"
+    if claim in OF_CONTROLS and "equal" in prediction:
+        yield "equal", prediction["equal"], "none, for controls are compared after the same session,"
     measure, pruning = prediction.get("measure", ""), settings["pruning"]
     needed = {"kl": "kl", "encoding_error": "digits", "digit_quality": "digits", "digit_information": "digits"}
     if needed.get(measure) not in (None, *settings["measures"]):

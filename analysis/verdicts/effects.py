@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
+from analysis.experiment.predictions import UNITS
 from analysis.verdicts import comparisons
 from analysis.verdicts.comparisons import at_equal_size, at_session, hidden_units
 from analysis.verdicts.survival import probability_above, rise
@@ -16,14 +17,14 @@ from analysis.verdicts.survival import probability_above, rise
 
 def of(part: xr.Dataset, prediction: dict) -> tuple[np.ndarray, str]:
     """(effect, its unit), NaN where a seed can't tell. Raises ValueError where the part lacks what is named."""
-    effect, units = EFFECTS[prediction["effect"]]
+    effect = prediction["effect"]
     try:
-        values = np.asarray(effect(part, prediction), dtype=np.float64)
+        values = np.asarray(EFFECTS[effect](part, prediction), dtype=np.float64)
     except KeyError as error:
         lacking, experiment = " ".join(str(error.args[0]).split()), part.attrs["experiment"]
         message = f"found {prediction}, expected names that runs of {experiment} have ({lacking})"
         raise ValueError(f"prediction: {message}") from error
-    return values, units or part[prediction["measure"]].attrs.get("units", "1")
+    return values, part[prediction["measure"]].attrs.get("units", "1") if effect == "loss" else UNITS[effect]
 
 
 def loss(part: xr.Dataset, prediction: dict) -> np.ndarray:
@@ -49,7 +50,7 @@ def units(part: xr.Dataset, prediction: dict) -> np.ndarray:
 
 
 def units_at_equal_function(part: xr.Dataset, prediction: dict) -> np.ndarray:
-    """The same where the loss of either crosses that of the over-produced machine plus the tolerance."""
+    """n_units(more) - n_units(fewer), each where its loss crosses that of the over-produced machine plus tolerance."""
     asked, pair = (prediction["measure"], prediction["tolerance"]), (prediction["more"], prediction["fewer"])
     more, fewer = (comparisons.units_at_equal_function(part, name, *asked) for name in pair)
     return (more - fewer).values
@@ -100,13 +101,6 @@ def neighbours_rise(part: xr.Dataset, prediction: dict) -> np.ndarray:
     return np.array([rise(part.isel(seed=k), prediction["layer"]) for k in range(part.sizes["seed"])])
 
 
-EFFECTS: dict[str, tuple[Callable[[xr.Dataset, dict], np.ndarray], str]] = {
-    "loss": (loss, ""),  # the measure's
-    "units": (units, "units"),
-    "units_at_equal_function": (units_at_equal_function, "units"),
-    "rank": (rank, "rho"),
-    "survivors": (survivors, "probability"),
-    "axonal": (axonal, "share of losses"),
-    "disconnected": (disconnected, "probability"),
-    "rise": (neighbours_rise, "rho"),
-}
+EFFECTS: dict[str, Callable[[xr.Dataset, dict], np.ndarray]] = {"loss": loss, "units": units, "rank": rank}
+EFFECTS |= {"units_at_equal_function": units_at_equal_function, "survivors": survivors, "axonal": axonal}
+EFFECTS |= {"disconnected": disconnected, "rise": neighbours_rise}
