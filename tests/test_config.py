@@ -20,6 +20,9 @@ PATCHES = SMOKE["experiments"]["patches"]
 TWO_SESSIONS = PATCHES | {"pruning": {"n_sessions": 2, "fraction": 0.5}, "control_sessions": [2], "quality": None}
 FEW_CONTROLS = PATCHES | {"controls": ["reinitialised"], "equal_work": []}
 TWICE, NATS = {"n_sessions": 3, "fraction": [0.5, 0.5]}, "negative_log_likelihood"
+SPLIT = {"born_small_synapses": {"split": 0.3}}
+EARLY = {"controls": ["pruned_early"], "tuning": {"pruned_early": {"trained": 0.1, "rates": 2.0}}}
+EARLY |= {key: value for key, value in SMOKE["experiments"]["digits"].items() if key not in EARLY}
 FEW = {"n_seeds": 2, "criteria": ["weight"], "controls": []}
 FEWER = FEW | {"criteria": ["variance_fi_w2", "online_fi"]}
 LOSS = SMOKE["claims"]["overproduction"]["patches_born_small"]
@@ -95,8 +98,14 @@ WRONG = {
     f"{P}/controls": (["pruned_early"], f"at {P}/tuning/pruned_early: found nothing, expected shares or trained, for"),
     f"{D}/controls": (["rewired"], f"at {D}/tuning: found 'born_small_synapses', expected one of controls"),
     f"{D}/equal_work": (["pruned_early"], f"at {D}/equal_work: found 'pruned_early', expected controls trained from"),
-    f"{D}/tuning": ({"rewired": {"trained": 0.1}}, f"at {D}/tuning/rewired: found shares or trained, expected neither"),
-    f"{P}/tuning": ({"rewired": {"rates": 0}}, f"at {P}/tuning/rewired/rates: found 0, expected greater than 0"),
+    f"{D}/tuning": (
+        {"rewired": {"trained": 0.1}},
+        f"at {D}/tuning/rewired/trained: found 0.1, expected nothing but ra",
+    ),
+    f"{D}/tuning/rewired": ({"split": 0.3}, f"at {D}/tuning/rewired/split: found 0.3, expected nothing but rates, wh"),
+    f"{P}/tuning": (SPLIT, f"at {P}/tuning/born_small_synapses/split: found 0.3, expected nothing but rates, which it"),
+    f"{D}/tuning/born_small_synapses/rates": (0, "tuning/born_small_synapses/rates: found 0, expected greater than 0"),
+    D: (EARLY, f"at {D}/tuning/pruned_early/rates: found 2.0, expected nothing but shares, trained, which it reads"),
     f"{D}/tuning/pruned_at_once": ({"shares": [0.5, 0.4]}, "that is to go, which sum to 1 instead of 0.9"),
     f"{P}/pruning/fraction": ([[0.5], [0.5]], "found 2 lists, expected 3, one a session as pruning/n_sessions"),
     f"{D}/pruning/fraction/1": ([0.5], "pruning/fraction: found [0.27, [0.5]], expected a number above 0 and below 1"),

@@ -198,11 +198,13 @@ def _of_names(experiment: Experiment) -> Iterator[Fault]:
         from_large = CONTROLS[name].wiring is None
         if from_large and name in (experiment.equal_work or ()):
             yield "equal_work", repr(name), "controls trained from scratch: those pruned from large work as much anyway"
-        when = any(getattr(tuning.get(name), key, None) for key in ("shares", "trained"))
-        if from_large and not when:
+        given = tuning[name].model_dump(exclude_unset=True) if name in tuning else {}
+        if from_large and not {"shares", "trained"} & given.keys():
             yield f"tuning/{name}", "nothing", "shares or trained, for it is pruned from large"
-        if when and not from_large:
-            yield f"tuning/{name}", "shares or trained", "neither, for it is trained from scratch"
+        read = ["shares", "trained"] if from_large else ["rates"]
+        read += ["split"] * (name == "born_small_synapses" and len(experiment.machine.hidden) > 1)
+        for key in sorted(given.keys() - read):
+            yield f"tuning/{name}/{key}", given[key], f"nothing but {', '.join(read)}, which it reads"
     if experiment.reference not in labels:
         yield "reference", repr(experiment.reference), f"one of criteria, {', '.join(labels)}"
 
