@@ -19,7 +19,6 @@ SHARES = {
     "pruned_increasing": [0.3, 0.7],
 }
 TUNING = {name: {"shares": shares} for name, shares in SHARES.items()} | {"pruned_early": {"trained": 0.1}}
-FROM_SCRATCH = [name for name in CONTROLS if name not in TUNING]
 SAME_UNITS = ("rewired", "reinitialised", "born_small_units")
 OWN_SIZE = ("born_small_units", "born_small_synapses")
 

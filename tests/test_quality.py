@@ -16,13 +16,14 @@ PROXY = {name: value for name, value in SMOKE.items() if name != "finishing"}  #
 SAMPLES = {"start": "noise", "n_chains": 20000, "n_steps": 500, "n_measure_chains": 100}
 
 
-def run(machine, monkeypatch):
+def run(machine, monkeypatch, sessions=(0,), fraction=0.5):
     """The quality run of one machine on few patterns."""
     load = data.load
     monkeypatch.setattr(data, "load", lambda name: load(name).isel(pattern=slice(0, 300), test_pattern=slice(0, 100)))
     monkeypatch.setattr(sampling_checks, "machine_of", lambda reference, session: machine)
     settings = SMOKE | {"criteria": SMOKE["criteria"][::-1]}  # the reference is not the first
-    wanted = {"sessions": [0], "n_chains": 200, "n_temperatures": 200, "n_followed": 200, "n_moments": 16}
+    settings["pruning"] = {"n_sessions": 3, "fraction": fraction}
+    wanted = {"sessions": [*sessions], "n_chains": 200, "n_temperatures": 200, "n_followed": 200, "n_moments": 16}
     settings["samples"] = {"start": "data", "n_chains": 2000, "n_steps": 20, "n_measure_chains": 100}
     tempering = {"n_rungs": 8, "n_chains": 300, "n_steps": 60}
     settings["quality"] = wanted | {"n_samples": 2000, "noise_steps": 20, "tempering": tempering}
@@ -78,6 +79,13 @@ def test_the_same_seed_gives_the_same_run(monkeypatch):
     plain = first.drop_sel(sample="tempered", taken="tempered")
     digest = hashlib.sha256(plain["in_common"].values.tobytes() + plain["activity"].values.tobytes())
     assert digest.hexdigest()[:8] == "c98ca962"  # as ever: who changes seeds or lengths on purpose changes it here
+
+
+def test_the_pruned_synapses_that_are_compared_are_those_of_the_next_session(monkeypatch):
+    taken, machine = [], BoltzmannMachine.random((13, 5), 1)
+    monkeypatch.setattr(sampling_checks, "share_in_common", lambda x, y, fraction: taken.append(fraction) or 0.0)
+    run(machine, monkeypatch, [0, 2, 3], [[0.2], [0.3], [0.4]])
+    assert taken == [0.2] * 4 + [0.4] * 8
 
 
 def test_independent_pixels_have_the_entropy_of_their_rates():

@@ -5,6 +5,7 @@ which direction is slow, and whether the pruning decisions rest on it.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -47,7 +48,7 @@ def along(settings: dict, seed: int, reference: xr.Dataset) -> xr.Dataset:
         classifier reads as each class; without labels, of the bright ones, more than half of whose pixels are on
     """
     patterns, sessions = data.load(settings["dataset"]), settings["quality"]["sessions"]
-    found = [_of(settings, machine_of(reference, s), patterns, derive(seed, "quality", s)) for s in sessions]
+    found = [_of(settings, machine_of(reference, s), patterns, derive(seed, "quality", s), s) for s in sessions]
     dataset = xr.concat(found, xr.Variable("session", sessions), join="outer")
     rates = patterns["train"].values.mean(axis=0)
     base = [_base_rate(_some(patterns[split].values), rates) for split in ("train", "test")]
@@ -65,8 +66,8 @@ def directions(settings: dict, patterns: xr.Dataset, images: np.ndarray) -> dict
     return dict(zip(map(str, classifier.classes_), class_share(classifier, images).tolist()))
 
 
-def _of(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, seed: int) -> xr.Dataset:
-    """The dataset of one machine."""
+def _of(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, seed: int, session: int) -> xr.Dataset:
+    """The dataset of the machine after a session."""
     wanted, train = settings["quality"], patterns["train"].values
     some = {split: _some(patterns[split].values) for split in ("train", "test")}
     counts = wanted["n_chains"], wanted["n_temperatures"]
@@ -112,7 +113,8 @@ def _of(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, seed: i
         found["kl_reachable"] = variable((), stable(reachable), text, "nats")
     coordinates = {"split": ["train", "test"], "moment": np.arange(len(chains.moments.kinds))}
     together = [np.concatenate(layers) for layers in zip(*(x.samples for x in tempered))]
-    others = _decisions(settings, machine, patterns, together, derive(seed, "decisions"))
+    fractions = fractions_of(settings, min(session + 1, settings["pruning"]["n_sessions"]))  # after the last: its own
+    others = _decisions(settings, machine, patterns, together, derive(seed, "decisions"), fractions)
     return xr.Dataset(found, coordinates).merge(others)
 
 
@@ -125,9 +127,9 @@ def _tempered(settings: dict, machine: BoltzmannMachine, train: np.ndarray, seed
 
 
 def _decisions(
-    settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, tempered: Sequence[np.ndarray], seed: int
+    settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, tempered: Any, seed: int, fractions: list[float]
 ) -> xr.Dataset:
-    """Would other samples prune other synapses, and what do they dream of?"""
+    """Would other samples prune other synapses, of which these fractions go next, and what do they dream of?"""
     train = patterns["train"].values
     n_chains, n_steps = settings["quality"]["n_samples"], settings["samples"]["n_steps"]
     few = settings | {"samples": settings["samples"] | {"n_chains": n_chains}}
@@ -139,7 +141,7 @@ def _decisions(
         "long": sample(machine, n_chains, LONGER * n_steps, derive(seed, "long"), start),
         "tempered": tempered,
     }
-    score, fractions = pruning.criterion(reference_entry(settings)), fractions_of(settings, 1)
+    score = pruning.criterion(reference_entry(settings))
     importance = {}  # of the synapses that exist, layer by layer
     for name, states in samples.items():
         scores = score(machine, activity(settings, machine, train, states), derive(seed, "score"))
