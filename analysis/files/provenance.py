@@ -14,6 +14,7 @@ _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "
 PACKAGE = Path(__file__).parents[1]
 # The rooms of the package that a run depends on. What reads runs stands in others, and makes none stale.
 ROOMS = ("kernels", "machine", "pruning", "data", "experiment")
+_RECORDS, _LOOKS = ("Criterion", "Control"), ("words", "colour", "marker", "line")  # their looks move no bit either
 _SCOPES = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 
 
@@ -36,18 +37,15 @@ def _syntax_of(path: Path) -> str:
 def _syntax(node: Any) -> str:
     """A syntax tree as text that is the same on every Python that we run on: what is absent is left out."""
     if isinstance(node, list):
-        return f"[{' '.join(_syntax(item) for item in node if not _is_look(item))}]"
+        return f"[{' '.join(map(_syntax, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _RECORDS:
+        fields["keywords"] = [keyword for keyword in node.keywords if keyword.arg not in _LOOKS]
     if isinstance(node, _SCOPES) and ast.get_docstring(node, clean=False) is not None:
         fields["body"] = fields["body"][1:]
     return f"{type(node).__name__}({' '.join(f'{name}={_syntax(value)}' for name, value in fields.items())})"
-
-
-def _is_look(node: Any) -> bool:
-    """Whether it says what a record of a criterion or control is called or how it is drawn: Criterion(colour=...)."""
-    return isinstance(node, ast.keyword) and node.arg in ("words", "colour", "marker", "line")
 
 
 def attributes(config: dict, **more: Any) -> dict:

@@ -156,8 +156,14 @@ CRITERIA: dict[str, Criterion] = by_name(
     Criterion("random_units", random_units, words="random units", colour=GREY, marker="<", line="--"),
     Criterion("anti_fi", anti_fi, words="anti-FI", colour=PURPLE, marker="P", line="--"),
     Criterion("online_fi", online_fi, words="online FI", colour=ORANGE, marker="p", line=(0, (4, 1, 1, 1))),
-    Criterion("deletion_damage", deletion_damage, "damage by deletion", GREEN, "o", "-", awake=True),
-    Criterion("visible_curvature", visible_curvature, "visible FI × w²", GREEN, "P", ":", awake=True),
-    Criterion("awake_damage", awake_damage, "awake damage", PURPLE, "*", "-", awake=True),
-    Criterion("awake_variance", awake_variance, "awake variance × w²", ORANGE, "d", "-.", awake=True),
+    Criterion(
+        "deletion_damage", deletion_damage, words="damage by deletion", colour=GREEN, marker="o", line="-", awake=True
+    ),
+    Criterion(
+        "visible_curvature", visible_curvature, words="visible FI × w²", colour=GREEN, marker="P", line=":", awake=True
+    ),
+    Criterion("awake_damage", awake_damage, words="awake damage", colour=PURPLE, marker="*", line="-", awake=True),
+    Criterion(
+        "awake_variance", awake_variance, words="awake variance × w²", colour=ORANGE, marker="d", line="-.", awake=True
+    ),
 )
