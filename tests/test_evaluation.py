@@ -30,7 +30,7 @@ def test_images_are_misread_whose_test_label_is_another(clouds):
 
 def test_quality_and_share_follow_the_classifiers_probabilities(clouds):
     features, labels = clouds
-    classifier = measures.raw_pixel_classifier(features, labels)
+    classifier = measures.classifier().fit(features, labels)
     p = classifier.predict_proba(features)
     winners = p.max(axis=1)
     assert measures.digit_quality(classifier, features) == pytest.approx(sum(winners) / 400, abs=5e-4)

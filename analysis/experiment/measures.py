@@ -31,21 +31,17 @@ def stable(value: ArrayLike) -> np.ndarray:
 
 
 def variable(dims: str | tuple, values: Any, long_name: str, units: str, **attrs: Any) -> tuple:
-    """A variable as xarray takes it."""
+    """(dims, values, attributes with name and unit): a variable as xarray takes it."""
     return dims, values, {"long_name": long_name, "units": units} | attrs
 
 
-def raw_pixel_classifier(features: ArrayLike, labels: ArrayLike) -> Any:
-    """argmin_W sum_n - log P(label_n | W features_n) + |W|^2 / (2 C): multinomial logistic regression, fitted.
+def classifier() -> Any:
+    """argmin_W sum_n - log P(label_n | W features_n) + |W|^2 / (2 C): multinomial logistic regression, to be fitted.
 
-    Returns scikit-learn's LogisticRegression (L-BFGS) behind the features' centring, which leaves the optimum where it
-    is and brings L-BFGS there in fewer steps. The protocol takes it on raw pixels for digit quality and class share, on
+    Scikit-learn's LogisticRegression (L-BFGS) behind the features' centring, which leaves the optimum where it is and
+    brings L-BFGS there in fewer steps. The protocol takes it on raw pixels for digit quality and class share, on
     mean-field states for the encoding error.
     """
-    return _classifier().fit(np.asarray(features, dtype=np.float64), labels)
-
-
-def _classifier():
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -66,12 +62,12 @@ def misread(
     features : (n_patterns, n_features), values in [0, 1], such as the mean field of the last layer
     """
     if n_folds is None:
-        classifier = raw_pixel_classifier(train_features, train_label)
-        return classifier.predict(np.asarray(test_features, dtype=np.float64)) != test_label
+        fitted = classifier().fit(train_features.astype(np.float64), train_label)
+        return fitted.predict(test_features.astype(np.float64)) != test_label
     from sklearn.model_selection import cross_val_predict
 
     features, labels = np.concatenate([train_features, test_features]), np.concatenate([train_label, test_label])
-    return cross_val_predict(_classifier(), features.astype(np.float64), labels, cv=n_folds) != labels
+    return cross_val_predict(classifier(), features.astype(np.float64), labels, cv=n_folds) != labels
 
 
 def digit_quality(classifier: Any, images: np.ndarray) -> float:

@@ -52,7 +52,7 @@ def of_data(settings: dict, patterns: xr.Dataset) -> dict[str, tuple]:
 
 
 def raw_pixel_classifier(settings: dict, patterns: xr.Dataset) -> Any:
-    """`measures.raw_pixel_classifier` of the training patterns; None where the config measures no digits."""
+    """`measures.classifier` fitted to the training patterns; None where the config measures no digits."""
     if "digits" not in settings["measures"]:
         return None
     return _fitted(patterns["train"].values.tobytes(), patterns["train_label"].values.tobytes())
@@ -61,7 +61,8 @@ def raw_pixel_classifier(settings: dict, patterns: xr.Dataset) -> Any:
 @lru_cache(maxsize=1)  # all runs of a process read the same patterns
 def _fitted(patterns: bytes, labels: bytes) -> Any:
     known = np.frombuffer(labels, dtype=np.int64)
-    return measures.raw_pixel_classifier(np.frombuffer(patterns, dtype=np.uint8).reshape(len(known), -1), known)
+    pixels = np.frombuffer(patterns, dtype=np.uint8).reshape(len(known), -1)
+    return measures.classifier().fit(pixels.astype(np.float64), known)
 
 
 class Record:
@@ -117,7 +118,7 @@ class Record:
         return session.assign(xr.Dataset(found).expand_dims(session=session["session"]))
 
     def _place(self) -> Callable[..., tuple]:
-        """`in_place` for what is left of the over-produced machine."""
+        """`in_place` of values of what is left, among all units and synapses of the over-produced machine."""
         kept = [np.flatnonzero(x == pruning.KEPT) for x in self.causes]
         return partial(in_place, kept, [len(x) for x in self.causes])
 
