@@ -28,7 +28,7 @@ _LOG = logging.getLogger("analysis")
 
 
 class Condition(NamedTuple):
-    """What is made of an experiment and seed."""
+    """What is made of an experiment and seed: its name, what it starts from and reads, and the run that makes it."""
 
     name: str
     title: str
@@ -77,7 +77,7 @@ def condition(command: str, name: str, settings: dict) -> Condition:
 
 
 def _at_once(function: Callable[..., xr.Dataset]) -> Callable[..., Iterator[xr.Dataset]]:
-    """As a run of sessions, what is one dataset."""
+    """A run of sessions that yields one dataset, what the function makes of (settings, seed, source), if not done."""
     return lambda settings, seed, source, done: iter([function(settings, seed, source)] if done is None else [])
 
 

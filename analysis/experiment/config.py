@@ -116,7 +116,7 @@ def lay_over(base: Any, changes: Any) -> Any:
 
 
 def _without(entries: Any, gone: set[str]) -> Any:
-    """Predictions about other experiments than those."""
+    """The predictions of a claim without those about experiments that are gone."""
     if not isinstance(entries, dict):
         return entries
     return {name: of for name, of in entries.items() if not (isinstance(of, dict) and of.get("experiment") in gone)}

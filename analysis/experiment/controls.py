@@ -86,7 +86,7 @@ def develop_control(
     seed: int,
     equal_work: bool = False,
 ) -> BoltzmannMachine:
-    """The trained control.
+    """The control of a session: the wiring that it has, new weights, trained; or what `prune_otherwise` makes.
 
     reference : the run dataset of the same seed; patterns : (n_patterns, n_0), binary. equal_work : the epochs of every
     schedule are multiplied by the pruned machine's synapse-updates over the control's, and rounded.
@@ -186,7 +186,7 @@ def work(settings: dict, n_patterns: int, n_synapses: Sequence[Sequence[int]]) -
 
 
 def retraining_work(settings: dict, n_patterns: int, n_synapses: Sequence[Sequence[int]]) -> int:
-    """The same of retrainings alone. n_synapses : synapses a layer at each."""
+    """Sum over the updates of retrainings of the synapses that they change. n_synapses : synapses a layer at each."""
     return _n_updates(settings, "retraining", n_patterns) * sum(map(sum, n_synapses))
 
 

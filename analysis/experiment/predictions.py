@@ -126,7 +126,7 @@ Predictions = dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], AnyPredic
 
 
 class Margin(Model):
-    """A smaller difference does not matter, because."""
+    """The largest difference that does not matter, its units, and why it does not."""
 
     value: Positive
     units: str
@@ -134,7 +134,7 @@ class Margin(Model):
 
 
 class Limit(Model):
-    """Of a check, at the worst moment of the worst seed."""
+    """What a check passes with: at most or at least so much, at the worst moment of the worst seed."""
 
     at_most: Number = LEFT_OUT
     at_least: Number = LEFT_OUT
@@ -147,7 +147,7 @@ class Limit(Model):
 
 
 class Limits(Model):
-    """Of all checks of the machines and their samples."""
+    """The limit of every check of the machines and their samples."""
 
     trained: Limit
     log_z_error: Limit

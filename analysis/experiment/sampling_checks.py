@@ -67,7 +67,7 @@ def directions(settings: dict, patterns: xr.Dataset, images: np.ndarray) -> dict
 
 
 def _of(settings: dict, machine: BoltzmannMachine, patterns: xr.Dataset, seed: int, session: int) -> xr.Dataset:
-    """The dataset of the machine after a session."""
+    """What `along` says of the machine after a session, a dataset without the dimension session."""
     wanted, train = settings["quality"], patterns["train"].values
     some = {split: _some(patterns[split].values) for split in ("train", "test")}
     counts = wanted["n_chains"], wanted["n_temperatures"]

@@ -48,11 +48,11 @@ class Path(NamedTuple):
         return cls(built, base, np.concatenate(even))
 
     def biases(self, betas: np.ndarray) -> np.ndarray:
-        """(n, n_units) float32 at betas (n,) float32."""
+        """(1 - beta) base + beta b, b of the machine: (n, n_units) float32 at betas (n,) float32."""
         return (1 - betas[:, None]) * self.base + betas[:, None] * self.machine.bias
 
     def at(self, beta: np.float32) -> graph.Graph:
-        """The machine at beta."""
+        """The graph of the machine on the path at beta: its biases there, and beta W."""
         (bias,), built = self.biases(np.array([beta])), self.machine
         return built._replace(bias=bias, weight=beta * built.weight, panel=beta * built.panel)
 
@@ -64,7 +64,7 @@ class Path(NamedTuple):
 
     @property
     def log_z_base(self) -> float:
-        """log Z at beta = 0."""
+        """log Z at beta = 0, of independent units: sum_u log(1 + exp(base_u))."""
         return float(softplus(self.base.astype(np.float64)).sum())
 
 
