@@ -160,6 +160,7 @@ def test_a_wrong_entry_is_refused_at_its_place(place):
         (f"{BORN}/measure", NATS, f"{BORN}/measure: found '{NATS}', expected another measure, or likelihood among"),
         (f"{UNITS}/more", "pruned", f"{UNITS}/more: found 'pruned', expected one of variance_fi, heuristic_fi"),
         (f"{UNITS}/layer", 2, f"{UNITS}/layer: found 2, expected one of the hidden layers, 1 to 1, of {P}"),
+        (f"{C}/neuron_loss/digits_axonal/layer", 2, "axonal/layer: found 2, expected a layer below the last one"),
         (f"{LOST}/than", "eigenvector", f"{LOST}/than: found 'eigenvector', expected one of variance_fi_w2"),
         (f"{P}/proxy", False, f"{RANK}/effect: found 'rank', expected a prediction that needs no proxy: true of {P}"),
         (P, TWO_SESSIONS, f"{FUNCTION}/effect: found '2 sessions of 0.5', expected at least 3 sessions of at most 0.6"),

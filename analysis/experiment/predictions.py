@@ -234,6 +234,8 @@ def _unanswerable(claim: str, prediction: dict, settings: dict) -> Iterator[tupl
         yield "measure", measure, "another measure, or likelihood among the entries"
     if prediction.get("layer", "all") != "all" and prediction["layer"] > depth:
         yield "layer", prediction["layer"], f"one of the hidden layers, 1 to {depth},"
+    if prediction["effect"] == "axonal" and prediction["layer"] == depth:
+        yield "layer", depth, "a layer below the last one, whose units have no outputs to lose,"
     if prediction["effect"] == "rank" and not settings["proxy"]:
         yield "effect", "rank", "a prediction that needs no proxy: true"
     if prediction["effect"] == "units_at_equal_function" or "equal" in prediction:
