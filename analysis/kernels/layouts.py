@@ -26,7 +26,8 @@ CHAINS = 64  # binary states side by side: the bits of a word
 BLOCK = 32  # random numbers that one chain draws at a time
 PANEL = 16  # units side by side in a panel
 GROUP = 8  # chains whose rows are added in turn, and units of a panel: enough sums to hide the latency of one
-FEW = 8 if WIDE else 2  # units of graded states whose sums fit the registers of all vectors together
+# Units and lanes whose sums fill the registers, and neighbours whose states they read again from the nearest cache.
+FEW, LANES, NEAR = (8, PATTERNS, 512) if WIDE else (4, PATTERNS // 2, 64)
 AT_ONCE, TWO = 4, 2  # binary tiles, and graded ones or patterns, that share a read of the weights
 SPAN = GROUP * PANEL  # units side by side whose synapses with one unit are learnt in turn
 WIDTH = 5 * PANEL  # units side by side where whole rows are added: 70 units fill 80 lanes, 676 fill 720

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.kernels.draws import exp
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.layouts import FEW, PANEL, PATTERNS, TWO, at, load, steps, store
+from analysis.kernels.layouts import FEW, LANES, NEAR, PANEL, PATTERNS, TWO, at, load, steps, store
 from analysis.kernels.vectors import fma, largest, select, splat, view
 
 _f32, _i32 = np.float32, np.int32
@@ -51,7 +51,7 @@ def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below,
     """
     layers, panel, panels_below, panels_above = graph.layer, graph.panel, graph.panels_below, graph.panels_above
     bias, start, middle, neighbour, weight = graph.bias, graph.start, graph.above, graph.neighbour, graph.weight
-    first_unit, last_unit, stop, size = layers[layer], layers[layer + 1], start[1:], states.shape[1] * PATTERNS
+    first_unit, last_unit, stop = layers[layer], layers[layer + 1], start[1:]
     factor = _f32(2.0) if below_alone and layer < layers.size - 2 else _f32(1.0)
     for first in range(first_unit, last_unit, PANEL):
         last, t = min(first + PANEL, last_unit), begin
@@ -59,24 +59,16 @@ def relax_layer(begin, end, states, change, graph, layer, n, below_alone, below,
             n_tiles = 0
             while n_tiles < TWO and t + n_tiles < end and change[t + n_tiles] >= 0:
                 n_tiles += 1
+            here, row = (t, min(n_tiles * PATTERNS, n - t * PATTERNS), last - first), first - first_unit
             if panels_below[layer] >= 0:
-                n_below = first_unit - layers[layer - 1]
-                place = panels_below[layer] + (first - first_unit) * (n_below + 1)
-                for k in range(n_tiles):
-                    x = (t + k) * size + layers[layer - 1] * PATTERNS
-                    for u in range(0, PANEL, FEW):
-                        rows = steps(place + u, 1, FEW)
-                        panel_sum(below, PANEL * k + u, states, x, n_below, panel, rows, PANEL * PANEL, PANEL)
+                place = panels_below[layer] + row * (first_unit - layers[layer - 1] + 1)
+                neighbours, apart = (layers[layer - 1], first_unit), (1, PANEL * PANEL, PANEL)
+                sum_panels(below, *here, states, neighbours, panel, place, apart)
             else:
                 sum_synapses(below, states, t, n_tiles, first, last, start, middle, neighbour, weight)
             if not below_alone and panels_above[layer] >= 0:
-                n_above, panel_size = layers[layer + 2] - last_unit, (last_unit - first_unit + 1) * PANEL
-                place = panels_below[layer + 1] + (first - first_unit) * PANEL
-                for k in range(n_tiles):
-                    x = (t + k) * size + last_unit * PATTERNS
-                    for u in range(0, last - first, FEW):
-                        rows = steps(place + u * PANEL, PANEL, FEW)
-                        panel_sum(above, PANEL * k + u, states, x, n_above, panel, rows, panel_size, 1)
+                neighbours, apart = (last_unit, layers[layer + 2]), (PANEL, (last_unit - first_unit + 1) * PANEL, 1)
+                sum_panels(above, *here, states, neighbours, panel, panels_below[layer + 1] + row * PANEL, apart)
             elif not below_alone:
                 sum_synapses(above, states, t, n_tiles, first, last, middle, stop, neighbour, weight)
             for k in range(n_tiles):
@@ -108,19 +100,34 @@ def lane_sum(total, rows, states, tiles, first, last, neighbour, weight):
     store(total, rows, 0, x)
 
 
-@formula
-def panel_sum(total, row, states, place, n, panel, weights, size, step):
-    """total[row + u, c] = sum_k panel[weights_u + size (k // PANEL) + step (k % PANEL)] x_kc, k < n, u < FEW.
+@kernel
+def sum_panels(total, tile, n, n_units, states, neighbours, panel, weights, apart):
+    """total[PANEL t + u, c] = sum_k w_uk m_kc over neighbours k, of n patterns from a tile on, u < n_units.
 
-    x_kc = states[place + PATTERNS k + c], read as one row. `weights` are the places of the first neighbour's: units
-    that are columns of a panel stand side by side, those that are rows of all panels, of this size, PANEL apart.
+    w_uk = panel[weights + unit u + size (k // PANEL) + step (k % PANEL)]: units that are columns of a panel stand side
+    by side, those that are rows of all panels, of this size, PANEL apart.
     """
-    x = splat(_f32(0.0), PATTERNS, weights)
+    (first, last), (unit, size, step) = neighbours, apart
+    total[:] = _f32(0.0)
+    for k in range(first, last, NEAR):
+        for pattern in range(0, n, LANES):
+            t, c = pattern // PATTERNS, pattern % PATTERNS
+            place = ((tile + t) * states.shape[1] + k) * PATTERNS + c
+            for u in range(0, n_units, FEW):
+                rows = steps(weights + size * ((k - first) // PANEL) + unit * u, unit, FEW)
+                here = steps((PANEL * t + u) * PATTERNS + c, PATTERNS, FEW)
+                panel_sum(total, here, states, place, min(NEAR, last - k), panel, rows, size, step)
+
+
+@formula
+def panel_sum(total, here, states, place, n, panel, weights, size, step):
+    """total[here + c] += sum_k panel[weights + size (k // PANEL) + step (k % PANEL)] states[place + PATTERNS k + c]."""
+    x = load(total, here, 0, LANES)
     for first in range(0, n, PANEL):
         offset, neighbour = size * (first // PANEL), place + PATTERNS * first
         for k in range(min(PANEL, n - first)):
-            x = fma(load(panel, weights, offset + step * k, 1), load(states, neighbour, PATTERNS * k, PATTERNS), x)
-    store(total, steps(row * PATTERNS, PATTERNS, FEW), 0, x)
+            x = fma(load(panel, weights, offset + step * k, 1), load(states, neighbour, PATTERNS * k, LANES), x)
+    store(total, here, 0, x)
 
 
 @formula
