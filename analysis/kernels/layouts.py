@@ -29,7 +29,6 @@ GROUP = 8  # chains whose rows are added in turn, and units of a panel: enough s
 # Units and lanes whose sums fill the registers, and neighbours whose states they read again from the nearest cache.
 FEW, LANES, NEAR = (8, PATTERNS, 512) if WIDE else (4, PATTERNS // 2, 64)
 AT_ONCE, TWO = 4, 2  # binary tiles, and graded ones or patterns, that share a read of the weights
-SPAN = GROUP * PANEL  # units side by side whose synapses with one unit are learnt in turn
 WIDTH = 5 * PANEL  # units side by side where whole rows are added: 70 units fill 80 lanes, 676 fill 720
 STRIP = 4 * PANEL  # rows whose stretches of WIDTH, 20 KB, stay in the nearest cache while all patterns add theirs
 

@@ -11,7 +11,7 @@ units. Source: Salakhutdinov & Hinton (2009) AISTATS.
 import numpy as np
 
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.layouts import GROUP, PANEL, PATTERNS, SPAN, at, load, steps, store
+from analysis.kernels.layouts import FEW, GROUP, PANEL, PATTERNS, load, steps, store
 from analysis.kernels.vectors import convert, fma, largest, popcount, select, splat, sums, view
 
 _f32, _i32, _u64 = np.float32, np.int32, np.uint64
@@ -29,17 +29,15 @@ def learn(begin, end, graph, velocity, present, positive, negative, words, count
     that are not finite or exceed DIVERGED in size.
     """
     bias, start, middle, neighbour, weight, twin, layers = graph[:7]
-    panels_below = graph.panels_below
     row_velocity, panel_velocity, bias_velocity = velocity
     data, model = np.empty(bias.size + GROUP, np.float32), np.empty(bias.size + GROUP, np.float32)
     others = np.empty(GROUP, np.int64)
-    scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
-    n_diverged = 0
+    scale, scale_model, n_diverged = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1]), 0
     for layer in range(1, layers.size - 1):
         first, last = max(begin, layers[layer - 1]), min(end, layers[layer])
         if first >= last:
             continue
-        if panels_below[layer] >= 0:
+        if graph.panels_below[layer] >= 0:
             step = positive, negative, words, counts, rate, momentum
             n_diverged += learn_panels(first, last, layer, graph, panel_velocity, present, *step)
             continue
@@ -98,57 +96,54 @@ def both_on(total, place, words, i, others):
 def learn_panels(begin, end, layer, graph, velocity, present, positive, negative, words, counts, rate, momentum):
     """The same for the synapses of units begin ... end - 1, of the layer below, with a layer that has panels.
 
-    SPAN units of the layer at a time, whose states then stay in the cache. Patterns are added in ascending order.
+    PANEL units of the layer at a time, whose states then stay in the nearest cache; patterns in ascending order.
     """
     layers, panel = graph.layer, graph.panel
     place_below, place_above = graph.panels_below[layer], graph.panels_above[layer - 1]
     first_below, first, last = layers[layer - 1], layers[layer], layers[layer + 1]
     n_below, n = first - first_below, last - first
-    by_pattern, by_pattern_model = by_span(positive, first, last), by_span(negative, first, last)
-    by_tile = by_span(words.reshape((*words.shape, 1)), first, last)
-    data, model = np.zeros(SPAN, np.float32), np.zeros(SPAN, np.float32)
-    scale, scale_model = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1])
-    n_diverged = 0
-    for span in range(len(by_pattern)):
-        first_panel, last_panel = span * (SPAN // PANEL), min((span + 1) * (SPAN // PANEL), -(-n // PANEL))
+    by_pattern, by_pattern_model = by_panel(positive, first, last), by_panel(negative, first, last)
+    by_tile = by_panel(words.reshape((*words.shape, 1)), first, last)
+    data, model = np.zeros((FEW, PANEL), np.float32), np.zeros((FEW, PANEL), np.float32)
+    scale, scale_model, n_diverged = _f32(1.0) / _f32(counts[0]), _f32(1.0) / _f32(counts[1]), 0
+    for p in range(len(by_pattern)):
         for i in range(begin, end):
-            row = i - first_below
-            span_dots(data, positive, i, by_pattern, span, counts[0])
-            if len(negative):
-                span_dots(model, negative, i, by_pattern_model, span, counts[1])
-            else:
-                span_counts(model, words, i, by_tile, span)
-            mirror = place_above + row // PANEL * ((n + 1) * PANEL) + row % PANEL
-            for p in range(first_panel, last_panel):
-                place, column = place_below + (p * (n_below + 1) + row) * PANEL, (p - first_panel) * PANEL
-                gradient = load(data, column, 0, PANEL) * scale - load(model, column, 0, PANEL) * scale_model
-                dw = momentum * load(velocity, place, 0, PANEL) + rate * gradient
-                dw = select(load(present, place, 0, PANEL) != 0, dw, _f32(0.0))
-                n_diverged += move(panel, velocity, place, dw) >= DIVERGED_BITS
-                for u in range(min(PANEL, n - p * PANEL)):
-                    panel[mirror + (p * PANEL + u) * PANEL] = panel[place + u]
+            row, few = i - first_below, (i - begin) % FEW
+            if few == 0:  # beyond the last unit of the layer below there are those of this one to read
+                panel_dots(data, positive, i, by_pattern, p, counts[0])
+                if len(negative):
+                    panel_dots(model, negative, i, by_pattern_model, p, counts[1])
+                else:
+                    panel_counts(model, words, i, by_tile, p)
+            place = place_below + (p * (n_below + 1) + row) * PANEL
+            mirror = place_above + (row // PANEL * (n + 1) + p * PANEL) * PANEL + row % PANEL
+            gradient = load(data, few * PANEL, 0, PANEL) * scale - load(model, few * PANEL, 0, PANEL) * scale_model
+            dw = momentum * load(velocity, place, 0, PANEL) + rate * gradient
+            dw = select(load(present, place, 0, PANEL) != 0, dw, _f32(0.0))
+            n_diverged += move(panel, velocity, place, dw) >= DIVERGED_BITS
+            for u in range(min(PANEL, n - p * PANEL)):
+                panel[mirror + u * PANEL] = panel[place + u]
     return n_diverged
 
 
 @formula
-def span_dots(total, tiles, i, others, span, n):
-    """total[c] = sum_k tiles[k // PATTERNS, i, k % PATTERNS] others[span, k, c], k = 0 ... n - 1, c < SPAN."""
-    size, n_rows, columns = tiles.shape[1] * PATTERNS, others.shape[1], steps(0, PANEL, GROUP)
-    x = splat(_f32(0.0), PANEL, columns)
+def panel_dots(total, tiles, i, others, p, n):
+    """total[u, c] = sum_k tiles[k // PATTERNS, i + u, k % PATTERNS] others[p, k, c], k < n, u < FEW, c < PANEL."""
+    size, units, place = tiles.shape[1] * PATTERNS, steps(i * PATTERNS, PATTERNS, FEW), p * others.shape[1] * PANEL
+    x = splat(_f32(0.0), PANEL, units)
     for k in range(n):
-        own = at(tiles, i * PATTERNS, k // PATTERNS * size + k % PATTERNS)
-        x = fma(own, load(others, columns, (span * n_rows + k) * SPAN, PANEL), x)
-    store(total, steps(0, PANEL, GROUP), 0, x)
+        x = fma(load(tiles, units, k // PATTERNS * size + k % PATTERNS, 1), load(others, place, k * PANEL, PANEL), x)
+    store(total, steps(0, PANEL, FEW), 0, x)
 
 
 @formula
-def span_counts(total, words, i, others, span):
-    """total[c] = sum_t popcount(words[t, i] & others[span, t, c]), c < SPAN, as float32."""
-    (n_tiles, n_units), columns = words.shape, steps(0, PANEL, GROUP)
-    x = splat(_u64(0), PANEL, columns)
-    for t in range(n_tiles):
-        x = x + popcount(load(others, columns, (span * n_tiles + t) * SPAN, PANEL) & at(words, i, t * n_units))
-    store(total, columns, 0, convert(convert(x, _i32), _f32))
+def panel_counts(total, words, i, others, p):
+    """total[u, c] = sum_t popcount(words[t, i + u] & others[p, t, c]), u < FEW, c < PANEL, as float32."""
+    units, place = steps(i, 1, FEW), p * others.shape[1] * PANEL
+    x = splat(_u64(0), PANEL, units)
+    for t in range(words.shape[0]):
+        x = x + popcount(load(words, units, t * words.shape[1], 1) & load(others, place, t * PANEL, PANEL))
+    store(total, steps(0, PANEL, FEW), 0, convert(convert(x, _i32), _f32))
 
 
 @formula
@@ -164,14 +159,13 @@ def move(w, dw, places, velocity):
 
 
 @kernel
-def by_span(tiles, first, last):
-    """x[s, m t + c, k] = tiles[t, first + SPAN s + k, c], c < m, 0 from unit `last` on: (n_spans, m n_tiles, SPAN)."""
+def by_panel(tiles, first, last):
+    """x[p, m t + c, k] = tiles[t, first + PANEL p + k, c], 0 from unit `last` on: (n_panels, m n_tiles, PANEL)."""
     n_tiles, _, m = tiles.shape
-    out = np.zeros((-(-(last - first) // SPAN), n_tiles * m, SPAN), tiles.dtype)
+    out = np.zeros((-(-(last - first) // PANEL), n_tiles * m, PANEL), tiles.dtype)
     for t in range(n_tiles):
         for u in range(last - first):
-            for c in range(m):
-                out[u // SPAN, t * m + c, u % SPAN] = tiles[t, first + u, c]
+            out[u // PANEL, t * m : (t + 1) * m, u % PANEL] = tiles[t, first + u]
     return out
 
 
@@ -201,8 +195,7 @@ def cap_norms(begin, end, graph, max_norm):
             if total > max_norm * max_norm:
                 scale = max_norm / np.sqrt(total)
                 for k in range(start[u], middle[u]):
-                    weight[k] = weight[k] * scale
-                    weight[twin[k]] = weight[k]
+                    weight[k] = weight[twin[k]] = weight[k] * scale
 
 
 @kernel
