@@ -111,7 +111,7 @@ def cost_against_synapses(dataset):
     limit = 1e6 * dataset["n_additions"] / dataset["addition_rate"].median()
     ax.plot(share[is_random], limit[is_random], color="black", lw=0.9, label="least time: additions from the L2 cache")
     ax.set(xscale="log", yscale="log", xlabel="synapses left (%)", ylabel="time of a sweep of one chain (µs)")
-    ax.set_xticks(ticks := [100, 50, 20, 10, 5, 2], [f"{x}" for x in ticks])
+    ax.set_xticks(ticks := [100, 50, 30, 10, 3], [f"{x}" for x in ticks])
     ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
     ax.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
     ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())

@@ -23,6 +23,7 @@ WORK = (
     work.epoch,
     work.variance,
     work.information,
+    work.batches,
     work.scaling,
     work.width,
     fresh.first_use,

@@ -29,6 +29,7 @@ TARGETS = {
 }
 
 
+BEHIND = " 🔴"  # beside a ratio: the peer is faster
 VARIABLES = "online", "epoch", "variance", "information"  # whose long_name says what work it is
 
 
@@ -53,11 +54,7 @@ def table(dataset):
     lines = [head, ["---"] * len(head), *rows]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     missed = "; ".join(f"{row.work} ({row.ratio or row.ours}, target {row.target})" for row in rows if row.met == "no")
-    lost = "; ".join(
-        f"{row.work} against {row.peer} ({row.ratio})"
-        for row in rows
-        if row.ratio.startswith("0.") and row.work != ADDITIONS
-    )
+    lost = "; ".join(f"{row.work} against {row.peer} ({row.ratio})" for row in rows if row.ratio.endswith(BEHIND))
     return (
         f"# Speed against peers\n\n{dataset.attrs['description']}\n\n{text}\n\n"
         f"Targets missed: {missed or 'none'}.\n\nWhere we do not win: {lost or 'nowhere'}.\n"
@@ -99,7 +96,7 @@ def contest_rows(name, seconds, unit, optional=(), named="", all_peers=True):
         value = ratio(seconds, peer)
         verdict = target(name, value, float(ours.median())) if peer == aimed else ()
         theirs = _spread(seconds.sel(contender=peer), unit)
-        yield Row(work, unit, _spread(ours, unit), peer, theirs, _number(value), *verdict)
+        yield Row(work, unit, _spread(ours, unit), peer, theirs, _number(value) + BEHIND * (value < 1), *verdict)
     for peer in optional if all_peers else ():
         if peer not in rivals:
             yield Row(work, unit, _spread(ours, unit), peer, "not installed")
@@ -166,6 +163,8 @@ def _scaling(dataset):
             gain = float((one / many).median())
             shown = _spread(many, unit), "ours, 1 thread", _spread(one, unit), _number(gain)
             yield Row(name, unit, *shown, *target(name, gain))
+    for case in dataset["batch_of"].values if "batch" in dataset else ():
+        yield from contest_rows(f"Gibbs, {case}", contest(dataset, "batch", case), "chain-sweeps/s", all_peers=False)
     for n in dataset["width"].values:
         seconds = contest(dataset, "wide", n)
         yield from contest_rows(f"Gibbs, {n}-{n} dense", seconds, "chain-sweeps/s", all_peers=False)

@@ -219,6 +219,23 @@ def scaling(sizes):
     )
 
 
+def batches(sizes):
+    """Seconds a chain-sweep by number of chains, with all synapses and with a tenth of them."""
+    contenders = {}
+    for label, share, names in (("100 %", 1.0, DENSE_PEERS), ("10 %", 0.1, (peers.SPARSE,))):
+        machine = thinned(born(sizes), share)
+        for n in sizes.batches:
+            ours, n_sweeps = OurSampler(machine, n), sizes.n_sweeps * max(1, 100 // n)
+            ours.run(20)
+            found = peers.samplers(machine, ours.states(), names)
+            for name, run in {OURS: ours.run, **{name: run for name, (_, run) in found.items()}}.items():
+                contenders[f"{label}, {n:,} chains", name] = partial(run, n_sweeps), n_sweeps * n
+    seconds = interleave(contenders, sizes.n_rounds, sizes.shortest)
+    return xr.Dataset(
+        {"batch": array(seconds, ("batch_of", "contender"), "block Gibbs sampling, a sweep of one chain")}
+    )
+
+
 def width(sizes):
     """Seconds a chain-sweep of a dense RBM with as many visible as hidden units.
 
