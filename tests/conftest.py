@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import fcntl
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -57,9 +58,19 @@ def form(request, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def small_runs(tmp_path_factory, few_patterns):
+def small_runs(tmp_path_factory, worker_id, few_patterns):
     """A folder of all runs of small machines on few patterns, of three seeds, and the config that they obeyed."""
-    folder = tmp_path_factory.mktemp("small_runs")
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "small_runs"  # all processes of a test run share it
+    folder.mkdir(exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "config.yaml").exists():  # which is written last
+            make_small_runs(folder, few_patterns)
+    return folder
+
+
+def make_small_runs(folder, few_patterns):
     config = merged([ROOT / "config" / "smoke.yaml"])
     for name, hidden in (("patches", [12]), ("digits", [16, 10])):
         settings = config["experiments"][name]
@@ -72,7 +83,6 @@ def small_runs(tmp_path_factory, few_patterns):
             for seed in seeds(settings):
                 conditions.make_missing(config, name, seed, folder)
     yamlfile.write(config, folder / "config.yaml")
-    return folder
 
 
 @pytest.fixture(scope="session")
