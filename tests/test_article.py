@@ -89,10 +89,12 @@ def test_every_prediction_is_there_with_what_made_it(whole):
     assert re.search(r"digits\s+1\s+12\.5\s+1\.0", text)  # a job, its seconds
 
 
-def test_without_runs_it_says_so_and_without_claims_it_is_refused(tmp_path):
+def test_without_runs_it_says_so_and_without_claims_it_is_refused_as_a_crate_without_it(tmp_path):
     assert "has not run" in article.provenance(DATA / "claims.nc", tmp_path)
     with pytest.raises(ValueError, match=r"^article: found no .*claims\.md, expected it; make figures"):
         article.write(DATA, tmp_path, tmp_path, tmp_path)
+    with pytest.raises(ValueError, match=r"^crate: found no .*report\.html, expected the article"):
+        crate.write(DATA, FIGURES, tmp_path)
 
 
 def test_the_crate_holds_what_it_lists_and_names_the_paper(results):
@@ -106,11 +108,6 @@ def test_the_crate_holds_what_it_lists_and_names_the_paper(results):
     assert {f"data/{path.name}" for path in DATA.glob("*.nc")} < set(listed)
     assert graph["data/claims.nc"]["name"] == article.netcdf.read(DATA / "claims.nc").attrs["title"]
     assert graph["./"]["isBasedOn"]["@id"] == "https://doi.org/10.1371/journal.pcbi.1009458"
-
-
-def test_a_crate_without_the_article_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"^crate: found no .*report\.html, expected the article"):
-        crate.write(DATA, FIGURES, tmp_path)
 
 
 def test_version_and_date_are_the_same_wherever_one_cites_them():

@@ -302,9 +302,8 @@ def test_errors_are_judged_over_seeds_and_images():
 )
 def test_what_an_experiment_lacks_is_named_in_one_line(make, change, named):
     part, (ask, *_) = make(0.5, np.zeros(6))
-    expected = (
-        f"^prediction: found .*{next(iter(change.values()))}.*, expected names that runs of patches have .*{named}"
-    )
+    (lacking,) = change.values()
+    expected = f"^prediction: found .*{lacking}.*, expected names that runs of patches have .*{named}"
     with pytest.raises(ValueError, match=expected) as error:
         claims.evaluate(claim_dataset(part, [ask | change]))
     assert "\n" not in str(error.value)

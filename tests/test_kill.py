@@ -104,12 +104,9 @@ def files(folder, out):
 
 
 def assert_same_as_whole(folder, out):
-    found, expected = runs(folder, out), runs(folder, "whole")
-    assert list(found) == list(expected)
+    found, whole = ({name: Path(folder, of, name).read_bytes() for name in runs(folder, of)} for of in (out, "whole"))
     assert len(found) == 4
-    assert [
-        name for name in found if Path(folder, out, name).read_bytes() != Path(folder, "whole", name).read_bytes()
-    ] == []
+    assert [name for name in found | whole if found.get(name) != whole.get(name)] == []
     assert not list((folder / out).rglob(".*.sessions"))
 
 

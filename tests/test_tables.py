@@ -49,18 +49,15 @@ def test_a_number_of_the_authors_is_the_same_within_the_range_of_our_seeds():
     assert shown["same?"].tolist() == ["no", "yes", "yes", "no"]
 
 
-def test_a_row_says_session_margin_and_verdict_and_what_speaks_against_its_machines():
+def test_a_row_says_session_margin_verdict_and_what_speaks_against_its_machines_with_fractions_in_percent():
     row = {"prediction": "P", "session": "last", "mean": 1.0, "low": 0.9, "high": 1.1, "units": "nats", "margin": 0.2}
     table = pd.DataFrame([row | {"n_seeds": 5, "verdict": "reproduced", "failed": ""}] * 2)
     shown = tables.predictions(table.assign(failed=["", "not trained: 1 of 5"]))
     assert shown.iloc[0].tolist() == ["P", "last session", "1.00 [0.90, 1.10] nats", "0.2 nats", 5, "reproduced", ""]
     assert shown["seeds that fail a check"].tolist()[1] == "not trained: 1 of 5"
     assert "seeds that fail a check" not in tables.predictions(table)
-
-
-def test_fractions_are_shown_as_percentages():
-    row = {"prediction": "P", "session": "mean", "mean": 0.5, "low": 0.25, "high": 0.75, "units": "fraction"}
-    shown = tables.predictions(pd.DataFrame([row | {"margin": 0.02, "n_seeds": 5, "verdict": "open", "failed": ""}]))
+    fraction = {"session": "mean", "mean": 0.5, "low": 0.25, "high": 0.75, "units": "fraction", "margin": 0.02}
+    shown = tables.predictions(table[:1].assign(**fraction))
     assert shown.iloc[0].tolist()[1:4] == ["mean of sessions", "50.0 [25.0, 75.0] %", "2 %"]
 
 
