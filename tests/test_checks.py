@@ -35,8 +35,7 @@ def row(dataset, check, experiment, session):
 def test_runs_with_which_all_is_well_pass_every_check(dataset):
     table = quality.checks(dataset)
     assert table["passed"].all()
-    assert set(table["n_seeds"]) == {3}
-    assert set(table["experiment"]) == {"patches", "digits"}
+    assert (set(table["n_seeds"]), set(table["experiment"])) == ({3}, {"patches", "digits"})
     for check in ("log_z_bias", "trained"):  # what takes enumeration
         assert set(table["experiment"][table["check"] == quality.CHECKED[check]]) == {"patches"}
 
@@ -71,8 +70,7 @@ def test_worst_and_mean_are_over_seeds(dataset):
     dataset["patches_log_z_error"][:] = 0.1
     dataset["patches_log_z_error"][{"patches_seed": 0}] = 0.4
     found = row(dataset, "log_z_error", "patches", dataset["patches_session"].values[0])
-    assert found["worst"] == pytest.approx(0.4)
-    assert found["mean"] == pytest.approx(0.2)
+    assert (found["worst"], found["mean"]) == (pytest.approx(0.4), pytest.approx(0.2))
 
 
 def test_the_panel_of_a_check_tells_the_seeds_beyond_its_limit_by_colour(dataset, ax):

@@ -166,5 +166,4 @@ def test_kept_sessions_that_can_not_be_used_are_made_again(made, tmp_path, what)
     if what == "damaged":
         path.with_name(".0.nc.sessions").write_bytes(b"\x89HDF\r\n\x1a\n, and no more")
     make(tmp_path, only=["weight"])
-    assert netcdf.read(path)["x"].values.tolist() == [0, 1, 2]
-    assert list(path.parent.iterdir()) == [path]
+    assert (netcdf.read(path)["x"].values.tolist(), list(path.parent.iterdir())) == ([0, 1, 2], [path])

@@ -194,8 +194,7 @@ def test_a_truncated_or_corrupted_file_is_refused_and_the_next_mirror_asked(mirr
     (tmp_path / "mirror" / "good").mkdir()
     (tmp_path / "mirror" / "good" / ARCHIVE).write_bytes(archive)
     data.load("cifar10")
-    assert in_folder(folder) == [ARCHIVE]
-    assert (folder / ARCHIVE).read_bytes() == archive
+    assert (in_folder(folder), (folder / ARCHIVE).read_bytes()) == ([ARCHIVE], archive)
 
 
 def test_a_file_in_the_folders_place_is_refused(mirror, folder):

@@ -209,8 +209,7 @@ def test_an_image_puts_every_pixel_at_its_place(parts):
 def test_a_control_with_as_much_work_looks_like_its_control_but_for_the_line():
     assert style.look("rewired_work")[:2] == style.look("rewired")[:2]
     assert style.look("rewired_work")[2] != style.look("rewired")[2]
-    assert words("rewired_work") == f"{words('rewired')}, as much work"
-    assert words("mine_work") == "mine work"
+    assert (words("rewired_work"), words("mine_work")) == (f"{words('rewired')}, as much work", "mine work")
 
 
 def test_axes_placed_by_hand_stay_where_they_are_in_every_drawing(tmp_path):

@@ -262,8 +262,7 @@ def test_power_iteration_has_the_bits_of_its_twin(n, n_iterations):
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 10, 49])
 def test_threads_share_a_range_without_gap_or_overlap(n, n_threads):
     parts = threads.share(n, range)
-    assert [k for part in parts for k in part] == list(range(n))
-    assert len(parts) == max(1, min(n, n_threads))
+    assert ([k for part in parts for k in part], len(parts)) == (list(range(n)), max(1, min(n, n_threads)))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 

@@ -54,8 +54,7 @@ def test_a_machine_shares_no_memory_with_its_arguments_and_is_read_only():
 def test_a_random_machine_follows_its_parameters():
     masks = (np.eye(30, 20, dtype=bool), np.ones((20, 40), bool))
     machine = BoltzmannMachine.random((30, 20, 40), 3, 0.5, np.arange(30), -1.5, masks)
-    assert machine.biases[0].tolist() == list(range(30))
-    assert set(np.concatenate(machine.biases[1:])) == {-1.5}
+    assert (machine.biases[0].tolist(), set(np.concatenate(machine.biases[1:]))) == (list(range(30)), {-1.5})
     assert (machine.weights[1].ravel() == np.float32(0.5) * normal(3, 1, 800)).all()
     assert (machine.weights[0] == np.where(masks[0], np.float32(0.5) * normal(3, 0, 600).reshape(30, 20), 0)).all()
     other = BoltzmannMachine.random((30, 20, 40), 4, 0.5)

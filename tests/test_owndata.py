@@ -83,8 +83,7 @@ def as_folders(path):
 def test_every_format_gives_the_same_patterns_and_labels(tmp_path, make):
     wanted = make(tmp_path)
     found = data.load(wanted)
-    assert found.sizes["pattern"] == 9
-    assert found.sizes["test_pattern"] == 3
+    assert (found.sizes["pattern"], found.sizes["test_pattern"]) == (9, 3)
     assert all_patterns(found) == rows(LEVELS > LEVELS.mean())
     if "labels" in wanted:
         assert_classes(found, np.unique(WORDS, return_inverse=True)[1])

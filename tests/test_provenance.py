@@ -50,14 +50,12 @@ def test_a_file_has_its_old_content_until_the_new_one_is_whole_and_after_an_erro
 
     with pytest.raises(RuntimeError, match="half way"):
         fail()
-    assert path.read_text() == "old"
-    assert list(path.parent.iterdir()) == [path]
+    assert (path.read_text(), list(path.parent.iterdir())) == ("old", [path])
     with whole.whole(path) as temporary:
         temporary.write_text("ne")
         assert path.read_text() == "old"
         temporary.write_text("new")
-    assert path.read_text() == "new"
-    assert list(path.parent.iterdir()) == [path]
+    assert (path.read_text(), list(path.parent.iterdir())) == ("new", [path])
 
 
 def test_what_a_killed_process_left_goes_and_what_another_one_writes_stays(tmp_path):

@@ -22,8 +22,7 @@ def states_of(n, n_units, seed=0):
 def test_a_bit_is_a_chain_and_spare_bits_are_zero(n, n_units, n_threads):
     states = states_of(n, n_units)
     packed = layouts.pack(states)
-    assert packed.shape == (-(-n // CHAINS), n_units)
-    assert packed.dtype == np.uint64
+    assert (packed.shape, packed.dtype) == ((-(-n // CHAINS), n_units), np.uint64)
     for (t, u), word in np.ndenumerate(packed):
         part = states[t * CHAINS : (t + 1) * CHAINS, u]
         assert int(word) == sum(int(x) << c for c, x in enumerate(part))
