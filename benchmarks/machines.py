@@ -31,7 +31,7 @@ class Sizes:
     shares: tuple = (1.0, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1, 0.03)  # of the synapses; 1 and 0.1 have targets
     sparse_shares: tuple = (0.3, 0.2, 0.1, 0.03)  # at which SciPy's sparse product has a chance
     batches: tuple = (1, 10, 100, 1000)  # chains
-    run: Path = ROOT / "data" / "runs" / "digits" / "variance_fi_w2" / "0.nc"
+    run: Path = ROOT / "data" / "runs" / "digits" / "variance_fi_w2" / "200.nc"
     pcd_shares: tuple = (1.0, 0.5, 0.3, 0.1, 0.03)
     n_patterns: int = 100
     n_pcd_chains: int = 100

@@ -229,7 +229,7 @@ def batches(sizes):
             ours.run(20)
             found = peers.samplers(machine, ours.states(), names)
             for name, run in {OURS: ours.run, **{name: run for name, (_, run) in found.items()}}.items():
-                contenders[f"{label}, {n:,} chains", name] = partial(run, n_sweeps), n_sweeps * n
+                contenders[f"{label}, {n:,} chain{'s' * (n > 1)}", name] = partial(run, n_sweeps), n_sweeps * n
     seconds = interleave(contenders, sizes.n_rounds, sizes.shortest)
     return xr.Dataset(
         {"batch": array(seconds, ("batch_of", "contender"), "block Gibbs sampling, a sweep of one chain")}
