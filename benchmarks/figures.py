@@ -56,9 +56,8 @@ def speed_against_peers(dataset):
         for name in rivals:
             value = ratio(seconds, name)
             ax.barh(y, value - 1, left=1, height=0.85, color=LOOK[name][0], label=name)
-            ax.annotate(
-                f"{value:#.3g}".rstrip("."), (max(value, 1), y), (5, 0), textcoords="offset points", va="center", fontsize=7
-            )
+            text, place = f"{value:#.3g}".rstrip("."), (max(value, 1), y)
+            ax.annotate(text, place, (5, 0), textcoords="offset points", va="center", fontsize=7)
             y += 1
         ticks.append((top + y - 1) / 2)
         if arguments == ("gibbs", "100 %"):
