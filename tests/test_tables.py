@@ -10,7 +10,7 @@ import xarray as xr
 from analysis import claims
 from analysis.verdicts import datasets, tables
 from analysis.verdicts.intervals import pointwise
-from analysis.workflow import summary
+from analysis.workflow import rules, summary
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_later_tests_stand_below_the_same_prediction_with_their_own_numbers(coll
     kept = {"patches_born_small": asked["claims"]["overproduction"]["patches_born_small"]}
     asked["claims"] = {name: asked["claims"][name] for name in ("confidence", "margins", "model_quality")}
     later = dataset.assign_attrs(config=json.dumps(asked | {"claims": asked["claims"] | {"overproduction": kept}}))
-    for folder in summary.LATER_TESTS.values():
+    for folder in rules.LATER_TESTS.values():
         claims.save(later, tmp_path / folder / "01_overproduction.nc")
         (row,) = summary.write(tmp_path / folder, tmp_path / "figures" / folder).itertuples()
     assert summary.write(tmp_path, tmp_path / "figures").equals(once)

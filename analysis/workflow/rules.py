@@ -4,6 +4,7 @@ import json
 import math
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from analysis.pruning import source_file, source_text_hash
 from analysis.pruning.criteria import Activity
 from analysis.pruning.own import criterion
 from analysis.verdicts.datasets import BEYOND, CHECKS, CLAIMS
+
+LATER_TESTS = {"third test": "more_seeds", "fourth test": "other_digits"}  # folders of the configs that ask again
 
 
 def changes(arguments: list[str]) -> dict:
@@ -60,6 +63,12 @@ def runs(folder: str, experiments: dict) -> list[str]:
         for seed in seeds(settings)
         for condition in conditions(of_seed(settings, seed))
     ]
+
+
+def later_tests(data: Path | str) -> dict[str, Path]:
+    """The tables of tests, on other seeds, of what the main job left open: those that are there."""
+    paths = {test: Path(data, folder, "claims.nc") for test, folder in LATER_TESTS.items()}
+    return {test: path for test, path in paths.items() if path.is_file()}
 
 
 def notebooks(config: dict) -> tuple[list[str], list[str]]:

@@ -10,9 +10,8 @@ from analysis.figures import forest, style
 from analysis.files import netcdf, whole
 from analysis.verdicts import claims, tables
 from analysis.verdicts.datasets import BEYOND, CLAIMS
-from analysis.workflow.rules import notebooks
+from analysis.workflow.rules import later_tests, notebooks
 
-LATER_TESTS = {"third test": "more_seeds", "fourth test": "other_digits"}  # folders of the configs that ask again
 _COLUMNS = {
     "claim": ("claim", "1"),
     "id": ("name of the prediction in the config", "1"),
@@ -42,8 +41,8 @@ def write(data: Path, figures: Path) -> pd.DataFrame:
     found = [claims.load(claim, data) for claim in asked]
     table = pd.concat([claims.evaluate(dataset) for dataset in found], ignore_index=True)
     shown = table
-    for test, folder in LATER_TESTS.items():
-        shown = _with_later_test(shown, test, data / folder / "claims.nc")
+    for test, path in later_tests(data).items():
+        shown = _with_later_test(shown, test, path)
     lines = [f"# All predictions: {claims.settings(found[0])['title']}"]
     for primary, kind in ((True, ""), (False, ": secondary, each judged by itself")):
         for claim, rows in shown[shown["primary"] == primary].groupby("claim"):
@@ -58,8 +57,6 @@ def write(data: Path, figures: Path) -> pd.DataFrame:
 
 def _with_later_test(table, test, path):
     """The table, where a prediction was tested once more below it the row of that test: its own seeds and interval."""
-    if not path.is_file():
-        return table
     place = table[["claim", "id"]].reset_index(names="place").drop_duplicates(["claim", "id"], keep="last")
     more = netcdf.read(path).to_dataframe().astype({"primary": bool}).merge(place).set_index("place")
     more["prediction"] = f"{test}: " + more["prediction"]
