@@ -10,7 +10,6 @@ carries in its attributes. A verdict is computed; "contradicted" is a result lik
 # ruff: noqa: F401  much is offered here that others define
 import pandas as pd
 import xarray as xr
-from scipy.stats import binomtest
 
 from analysis.files.whole import write as save
 from analysis.verdicts import effects, quality
@@ -56,6 +55,8 @@ def outcome(runs: xr.Dataset, prediction: dict, confidence: float, margin: float
     values, units = effects.of(runs, prediction)
     mean, low, high = interval(values, confidence)
     if prediction["effect"] == "axonal" and mean == 0:  # seeds agree on none: their pooled counts tell
+        from scipy.stats import binomtest  # SciPy takes as long to import as much else
+
         n_lost = int(effects.losses(runs, prediction)[0].sum())
         exact = binomtest(0, n_lost).proportion_ci(confidence, method="exact")
         low, high = exact.low, exact.high

@@ -14,7 +14,6 @@ Source: Johnson (1978), Modified t tests and confidence intervals for asymmetric
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
 
 
 def interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
@@ -64,7 +63,9 @@ def _crossed(values: np.ndarray, confidence: float) -> np.ndarray:
 
 def _bounds(mean, error, freedom, told, confidence):
     """[low, high] of the title's formula; the mean itself where the error is 0. told : (n_seeds, ...)."""
-    q, n = student.ppf((1 + confidence) / 2, freedom), len(told)
+    from scipy.special import stdtrit  # Student's t; SciPy takes as long to import as much else
+
+    q, n = stdtrit(freedom, (1 + confidence) / 2), len(told)
     # E[(mean - its expectation)^3], unbiased; 0 for two seeds, which can't tell
     third = ((told - told.mean(axis=0)) ** 3).sum(axis=0) / (n * (n - 1) * max(n - 2, 1))
     skewness = np.divide(third, error**3, out=np.zeros_like(error), where=error > 0)

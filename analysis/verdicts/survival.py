@@ -12,7 +12,6 @@ from itertools import combinations
 
 import numpy as np
 import xarray as xr
-from scipy.stats import rankdata
 
 from analysis.experiment.measures import spearman, variable
 from analysis.pruning.removal import LOST_OUTPUTS
@@ -31,6 +30,8 @@ def probability_above(x: np.ndarray, y: np.ndarray) -> float:
     """P(x > y) + P(x = y) / 2 for one value drawn from each; NaN where either is empty."""
     if len(x) == 0 or len(y) == 0:
         return np.nan
+    from scipy.stats import rankdata  # SciPy takes as long to import as much else
+
     ranks = rankdata(np.concatenate([x, y]))
     return float((ranks[: len(x)].sum() - len(x) * (len(x) + 1) / 2) / (len(x) * len(y)))
 
