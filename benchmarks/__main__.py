@@ -5,17 +5,29 @@ import os
 import sys
 from pathlib import Path
 
+AVX2 = {  # a processor without AVX-512, as most laptops have, as far as numba, BLAS, PyTorch and XLA can tell
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "",  # those that the name implies
+    "OPENBLAS_CORETYPE": "Haswell",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+}
+
 
 def main(arguments=None):
     """Run the benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="tiny sizes and two rounds, to see that it runs")
+    parser.add_argument("--avx2", action="store_true", help="everybody without AVX-512; results go to a folder avx2")
     parser.add_argument("--output", default="benchmarks/results", help="folder for the results (default: %(default)s)")
     parser.add_argument("--redraw", action="store_true", help="table and figures from the dataset there, no measuring")
     options = parser.parse_args(arguments)
     from benchmarks import figures, results, table
 
-    folder = Path(options.output)
+    folder = Path(options.output, "avx2" if options.avx2 else "")
+    folder.mkdir(parents=True, exist_ok=True)
     dataset = results.read(folder) if options.redraw else results.measure(options.quick, folder)
     text = table.table(dataset)
     (folder / "table.md").write_text(text)
@@ -24,8 +36,19 @@ def main(arguments=None):
     return 0
 
 
+def processor(avx2):
+    """The environment in which all contenders see the processor as it is, or without AVX-512."""
+    # OPENBLAS_CORETYPE may halve the peers' BLAS
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+    if not avx2:
+        return environment
+    from numpy._core._multiarray_umath import __cpu_dispatch__
+
+    wide = [name for name in __cpu_dispatch__ if name.startswith(("AVX512", "X86_V4"))]
+    return environment | AVX2 | {"NPY_DISABLE_CPU_FEATURES": " ".join(wide)}
+
+
 if __name__ == "__main__":
-    if "OPENBLAS_CORETYPE" in os.environ:  # it may halve the peers' BLAS, and is read when numpy is imported
-        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+    if (environment := processor("--avx2" in sys.argv)) != os.environ:  # which libraries read when they are imported
         os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], environment)
     sys.exit(main())

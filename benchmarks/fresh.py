@@ -23,7 +23,8 @@ def first_use(sizes):
         compiling = []
         for _ in ("empty", "warm"):
             begin = time.perf_counter()
-            _python("-m", "analysis", "compile", "--output", f"{folder}/done", NUMBA_CACHE_DIR=folder)
+            variables = {"NUMBA_CACHE_DIR": folder, "NUMBA_OPT": sizes.numba_opt}
+            _python("-m", "analysis", "compile", "--output", f"{folder}/done", **variables)
             compiling.append(time.perf_counter() - begin)
     attrs = {"long_name": "python -m analysis compile, from start to exit", "units": "s"}
     return xr.Dataset(

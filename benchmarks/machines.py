@@ -49,6 +49,7 @@ class Sizes:
     widths: tuple = (64, 128, 256, 512, 1024, 2048, 4096)
     n_width_chains: int = 256
     n_imports: int = 5
+    numba_opt: str = "3"  # how well numba optimises what it compiles to be timed: its default
     n_experiment: int = 60_000
 
 
@@ -78,6 +79,7 @@ QUICK = Sizes(
     widths=(16, 64),
     n_width_chains=70,
     n_imports=1,
+    numba_opt="0",
     n_experiment=200,
 )
 

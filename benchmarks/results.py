@@ -7,6 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import numba
 import xarray as xr
 from threadpoolctl import threadpool_info
 
@@ -69,10 +70,11 @@ def _relative(path):
 
 
 def _processor():
-    """The processor's name."""
+    """The processor's name, and what it was taken for."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name} as a {numba.config.CPU_NAME}, without AVX-512" if numba.config.CPU_NAME else name
