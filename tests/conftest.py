@@ -12,7 +12,7 @@ import pytest
 from hypothesis import configuration
 
 from analysis import claims, data
-from analysis.experiment import conditions
+from analysis.experiment import conditions, sampling_checks
 from analysis.experiment.config import merged
 from analysis.experiment.settings import seeds
 from analysis.figures import style
@@ -79,7 +79,8 @@ def make_small_runs(folder, few_patterns):
         settings |= {"n_seeds": 3, "control_sessions": [1, 3]}
         for key in ("further_seeds", "folds"):
             settings.pop(key, None)
-        with few_patterns():
+        with few_patterns(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sampling_checks, "N_ITERATIONS", 10)
             for seed in seeds(settings):
                 conditions.make_missing(config, name, seed, folder)
     yamlfile.write(config, folder / "config.yaml")
