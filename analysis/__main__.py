@@ -82,6 +82,14 @@ def verify(options: argparse.Namespace) -> None:
         raise ValueError("verify: found outputs that are not as committed (above), expected the same values")
 
 
+def renew(options: argparse.Namespace) -> None:
+    """Note in datasets that today's code makes the same, of the seeds whose runs are there."""
+    from analysis.workflow import renewal
+
+    for experiment, numbers in renewal.renew(options.config, options.data).items():
+        print(f"{experiment}: the same values, seeds {', '.join(map(str, numbers))}")
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One line, as for every other error."""
@@ -117,6 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     table = command("summary", summary)
     table.add_argument("--data", type=Path, default=DATA, help="folder of the claim datasets (%(default)s)")
     table.add_argument("--figures", type=Path, default=FIGURES, help="folder for the table (%(default)s)")
+    again = command("renew", renew)
+    again.add_argument("--config", default="config/default.yaml", help="the config (%(default)s)")
+    again.add_argument("--data", type=Path, default=DATA, help="folder of the datasets and of runs/ (%(default)s)")
     for function in (article, crate, verify):
         command(function.__name__, function)
     return parser

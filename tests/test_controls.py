@@ -1,5 +1,7 @@
 """Controls: wirings of the sizes that they promise, mixed as far as chance goes, and trained for as long as said."""
 
+import copy
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,7 +9,7 @@ from test_protocol import QUICK_FIRST, SMOKE, digest, made, record_lessons, smal
 
 from analysis import data
 from analysis.experiment import controls, protocol, wirings
-from analysis.experiment.controls import CONTROLS, develop_control, work
+from analysis.experiment.controls import CONTROLS, develop_control, stretch, work
 from analysis.experiment.record import join, kept_units, masks_of
 
 BITS = "580b8c51 6b05e394 7f9e2921 9086cf87 f5319353 73fd894c 7afc1512 d3cf98a8 6cff6fad 56f38931 d4e6ecf5".split()
@@ -242,3 +244,21 @@ def test_what_is_pruned_untrained_has_as_many_synapses_wherever_the_large_machin
         assert second.any(axis=1).all()
         assert np.corrcoef(first.sum(axis=1), protocol.initial_masks(settings, 400)[0].sum(axis=1))[0, 1] > 0
     assert not np.array_equal(found[0][1], found[1][1])
+
+
+def test_stretching_makes_schedules_longer_and_keeps_their_momenta_in_place():
+    schedule = SMOKE["digits"]["training"] | {"n_epochs": 4, "momentum": [0.1, 0.2, 0.3, 0.4]}
+    found = stretch(SMOKE["digits"] | {"training": schedule, "pretraining": [schedule]}, 2.2)
+    assert found["training"]["n_epochs"] == 9
+    assert found["training"]["momentum"] == [0.1, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.4]
+    assert (found["pretraining"], stretch(SMOKE["digits"], 0.01)["training"]["n_epochs"]) == ([found["training"]], 1)
+    assert stretch(SMOKE["digits"], 1) == SMOKE["digits"]
+
+
+def test_work_is_that_of_a_count_update_by_update():
+    settings = copy.deepcopy(SMOKE["digits"])
+    schedule = settings["training"] | {"algorithm": "cd", "n_epochs": 2, "batch_size": 30}
+    settings |= {"pretraining": [schedule, schedule | {"n_epochs": 3}]}
+    settings["retraining"] |= {"n_epochs": 3, "momentum": 0.5}
+    changed = [7] * 2 * 4 + [11] * 3 * 4 + [7 + 11] * 2 + [5 + 6] * 6 + [1 + 2] * 6  # 100 patterns: 4 or 2 batches
+    assert work(settings, 100, [[7, 11], [5, 6], [1, 2]]) == sum(changed)

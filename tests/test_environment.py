@@ -1,8 +1,4 @@
-"""pyproject.toml, environment.yml and requirements.txt name the same packages, with the same bounds.
-
-pyproject.toml is the source: its dependencies and locked extras are listed with the same bounds in environment.yml, and
-requirements.txt pins each of them, and all that they need, to one version within these bounds and its file hashes.
-"""
+"""pyproject.toml, the source, environment.yml and requirements.txt, which pins, name the same packages and bounds."""
 
 import re
 import tomllib

@@ -1,8 +1,4 @@
-"""Killed at any moment: the same command again ends with the same bytes, and nobody ever sees half a file.
-
-A kill waits for what it wants to hit - a session kept, a log begun, a run written - and comes a moment later, which
-chance decides: a slow machine is hit in the same places as a quick one.
-"""
+"""Killed at any moment, a moment after a file has come: the same command again ends with the same bytes."""
 
 import itertools
 import os

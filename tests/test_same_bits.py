@@ -1,10 +1,7 @@
-"""The runs of the smoke config hold the same bits, whatever made them.
+"""The runs of the smoke config hold the same bits whatever made them: a function of (code, config, seed) alone.
 
-bits(run) is a function of (code, config, seed) alone: not of how many threads share a job, how many jobs run side by
-side and in which order, which processor the code is compiled for, or which environment of the locked versions it is.
-
-Every variable of every dataset is compared byte by byte, over-produced machines
-included, and every attribute but those that state the versions of libraries.
+Not of how many threads share a job, how many jobs run side by side and in which order, which processor the code is
+compiled for, or which environment of the locked versions. Compared is all but attributes that state library versions.
 """
 
 import hashlib

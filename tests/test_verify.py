@@ -1,14 +1,19 @@
-"""A rebuild is compared with what is committed: byte for byte, by value under other libraries; what moved is named."""
+"""A rebuild, or some seeds of one by today's code, is compared with what is committed; what moved is named."""
 
 import json
+import shutil
 import subprocess
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from analysis import claims
+from analysis.experiment import config
+from analysis.experiment.conditions import conditions
 from analysis.files import provenance, whole
-from analysis.workflow import verify
+from analysis.verdicts import datasets, tables
+from analysis.workflow import renewal, verify
 
 PICTURE = "the bytes of a picture"
 
@@ -78,3 +83,58 @@ def test_other_versions_of_libraries_are_compared_by_value_and_pictures_not_at_a
     assert moved(checkout) == {}
     text = {path: what for path, _, what in verify.compare(checkout)}
     assert text["data/claim.nc"] == "same values, other attributes"
+
+
+OLDER = {"code_fingerprint": "older", "runs_code": '["older"]'}
+COMPARED = {"patches": [1], "digits": [0]}
+CHECKED = [*datasets.CLAIMS, *datasets.CHECKS]
+
+
+@pytest.fixture
+def older(small_runs, collected, tmp_path):
+    """A folder of datasets that older code made, and runs by today's: of a seed each, and some of another."""
+    for claim in CHECKED:
+        claims.save(collected(claim).assign_attrs(OLDER), tmp_path / f"{claim}.nc")
+    for name, (seed,) in COMPARED.items():
+        for condition in conditions(config.load(small_runs / "config.yaml")["experiments"][name]):
+            there = tmp_path / "runs" / name / condition
+            there.mkdir(parents=True)
+            shutil.copy(small_runs / name / condition / f"{seed}.nc", there)
+            if condition == "overproduced":
+                shutil.copy(small_runs / name / condition / "2.nc", there)
+    return tmp_path
+
+
+def stale(folder, small_runs):
+    return [bool(datasets.stale(claims.load(claim, folder), small_runs / "config.yaml")) for claim in CHECKED]
+
+
+def test_it_is_noted_and_holds_until_the_code_changes_again(older, small_runs, collected, monkeypatch):
+    path = small_runs / "config.yaml"
+    assert all(stale(older, small_runs))
+    assert renewal.renew(path, older) == COMPARED
+    assert not any(stale(older, small_runs))
+    for claim in CHECKED:
+        dataset = claims.load(claim, older)
+        assert dataset.equals(collected(claim))
+        assert dataset.attrs.items() >= OLDER.items()
+    assert "compared in seeds 1 of patches; 0 of digits" in tables.markdown(tables.origin(dataset, path))
+    monkeypatch.setattr(provenance, "fingerprint", lambda *_: "newer")
+    assert all(stale(older, small_runs))
+
+
+def test_another_value_is_named_and_nothing_noted(older, small_runs):
+    claim, there = CHECKED[-1], {"digits_seed": COMPARED["digits"]}
+    dataset = claims.load(claim, older)
+    log_z = dataset["digits_log_z"].copy()
+    log_z.loc[there] = np.nextafter(log_z.loc[there], np.float32(9))
+    claims.save(dataset.assign(digits_log_z=log_z).drop_encoding(), older / f"{claim}.nc")
+    with pytest.raises(ValueError, match=f"^{claim}, digits, seed 0: found other values of digits_log_z by"):
+        renewal.renew(small_runs / "config.yaml", older)
+    assert all(stale(older, small_runs))
+
+
+def test_an_experiment_without_a_whole_seed_is_named(older, small_runs):
+    (older / "runs/digits/rewired/0.nc").unlink()
+    with pytest.raises(ValueError, match=r"^digits: found no seed with all its runs by today's code"):
+        renewal.renew(small_runs / "config.yaml", older)

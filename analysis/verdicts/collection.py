@@ -23,16 +23,16 @@ from analysis.verdicts.datasets import CLAIMS, NOTEBOOKS
 MANTISSA_BITS = 11  # kept of the measures of single units and synapses: relative error below 1/2000, half the file
 
 
-def collect(claim: str, runs: Path | str, config: Path | str) -> xr.Dataset:
+def collect(claim: str, runs: Path | str, config: Path | str | dict) -> xr.Dataset:
     """The claim dataset: runs concatenated over criterion (or condition) and seed, what the notebook needs.
 
-    claim : name, one of NOTEBOOKS. runs : folder of <experiment>/<condition>/<seed>.nc. config : path of the config.
+    claim : name, one of NOTEBOOKS. runs : folder of <experiment>/<condition>/<seed>.nc. config : its path, or itself.
     Variables, dimensions and coordinates of an experiment begin with its name: `patches_kl`, `digits_seed`.
     Raises ValueError for an unknown claim and where a run is missing.
     """
     if claim not in NOTEBOOKS:
         raise ValueError(f"claim: found {claim!r}, expected one of {', '.join(NOTEBOOKS)}")
-    made_by = configuration.load(config)
+    made_by = config if isinstance(config, dict) else configuration.load(config)
     parts, sources, codes = [], {}, set[str]()
     for experiment, settings in made_by["experiments"].items():
         there = _Runs(Path(runs) / experiment, settings)

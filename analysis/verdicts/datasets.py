@@ -22,6 +22,7 @@ BEYOND = {
 BEYOND_FOLDERS = {"05_beyond_the_paper": "beyond", "08_when_to_prune": "when"}  # in data/, figures/, as in configs
 CHECKS = {"06_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
 NOTEBOOKS = CLAIMS | BEYOND | CHECKS
+SAME = "same_by_other_code"  # attribute: {code: a fingerprint, seeds: those of which it made the same}, see renewal
 
 
 def root() -> Path:
@@ -60,8 +61,17 @@ def stale(dataset: xr.Dataset, path: Path) -> list[str]:
     """Why the dataset is not what this code makes under the config in that file; empty if it is."""
     reasons = [] if same_config(dataset, path) else [f"its runs obeyed another config than {path.name}"]
     made_by = {dataset.attrs.get("code_fingerprint"), *json.loads(dataset.attrs.get("runs_code", "[]"))}
-    other_code = [] if made_by == {provenance.fingerprint()} else ["it, or a run of it, was made by other code"]
-    return other_code + reasons
+    same = {json.loads(dataset.attrs.get(SAME, "{}")).get("code")}
+    other_code = provenance.fingerprint() not in same and made_by != {provenance.fingerprint()}
+    return ["it, or a run of it, was made by other code"] * other_code + reasons
+
+
+def of_today(run: Path) -> bool:
+    """Whether the file of a run is there and was made by today's code."""
+    if not run.is_file():
+        return False
+    with xr.open_dataset(run, engine="h5netcdf") as dataset:
+        return dataset.attrs.get("code_fingerprint") == provenance.fingerprint()
 
 
 def part(dataset: xr.Dataset, name: str) -> xr.Dataset:
