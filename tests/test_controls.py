@@ -1,7 +1,5 @@
 """Controls: wirings of the sizes that they promise, mixed as far as chance goes, and trained for as long as said."""
 
-import copy
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -256,9 +254,8 @@ def test_stretching_makes_schedules_longer_and_keeps_their_momenta_in_place():
 
 
 def test_work_is_that_of_a_count_update_by_update():
-    settings = copy.deepcopy(SMOKE["digits"])
-    schedule = settings["training"] | {"algorithm": "cd", "n_epochs": 2, "batch_size": 30}
-    settings |= {"pretraining": [schedule, schedule | {"n_epochs": 3}]}
-    settings["retraining"] |= {"n_epochs": 3, "momentum": 0.5}
+    schedule = SMOKE["digits"]["training"] | {"algorithm": "cd", "n_epochs": 2, "batch_size": 30}
+    retraining = SMOKE["digits"]["retraining"] | {"n_epochs": 3, "momentum": 0.5}
+    settings = SMOKE["digits"] | {"pretraining": [schedule, schedule | {"n_epochs": 3}], "retraining": retraining}
     changed = [7] * 2 * 4 + [11] * 3 * 4 + [7 + 11] * 2 + [5 + 6] * 6 + [1 + 2] * 6  # 100 patterns: 4 or 2 batches
     assert work(settings, 100, [[7, 11], [5, 6], [1, 2]]) == sum(changed)
