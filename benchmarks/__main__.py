@@ -18,8 +18,9 @@ AVX2 = {  # a processor without AVX-512, as most laptops have, as far as numba, 
 
 def main(arguments=None):
     """Run the benchmark; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="tiny sizes and two rounds, to see that it runs")
+    # In full alone: what libraries see of the processor is decided before they are imported (below).
     parser.add_argument("--avx2", action="store_true", help="everybody without AVX-512; results go to a folder avx2")
     parser.add_argument("--output", default="benchmarks/results", help="folder for the results (default: %(default)s)")
     parser.add_argument("--redraw", action="store_true", help="table and figures from the dataset there, no measuring")
