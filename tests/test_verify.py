@@ -11,7 +11,7 @@ import xarray as xr
 from analysis import claims
 from analysis.experiment import config
 from analysis.experiment.conditions import conditions
-from analysis.files import provenance, whole
+from analysis.files import provenance, whole, yamlfile
 from analysis.verdicts import datasets, tables
 from analysis.workflow import renewal, verify
 
@@ -87,54 +87,57 @@ def test_other_versions_of_libraries_are_compared_by_value_and_pictures_not_at_a
 
 OLDER = {"code_fingerprint": "older", "runs_code": '["older"]'}
 COMPARED = {"patches": [1], "digits": [0]}
-CHECKED = [*datasets.CLAIMS, *datasets.CHECKS]
+CHECKED = ("01_overproduction", "06_model_quality")
 
 
 @pytest.fixture
 def older(small_runs, collected, tmp_path):
-    """A folder of datasets that older code made, and runs by today's: of a seed each, and some of another."""
+    """A config, and datasets of it that older code made; runs by today's, of a seed each, and some of another."""
+    made = config.load(small_runs / "config.yaml")
+    for unasked in ("weight_pruning", "fisher_proxy", "neuron_loss"):
+        del made["claims"][unasked]
+    yamlfile.write(made, tmp_path / "config.yaml")
     for claim in CHECKED:
-        claims.save(collected(claim).assign_attrs(OLDER), tmp_path / f"{claim}.nc")
+        claims.save(collected(claim).assign_attrs(OLDER, config=json.dumps(made)), tmp_path / f"{claim}.nc")
     for name, (seed,) in COMPARED.items():
-        for condition in conditions(config.load(small_runs / "config.yaml")["experiments"][name]):
-            there = tmp_path / "runs" / name / condition
-            there.mkdir(parents=True)
-            shutil.copy(small_runs / name / condition / f"{seed}.nc", there)
-            if condition == "overproduced":
-                shutil.copy(small_runs / name / condition / "2.nc", there)
+        for condition in conditions(made["experiments"][name]):
+            for one in [seed, 2] if condition == "overproduced" else [seed]:
+                there = tmp_path / "runs" / name / condition / f"{one}.nc"
+                there.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(small_runs / name / condition / there.name, there)
     return tmp_path
 
 
-def stale(folder, small_runs):
-    return [bool(datasets.stale(claims.load(claim, folder), small_runs / "config.yaml")) for claim in CHECKED]
+def stale(folder):
+    return [bool(datasets.stale(claims.load(claim, folder), folder / "config.yaml")) for claim in CHECKED]
 
 
-def test_it_is_noted_and_holds_until_the_code_changes_again(older, small_runs, collected, monkeypatch):
-    path = small_runs / "config.yaml"
-    assert all(stale(older, small_runs))
-    assert renewal.renew(path, older) == COMPARED
-    assert not any(stale(older, small_runs))
+def test_it_is_noted_and_holds_until_the_code_changes_again(older, collected, monkeypatch):
+    assert all(stale(older))
+    assert renewal.renew(older / "config.yaml", older) == COMPARED
+    assert not any(stale(older))
     for claim in CHECKED:
         dataset = claims.load(claim, older)
         assert dataset.equals(collected(claim))
         assert dataset.attrs.items() >= OLDER.items()
-    assert "compared in seeds 1 of patches; 0 of digits" in tables.markdown(tables.origin(dataset, path))
+    assert "seeds 1 of patches; 0 of digits" in tables.markdown(tables.origin(dataset, older / "config.yaml"))
     monkeypatch.setattr(provenance, "fingerprint", lambda *_: "newer")
-    assert all(stale(older, small_runs))
+    assert all(stale(older))
 
 
-def test_another_value_is_named_and_nothing_noted(older, small_runs):
-    claim, there = CHECKED[-1], {"digits_seed": COMPARED["digits"]}
-    dataset = claims.load(claim, older)
+@pytest.mark.parametrize("moved", [True, False], ids=["another", "none"])
+def test_a_value_that_is_another_or_missing_is_named_and_nothing_noted(moved, older):
+    dataset, there = claims.load(CHECKED[-1], older), {"digits_seed": COMPARED["digits"]}
     log_z = dataset["digits_log_z"].copy()
     log_z.loc[there] = np.nextafter(log_z.loc[there], np.float32(9))
-    claims.save(dataset.assign(digits_log_z=log_z).drop_encoding(), older / f"{claim}.nc")
-    with pytest.raises(ValueError, match=f"^{claim}, digits, seed 0: found other values of digits_log_z by"):
-        renewal.renew(small_runs / "config.yaml", older)
-    assert all(stale(older, small_runs))
+    changed = dataset.assign(digits_log_z=log_z) if moved else dataset.drop_vars("digits_log_z")
+    claims.save(changed, older / f"{CHECKED[-1]}.nc")
+    with pytest.raises(ValueError, match=f"^{CHECKED[-1]}, digits, seed 0: found other values of digits_log_z by"):
+        renewal.renew(older / "config.yaml", older)
+    assert all(stale(older))
 
 
-def test_an_experiment_without_a_whole_seed_is_named(older, small_runs):
+def test_an_experiment_without_a_whole_seed_is_named(older):
     (older / "runs/digits/rewired/0.nc").unlink()
     with pytest.raises(ValueError, match=r"^digits: found no seed with all its runs by today's code"):
-        renewal.renew(small_runs / "config.yaml", older)
+        renewal.renew(older / "config.yaml", older)

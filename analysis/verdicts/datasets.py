@@ -1,6 +1,7 @@
 """Claim datasets: their files, their parts (the variable patches_kl is kl of patches), and whether they are stale."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import xarray as xr
@@ -22,7 +23,7 @@ BEYOND = {
 BEYOND_FOLDERS = {"05_beyond_the_paper": "beyond", "08_when_to_prune": "when"}  # in data/, figures/, as in configs
 CHECKS = {"06_model_quality": "The samples and likelihoods that the conclusions rest on can be trusted"}
 NOTEBOOKS = CLAIMS | BEYOND | CHECKS
-SAME = "same_by_other_code"  # attribute: {code: a fingerprint, seeds: those of which it made the same}, see renewal
+SAME = "same_by_other_code"  # attribute {code: a fingerprint, seeds: {experiment: those of which it makes the same}}
 
 
 def root() -> Path:
@@ -60,18 +61,19 @@ def same_config(dataset: xr.Dataset, path: Path) -> bool:
 def stale(dataset: xr.Dataset, path: Path) -> list[str]:
     """Why the dataset is not what this code makes under the config in that file; empty if it is."""
     reasons = [] if same_config(dataset, path) else [f"its runs obeyed another config than {path.name}"]
-    made_by = {dataset.attrs.get("code_fingerprint"), *json.loads(dataset.attrs.get("runs_code", "[]"))}
-    same = {json.loads(dataset.attrs.get(SAME, "{}")).get("code")}
-    other_code = provenance.fingerprint() not in same and made_by != {provenance.fingerprint()}
-    return ["it, or a run of it, was made by other code"] * other_code + reasons
+    known = of_today(dataset.attrs) or seeds_compared(dataset)
+    return ([] if known else ["it, or a run of it, was made by other code"]) + reasons
 
 
-def of_today(run: Path) -> bool:
-    """Whether the file of a run is there and was made by today's code."""
-    if not run.is_file():
-        return False
-    with xr.open_dataset(run, engine="h5netcdf") as dataset:
-        return dataset.attrs.get("code_fingerprint") == provenance.fingerprint()
+def of_today(attrs: Mapping) -> bool:
+    """Whether today's code made what has these attributes: a run, or a claim dataset and all its runs."""
+    return {attrs.get("code_fingerprint"), *json.loads(attrs.get("runs_code", "[]"))} == {provenance.fingerprint()}
+
+
+def seeds_compared(dataset: xr.Dataset) -> dict[str, list[int]]:
+    """{experiment: seeds of which today's code makes the same}, as `renewal` noted; none after a change of code."""
+    noted = json.loads(dataset.attrs.get(SAME, "{}"))
+    return noted["seeds"] if noted.get("code") == provenance.fingerprint() else {}
 
 
 def part(dataset: xr.Dataset, name: str) -> xr.Dataset:

@@ -1,6 +1,5 @@
 """What the verdicts rest on, as tables to be read: DataFrames of text, which `markdown` writes."""
 
-import json
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -69,11 +68,10 @@ def beside(rows: dict[str, tuple[float, list[xr.DataArray], str]], places: list[
 def origin(dataset: xr.Dataset, config: Path) -> pd.DataFrame:
     """Where a dataset comes from: its config, the data of its runs; and why it is stale, if it is."""
     command = "make figures" if config.name == "default.yaml" else f"snakemake --configfile config/{config.name}"
-    stale = datasets.stale(dataset, config)
-    rows = [*(("**stale**", f"{reason}; `{command}` renews it") for reason in stale), ("config", config.name)]
-    if datasets.SAME in dataset.attrs and not stale:
-        of = json.loads(dataset.attrs[datasets.SAME])["seeds"]
-        seeds = "; ".join(f"{', '.join(map(str, numbers))} of {name}" for name, numbers in of.items())
+    rows = [("**stale**", f"{reason}; `{command}` renews it") for reason in datasets.stale(dataset, config)]
+    rows.append(("config", config.name))
+    if compared := datasets.seeds_compared(dataset):
+        seeds = "; ".join(f"{', '.join(map(str, numbers))} of {name}" for name, numbers in compared.items())
         rows.append(("code", f"earlier; today's makes the same, compared in seeds {seeds}"))
     sources = datasets.sources(dataset)
     for text in dict.fromkeys(sources.values()):

@@ -7,6 +7,7 @@ each experiment, in `data/runs` or the config's own folder, and compare: `python
 import json
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import xarray as xr
 
@@ -19,10 +20,10 @@ from analysis.workflow.rules import notebooks
 
 
 def renew(config: Path | str, data: Path = Path("data")) -> dict[str, list[int]]:
-    """Note in the claim datasets of a config that today's code makes the same: {experiment: seeds compared}.
+    """Note in a config's claim datasets of other code that today's makes the same: {experiment: seeds compared}.
 
     Compared are all values of the seeds whose runs are there, made by today's code. Raises ValueError where an
-    experiment has no such seed, where a dataset obeyed another config, and where a value is another.
+    experiment has no such seed, where a dataset obeyed another config, and where a value is another or missing.
     """
     made = configuration.load(config)
     folder = data / made.get("folder", "")
@@ -36,13 +37,14 @@ def renew(config: Path | str, data: Path = Path("data")) -> dict[str, list[int]]
             for seed, one in by_seed.items():
                 again = claims.collect(claim, folder / "runs", one)
                 first = seed == seeds(made["experiments"][name])[0]
-                if others := _others(again, dataset, f"{name}_seed", first):
+                if others := _others(again, dataset, name, first):
                     found = f"other values of {', '.join(others)} by today's code"
                     raise ValueError(f"{claim}, {name}, seed {seed}: found {found}, expected those of the dataset")
     compared = {name: [*by_seed] for name, by_seed in alone.items()}
+    noted = json.dumps({"code": provenance.fingerprint(), "seeds": compared})
     for claim, dataset in renewed.items():
-        noted = json.dumps({"code": provenance.fingerprint(), "seeds": compared})
-        claims.save(dataset.drop_encoding().assign_attrs({datasets.SAME: noted}), folder / f"{claim}.nc")
+        if not datasets.of_today(dataset.attrs):
+            claims.save(dataset.assign_attrs({datasets.SAME: noted}), folder / f"{claim}.nc")
     return compared
 
 
@@ -52,7 +54,7 @@ def _seeds_there(runs: Path, experiment: str, made: dict) -> dict[int, dict]:
     for seed in seeds(settings)[: settings["n_seeds"]]:
         one = {k: v for k, v in of_seed(settings, seed).items() if k != "further_seeds"}
         files = [runs / experiment / name / f"{seed}.nc" for name in conditions(one)]
-        if all(map(datasets.of_today, files)):
+        if all(map(_of_today, files)):
             found[seed] = made | {"experiments": {experiment: one | {"first_seed": seed, "n_seeds": 1}}}
     if not found:
         whole = f"no seed with all its runs by today's code in {runs}"
@@ -60,14 +62,22 @@ def _seeds_there(runs: Path, experiment: str, made: dict) -> dict[int, dict]:
     return found
 
 
-def _others(again: xr.Dataset, dataset: xr.Dataset, seed: str, first: bool) -> list[str]:
-    """Variables of one seed that the dataset has otherwise; those without a dimension seed are of the first."""
-    found = []
-    for name, values in again.data_vars.items():
-        if seed not in values.dims and not first:
-            continue
-        there = {dim: values[dim] for dim in values.dims if dim in values.coords}
-        kept = dataset[name].sel(there).transpose(*values.dims)
-        if not np.array_equal(kept, values, equal_nan=values.dtype.kind == "f"):
-            found.append(str(name))
-    return found
+def _of_today(run: Path) -> bool:
+    if not run.is_file():
+        return False
+    with h5netcdf.File(run, "r", locking=False) as file:
+        return datasets.of_today(file.attrs)
+
+
+def _others(again: xr.Dataset, dataset: xr.Dataset, experiment: str, first: bool) -> list[str]:
+    """Variables that one has and the other has not, or of this seed otherwise; without a seed they are the first's."""
+    names = {name for name in dataset.data_vars if str(name).startswith(f"{experiment}_")}
+    found = names ^ {*again.data_vars}
+    for name in names - found:
+        values = again[name]
+        if f"{experiment}_seed" in values.dims or first:
+            there = {dim: values[dim] for dim in values.dims if dim in values.coords}
+            kept = dataset[name].reindex(there).transpose(*values.dims)
+            if not np.array_equal(kept, values, equal_nan=values.dtype.kind == "f"):
+                found.add(name)
+    return sorted(map(str, found))
