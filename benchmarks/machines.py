@@ -11,7 +11,8 @@ from analysis.experiment import protocol
 from analysis.experiment.record import machine_of
 from analysis.files.checkout import ROOT
 from analysis.kernels import gibbs, threads
-from analysis.machine.graph import build
+from analysis.kernels.layouts import SWEPT
+from analysis.machine import graph
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive, key, permutation
 from analysis.machine.sampling import Samples, start_words
@@ -123,7 +124,7 @@ class OurSampler:
     """Block Gibbs sampling as in sampling.sample, on words that stay packed."""
 
     def __init__(self, machine, n_chains):
-        self.graph, self.n_chains, self.step = build(machine), n_chains, 0
+        self.graph, self.n_chains, self.step = graph.of(machine, SWEPT), n_chains, 0
         self.words = start_words(self.graph, n_chains, 0)
 
     def run(self, n_sweeps):

@@ -18,7 +18,7 @@ from analysis.experiment.settings import seeds
 from analysis.figures import style
 from analysis.files import yamlfile
 from analysis.files.checkout import ROOT
-from analysis.machine import graph
+from analysis.machine import graph, sampling
 from analysis.verdicts.datasets import CLAIMS
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
@@ -54,6 +54,7 @@ def n_threads(request, monkeypatch):
 def form(request, monkeypatch):
     """The share of synapses from which a pair of layers stands in panels: all pairs, those with many synapses, none."""
     monkeypatch.setattr(graph, "DENSE", request.param)
+    monkeypatch.setattr(sampling, "SWEPT", request.param)
     return request.param
 
 

@@ -214,7 +214,7 @@ def learn(machine, positive, negative, rate, momentum):
         return (of(states) * scale for states, scale in zip((positive, negative), scales))
 
     for layer, mask in enumerate(machine.masks):
-        data, model = means(partial(_products, layer, lane_sum if graph.has_panels(mask) else lane_dot))
+        data, model = means(partial(_products, layer, lane_sum if graph.has_panels(mask, graph.DENSE) else lane_dot))
         _step(machine.weights[layer], machine.velocity[layer], np.where(mask, data - model, f32(0)), rate, momentum)
     for layer, bias in enumerate(machine.biases):
         data, model = means(partial(_states, layer))

@@ -101,11 +101,14 @@ def test_readers_leave_the_shared_graph_as_it_is():
 def test_two_layers_have_panels_from_a_share_of_synapses_and_a_width_on(monkeypatch):
     monkeypatch.setattr(graph, "NARROWEST", 5)
     mask = np.arange(50).reshape(5, 10) < 20
-    assert graph.has_panels(mask)
+    assert graph.has_panels(mask, graph.DENSE)
     assert graph.DENSE == mask.mean() == 0.4
-    assert not graph.has_panels(mask & (np.arange(10) < 9))
-    assert not graph.has_panels(np.ones((4, 10), bool))
-    assert [graph.has_panels(np.ones((5, n), bool)) for n in (8191, 8192)] == [True, False]  # rows count in 16 bits
+    assert not graph.has_panels(mask & (np.arange(10) < 9), graph.DENSE)
+    assert not graph.has_panels(np.ones((4, 10), bool), graph.DENSE)
+    assert [graph.has_panels(np.ones((5, n), bool), 1.0) for n in (8191, 8192)] == [
+        True,
+        False,
+    ]  # rows count in 16 bits
 
 
 def test_arrays_of_kernels_begin_where_cache_lines_do():

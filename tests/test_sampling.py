@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from analysis.kernels.layouts import CHAINS
-from analysis.machine import graph
+from analysis.machine import graph, sampling
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
 from analysis.machine.sampling import awake, sample, trajectory
@@ -57,9 +57,9 @@ def test_a_wide_layer_has_the_same_states_with_and_without_panels(monkeypatch):
     for n in (8191, 8192):
         weights, states = rng.normal(0, 0.05, (n, 2)), []
         for share in (0, 2):
-            monkeypatch.setattr(graph, "DENSE", share)
+            monkeypatch.setattr(sampling, "SWEPT", share)
             machine = BoltzmannMachine((np.full(n, 2.0), np.zeros(2)), (weights,))
-            assert (len(graph.build(machine).panel) > 0) == (share == 0 and n == 8191)
+            assert (len(graph.of(machine, share).panel) > 0) == (share == 0 and n == 8191)
             states.append(sample(machine, 40, 2, 0))
         naive.assert_same_bits(*states)
 

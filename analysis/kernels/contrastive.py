@@ -14,7 +14,7 @@ import numpy as np
 
 from analysis.kernels.draws import draw, exp, random_bits
 from analysis.kernels.jit import formula, kernel
-from analysis.kernels.layouts import BLOCK, GROUP, PANEL, STRIP, TWO, WIDTH, at, filled_up, load, steps, store, zeros
+from analysis.kernels.layouts import BLOCK, PANEL, ROWS, STRIP, TWO, WIDTH, at, filled_up, load, steps, store, zeros
 from analysis.kernels.learning import DIVERGED_BITS, move
 from analysis.kernels.vectors import fma, select, splat, sums
 
@@ -114,7 +114,7 @@ def upwards(odds, v, n, b, w, factor, rows):
 @kernel
 def downwards(odds, h, n, a, w, factor):
     """odds_ci = exp(-(a_i + factor sum_j w_ij h_cj)), so that P(v_i = 1 | h_c) = 1 / (1 + odds_ci), for c < n."""
-    for i in range(0, a.size, GROUP):
+    for i in range(0, a.size, ROWS):
         for c in range(0, n - 1, TWO):
             row_dots(odds, c, i, w, h)
         if n % TWO:
@@ -162,12 +162,12 @@ def active(places, states, first, last):
 
 @formula
 def row_dot(total, row, i, matrix, vectors):
-    """total[row, i + g] = sum_j matrix[i + g, j] vectors[row, j], g < GROUP.
+    """total[row, i + g] = sum_j matrix[i + g, j] vectors[row, j], g < ROWS.
 
     In the order j = lane, lane + PANEL, ..., then a binary tree over lanes.
     """
     m = matrix.shape[1]
-    rows = steps(i * m, m, GROUP)
+    rows = steps(i * m, m, ROWS)
     x = splat(_f32(0.0), PANEL, rows)
     for block in range(m // PANEL):
         j = block * PANEL
@@ -179,7 +179,7 @@ def row_dot(total, row, i, matrix, vectors):
 def row_dots(total, row, i, matrix, vectors):
     """The same of TWO vectors, of row and row + 1, which share a read of the matrix."""
     m = matrix.shape[1]
-    rows = steps(i * m, m, GROUP)
+    rows = steps(i * m, m, ROWS)
     x, y = splat(_f32(0.0), PANEL, rows), splat(_f32(0.0), PANEL, rows)
     for block in range(m // PANEL):
         j = block * PANEL

@@ -17,7 +17,8 @@ from analysis.kernels.layouts import PANEL, PATTERNS, pack
 from analysis.machine.model import BoltzmannMachine
 
 # Share of two layers' synapses, and units of the smaller one, from which panels are faster: measured, both in turn.
-# Inputs have the same bits by panels and by rows; what is learnt is summed over patterns in another order.
+# Inputs have the same bits by panels and by rows; what is learnt is summed over patterns in another order, so that
+# DENSE is the same everywhere. Sweeps alone take panels from `layouts.SWEPT` on.
 DENSE, NARROWEST = 0.4, 64
 _WIDEST = 2**16 // (PANEL // 2) - 1  # units of a layer with panels: binary.row_sum counts their rows in 16 bits
 
@@ -37,19 +38,24 @@ class Graph(NamedTuple):
     panels_above: np.ndarray  # (L + 1,) int64: those from above
 
 
-_SHARED: WeakKeyDictionary[BoltzmannMachine, Graph] = WeakKeyDictionary()
+_SHARED: WeakKeyDictionary[BoltzmannMachine, dict[float, Graph]] = WeakKeyDictionary()
 
 
-def of(machine: BoltzmannMachine) -> Graph:
+def of(machine: BoltzmannMachine, dense: float | None = None) -> Graph:
     """The Graph of a machine for those who only read it: built once, and kept as long as the machine is."""
     # Its arrays stay writeable: numba would compile every kernel once more for those that are not.
-    if machine not in _SHARED:
-        _SHARED[machine] = build(machine)
-    return _SHARED[machine]
+    kept, dense = _SHARED.setdefault(machine, {}), DENSE if dense is None else dense
+    if dense not in kept:
+        kept[dense] = build(machine, dense)
+    return kept[dense]
 
 
-def build(machine: BoltzmannMachine) -> Graph:
-    """The Graph of a machine for one who writes to it: arrays of its own."""
+def build(machine: BoltzmannMachine, dense: float | None = None) -> Graph:
+    """The Graph of a machine for one who writes to it: arrays of its own.
+
+    dense : share of two layers' synapses from which they have panels; default: DENSE
+    """
+    dense = DENSE if dense is None else dense
     layer = np.concatenate([[0], np.cumsum(machine.n_units)]).astype(np.int64)
     no_lower, no_upper = (np.zeros(machine.n_units[k], dtype=np.int64) for k in (0, -1))
     n_below = np.concatenate([no_lower, *(m.sum(axis=0) for m in machine.masks)])
@@ -65,20 +71,20 @@ def build(machine: BoltzmannMachine) -> Graph:
         downwards = start[post] + np.cumsum(mask, axis=0, dtype=np.int32)[mask] - 1
         for here, there, other in ((upwards, downwards, post), (downwards, upwards, pre)):
             neighbour[here], twin[here], weight[here] = other, there, matrix[mask]
-    return Graph(np.concatenate(machine.biases), start, above, neighbour, weight, twin, layer, *panels(machine))
+    return Graph(np.concatenate(machine.biases), start, above, neighbour, weight, twin, layer, *panels(machine, dense))
 
 
-def has_panels(mask: np.ndarray) -> bool:
+def has_panels(mask: np.ndarray, dense: float) -> bool:
     """Whether the synapses of two layers are dense enough for panels, and the layers neither too narrow nor wide."""
-    return mask.mean() >= DENSE and min(mask.shape) >= NARROWEST and max(mask.shape) <= _WIDEST
+    return mask.mean() >= dense and min(mask.shape) >= NARROWEST and max(mask.shape) <= _WIDEST
 
 
-def panels(machine: BoltzmannMachine) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def panels(machine: BoltzmannMachine, dense: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights of dense pairs of layers in both directions: (panel, panels_below, panels_above)."""
     below, above = (np.full(len(machine.biases), -1, dtype=np.int64) for _ in range(2))
     blocks, size = [np.zeros(0, dtype=np.float32)], 0
     for k, (weight, mask) in enumerate(zip(machine.weights, machine.masks)):
-        if has_panels(mask):
+        if has_panels(mask, dense):
             for place, layer, matrix in ((below, k + 1, weight), (above, k, weight.T)):
                 place[layer] = size
                 blocks.append(_blocks(matrix))
@@ -115,7 +121,7 @@ def to_machine(graph: Graph, masks: Sequence[np.ndarray]) -> BoltzmannMachine:
 
 def to_words(layers: Sequence[np.ndarray], n_units: int) -> np.ndarray:
     """Arrays (n, n_l) uint8 in {0, 1} of the first layers -> words (n_tiles, n_units); what is not given is 0."""
-    given = pack(np.concatenate(layers, axis=1))
+    given = np.concatenate([pack(x) for x in layers], axis=1)
     words = np.zeros((len(given), n_units), dtype=np.uint64)
     words[:, : given.shape[1]] = given
     return words

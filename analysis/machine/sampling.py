@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.kernels import binary, gibbs, meanfield
-from analysis.kernels.layouts import CHAINS, unpack
+from analysis.kernels.layouts import CHAINS, SWEPT, unpack
 from analysis.kernels.threads import share
 from analysis.machine import graph
 from analysis.machine.arguments import check_binary, check_count, check_memory, is_number
@@ -89,7 +89,7 @@ def trajectory(
     for name, value in (("n_chains", n_chains), ("n_records", n_records), ("stride", stride)):
         check_count(name, value)
     check_memory("n_chains", f"{n_chains:,} chains", n_chains * sum(machine.n_units) * 9 // 8)  # a bit; a byte if read
-    built, draws = graph.of(machine), key(derive(seed, "gibbs"))
+    built, draws = graph.of(machine, SWEPT), key(derive(seed, "gibbs"))
     words = start_words(built, n_chains, seed, initial)
     for k in range(n_records):
         share(len(words), gibbs.sweeps, words, built, draws, k * stride, stride, n_chains)

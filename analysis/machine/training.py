@@ -129,7 +129,7 @@ def minibatches(task: Task) -> Learner:
     built, max_norm = graph.build(machine), schedule.max_norm
     velocity = tuple(zeros(x.shape, np.float32) for x in (built.weight, built.panel, built.bias))
     ones = BoltzmannMachine(machine.biases, machine.masks, machine.masks)
-    present = graph.panels(ones)[0].astype(np.uint8)
+    present = graph.panels(ones, graph.DENSE)[0].astype(np.uint8)
     work = np.concatenate([[0], np.cumsum(1 + built.start[1:] - built.above)])
     compared = {"cd": _contrastive_divergence, "pcd": _persistent_chains}[schedule.algorithm](built, task)
 
