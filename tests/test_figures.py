@@ -275,7 +275,7 @@ def test_a_forest_has_a_panel_a_claim_and_draws_intervals_as_multiples_of_their_
 
 def test_criteria_and_controls_differ_in_colour_marker_or_line_and_those_of_one_figure_in_marker():
     for together in ([r for r in CRITERIA.values() if r.name != "online_fi"], CONTROLS.values()):
-        looks = [(record.colour, record.marker, record.line) for record in together]
+        looks = [record.look[1:] for record in together]
         assert len(set(looks)) == len(looks)
     first = ["variance_fi", "variance_fi_w2", "heuristic_fi", "eigenvector", "weight", "random", "anti_fi"]
     for names in (first, ["pruned", "born_small_units", "born_small_synapses", "rewired", "reinitialised"]):

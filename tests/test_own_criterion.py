@@ -41,11 +41,10 @@ def mine(tmp_path):
 
 def test_an_own_criterion_is_a_record_as_any_other(mine):
     found = criterion(f"{mine}correlation")
-    assert (found.name, found.words) == ("correlation", words("correlation"))
-    assert criterion(f"{mine}first_order").words == words("first_order") == "first order"
-    assert (found.colour, found.marker, found.line) == look("correlation")
-    others = [(x.colour, x.marker, x.line) for x in [*CRITERIA.values(), *CONTROLS.values()]]
-    assert (found.colour, found.marker, found.line) not in others
+    assert (found.name, found.look.words) == ("correlation", words("correlation"))
+    assert criterion(f"{mine}first_order").look.words == words("first_order") == "first order"
+    assert found.look[1:] == look("correlation")
+    assert found.look[1:] not in [x.look[1:] for x in [*CRITERIA.values(), *CONTROLS.values()]]
     v, h = STATES
     covariance = [[abs(np.cov(v[:, i], h[:, j])[0, 1]) for j in range(3)] for i in range(4)]
     for activity in (STATES, tuple(STATES), Activity(STATES)):

@@ -15,9 +15,9 @@ from analysis.files.checkout import ROOT
 EDITS = {
     "a comment in a kernel": ("kernels/gibbs.py", "@kernel\n", "@kernel  # quick\n", True),
     "a figure": ("figures/style.py", "import numpy", "import math\nimport numpy", True),
-    "the colour of a criterion": ("pruning/criteria.py", "colour=BLUE", "colour=SKY", True),
-    "the marker of a criterion": ("pruning/criteria.py", 'marker="*"', 'marker="h"', True),
-    "the words of a control": ("experiment/controls.py", 'words="random wiring"', 'words="wired anew"', True),
+    "the colour of a criterion": ("pruning/criteria.py", '"variance FI", BLUE', '"variance FI", SKY', True),
+    "the marker of a criterion": ("pruning/criteria.py", '"*"', '"h"', True),
+    "the words of a control": ("experiment/controls.py", '"random wiring"', '"wired anew"', True),
     "a line of another call": ("machine/model.py", "(shape, dtype=bool)", "(shape, dtype=bool, line=1)", False),
     "what a criterion looks at": ("pruning/criteria.py", "awake=True", "awake=False", False),
     "a criterion's function": ("pruning/criteria.py", '"weight", weight', '"weight", random', False),

@@ -28,7 +28,7 @@ from analysis.experiment.wirings import (
     rewired,
     tuning_of,
 )
-from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Line, by_name
+from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Look, by_name
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import choice, derive
 from analysis.machine.training import Schedule
@@ -39,14 +39,11 @@ _AFTER_PRETRAINING = ("training", "finishing", "retraining")
 
 @dataclass(frozen=True)
 class Control:
-    """A control: its name, its wiring (None: it is pruned from large), what it is called and how it is drawn."""
+    """A control: its name, its wiring (None: it is pruned from large), how it looks in words and figures."""
 
     name: str
     wiring: Callable[[dict, Masks, Masks, int], Masks] | None
-    words: str
-    colour: str
-    marker: str
-    line: Line
+    look: Look
 
 
 def names(settings: dict) -> list[str]:
@@ -195,37 +192,16 @@ def _n_updates(settings, name, n_patterns):
     return sum(Schedule(**settings[s]).n_updates(n_patterns) for s in (name, "finishing") if s in settings)
 
 
-# words, colour, marker and line, named as here, make no run stale: see files/provenance.py
 CONTROLS: dict[str, Control] = by_name(
-    Control(
-        "born_small_units", born_small_units, words="born small, as many units", colour=ORANGE, marker="^", line="--"
-    ),
-    Control(
-        "born_small_synapses",
-        born_small_synapses,
-        words="born small, as many synapses",
-        colour=VERMILION,
-        marker="v",
-        line="-.",
-    ),
-    Control("rewired", rewired, words="random wiring", colour=GREY, marker="X", line=":"),
-    Control(
-        "reinitialised", reinitialised, words="pruned wiring, new weights", colour=GREEN, marker="D", line=(0, (5, 1))
-    ),
-    Control(
-        "other_seeds_wiring", other_seeds_wiring, words="another machine's wiring", colour=BLUE, marker="P", line="--"
-    ),
-    Control(
-        "pruned_untrained",
-        pruned_untrained,
-        words="pruned at random before training",
-        colour=BLACK,
-        marker="s",
-        line=":",
-    ),
-    Control("pruned_early", None, words="pruned early", colour=PURPLE, marker="<", line="-."),
-    Control("pruned_at_once", None, words="pruned at once", colour=VERMILION, marker="*", line=(0, (1, 1))),
-    Control("pruned_decreasing", None, words="pruned at a decreasing rate", colour=SKY, marker=">", line="--"),
-    Control("pruned_constant", None, words="pruned at a constant rate", colour=ORANGE, marker="d", line="-"),
-    Control("pruned_increasing", None, words="pruned at an increasing rate", colour=GREEN, marker="h", line="-."),
+    Control("born_small_units", born_small_units, Look("born small, as many units", ORANGE, "^", "--")),
+    Control("born_small_synapses", born_small_synapses, Look("born small, as many synapses", VERMILION, "v", "-.")),
+    Control("rewired", rewired, Look("random wiring", GREY, "X", ":")),
+    Control("reinitialised", reinitialised, Look("pruned wiring, new weights", GREEN, "D", (0, (5, 1)))),
+    Control("other_seeds_wiring", other_seeds_wiring, Look("another machine's wiring", BLUE, "P", "--")),
+    Control("pruned_untrained", pruned_untrained, Look("pruned at random before training", BLACK, "s", ":")),
+    Control("pruned_early", None, Look("pruned early", PURPLE, "<", "-.")),
+    Control("pruned_at_once", None, Look("pruned at once", VERMILION, "*", (0, (1, 1)))),
+    Control("pruned_decreasing", None, Look("pruned at a decreasing rate", SKY, ">", "--")),
+    Control("pruned_constant", None, Look("pruned at a constant rate", ORANGE, "d", "-")),
+    Control("pruned_increasing", None, Look("pruned at an increasing rate", GREEN, "h", "-.")),
 )

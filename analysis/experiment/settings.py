@@ -210,7 +210,7 @@ def seeds(settings: dict) -> range:
 
 def of_seed(settings: dict, seed: int) -> dict:
     """What an experiment asks of a seed: images of its own; of a further one fewer criteria and controls, no checks."""
-    if "drawn_by" in (rule := settings["dataset"]) and rule["drawn_by"] == "seed":
+    if isinstance(rule := settings["dataset"], dict) and rule.get("drawn_by") == "seed":
         settings = settings | {"dataset": rule | {"drawn_by": seed}}
     if seed < settings.get("first_seed", 0) + settings["n_seeds"] or "further_seeds" not in settings:
         return settings

@@ -118,7 +118,7 @@ def play(machine: BoltzmannMachine) -> Any:
         def __repr__(self):
             return "Sliders, which move in JupyterLab alone: run this cell there."
 
-    late, names = {"continuous_update": False}, [(record.words, name) for name, record in CRITERIA.items()]
+    late, names = {"continuous_update": False}, [(record.look.words, name) for name, record in CRITERIA.items()]
     sliders = {
         "criteria": widgets.SelectMultiple(options=names, value=SHOWN, rows=6, description="criteria"),
         "fraction": widgets.FloatSlider(0.5, min=0, max=0.9, step=0.05, description="pruned", **late),

@@ -45,9 +45,9 @@ def look(name: str) -> tuple[str, str, Line]:
     if name == "pruned":
         return BLUE, "o", "-"
     if (control := CONTROLS.get(name.removesuffix(WITH_EQUAL_WORK))) and control.name != name:
-        return control.colour, control.marker, (0, (1, 3))  # with as much work
+        return control.look.colour, control.look.marker, (0, (1, 3))  # with as much work
     record = CRITERIA.get(name) or CONTROLS.get(name)
-    return (record.colour, record.marker, record.line) if record else spare_look(name)
+    return (record.look if record else spare_look(name))[1:]
 
 
 def theme() -> None:

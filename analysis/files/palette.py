@@ -1,6 +1,6 @@
 """How records of criteria and controls are kept and drawn: one a name; colours that colour-blind readers tell apart."""
 
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 # Okabe & Ito (2008)
@@ -10,10 +10,19 @@ Line = str | tuple[int, tuple[int, ...]]
 _COLOURS, _MARKERS, _LINES = ("#8C510A", "#4D4D9F", "#1B7837"), ("<", ">", "h", "*", "d"), ("-", "--", "-.", ":")
 
 
-def spare_look(name: str) -> tuple[str, str, Line]:
-    """Colour, marker and line for a name: always the same, and none that a record of ours has whole."""
+class Look(NamedTuple):
+    """What a criterion or control is called in words, and how it is drawn; no part of what makes a run stale."""
+
+    words: str
+    colour: str
+    marker: str
+    line: Line
+
+
+def spare_look(name: str) -> Look:
+    """The look of a name: always the same, and none that a record of ours has whole."""
     n, (a, b, c) = crc32(name.encode()), (len(x) for x in (_COLOURS, _MARKERS, _LINES))
-    return _COLOURS[n % a], _MARKERS[n // a % b], _LINES[n // (a * b) % c]
+    return Look(name.replace("_", " "), _COLOURS[n % a], _MARKERS[n // a % b], _LINES[n // (a * b) % c])
 
 
 def by_name(*records: Any) -> dict[str, Any]:

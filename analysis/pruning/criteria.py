@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Line, by_name
+from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, Look, by_name
 from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits, derive
 from analysis.machine.sampling import Samples
@@ -52,14 +52,11 @@ class Activity(Sequence[np.ndarray]):
 
 @dataclass(frozen=True)
 class Criterion:
-    """A criterion: what computes it, what it is called, how it is drawn, whether it looks awake."""
+    """A criterion: what computes it, how it looks in words and figures, whether it sees activity awake."""
 
     name: str
     function: Callable[[BoltzmannMachine, Activity, int], list[np.ndarray]]
-    words: str
-    colour: str
-    marker: str
-    line: Line
+    look: Look
     awake: bool = False
 
     def __call__(self, machine: BoltzmannMachine, activity: Layers | None, seed: int) -> list[np.ndarray]:
@@ -147,23 +144,17 @@ def awake_variance(machine: BoltzmannMachine, activity: Activity, seed: int) -> 
 
 
 CRITERIA: dict[str, Criterion] = by_name(
-    Criterion("variance_fi", variance_fi, words="variance FI", colour=BLUE, marker="o", line="-"),
-    Criterion("variance_fi_w2", variance_fi_w2, words="variance FI × w²", colour=BLACK, marker="s", line="-"),
-    Criterion("heuristic_fi", heuristic_fi, words="heuristic FI", colour=SKY, marker="^", line=(0, (5, 1))),
-    Criterion("eigenvector", eigenvector, words="eigenvector", colour=GREEN, marker="D", line="-."),
-    Criterion("weight", weight, words="|w|", colour=VERMILION, marker="X", line=(0, (3, 1, 1, 1, 1, 1))),
-    Criterion("random", random, words="random synapses", colour=GREY, marker="v", line=":"),
-    Criterion("random_units", random_units, words="random units", colour=GREY, marker="<", line="--"),
-    Criterion("anti_fi", anti_fi, words="anti-FI", colour=PURPLE, marker="P", line="--"),
-    Criterion("online_fi", online_fi, words="online FI", colour=ORANGE, marker="p", line=(0, (4, 1, 1, 1))),
-    Criterion(
-        "deletion_damage", deletion_damage, words="damage by deletion", colour=GREEN, marker="o", line="-", awake=True
-    ),
-    Criterion(
-        "visible_curvature", visible_curvature, words="visible FI × w²", colour=GREEN, marker="P", line=":", awake=True
-    ),
-    Criterion("awake_damage", awake_damage, words="awake damage", colour=PURPLE, marker="*", line="-", awake=True),
-    Criterion(
-        "awake_variance", awake_variance, words="awake variance × w²", colour=ORANGE, marker="d", line="-.", awake=True
-    ),
+    Criterion("variance_fi", variance_fi, Look("variance FI", BLUE, "o", "-")),
+    Criterion("variance_fi_w2", variance_fi_w2, Look("variance FI × w²", BLACK, "s", "-")),
+    Criterion("heuristic_fi", heuristic_fi, Look("heuristic FI", SKY, "^", (0, (5, 1)))),
+    Criterion("eigenvector", eigenvector, Look("eigenvector", GREEN, "D", "-.")),
+    Criterion("weight", weight, Look("|w|", VERMILION, "X", (0, (3, 1, 1, 1, 1, 1)))),
+    Criterion("random", random, Look("random synapses", GREY, "v", ":")),
+    Criterion("random_units", random_units, Look("random units", GREY, "<", "--")),
+    Criterion("anti_fi", anti_fi, Look("anti-FI", PURPLE, "P", "--")),
+    Criterion("online_fi", online_fi, Look("online FI", ORANGE, "p", (0, (4, 1, 1, 1)))),
+    Criterion("deletion_damage", deletion_damage, Look("damage by deletion", GREEN, "o", "-"), awake=True),
+    Criterion("visible_curvature", visible_curvature, Look("visible FI × w²", GREEN, "P", ":"), awake=True),
+    Criterion("awake_damage", awake_damage, Look("awake damage", PURPLE, "*", "-"), awake=True),
+    Criterion("awake_variance", awake_variance, Look("awake variance × w²", ORANGE, "d", "-."), awake=True),
 )

@@ -63,7 +63,7 @@ def criterion(entry: str) -> Criterion:
             raise ValueError(f"criterion {entry}: found {_said(error, path)}, expected importance") from error
         return check_importance(machine, importance, f"criterion {entry}: importance")
 
-    return Criterion(name, own, name.replace("_", " "), *spare_look(name))  # what a dataset, with the label, can tell
+    return Criterion(name, own, spare_look(name))  # what a dataset, with the label, can tell
 
 
 def _said(error: BaseException, path: Path) -> str:

@@ -3,8 +3,8 @@
 from analysis.experiment.controls import CONTROLS, WITH_EQUAL_WORK
 from analysis.pruning import CRITERIA
 
-NAMES = {name: record.words for name, record in CRITERIA.items()}
-NAMES |= {name: record.words for name, record in CONTROLS.items()}
+NAMES = {name: record.look.words for name, record in CRITERIA.items()}
+NAMES |= {name: record.look.words for name, record in CONTROLS.items()}
 NAMES |= {
     "pruned": "pruned session by session",
     "stiff_eigenvectors": "stiff directions",
