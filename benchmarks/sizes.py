@@ -22,7 +22,6 @@ from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits
 from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, train
-from analysis.workflow import compilation
 
 N_VISIBLE, N_CHAINS, N_STEPS = 400, 200, 5
 BATCH, FEWEST, MOST, ENOUGH = 50, 2, 2000, 2 * 10**7  # updates, and synapse-updates that take a second or so
@@ -32,28 +31,14 @@ SCHEDULE = Schedule("pcd", 1, (0.001, 0.001), batch_size=BATCH, n_chains=100, ma
 
 def measure(n_units, share):
     """Hours of an epoch and of sampling, GiB at the peak and the like: of one machine, in this process."""
-    compilation.compile_all()
-    empty = peak()
-    sizes = (N_VISIBLE, n_units, n_units, n_units)
-    masks = [np.ones(pair, dtype=bool) for pair in zip(sizes, sizes[1:])]
-    if share < 1:
-        masks = [(bits(k, 0, mask.size) < share * 2.0**32).reshape(mask.shape) for k, mask in enumerate(masks)]
-    machine = BoltzmannMachine.random(sizes, 0, masks=masks)
+    work(born(20, share), 1, 100)  # kernels are compiled, or read
+    empty, machine = peak(), born(n_units, share)
     n_synapses = sum(machine.n_synapses)
     n_updates = int(np.clip(ENOUGH // n_synapses, FEWEST, MOST))
-    n_patterns = BATCH * n_updates
-    patterns = (bits(9, 0, n_patterns * N_VISIBLE) & 1).reshape(n_patterns, N_VISIBLE).astype(np.uint8)
-    begin = time.process_time()
-    machine = train(machine, patterns, SCHEDULE, 0)
-    trained, learning = time.process_time(), peak()
-    states = sample(machine, N_CHAINS, N_STEPS, 0)
-    sampled = time.process_time()
-    states = [np.resize(x, (N_SAMPLES, x.shape[1])) for x in states]
-    machine = pruning.prune(machine, pruning.CRITERIA["variance_fi"](machine, states, 0), 0.1).machine
-    pruned = time.process_time()
+    begin, trained, sampled, pruned, learning = work(machine, n_updates, N_SAMPLES)
     return {
         "synapses": n_synapses,
-        "epoch_h": (trained - begin) * EPOCH / n_patterns / 3600,
+        "epoch_h": (trained - begin) * EPOCH / (BATCH * n_updates) / 3600,
         "update_ns": (trained - begin) / n_updates / n_synapses * 1e9,
         "sweep_ps": (sampled - trained) / (N_CHAINS * N_STEPS) / n_synapses * 1e12,
         "bytes": (learning - empty) / n_synapses,
@@ -61,6 +46,29 @@ def measure(n_units, share):
         "sampling_h": (sampled - trained) * CHAIN_SWEEPS / (N_CHAINS * N_STEPS) / 3600,
         "peak_gib": peak() / 2**30,
     }
+
+
+def born(n_units, share):
+    """A machine of three such hidden layers with this share of the synapses."""
+    sizes = (N_VISIBLE, n_units, n_units, n_units)
+    masks = [np.ones(pair, dtype=bool) for pair in zip(sizes, sizes[1:])]
+    if share < 1:
+        masks = [(bits(k, 0, mask.size) < share * 2.0**32).reshape(mask.shape) for k, mask in enumerate(masks)]
+    return BoltzmannMachine.random(sizes, 0, masks=masks)
+
+
+def work(machine, n_updates, n_samples):
+    """Learn, sample, score samples and prune: CPU seconds before each and at the end, and the peak after learning."""
+    n_patterns = BATCH * n_updates
+    patterns = (bits(9, 0, n_patterns * N_VISIBLE) & 1).reshape(n_patterns, N_VISIBLE).astype(np.uint8)
+    begin = time.process_time()
+    machine = train(machine, patterns, SCHEDULE, 0)
+    trained, learning = time.process_time(), peak()
+    states = sample(machine, N_CHAINS, N_STEPS, 0)
+    sampled = time.process_time()
+    states = [np.resize(x, (n_samples, x.shape[1])) for x in states]
+    pruning.prune(machine, pruning.CRITERIA["variance_fi"](machine, states, 0), 0.1)
+    return begin, trained, sampled, time.process_time(), learning
 
 
 def peak():

@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from analysis import data, fisher, pruning
-from analysis.__main__ import main
 from analysis.experiment import conditions, config
 from analysis.files import netcdf
 from analysis.machine.convergence import convergence
@@ -19,6 +18,7 @@ from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample, trajectory
 from analysis.machine.tempering import tempered
 from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
+from analysis.workflow.command import main
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")
 ABSENT = object()

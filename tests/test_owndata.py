@@ -11,13 +11,13 @@ import yaml
 from PIL import Image
 
 from analysis import data
-from analysis.__main__ import main
 from analysis.data import own
 from analysis.experiment import config
 from analysis.figures import pictures
 from analysis.files import yamlfile
 from analysis.files.netcdf import read
 from analysis.machine.randomness import choice, derive
+from analysis.workflow.command import main
 
 SPLIT = {"test_fraction": 0.25, "seed": 3}
 LEVELS = np.random.default_rng(0).integers(0, 256, (12, 7, 9), dtype=np.uint8)

@@ -22,6 +22,9 @@ from analysis.verdicts import datasets, tables
 NOTEBOOKS = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 CHAPTERS = {"index": "Overview"} | {name: name.replace("_", " ") for name in NOTEBOOKS}
 CHAPTERS |= {"claims": "All predictions", "provenance": "What made this"}
+# nbconvert's plain HTML of a notebook, with the code folded
+_FOLDED = """{%- extends "basic/index.html.j2" -%}
+{%- block input_group -%}<details><summary>code</summary>{{- super() -}}</details>{%- endblock input_group -%}"""
 _MADE_BY = "package_version", "runs_code", "code_fingerprint", "config_sha256", "versions"
 
 
@@ -123,14 +126,14 @@ def _chapter(heading, notebook, folder):
         found = re.findall(r"^#+ (.+)", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else []
         heading = found[-1] if found else heading
         cell.metadata.setdefault("alt", heading)
-    exporter = _Exporter(template_name="chapter", extra_template_basedirs=[str(ROOT / "report")])
+    exporter = _Exporter(template_name="basic", raw_template=_FOLDED)
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     return exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}})[0]
 
 
 def _rendered(chapters):
     title = "The information theory of developmental pruning, rebuilt and tested"
-    template = jinja2.Template((ROOT / "report" / "page.html.j2").read_text(encoding="utf-8"))
+    template = jinja2.Template(Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8"))
     highlighting = HtmlFormatter().get_style_defs(".highlight")
     return template.render(title=title, contents=CHAPTERS, chapters=chapters, highlighting=highlighting)
 
