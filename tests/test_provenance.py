@@ -17,6 +17,7 @@ EDITS = {
     "a figure": ("figures/style.py", "import numpy", "import math\nimport numpy", True),
     "the colour of a criterion": ("pruning/criteria.py", '"variance FI", BLUE', '"variance FI", SKY', True),
     "the marker of a criterion": ("pruning/criteria.py", '"*"', '"h"', True),
+    "a colour that criteria import": ("pruning/criteria.py", "import BLACK, ", "import ", True),
     "the words of a control": ("experiment/controls.py", '"random wiring"', '"wired anew"', True),
     "a line of another call": ("machine/model.py", "(shape, dtype=bool)", "(shape, dtype=bool, line=1)", False),
     "what a criterion looks at": ("pruning/criteria.py", "awake=True", "awake=False", False),

@@ -14,6 +14,7 @@ _LIBRARIES = ("numpy", "numba", "scipy", "xarray", "scikit-learn", "h5netcdf", "
 PACKAGE = Path(__file__).parents[1]
 # The rooms of the package that a run depends on. What reads runs stands in others, and makes none stale.
 ROOMS = ("kernels", "machine", "pruning", "data", "experiment")
+_PALETTE = "analysis.files.palette"
 _SCOPES = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 
 
@@ -40,8 +41,8 @@ def _syntax(node: Any) -> str:
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Look":
-        return "Look"  # of a criterion or control, see files/palette.py: it moves no bit either
+    if getattr(node, "module", None) == _PALETTE or getattr(getattr(node, "func", None), "id", None) == "Look":
+        return "Look"  # of a criterion or control: it moves no bit either
     if isinstance(node, _SCOPES) and ast.get_docstring(node, clean=False) is not None:
         fields["body"] = fields["body"][1:]
     return f"{type(node).__name__}({' '.join(f'{name}={_syntax(value)}' for name, value in fields.items())})"
