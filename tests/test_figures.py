@@ -275,8 +275,7 @@ def test_a_forest_has_a_panel_a_claim_and_draws_intervals_as_multiples_of_their_
 
 def test_criteria_and_controls_differ_in_colour_marker_or_line_and_those_of_one_figure_in_marker():
     for together in ([r for r in CRITERIA.values() if r.name != "online_fi"], CONTROLS.values()):
-        looks = [record.look[1:] for record in together]
-        assert len(set(looks)) == len(looks)
+        assert len({record.look[1:] for record in together}) == len(together)
     first = ["variance_fi", "variance_fi_w2", "heuristic_fi", "eigenvector", "weight", "random", "anti_fi"]
     for names in (first, ["pruned", "born_small_units", "born_small_synapses", "rewired", "reinitialised"]):
         assert (
@@ -290,19 +289,19 @@ def machine():
 
 
 def test_nothing_pruned_is_the_same_machine_and_more_pruned_has_fewer_synapses(machine):
-    assert playground.look(machine, "random", 0).machine is machine
-    counts = [sum(playground.look(machine, "random", f).machine.n_synapses) for f in (0, 0.2, 0.5)]
+    assert playground.leave(machine, "random", 0).machine is machine
+    counts = [sum(playground.leave(machine, "random", f).machine.n_synapses) for f in (0, 0.2, 0.5)]
     assert counts == [104, 83, 52]
 
 
 def test_retraining_keeps_the_synapses_and_moves_their_weights(machine):
-    before, after = (playground.look(machine, "weight", 0.5, n_retrained=n).machine for n in (0, 1))
+    before, after = (playground.leave(machine, "weight", 0.5, n_retrained=n).machine for n in (0, 1))
     assert (before.masks[0] == after.masks[0]).all()
     assert (before.weights[0] != after.weights[0]).any()
 
 
 def test_dreams_are_drawn_as_often_as_the_machine_has_them(machine):
-    dreams = np.concatenate([playground.look(machine, "random", 0, seed=seed).dreams for seed in range(20)])
+    dreams = np.concatenate([playground.leave(machine, "random", 0, seed=seed).dreams for seed in range(20)])
     (rates, _), _ = exact.moments(machine)
     assert np.abs(dreams.mean(axis=0) - rates).max() < 4 * 0.5 / len(dreams) ** 0.5
 
@@ -313,15 +312,15 @@ def test_the_machine_to_play_with_is_trained_as_well_as_those_of_the_runs():
 
 
 def test_the_figure_shows_data_beside_the_dreams_of_every_criterion(machine):
-    looks = [playground.look(machine, name, f) for name, f in (("weight", 0), ("weight", 0.5), ("anti_fi", 0.5))]
+    seen = [playground.leave(machine, name, f) for name, f in (("weight", 0), ("weight", 0.5), ("anti_fi", 0.5))]
     figure = playground.compare(machine, ("weight", "anti_fi"), 0.5)
     titles = [ax.get_title() for ax in figure.axes[:8]]
     assert titles[1] == "nothing pruned\n8 units\n104 synapses"
-    assert titles[2] == f"|w|\n{looks[1].machine.n_units[1]} units\n52 synapses"
-    shown = [playground.patterns()[: playground.N_SHOWN], *(look.dreams for look in looks)]
+    assert titles[2] == f"|w|\n{seen[1].machine.n_units[1]} units\n52 synapses"
+    shown = [playground.patterns()[: playground.N_SHOWN], *(left.dreams for left in seen)]
     for ax, patches, title in zip(figure.axes[4:8], shown, titles[4:]):
         assert np.nansum(ax.images[0].get_array()) == patches.sum(), title
-    assert titles[6].split()[1] == f"{looks[1].kl:.2f}"
+    assert titles[6].split()[1] == f"{seen[1].kl:.2f}"
     plt.close(figure)
 
 

@@ -19,7 +19,6 @@ EDITS = {
     "the marker of a criterion": ("pruning/criteria.py", '"*"', '"h"', True),
     "a colour that criteria import": ("pruning/criteria.py", "import BLACK, ", "import ", True),
     "the words of a control": ("experiment/controls.py", '"random wiring"', '"wired anew"', True),
-    "a line of another call": ("machine/model.py", "(shape, dtype=bool)", "(shape, dtype=bool, line=1)", False),
     "what a criterion looks at": ("pruning/criteria.py", "awake=True", "awake=False", False),
     "a criterion's function": ("pruning/criteria.py", '"weight", weight', '"weight", random', False),
     "a constant of a kernel": ("kernels/layouts.py", "CHAINS = 64", "CHAINS = 32", False),

@@ -23,7 +23,7 @@ from analysis.kernels import jit
 
 pytestmark = pytest.mark.slow
 
-FOLDERS = ("analysis", "config", "notebooks", "profiles", "report")
+FOLDERS = ("analysis", "config", "notebooks", "profiles")
 FILES = ("Snakefile", "Makefile", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
 THREADS = ("seeds_of_patches=4", "seeds_of_digits=2")
 ENVIRONMENT = ("versions", "package_version")  # attributes

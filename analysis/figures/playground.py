@@ -30,7 +30,7 @@ _KEY = "A small picture is\na unit: its weights,\nas the patch it sees.\n\nred: 
 FRACTIONS = np.round(np.linspace(0.05, 0.9, 18), 2).tolist()
 
 
-class Look(NamedTuple):
+class Left(NamedTuple):
     """What is left of a machine."""
 
     machine: BoltzmannMachine
@@ -51,8 +51,8 @@ def over_produce(n_hidden: int = 30, seed: int = 0) -> BoltzmannMachine:
     return protocol.develop(settings, protocol.initial_machine(small, patterns(), seed), patterns(), 0, seed)
 
 
-def look(machine: BoltzmannMachine, criterion: str, fraction: float, n_retrained: int = 0, seed: int = 0) -> Look:
-    """Prune the machine by a criterion and retrain it n_retrained times (0: not at all); what is left, as a Look.
+def leave(machine: BoltzmannMachine, criterion: str, fraction: float, n_retrained: int = 0, seed: int = 0) -> Left:
+    """Prune the machine by a criterion and retrain it n_retrained times (0: not at all); what is left, as a Left.
 
     fraction : of the synapses, in [0, 1); 0 leaves the machine as it is. seed governs scores, training and dreams.
     Raises ValueError for an unknown criterion and a fraction that leaves no unit.
@@ -62,13 +62,13 @@ def look(machine: BoltzmannMachine, criterion: str, fraction: float, n_retrained
         left = protocol.retrain(_settings(), left, patterns(), session, seed)
     probability = np.exp(exact.visible_log_probabilities(left))
     drawn = np.random.default_rng(seed).choice(len(probability), N_SHOWN, p=probability / probability.sum())
-    return Look(left, exact.states(left.n_units[0])[drawn], exact.kl_divergence(patterns(), left))
+    return Left(left, exact.states(left.n_units[0])[drawn], exact.kl_divergence(patterns(), left))
 
 
 @cache
 def curve(machine: BoltzmannMachine, criterion: str, seed: int = 0) -> list[float]:
     """KL(data || machine), nats, of what the criterion leaves when it takes each of FRACTIONS; nothing is retrained."""
-    return [look(machine, criterion, fraction, seed=seed).kl for fraction in FRACTIONS]
+    return [leave(machine, criterion, fraction, seed=seed).kl for fraction in FRACTIONS]
 
 
 def compare(
@@ -78,30 +78,30 @@ def compare(
     n_retrained: int = 0,
     seed: int = 0,
 ) -> Figure:
-    """The full machine and what each criterion leaves of it, side by side: arguments as of `look`.
+    """The full machine and what each criterion leaves of it, side by side: arguments as of `leave`.
 
     A column a machine: receptive fields above dreams, beside the data. Below, KL by the fraction pruned.
     """
-    whole = look(machine, SHOWN[0], 0, seed=seed)
-    looks = {name: look(machine, name, fraction, n_retrained, seed) for name in criteria}
+    whole = leave(machine, SHOWN[0], 0, seed=seed)
+    found = {name: leave(machine, name, fraction, n_retrained, seed) for name in criteria}
     style.theme()
-    n_columns = len(looks) + 2
+    n_columns = len(found) + 2
     figure = plt.figure(figsize=(max(style.PAGE, 1.44 * n_columns), 5.0), layout="none")
     pictures = figure.add_gridspec(2, n_columns, left=0.01, right=0.99, top=0.9, bottom=0.42, wspace=0.08, hspace=0.2)
     fields, dreams = np.asarray(pictures.subplots())
     fields[0].text(0, 0.5, _KEY, va="center", transform=fields[0].transAxes)
     fields[0].set_axis_off()
     _patches(patterns()[:N_SHOWN], dreams[0], "patches of the data")
-    columns = {"nothing pruned": whole} | {words(name): found for name, found in looks.items()}
-    for (name, found), above, below in zip(columns.items(), fields[1:], dreams[1:]):
-        _fields(found.machine, above, name, machine.n_units[1])
-        _patches(found.dreams, below, f"dreams, {found.kl:.2f} nats off")
+    columns = {"nothing pruned": whole} | {words(name): left for name, left in found.items()}
+    for (name, left), above, below in zip(columns.items(), fields[1:], dreams[1:]):
+        _fields(left.machine, above, name, machine.n_units[1])
+        _patches(left.dreams, below, f"dreams, {left.kl:.2f} nats off")
     ax = figure.add_axes((0.08, 0.09, 0.71, 0.24))
     ax.axhline(whole.kl, color="black", lw=0.7, label="nothing pruned")
-    for name, found in looks.items():
+    for name, left in found.items():
         colour, marker, dashes = style.look(name)
         ax.plot(FRACTIONS, curve(machine, name, seed), color=colour, linestyle=dashes, label=words(name))
-        ax.plot(fraction, found.kl, color=colour, marker=marker, ms=7, mec="black", linestyle="")
+        ax.plot(fraction, left.kl, color=colour, marker=marker, ms=7, mec="black", linestyle="")
     ax.set(xlabel="fraction pruned", ylabel="KL divergence (nats)", xlim=(0, 1), yscale="log")
     ax.set_title("lines: before retraining; symbols: the machines above", loc="left")
     ax.yaxis.set_major_formatter("{x:g}")
