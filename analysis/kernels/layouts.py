@@ -28,7 +28,7 @@ PANEL = 16  # units side by side in a panel
 GROUP = 8  # chains whose rows are added in turn, and units of a panel: enough sums to hide the latency of one
 # Units and lanes whose sums fill the registers, and neighbours whose states they read again from the nearest cache;
 # rows whose products with TWO vectors fill them; share of two layers' synapses from which sweeps are faster by panels.
-FEW, LANES, NEAR, ROWS, SWEPT = (8, PATTERNS, 512, GROUP, 0.4) if WIDE else (4, PATTERNS // 2, 64, 2, 0.12)
+FEW, LANES, NEAR, ROWS, SWEPT = (8, PATTERNS, 512, GROUP, 0.4) if WIDE else (4, PATTERNS // 2, 64, 2, 0.2)
 AT_ONCE, TWO = 4, 2  # binary tiles, and graded ones or patterns, that share a read of the weights
 WIDTH = 5 * PANEL  # units side by side where whole rows are added: 70 units fill 80 lanes, 676 fill 720
 STRIP = 4 * PANEL  # rows whose stretches of WIDTH, 20 KB, stay in the nearest cache while all patterns add theirs
