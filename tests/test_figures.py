@@ -278,9 +278,8 @@ def test_criteria_and_controls_differ_in_colour_marker_or_line_and_those_of_one_
         assert len({record.look[1:] for record in together}) == len(together)
     first = ["variance_fi", "variance_fi_w2", "heuristic_fi", "eigenvector", "weight", "random", "anti_fi"]
     for names in (first, ["pruned", "born_small_units", "born_small_synapses", "rewired", "reinitialised"]):
-        assert (
-            len({style.look(name)[1] for name in names}) == len({style.look(name)[0] for name in names}) == len(names)
-        )
+        colours, markers, _ = zip(*map(style.look, names))
+        assert len({*markers}) == len({*colours}) == len(names)
 
 
 @pytest.fixture(scope="module")
