@@ -7,7 +7,7 @@ each experiment, in `data/runs` or the config's own folder, and compare: `python
 import json
 from pathlib import Path
 
-import h5netcdf
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -65,7 +65,7 @@ def _seeds_there(runs: Path, experiment: str, made: dict) -> dict[int, dict]:
 def _of_today(run: Path) -> bool:
     if not run.is_file():
         return False
-    with h5netcdf.File(run, "r", locking=False) as file:
+    with h5py.File(run, "r", locking=False) as file:
         return datasets.of_today(file.attrs)
 
 
