@@ -80,7 +80,7 @@ QUICK = Sizes(
     widths=(16, 64),
     n_width_chains=70,
     n_imports=1,
-    numba_opt="0",
+    numba_opt="1",  # what is compiled with 0 can't be kept
     n_experiment=200,
 )
 

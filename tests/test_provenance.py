@@ -11,6 +11,8 @@ import xarray as xr
 
 from analysis.files import provenance, whole
 from analysis.files.checkout import ROOT
+from analysis.kernels import jit
+from analysis.workflow import compilation
 
 EDITS = {
     "a comment in a kernel": ("kernels/gibbs.py", "@kernel\n", "@kernel  # quick\n", True),
@@ -72,33 +74,6 @@ def test_what_a_killed_process_left_goes_and_what_another_one_writes_stays(tmp_p
     assert xr.load_dataset(path, engine="h5netcdf")["x"].values.tolist() == [0, 1, 2]
 
 
-NOT_COMPILED = """
-from importlib import import_module
-from pathlib import Path
-from numba.core.dispatcher import Dispatcher
-from analysis.kernels import jit
-from analysis.workflow import compilation
-assert jit.CACHE_FOLDER is None
-compilation.compile_all()
-modules = [import_module(f"analysis.kernels.{path.stem}") for path in Path(jit.__file__).parent.glob("*.py")]
-kernels = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
-assert len(kernels) > 30
-print(*sorted(kernel.__name__ for kernel in kernels if not kernel.signatures))
-"""
-
-
-@pytest.mark.slow
-def test_every_kernel_is_compiled_before_the_first_job(tmp_path):
-    no_folder = tmp_path / "a file"
-    no_folder.touch()
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(no_folder)}  # what comes from a cache has no signatures
-    environment["NUMBA_OPT"] = "0"  # which are the same however well the code is optimised
-    command = [sys.executable, "-c", NOT_COMPILED]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr[-3000:]
-    assert done.stderr.count("compiling kernels") == 1
-
-
 def test_kernels_stand_in_their_room_alone():
     with_kernels = [path for path in (ROOT / "analysis").rglob("*.py") if "@kernel" in path.read_text()]
     assert {path.parent.name for path in with_kernels} == {"kernels"}
@@ -127,3 +102,16 @@ def test_compiled_code_that_is_damaged_on_disk_is_compiled_again(tmp_path):
         again = random_bits(tmp_path)
         assert (again.stdout, again.stderr) == (first.stdout, first.stderr)
     assert random_bits(tmp_path).stderr == ""
+
+
+def test_without_a_folder_for_compiled_code_a_process_compiles_what_it_uses(tmp_path):
+    (tmp_path / "a file").touch()
+    there = random_bits(tmp_path / "a file")
+    assert there.stdout == random_bits(ROOT / ".cache").stdout
+    assert there.stderr.count("analysis: compiling kernels, some 25 seconds, no folder to keep the result in") == 1
+
+
+def test_without_a_folder_nothing_is_compiled_beforehand(monkeypatch):
+    monkeypatch.setattr(jit, "CACHE_FOLDER", None)
+    monkeypatch.setattr(compilation, "_sampling", lambda: pytest.fail("compiled for nothing"))
+    compilation.compile_all()
