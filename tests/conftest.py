@@ -29,7 +29,11 @@ mpl.use("Agg")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
 def pytest_collection_modifyitems(items):
-    """Small runs, and claims collected from them, take half a minute: all tests that read them are slow."""
+    """Small runs, and claims collected from them, take half a minute: all tests that read them are slow.
+
+    The whole workflow takes longest, and comes first: at the end one process would wait for it.
+    """
+    items.sort(key=lambda item: item.path.name != "test_workflow.py")
     for item in items:
         if "small_runs" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
