@@ -23,7 +23,7 @@ env: .venv/project ## make the virtual environment .venv from the hash-locked re
 figures: env ## the main job: data, runs, notebooks, figures, table of claims, and all on one page
 	@echo "Runs, notebooks and figures follow; each job's log is in logs/. Stop with Ctrl-C: make figures goes on."
 	$(IN_VENV) python -m snakemake --workflow-profile profiles/default
-	@$(IN_VENV) python -m analysis article >/dev/null
+	@$(IN_VENV) python -m analysis.workflow article >/dev/null
 	@echo "Every prediction: figures/claims.md. Figures: figures/. Notebooks with their outputs: results/notebooks/. All on one page: $(CURDIR)/results/report.html"
 
 smoke: env ## every rule on machines far too small to say anything, into results/smoke: some three minutes
@@ -31,10 +31,10 @@ smoke: env ## every rule on machines far too small to say anything, into results
 	    --config out=results/smoke
 
 verify: figures ## rebuild, then compare every dataset and figure with what is committed
-	@$(IN_VENV) python -m analysis verify
+	@$(IN_VENV) python -m analysis.workflow verify
 
 notebooks: env ## store the outputs that the committed datasets give in notebooks/
-	@$(IN_VENV) python -m analysis compile --output .cache/compiled # or notebooks would hold what it says of that
+	@$(IN_VENV) python -m analysis.workflow compile --output .cache/compiled # or notebooks would hold what it says of that
 	$(IN_VENV) python -m jupyter nbconvert --to notebook --execute --inplace \
 	    --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
 
@@ -46,17 +46,17 @@ lint: env ## ruff and snakefmt (style, likely bugs), mypy (types), import-linter
 	$(IN_VENV) lint-imports --no-cache
 
 test: env ## all tests, and the notebooks compared with their stored outputs
-	@$(IN_VENV) python -m analysis compile --output .cache/compiled
+	@$(IN_VENV) python -m analysis.workflow compile --output .cache/compiled
 	$(IN_VENV) python -m pytest --nbval --nbval-current-env -m 'slow or not slow' tests $(wildcard notebooks)
 
 bench: env ## speed beside numpy, scikit-learn and others: benchmarks/results, a table, a dataset and figures
 	$(IN_VENV) python -m benchmarks
 
 report: env ## one page of what is there, results/report.html, a page a chapter in results/report/; runs nothing
-	@$(IN_VENV) python -m analysis article
+	@$(IN_VENV) python -m analysis.workflow article
 
 crate: report ## the results as one RO-Crate, results/crate.zip, to put into an archive
-	@$(IN_VENV) python -m analysis crate
+	@$(IN_VENV) python -m analysis.workflow crate
 
 lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade takes the newest versions
 	$(UV) compile pyproject.toml $(LOCK) $(UPGRADE) \

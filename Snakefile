@@ -91,7 +91,7 @@ rule compile:
         mem_mb=1000,
         runtime=5,
     shell:
-        "python -m analysis compile --output {output:q} >{log:q} 2>&1"
+        "python -m analysis.workflow compile --output {output:q} >{log:q} 2>&1"
 
 
 # Of an experiment and seed all runs share a process. `update`: it keeps those that are as the config and the code want.
@@ -121,7 +121,7 @@ for rule_of_seeds, (experiment, settings, obeyed, numbers) in JOBS.items():
             mem_mb=asked.megabytes(settings),
             runtime=asked.minutes(settings),
         shell:
-            "NUMBA_NUM_THREADS={threads} python -m analysis seed {params.which} --seed {wildcards.seed} >{log:q} 2>&1"
+            "NUMBA_NUM_THREADS={threads} python -m analysis.workflow seed {params.which} --seed {wildcards.seed} >{log:q} 2>&1"
 
 
 rule claim:
@@ -172,4 +172,4 @@ rule summary:
         mem_mb=600,
         runtime=2,
     shell:
-        "python -m analysis summary {params.places} >{log:q} 2>&1"
+        "python -m analysis.workflow summary {params.places} >{log:q} 2>&1"

@@ -1,6 +1,6 @@
 """Boltzmann machines that are over-produced, pruned and retrained: the claims of Scholl, Rule & Hennig (2021), tested.
 
-Source: doi:10.1371/journal.pcbi.1009458. Start with the README, the notebooks, or `python -m analysis --help`.
+Source: doi:10.1371/journal.pcbi.1009458. Start with the README, the notebooks, or `python -m analysis.workflow --help`.
 
     from analysis import BoltzmannMachine, sample, train, prune
     from analysis import data, sampling, training, exact, likelihood, fisher, pruning, claims

@@ -17,16 +17,16 @@ _IMPORT = "import time; t = time.perf_counter(); from analysis import *; print(t
 
 
 def first_use(sizes):
-    """Seconds to import all public names, and of `python -m analysis compile` with an empty and with a warm cache."""
+    """Seconds to import all public names, and to compile the kernels with an empty and with a warm cache."""
     imports = [float(_python("-c", _IMPORT)) for _ in range(sizes.n_imports)]
     with tempfile.TemporaryDirectory() as folder:
         compiling = []
         for _ in ("empty", "warm"):
             begin = time.perf_counter()
             variables = {"NUMBA_CACHE_DIR": folder, "NUMBA_OPT": sizes.numba_opt}
-            _python("-m", "analysis", "compile", "--output", f"{folder}/done", **variables)
+            _python("-m", "analysis.workflow", "compile", "--output", f"{folder}/done", **variables)
             compiling.append(time.perf_counter() - begin)
-    attrs = {"long_name": "python -m analysis compile, from start to exit", "units": "s"}
+    attrs = {"long_name": "python -m analysis.workflow compile, from start to exit", "units": "s"}
     return xr.Dataset(
         {
             "importing": ("repeat", imports, {"long_name": "from analysis import *, in a fresh process", "units": "s"}),

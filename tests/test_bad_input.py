@@ -18,7 +18,7 @@ from analysis.machine.model import BoltzmannMachine
 from analysis.machine.sampling import sample, trajectory
 from analysis.machine.tempering import tempered
 from analysis.machine.training import Schedule, mean_field, pretrain_greedily, train
-from analysis.workflow.command import main
+from analysis.workflow.__main__ import main
 
 SMOKE = config.load(config.ROOT / "config" / "smoke.yaml")
 ABSENT = object()
@@ -53,7 +53,7 @@ OPTIONS = {
     "no experiment": ({"experiment": ABSENT}, "seed: the following arguments are required: --experiment; see"),
 }
 COMMANDS = {
-    "unknown command": (["prune"], "analysis: argument command: invalid choice: 'prune' (choose from 'seed',"),
+    "unknown command": (["prune"], "analysis.workflow: argument command: invalid choice: 'prune' (choose from 'seed',"),
     "output where nothing can be": (["compile", "--output", "/proc/x"], "found that nothing can be written in /proc"),
     "output is a folder": (["compile", "--output", "."], "found a directory ., expected the name of a file to write"),
     "summary of nothing": (["summary"], "claim dataset: found no file data/01_overproduction.nc, expected one that"),
@@ -101,7 +101,7 @@ def test_a_wrong_command_ends_with_one_line_and_writes_nothing(folder, capfd, co
     found = capfd.readouterr()
     line = only_line(found.err)
     assert status in (1, 2)
-    assert line.startswith("python -m analysis")
+    assert line.startswith("python -m analysis.workflow")
     assert message in line
     assert re.search("found .*(expected|it must)|; see|; use", line)
     assert sorted(folder.rglob("*")) == before
@@ -115,7 +115,7 @@ def test_the_command_that_the_cases_change_is_right(folder, monkeypatch):
 
 RUN = bytes(BoltzmannMachine.random((13, 12), 0).to_dataset().to_netcdf(engine="h5netcdf"))
 FILES = {
-    "absent": (None, "dataset: found no file machine.nc, expected one written by python -m analysis"),
+    "absent": (None, "dataset: found no file machine.nc, expected one written by python -m analysis.workflow"),
     "truncated": (RUN[:8000], "dataset: found machine.nc damaged (Unable to synchronously open file"),
 }
 

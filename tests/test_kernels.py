@@ -286,9 +286,9 @@ def test_a_number_of_threads_that_is_no_count_is_refused(text, monkeypatch):
 
 @pytest.mark.parametrize("variable", ["NUMBA_DISABLE_JIT=1", "NUMBA_DISABLE_JIT=yes", "NUMBA_NUM_THREADS=0"])
 def test_values_that_numba_cannot_use_are_refused_in_a_line(variable, tmp_path):
-    command = [sys.executable, "-m", "analysis", "compile", "--output", str(tmp_path / "compiled")]
+    command = [sys.executable, "-m", "analysis.workflow", "compile", "--output", str(tmp_path / "compiled")]
     environment = os.environ | dict([variable.split("=")])
     done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert done.returncode == 1
-    assert re.match(f"python -m analysis compile: environment: found .*{variable}.* \\(", done.stderr)
+    assert re.match(f"python -m analysis.workflow compile: environment: found .*{variable}.* \\(", done.stderr)
     assert done.stderr.count("\n") == 1

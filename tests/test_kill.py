@@ -134,7 +134,7 @@ def kill_again_and_again(begin, folder, out, *patterns):
 def test_a_seed_killed_at_random_moments_goes_on_after_the_sessions_that_it_kept(checkout):
     options = {"config": "whole/results/config.yaml", "experiment": "patches", "seed": "0", "save-every": "0"}
     options["runs"] = "seed/data/runs"
-    command = ["analysis", "seed", *(text for key, value in options.items() for text in (f"--{key}", value))]
+    command = ["analysis.workflow", "seed", *(text for key, value in options.items() for text in (f"--{key}", value))]
     log = checkout / "seed.log"
     kill_again_and_again(lambda: start(command, checkout, log), checkout, "seed", ".*.sessions")
     assert "going on after session" in log.read_text()

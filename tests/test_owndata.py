@@ -17,7 +17,7 @@ from analysis.figures import pictures
 from analysis.files import yamlfile
 from analysis.files.netcdf import read
 from analysis.machine.randomness import choice, derive
-from analysis.workflow.command import main
+from analysis.workflow.__main__ import main
 
 SPLIT = {"test_fraction": 0.25, "seed": 3}
 LEVELS = np.random.default_rng(0).integers(0, 256, (12, 7, 9), dtype=np.uint8)

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import xarray as xr
 
-_WANTED = "expected one written by python -m analysis"
+_WANTED = "expected one written by python -m analysis.workflow"
 
 
 class Damaged(ValueError):

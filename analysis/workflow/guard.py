@@ -57,7 +57,7 @@ def _stop(*_: object) -> None:
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             command = " ".join(process.cmdline())
-            if "-m analysis " in command or "papermill " in command:
+            if "-m analysis.workflow " in command or "papermill " in command:
                 process.terminate()
                 stopped.append(process)
     if not stopped:  # on a cluster Snakemake itself cancels what it has submitted

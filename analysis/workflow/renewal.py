@@ -1,7 +1,8 @@
 """Does today's code make what older code made? Compared seed by seed, and noted in the dataset.
 
 A change of code that moves no bit makes datasets stale that would take hours to make again. Instead make some seeds of
-each experiment, in `data/runs` or the config's own folder, and compare: `python -m analysis renew --config ...`.
+each experiment, in `data/runs` or the config's own folder, and compare:
+`python -m analysis.workflow renew --config ...`.
 """
 
 import json

@@ -10,6 +10,7 @@ from typing import NoReturn
 from analysis.files import whole
 
 DATA, FIGURES, RESULTS, LOGS = (Path(name) for name in ("data", "figures", "results", "logs"))
+_NAME = "python -m analysis.workflow"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,10 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(error, OSError):
             where, wanted = error.filename or vars(options).get("runs", "."), "a place to read and write, with room"
             text = f"{where}: found {error.strerror}, expected {wanted}; then the same command goes on from here"
-        print(f"python -m analysis {options.name}: {text}", file=sys.stderr)
+        print(f"{_NAME} {options.name}: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"python -m analysis {options.name}: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"{_NAME} {options.name}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
     return 0
 
@@ -105,8 +106,8 @@ def seconds(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     about = "Boltzmann machines over-produced, pruned and retrained: what a rule of the workflow does, by hand."
-    example = "All runs of a seed: python -m analysis seed --experiment patches --seed 0. The whole paper: make figures"
-    parser = _Parser(prog="python -m analysis", description=about, epilog=example)
+    example = f"All runs of a seed: {_NAME} seed --experiment patches --seed 0. The whole paper: make figures"
+    parser = _Parser(prog=_NAME, description=about, epilog=example)
     commands = parser.add_subparsers(dest="name", required=True, metavar="command")
 
     def command(name: str, function: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
@@ -131,3 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     for function in (article, crate, verify):
         command(function.__name__, function)
     return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
