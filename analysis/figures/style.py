@@ -61,13 +61,15 @@ def theme() -> None:
     sns.set_theme(context="paper", style="ticks", rc=small | lines | more)
 
 
-def save(figure: Figure, path: Path | str, alt: str = "") -> None:
-    """Write path.svg, titled by `alt` or its name, and path.png, the same bytes for the same figure."""
+def save(figure: Figure, path: Path | str, alt: str = "") -> bytes:
+    """Write path.svg, titled by `alt` or its name, and path.png, the same bytes for the same figure; return the PNG."""
     about = {"Date": None, "Creator": None, "Title": alt or Path(path).name}
     with whole.whole(f"{path}.svg") as temporary:
         _draw(figure, temporary, format="svg", metadata=about)
+    picture = png(figure)
     with whole.whole(f"{path}.png") as temporary:
-        temporary.write_bytes(png(figure))
+        temporary.write_bytes(picture)
+    return picture
 
 
 def png(figure: Figure) -> bytes:
@@ -98,10 +100,9 @@ def keeper(folder: Path | None) -> Callable[[Figure, str, str], None]:
 
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # or else the layout would move with every drawing
-        if folder is not None:
-            save(figure, folder / name, alt)
+        picture = png(figure) if folder is None else save(figure, folder / name, alt)
         about = {"width": round(figure.get_figwidth() * SHOWN_DPI), "alt": alt}
-        display({"image/png": png(figure), "text/plain": alt}, metadata={"image/png": about}, raw=True)
+        display({"image/png": picture, "text/plain": alt}, metadata={"image/png": about}, raw=True)
         plt.close(figure)  # or else the notebook would show it once more
 
     return keep
