@@ -23,7 +23,7 @@ def first_use(sizes):
         compiling = []
         for _ in ("empty", "warm"):
             begin = time.perf_counter()
-            variables = {"NUMBA_CACHE_DIR": folder, "NUMBA_OPT": sizes.numba_opt}
+            variables = {"NUMBA_CACHE_DIR": folder} if sizes.cold else {}
             _python("-m", "analysis.workflow", "compile", "--output", f"{folder}/done", **variables)
             compiling.append(time.perf_counter() - begin)
     attrs = {"long_name": "python -m analysis.workflow compile, from start to exit", "units": "s"}

@@ -50,7 +50,7 @@ class Sizes:
     widths: tuple = (64, 128, 256, 512, 1024, 2048, 4096)
     n_width_chains: int = 256
     n_imports: int = 5
-    numba_opt: str = "3"  # how well numba optimises what it compiles to be timed: its default
+    cold: bool = True  # kernels are compiled anew; or else both times are those of a warm cache
     n_experiment: int = 60_000
 
 
@@ -80,7 +80,7 @@ QUICK = Sizes(
     widths=(16, 64),
     n_width_chains=70,
     n_imports=1,
-    numba_opt="1",  # what is compiled with 0 can't be kept
+    cold=False,
     n_experiment=200,
 )
 
