@@ -67,7 +67,7 @@ class _Runs:
         path = self.folder / name / f"{seeds(self.settings)[0] if seed is None else seed}.nc"
         if not path.is_file():
             raise ValueError(f"run: found no file {path}, expected one written by python -m analysis.workflow")
-        # xarray would open every variable: ten times slower for a few of many; h5netcdf takes four times as long
+        # xarray opens every variable, ten times slower for a few of many; h5netcdf is three times slower, too
         with h5py.File(path, "r", locking=False) as run:
             found = {name: _variable(run[name]) for name in wanted if name in run and not _is_length(run[name])}
             dims = {dim for variable in found.values() for dim in variable.dims}

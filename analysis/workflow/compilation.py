@@ -15,7 +15,7 @@ _BATCHES = training.Schedule("cd", 1, (0.1, 0.1), batch_size=2)
 
 def compile_all():
     """Call every kernel with the types that the protocols use; a second process compiles half of them."""
-    if jit.CACHE_FOLDER is None:  # nowhere to keep them
+    if jit.CACHE_FOLDER is None:  # nowhere to keep them: each job compiles what it calls
         return
     other = multiprocessing.get_context("spawn").Process(target=_learning)
     other.start()
