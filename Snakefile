@@ -28,11 +28,11 @@ FILES = workflow.config_settings.configfiles or ["config/default.yaml"]
 with guard.one_line():
     CHANGES = asked.changes(workflow.config_settings.config_args)
     OUT = Path(str(CHANGES.pop("out", None) or "."))
-    OUT.mkdir(parents=True, exist_ok=True)
     CONFIG = protocol.merged(FILES, CHANGES)
     protocol.check(CONFIG, " and ".join(map(str, [*FILES, *["--config"] * bool(CHANGES)])))
     EXPERIMENTS = CONFIG["experiments"]
     JOBS = asked.jobs(EXPERIMENTS)
+    OUT.mkdir(parents=True, exist_ok=True)
 FOLDER = CONFIG.get("folder", "")  # results of a config that names one lie beside the main job's
 DATA, FIGURES, LOGS, RESULTS = (str(OUT / at / FOLDER) for at in ("data", "figures", "logs", "results"))
 NOTEBOOKS, MERGED, RUNS = str(OUT / "results/notebooks" / FOLDER), f"{RESULTS}/config.yaml", f"{DATA}/runs"
@@ -68,7 +68,7 @@ rule all:
         f"{FIGURES}/claims.md",
         f"{FIGURES}/claims.svg",
         f"{DATA}/claims.nc",
-        expand(f"{DATA}/{{check}}.nc", check=CHECKS),
+        expand([f"{DATA}/{{claim}}.nc", f"{FIGURES}/{{claim}}", f"{NOTEBOOKS}/{{claim}}.ipynb"], claim=CLAIMS + CHECKS),
         ALL_RUNS,  # a fresh clone has claims but no runs, and is to make both
 
 

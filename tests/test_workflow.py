@@ -168,6 +168,15 @@ def test_a_run_that_is_missing_is_made_alone_and_to_the_same_bytes(built):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["data/02_weight_pruning.nc", "results/notebooks/02_weight_pruning.ipynb"])
+def test_a_result_that_is_missing_is_made_again(built, name):
+    away = (built / "smoke" / name).rename(built / "away")
+    found = planned(built)
+    away.rename(built / "smoke" / name)
+    assert found == JUDGED | {"claim": 1}
+
+
+@pytest.mark.slow
 def test_another_folder_is_refused_in_a_line_and_the_checkout_named_works(copied, tmp_path):
     for options in ([], ["--directory", tmp_path]):
         text = start(tmp_path, "-n", "-s", copied / "Snakefile", *options, check=False)
