@@ -62,8 +62,9 @@ lock: env ## remake requirements.txt from pyproject.toml; UPGRADE=--upgrade take
 	$(UV) compile pyproject.toml $(LOCK) $(UPGRADE) \
 	    --generate-hashes --no-annotate --no-header --output-file requirements.txt
 
-clean: ## remove the environment and everything git ignores but downloads and runs
-	rm -rf .venv .cache .snakemake .pytest_cache .ruff_cache .hypothesis results logs *.egg-info
+clean: ## remove the environment, logs and results, but not downloads and runs
+	rm -rf .venv .cache .snakemake .pytest_cache .ruff_cache .hypothesis logs *.egg-info
+	[ ! -d results ] || find results -type f ! -path '*/runs/*' -delete
 
 # uv takes a third of pip's time, but goes to PyPI alone: pip, which may know a mirror, is there for where that fails.
 # connection-pool exists as source only: the locked setuptools builds it, so nothing comes unhashed. On Python 3.14
