@@ -15,8 +15,6 @@ from analysis.files import provenance, whole, yamlfile
 from analysis.verdicts import datasets, tables
 from analysis.workflow import renewal, verify
 
-PICTURE = "the bytes of a picture"
-
 
 def git(folder, *arguments):
     identity = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.org"]
@@ -33,7 +31,8 @@ def checkout(tmp_path):
     whole.write(dataset([0.5, np.nan]), tmp_path / "data" / "claim.nc")
     for name in ("figures/01_x/a.png", "figures/claims.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(PICTURE)
+        (tmp_path / name).write_text("the bytes of a picture")
+    (tmp_path / "data" / "runs").mkdir()
     git(tmp_path, "init")
     git(tmp_path, "add", "data", "figures")
     git(tmp_path, "commit", "-m", "All")
@@ -71,6 +70,20 @@ def test_a_value_that_moved_is_named_with_how_far(checkout):
 def test_a_file_that_is_missing_is_named(checkout, name):
     (checkout / name).unlink()
     assert moved(checkout) == {name: "missing"}
+
+
+def test_what_no_run_has_made_anew_does_not_count(checkout):
+    whole.write(dataset([1]), other := checkout / "data" / "other" / "claim.nc")
+    git(checkout, "add", "data")
+    git(checkout, "commit", "-m", "More")
+    other.write_text("garbage")
+    assert moved(checkout) == {}
+    (other.parent / "runs").mkdir()
+    with pytest.raises(ValueError, match=r"^dataset: found .*data/other/claim.nc damaged"):
+        verify.compare(checkout)
+    (checkout / "data" / "runs").rmdir()
+    with pytest.raises(ValueError, match=r"^verify: found no runs in data/runs"):
+        verify.compare(checkout)
 
 
 def test_other_versions_of_libraries_are_compared_by_value_and_pictures_not_at_all(checkout, monkeypatch):
@@ -120,7 +133,7 @@ def test_it_is_noted_and_holds_until_the_code_changes_again(older, collected, mo
         dataset = claims.load(claim, older)
         assert dataset.equals(collected(claim))
         assert dataset.attrs.items() >= OLDER.items()
-    assert "seeds 1 of patches; 0 of digits" in tables.markdown(tables.origin(dataset, older / "config.yaml"))
+    assert "seeds no. 1 of patches; no. 0 of digits" in tables.markdown(tables.origin(dataset, older / "config.yaml"))
     monkeypatch.setattr(provenance, "fingerprint", lambda *_: "newer")
     assert all(stale(older))
 

@@ -71,7 +71,7 @@ def origin(dataset: xr.Dataset, config: Path) -> pd.DataFrame:
     rows = [("**stale**", f"{reason}; `{command}` renews it") for reason in datasets.stale(dataset, config)]
     rows.append(("config", config.name))
     if compared := datasets.seeds_compared(dataset):
-        seeds = "; ".join(f"{', '.join(map(str, numbers))} of {name}" for name, numbers in compared.items())
+        seeds = "; ".join(f"no. {', '.join(map(str, numbers))} of {name}" for name, numbers in compared.items())
         rows.append(("code", f"earlier; today's makes the same, compared in seeds {seeds}"))
     sources = datasets.sources(dataset)
     for text in dict.fromkeys(sources.values()):

@@ -12,19 +12,22 @@ from pathlib import Path
 
 import xarray as xr
 
-from analysis.files import provenance
+from analysis.files import netcdf, provenance
 
 OUTPUTS = ("data/*.nc", "figures/*", "figures/*/*")
-PAPERS = (":!data/paper", ":!figures/paper")  # hours of runs: compared where they were made again
 
 
 def compare(root: Path | str = ".") -> list[tuple[str, bool, str]]:
     """[(path, same, what moved)] of every committed dataset and figure, in alphabetical order.
 
-    Those of the paper's size count only where this checkout has runs of them: untouched files prove nothing.
-    Raises ValueError where the folder is no git checkout.
+    Those of a config with a folder of its own count only where this checkout has runs of it: untouched files prove
+    nothing. Raises ValueError where the folder is no git checkout, or has no runs of the main job.
     """
-    others = () if Path(root, "data/paper/runs").is_dir() else PAPERS
+    folders = {Path(path).parent for path in _git(root, "ls-files", "--", "data/*/*.nc").decode().splitlines()}
+    if not Path(root, "data/runs").is_dir():
+        raise ValueError("verify: found no runs in data/runs, expected a rebuild; make figures makes one")
+    untouched = [folder.name for folder in folders if not Path(root, folder, "runs").is_dir()]
+    others = [f":!{place}/{name}" for name in untouched for place in ("data", "figures")]
     paths = _git(root, "ls-files", "--", *OUTPUTS, *others).decode().splitlines()
     changed = _git(root, "diff", "--name-only", "HEAD", "--", *OUTPUTS).decode().splitlines()
     versions = {_committed(root, path).attrs.get("versions") for path in paths if path.endswith(".nc")}
@@ -44,7 +47,7 @@ def _compare(root, path, pictures_too):
     if not Path(root, path).is_file():
         return False, "missing"
     if path.endswith(".nc"):
-        rebuilt, committed = xr.load_dataset(Path(root, path), engine="h5netcdf"), _committed(root, path)
+        rebuilt, committed = netcdf.read(Path(root, path)), _committed(root, path)
         names = sorted({*rebuilt.variables, *committed.variables})
         moved = [f"{name} {what}" for name in names if (what := _moved(rebuilt.get(name), committed.get(name)))]
         return not moved, "; ".join(moved) or "same values, other attributes"
