@@ -10,10 +10,10 @@ from rocrate.rocrate import ROCrate
 
 from analysis.files import netcdf, whole, yamlfile
 from analysis.files.checkout import ROOT
-from analysis.verdicts.datasets import BEYOND_FOLDERS
 from analysis.workflow.article import NOTEBOOKS, executed
 
-_CODE = ("README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "requirements.txt", "config/default.yaml")
+_SOURCES = ["README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "requirements.txt", "pyproject.toml", "docs/*.md"]
+_SOURCES += ["config/*.*", "analysis/**/*.py", "analysis/**/*.j2"]
 
 
 def write(data: Path, figures: Path, results: Path) -> Path:
@@ -27,11 +27,12 @@ def write(data: Path, figures: Path, results: Path) -> Path:
     about = {"@type": "ScholarlyArticle", "name": paper["title"]}
     crate.root_dataset["isBasedOn"] = crate.add(ContextEntity(crate, f"https://doi.org/{paper['doi']}", about))
     crate.add_workflow(ROOT / "Snakefile", "Snakefile", main=True, lang="snakemake")
-    found = {name: ROOT / name for name in _CODE} | {"report.html": results / "report.html"}
-    folders = [data, *(data / name for name in BEYOND_FOLDERS.values())]  # not the runs beside them
-    found |= {f"data/{path.relative_to(data)}": path for folder in folders for path in sorted(folder.glob("*.nc"))}
-    pictures = sorted(figures.rglob("[!.]*.png"))
-    found |= {f"figures/{path.relative_to(figures)}": path for path in [figures / "claims.md", *pictures]}
+    sources = sorted(path for pattern in _SOURCES for path in ROOT.glob(pattern))
+    found = {path.relative_to(ROOT).as_posix(): path for path in sources} | {"report.html": results / "report.html"}
+    datasets = sorted([*data.glob("*.nc"), *data.glob("*/*.nc")])  # not the runs, which lie deeper
+    found |= {f"data/{path.relative_to(data).as_posix()}": path for path in datasets}
+    shown = sorted([*figures.rglob("claims.md"), *figures.rglob("[!.]*.png")])
+    found |= {f"figures/{path.relative_to(figures).as_posix()}": path for path in shown}
     found |= {f"notebooks/{name}.ipynb": executed(name, results) for name in NOTEBOOKS}
     for name, path in found.items():
         title = netcdf.read(path).attrs["title"] if path.suffix == ".nc" else path.stem.replace("_", " ")
