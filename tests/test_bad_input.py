@@ -11,7 +11,7 @@ import yaml
 
 from analysis import data, fisher, pruning
 from analysis.experiment import conditions, config
-from analysis.files import netcdf
+from analysis.files import netcdf, whole
 from analysis.machine.convergence import convergence
 from analysis.machine.likelihood import log_partition
 from analysis.machine.model import BoltzmannMachine
@@ -128,10 +128,14 @@ def test_a_file_that_is_no_whole_netcdf_is_refused(folder, content, message):
         netcdf.read("machine.nc")
 
 
-def test_a_place_where_no_run_can_be_written_is_named(tmp_path, capfd):
+def test_a_place_where_no_run_can_be_written_is_named_before_any_work_and_after(tmp_path, capfd, monkeypatch):
     (tmp_path / "runs").write_text("")
     seed = ["seed", "--config", str(config.ROOT / "config" / "smoke.yaml"), "--experiment", "patches", "--seed", "0"]
-    assert main([*seed, "--runs", str(tmp_path / "runs"), "--only", "overproduced"]) == 1
+    seed += ["--runs", str(tmp_path / "runs"), "--only", "overproduced"]
+    assert main(seed) == 1
+    assert "runs, expected a folder for 0.nc; name another" in only_line(capfd.readouterr().err)
+    monkeypatch.setattr(whole, "check_output", lambda path: None)
+    assert main(seed) == 1
     assert re.search(r"runs/patches.*: found Not a directory, expected a place to read", capfd.readouterr().err)
 
 

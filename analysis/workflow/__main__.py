@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.command(options)
     except (ValueError, ArithmeticError, OSError, MemoryError) as error:
         text = " ".join(str(error).split()) or "found no memory left, expected some; close other programs"
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.strerror:  # the system's
             where, wanted = error.filename or vars(options).get("runs", "."), "a place to read and write, with room"
             text = f"{where}: found {error.strerror}, expected {wanted}; then the same command goes on from here"
         print(f"{_NAME} {options.name}: {text}", file=sys.stderr)
@@ -38,6 +38,7 @@ def seed(options: argparse.Namespace) -> None:
     from analysis.experiment.protocol import check_feasible
 
     made, name = config.load(options.config), options.experiment
+    whole.check_output(options.runs / name / "overproduced" / f"{options.seed}.nc")
     check_feasible(config.experiment(made, name), f"experiments/{name}")
     conditions.make_missing(made, name, options.seed, options.runs, options.only, options.save_every)
 
@@ -47,6 +48,7 @@ def compile_kernels(options: argparse.Namespace) -> None:
     from analysis.workflow import compilation
 
     whole.check_output(options.output)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     compilation.compile_all()
     options.output.write_text("kernels compiled\n")
 
