@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from analysis import data, exact
 from analysis.experiment import config, local_estimates, protocol, sampling_checks
@@ -195,6 +196,13 @@ def test_one_bad_moment_of_one_seed_fails_the_check_of_its_machine_alone(dataset
     assert found["worst"] == pytest.approx(bad, rel=1e-4)
     assert quality.checks(dataset)["passed"].sum() == len(quality.checks(dataset)) - 1
     assert tables.checks(quality.checks(dataset))[""].tolist().count("**failed**") == 1
+
+
+def test_where_full_machines_are_compared_their_checks_alone_count():
+    part = xr.Dataset({"check_trained": (("seed", "session"), [[0, 1], [0, 0], [1, 0], [0, 1]])})
+    limits = {"trained": {"at_most": 0.5}}
+    assert quality.failed(part, limits) == ["not trained to the end: 3 of 4"]
+    assert quality.failed(part, limits, "first") == ["not trained to the end: 1 of 4"]
 
 
 def test_worst_and_mean_are_over_seeds(dataset):

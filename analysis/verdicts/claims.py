@@ -35,7 +35,8 @@ def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
         row = {"claim": claim, "id": name, "prediction": prediction["text"], "primary": False}
         row["session"] = "last" if prediction["effect"] in ("loss", "units") else ""
         row |= prediction | outcome(runs, prediction, confidence(judged, claim, prediction), margin)
-        rows.append(row | {"failed": "; ".join(quality.failed(runs, judged["model_quality"]))})
+        failed = quality.failed(runs, judged["model_quality"], row["session"])
+        rows.append(row | {"failed": "; ".join(failed)})
     table = pd.DataFrame(rows, columns=COLUMNS).astype({"primary": bool})
     return table.sort_values("primary", ascending=False, kind="stable", ignore_index=True)
 

@@ -60,12 +60,16 @@ def checks(dataset: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def failed(part: xr.Dataset, limits: dict) -> list[str]:
-    """What machines of an experiment fail of the DECISIVE checks, and how many of the seeds that were checked."""
+def failed(part: xr.Dataset, limits: dict, session: str = "") -> list[str]:
+    """What machines of an experiment fail of the DECISIVE checks, and how many of the seeds that were checked.
+
+    session : "first", of full machines alone; else of all sessions, which what is pruned went through.
+    """
     rows = []
     for name, text in DECISIVE.items():
         if f"check_{name}" in part:
             found = part[f"check_{name}"]  # of some sessions, of some seeds
+            found = found.isel(session=slice(1 if session == "first" else None))
             n_failed, n = (int(x.any("session").sum()) for x in (beyond(found, limits[name]), found.notnull()))
             rows += [f"{text}: {n_failed} of {n}"] * (n_failed > 0)
     return rows

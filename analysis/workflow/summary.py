@@ -1,5 +1,6 @@
 """All claims in one place: figures/claims.md, .svg and .png, data/claims.nc."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import xarray as xr
 
 from analysis.figures import forest, style
 from analysis.files import netcdf, whole
+from analysis.files.checkout import ROOT
 from analysis.verdicts import claims, tables
 from analysis.verdicts.datasets import BEYOND, CLAIMS
 from analysis.workflow.rules import later_tests, notebooks
@@ -48,6 +50,8 @@ def write(data: Path, figures: Path) -> pd.DataFrame:
         for claim, rows in shown[shown["primary"] == primary].groupby("claim"):
             page = tables.markdown(tables.predictions(rows))
             lines.append(f"## {int(claim[:2])}. {claims.NOTEBOOKS[claim]}{kind}\n\n{page}")
+    meaning = os.path.relpath(ROOT / "docs/reference.md", figures)
+    lines.append(f"[What a verdict means]({meaning}#what-a-verdict-means)")
     with whole.whole(figures / "claims.md") as temporary:
         temporary.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     style.save(forest.forest(shown[shown["primary"]]), figures / "claims")
