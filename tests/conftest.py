@@ -29,11 +29,8 @@ mpl.use("Agg")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
 def pytest_collection_modifyitems(items):
-    """Small runs, and claims collected from them, take half a minute: all tests that read them are slow.
-
-    The whole workflow takes longest, and comes first: at the end one process would wait for it.
-    """
-    items.sort(key=lambda item: item.path.name != "test_workflow.py")
+    """Small runs, and claims collected from them, take half a minute: all tests that read them are slow."""
+    items.sort(key=lambda item: item.path.name != "test_workflow.py")  # longest: at its end a process would wait for it
     for item in items:
         if "small_runs" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)

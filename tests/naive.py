@@ -7,7 +7,6 @@ float64, and tolerances that follow from a sample's size.
 """
 
 import itertools
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -214,19 +213,12 @@ def learn(machine, positive, negative, rate, momentum):
         return (of(states) * scale for states, scale in zip((positive, negative), scales))
 
     for layer, mask in enumerate(machine.masks):
-        data, model = means(partial(_products, layer, lane_sum if graph.has_panels(mask, graph.DENSE) else lane_dot))
+        total = lane_sum if graph.has_panels(mask, graph.DENSE) else lane_dot
+        data, model = means(lambda x, k=layer, total=total: total(x[k][:, :, None], x[k + 1][:, None, :]))
         _step(machine.weights[layer], machine.velocity[layer], np.where(mask, data - model, f32(0)), rate, momentum)
     for layer, bias in enumerate(machine.biases):
-        data, model = means(partial(_states, layer))
+        data, model = means(lambda x, k=layer: lane_sum(np.ones(len(x[k])), x[k]))
         _step(bias, machine.bias_velocity[layer], data - model, rate, momentum)
-
-
-def _products(layer, total, states):
-    return total(states[layer][:, :, None], states[layer + 1][:, None, :])
-
-
-def _states(layer, states):
-    return lane_sum(np.ones(len(states[layer])), states[layer])
 
 
 def learn_dense(machine, positive, negative, rate, momentum):
@@ -263,17 +255,13 @@ class Diverged(ArithmeticError):
     """Carries the number of the update."""
 
 
-def is_dense(machine, schedule):
-    """Whether training takes the order of kernels.contrastive."""
-    single_pair = len(machine.masks) == 1 and schedule.algorithm == "cd" and schedule.max_norm is None
-    return single_pair and (schedule.batch_size == 1 or machine.masks[0].mean() >= graph.DENSE)
-
-
 def train(machine, patterns, schedule, seed, factors=(1, 1)):
     """The twin of training.train: a learner; Diverged(update) where a parameter reaches 1000 or is not finite."""
     trained, n_updates = learner(machine), -(-len(patterns) // schedule.batch_size)
     chains = _start_chains(machine, patterns, schedule.n_chains, seed) if schedule.algorithm == "pcd" else None
-    field_of_order, learn_in_order = (dense_field, learn_dense) if is_dense(machine, schedule) else (field, learn)
+    single_pair = len(machine.masks) == 1 and schedule.algorithm == "cd" and schedule.max_norm is None
+    dense = single_pair and (schedule.batch_size == 1 or machine.masks[0].mean() >= graph.DENSE)  # kernels.contrastive
+    field_of_order, learn_in_order = (dense_field, learn_dense) if dense else (field, learn)
     for epoch, (rate, momentum) in enumerate(schedule.epochs):
         order = permutation(derive(seed, "order", epoch), len(patterns))
         for n in range(n_updates):
@@ -368,12 +356,6 @@ def enumerate_states(machine):
     states = np.split(joint, np.cumsum(sizes)[:-1], axis=1)
     weight = np.exp([-energy(machine, layers) for layers in zip(*states)])
     return states, weight / weight.sum()
-
-
-def visible_probabilities(machine):
-    """P(v) of every visible pattern, in binary order."""
-    _, p = enumerate_states(machine)
-    return p.reshape(2 ** len(machine.biases[0]), -1).sum(axis=1)
 
 
 def machine_of(n_units, seed=0, weight_std=1.0, density=0.7):

@@ -27,7 +27,8 @@ def fisher_information(machine):
 
 def log_probabilities(patterns, machine):
     """log P(v) of each pattern."""
-    return np.log(naive.visible_probabilities(machine))[patterns @ (1 << np.arange(patterns.shape[1])[::-1])]
+    p = naive.enumerate_states(machine)[1].reshape(2 ** patterns.shape[1], -1).sum(axis=1)  # in binary order
+    return np.log(p)[patterns @ (1 << np.arange(patterns.shape[1])[::-1])]
 
 
 def kl_divergence(patterns, machine):

@@ -43,10 +43,6 @@ def criteria(machine):
     return {name: f for name, f in CRITERIA.items() if name != "eigenvector" or len(machine.masks) == 1}
 
 
-def activity_of(machine, states, patterns):
-    return Activity(states, lambda: mean_field(machine, patterns))
-
-
 def pruned_or_none(*arguments):
     """None where pruning would leave nothing."""
     try:
@@ -61,7 +57,7 @@ def pruned_or_none(*arguments):
 def test_every_criterion_is_finite_where_units_never_or_always_fire(machine, data):
     states = data.draw(states_with_constant_units(machine))
     for name, criterion in criteria(machine).items():
-        importance = criterion(machine, activity_of(machine, states, states[0]), 0)
+        importance = criterion(machine, Activity(states, lambda: mean_field(machine, states[0])), 0)
         for x, mask in zip(importance, machine.masks, strict=True):
             assert x.shape == mask.shape
             assert np.isfinite(x).all(), name

@@ -10,7 +10,6 @@ from packaging.utils import canonicalize_name
 from analysis.files.checkout import ROOT
 
 LOCKED_EXTRAS = {"workflow", "test", "build", "install"}
-UNLOCKED_EXTRAS = {"bench", "cluster"}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT, EXTRAS = PYPROJECT["project"], PYPROJECT["project"]["optional-dependencies"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
@@ -36,11 +35,6 @@ def test_conda_has_the_same_packages_within_the_same_bounds():
 def test_every_package_is_locked_at_a_version_within_its_bounds():
     locked = {name: str(pin) for name, pin in specifiers(entry.split(" --hash=")[0] for entry in ENTRIES).items()}
     assert [name for name, bounds in WANTED.items() if locked[name].removeprefix("==") not in bounds] == []
-
-
-def test_every_extra_is_either_locked_or_known_not_to_be_and_the_build_backend_is_locked():
-    assert set(EXTRAS) == LOCKED_EXTRAS | UNLOCKED_EXTRAS
-    assert PYPROJECT["build-system"]["requires"] == EXTRAS["build"]
 
 
 def test_lock_holds_pins_and_hashes_and_names_no_index():

@@ -26,10 +26,6 @@ def notebook(claim):
     return nbformat.read(path(claim), as_version=4)
 
 
-def code_cells(notebook):
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
 def test_parameters_and_their_defaults(claim):
     found = papermill.inspect_notebook(str(path(claim)))
     folder = BEYOND_FOLDERS.get(claim)
@@ -46,19 +42,9 @@ def test_last_cell_asserts_on_the_data_and_not_on_the_verdict(notebook):
 
 
 def test_stored_outputs_can_be_compared(notebook):
-    for cell in code_cells(notebook):
-        for output in cell.outputs:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
             assert output.output_type != "error"
             assert output.get("name") != "stderr"
             text = output.get("text", "") + "".join(map(str, output.get("data", {}).get("text/plain", "")))
             assert not re.search(r"at 0x[0-9a-f]+", text)  # an address is another every time
-
-
-def test_figures_in_the_notebook_are_those_in_its_folder(claim, notebook):
-    source = "\n".join(cell.source for cell in code_cells(notebook))
-    named = set(re.findall(r'(?s)\bkeep\(.*?,\s*f?"([a-z0-9_{}]+)"', source))
-    folder = root() / "figures" / BEYOND_FOLDERS.get(claim, "") / claim
-    stored = {p.stem for p in folder.glob("[!.]*")}
-    patterns = [re.sub(r"\{\w+\}", r"[a-z]+", name) for name in named]
-    assert all(any(re.fullmatch(pattern, stem) for stem in stored) for pattern in patterns)
-    assert all(any(re.fullmatch(pattern, stem) for pattern in patterns) for stem in stored)

@@ -18,7 +18,6 @@ EDITS = {
     "a comment in a kernel": ("kernels/gibbs.py", "@kernel\n", "@kernel  # quick\n", True),
     "a figure": ("figures/style.py", "import numpy", "import math\nimport numpy", True),
     "the colour of a criterion": ("pruning/criteria.py", '"variance FI", BLUE', '"variance FI", SKY', True),
-    "the marker of a criterion": ("pruning/criteria.py", '"*"', '"h"', True),
     "a colour that criteria import": ("pruning/criteria.py", "import BLACK, ", "import ", True),
     "the words of a control": ("experiment/controls.py", '"random wiring"', '"wired anew"', True),
     "what a criterion looks at": ("pruning/criteria.py", "awake=True", "awake=False", False),
@@ -104,14 +103,11 @@ def test_compiled_code_that_is_damaged_on_disk_is_compiled_again(tmp_path):
     assert random_bits(tmp_path).stderr == ""
 
 
-def test_without_a_folder_for_compiled_code_a_process_compiles_what_it_uses(tmp_path):
+def test_without_a_folder_for_compiled_code_a_process_compiles_what_it_uses_and_nothing_before(tmp_path, monkeypatch):
     (tmp_path / "a file").touch()
     there = random_bits(tmp_path / "a file")
     assert there.stdout == random_bits(ROOT / ".cache").stdout
     assert there.stderr.count("analysis: compiling kernels, some 25 seconds, no folder to keep the result in") == 1
-
-
-def test_without_a_folder_nothing_is_compiled_beforehand(monkeypatch):
     monkeypatch.setattr(jit, "CACHE_FOLDER", None)
     monkeypatch.setattr(compilation, "_sampling", lambda: pytest.fail("compiled for nothing"))
     compilation.compile_all()
