@@ -5,6 +5,7 @@ import re
 import tomllib
 import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import nbformat
 import pytest
@@ -12,7 +13,8 @@ import yaml
 from bs4 import BeautifulSoup
 
 from analysis.files.checkout import ROOT
-from analysis.workflow import article, crate
+from analysis.workflow import article, crate, renewal, verify
+from analysis.workflow.__main__ import main
 
 DATA, FIGURES = ROOT / "data", ROOT / "figures"
 
@@ -110,6 +112,17 @@ def test_the_crate_holds_what_it_lists_and_names_the_paper(results):
     assert {f"data/{path.name}" for path in DATA.glob("*.nc")} < set(listed)
     assert graph["data/claims.nc"]["name"] == article.netcdf.read(DATA / "claims.nc").attrs["title"]
     assert graph["./"]["isBasedOn"]["@id"] == "https://doi.org/10.1371/journal.pcbi.1009458"
+
+
+def test_commands_say_what_they_made_or_that_they_were_interrupted(monkeypatch, capsys):
+    monkeypatch.setattr(article, "write", Mock(return_value="page"))
+    monkeypatch.setattr(renewal, "renew", Mock(return_value={"patches": [1]}))
+    monkeypatch.setattr(verify, "compare", Mock(return_value=[("a.nc", False, "moved")]))
+    monkeypatch.setattr(crate, "write", Mock(side_effect=KeyboardInterrupt))
+    assert [main([name]) for name in ("article", "renew", "verify", "crate")] == [0, 0, 1, 130]
+    said = capsys.readouterr()
+    assert said.out.splitlines()[:3] == ["page", "patches: the same values, seeds 1", "DIFF a.nc: moved"]
+    assert "crate: interrupted; the same command goes on from here" in said.err
 
 
 def test_version_and_date_are_the_same_wherever_one_cites_them():

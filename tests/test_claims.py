@@ -89,9 +89,6 @@ def survivors_data(shift, noise):
     return part.assign_coords(coords), [ask, ask | {"layer": 1}, ask | {"than": "weight"}]
 
 
-MADE = (controls_data, criteria_data, units_data, survivors_data)
-
-
 def claim_dataset(part, asked, primary=1, **checks):
     """A dataset of one part, as `collect` makes it, with predictions, the first of them primary; checks by seed."""
     shared = {"experiment": "patches", "margin": "small"}
@@ -108,7 +105,7 @@ def claim_dataset(part, asked, primary=1, **checks):
     return dataset.assign_attrs(claim="01_overproduction", config=json.dumps(config))
 
 
-@pytest.mark.parametrize("make", MADE)
+@pytest.mark.parametrize("make", [controls_data, criteria_data, units_data, survivors_data])
 @pytest.mark.parametrize(
     ("shift", "expected"),
     [

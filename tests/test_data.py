@@ -9,7 +9,6 @@ from analysis import data
 from analysis.data import sets
 from analysis.experiment import settings
 
-RULE = {"name": "digits", "drawn_by": "seed"}
 PATTERNS_SHA256 = [
     ("digits", "train", "985483d8e11a417aa836e255d7e315006c42a0728d08799e4e993bd148967377"),
     ("digits", "test", "b6ddc4de983d40499af7e5eee28685ea075c495ea984abb3c2a7eb939a8d5a78"),
@@ -53,7 +52,8 @@ def test_digits_are_cropped_and_thresholded_at_the_mean_in_the_source_order_of_e
 
 
 def test_every_ten_consecutive_digits_hold_each_class_once_in_an_order_that_each_seed_may_draw(digits):
-    rules = [settings.of_seed({"dataset": RULE, "n_seeds": 9}, seed)["dataset"] for seed in (3, 4)]
+    rule = {"name": "digits", "drawn_by": "seed"}
+    rules = [settings.of_seed({"dataset": rule, "n_seeds": 9}, seed)["dataset"] for seed in (3, 4)]
     sets = [[np.concatenate([of[f"train{x}"], of[f"test{x}"]]) for x in ("", "_label")] for of in map(data.load, rules)]
     sets += [[np.concatenate([digits[f"train{x}"], digits[f"test{x}"]]) for x in ("", "_label")]]
     images = [sorted(bytes(image) + bytes([label]) for image, label in zip(*one)) for one in sets]

@@ -13,8 +13,8 @@ LOCKED_EXTRAS = {"workflow", "test", "build", "install"}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT, EXTRAS = PYPROJECT["project"], PYPROJECT["project"]["optional-dependencies"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-LOCK = (ROOT / "requirements.txt").read_text().replace("\\\n", " ").splitlines()
-ENTRIES = [line for line in LOCK if line and not line.startswith("#")]  # a package's pin, its marker and its hashes
+ENTRIES = (ROOT / "requirements.txt").read_text().replace("\\\n", " ").splitlines()
+ENTRIES = [line for line in ENTRIES if line and not line.startswith("#")]  # a package's pin, its marker and its hashes
 
 
 def specifiers(requirements):

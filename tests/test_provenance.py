@@ -19,7 +19,6 @@ EDITS = {
     "a figure": ("figures/style.py", "import numpy", "import math\nimport numpy", True),
     "the colour of a criterion": ("pruning/criteria.py", '"variance FI", BLUE', '"variance FI", SKY', True),
     "a colour that criteria import": ("pruning/criteria.py", "import BLACK, ", "import ", True),
-    "the words of a control": ("experiment/controls.py", '"random wiring"', '"wired anew"', True),
     "what a criterion looks at": ("pruning/criteria.py", "awake=True", "awake=False", False),
     "a criterion's function": ("pruning/criteria.py", '"weight", weight', '"weight", random', False),
     "a constant of a kernel": ("kernels/layouts.py", "CHAINS = 64", "CHAINS = 32", False),

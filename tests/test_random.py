@@ -21,7 +21,6 @@ KNOWN_ANSWERS = {
         (0x4DFCCABA, 0x190A87F0, 0xC47362BA, 0xB6B5242A),
     ),
 }
-SEEDS = [0, 1, 2**32 - 1, 2**32, 2**64 - 1]
 
 
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS.values(), ids=KNOWN_ANSWERS)
@@ -35,7 +34,7 @@ def test_philox_gives_the_published_answers(counter, key, expected):
     assert [word.tolist() for word in naive.philox(words, key)] == [[word] * 3 for word in expected]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 2**64 - 1])
 @pytest.mark.parametrize(("stream", "step", "chain"), [(0, 0, 0), (3, 0, 7), (9, FULL, FULL - 99), (5, 2**31, 2**31)])
 def test_bits_are_philox_at_unit_step_chain_stream(seed, stream, step, chain):
     row, chains = np.empty(layouts.BLOCK, np.uint32), np.empty((8, CHAINS), np.uint32)

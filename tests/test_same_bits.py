@@ -27,7 +27,6 @@ pytestmark = pytest.mark.slow
 
 FOLDERS = ("analysis", "config", "notebooks", "profiles")
 FILES = ("Snakefile", "Makefile", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
-THREADS = ("seeds_of_patches=4", "seeds_of_digits=2")
 ENVIRONMENT = ("versions", "package_version")  # attributes
 DAEMONS = [shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in ("munged", "slurmctld", "slurmd")]
 PLUGIN = importlib.util.find_spec("snakemake_executor_plugin_slurm")
@@ -78,17 +77,14 @@ def differences(found, expected):
     assert sorted(names(found)) == sorted(names(expected))
     pairs = {name: [folder / name for folder in (found, expected)] for name in names(expected)}
     others = {name: map(netcdf.read, (a, b)) for name, (a, b) in pairs.items() if a.read_bytes() != b.read_bytes()}
-    return [name for name, (a, b) in others.items() if not (plain(a).identical(plain(b)) and same_bytes(a, b))]
+    return [name for name, (a, b) in others.items() if not same(a, b)]
 
 
-def plain(dataset):
-    """Without the attributes that state the versions of libraries."""
-    return dataset.assign_attrs(dict.fromkeys(ENVIRONMENT))
-
-
-def same_bytes(a, b):
-    """Zeros of one sign, and NaNs of one kind."""
-    return all(a[name].values.tobytes() == b[name].values.tobytes() for name in a.variables if a[name].dtype != object)
+def same(a, b):
+    """All but the attributes that state the versions of libraries; zeros of one sign, and NaNs of one kind."""
+    plain, other = (dataset.assign_attrs(dict.fromkeys(ENVIRONMENT)) for dataset in (a, b))
+    numbers = [name for name in a.variables if a[name].dtype != object]
+    return plain.identical(other) and all(a[name].values.tobytes() == b[name].values.tobytes() for name in numbers)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +103,7 @@ def checkout(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reference(checkout):
     """Two threads for one experiment, four for the other, two jobs or more at a time."""
-    return make_runs(checkout, "reference", "--cores", "8", "--set-threads", *THREADS)
+    return make_runs(checkout, "reference", "--cores", "8", "--set-threads", "seeds_of_patches=4", "seeds_of_digits=2")
 
 
 @pytest.fixture(scope="module")

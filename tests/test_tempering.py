@@ -14,14 +14,13 @@ from analysis.machine.randomness import bits
 from analysis.machine.sampling import Samples
 
 TWO_MODES = BoltzmannMachine(([-5.0] * 4, [-5.0] * 4), (np.full((4, 4), 2.5),))  # all dark or all bright, as likely
-EITHER = np.repeat([[0], [1]], 4, axis=1)
 BRIGHT = [np.ones((2000, 4), dtype=np.uint8)] * 2
 
 
 @pytest.mark.parametrize("initial", [None, BRIGHT], ids=["noise", "bright"])
 def test_chains_find_both_modes_wherever_they_start(initial):
     plain = sampling.sample(TWO_MODES, 2000, 60, 0, initial)[0].mean()
-    found = tempering.tempered(TWO_MODES, 2000, 60, 8, 0, EITHER, initial)
+    found = tempering.tempered(TWO_MODES, 2000, 60, 8, 0, np.repeat([[0], [1]], 4, axis=1), initial)
     assert abs(plain - 0.5) > 0.3
     assert abs(found.samples[0].mean() - 0.5) < 0.04
     assert found.round_trips > 1
