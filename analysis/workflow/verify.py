@@ -23,12 +23,12 @@ def compare(root: Path | str = ".") -> list[tuple[str, bool, str]]:
     Those of a config with a folder of its own count only where this checkout has runs of it: untouched files prove
     nothing. Raises ValueError where the folder is no git checkout, or has no runs of the main job.
     """
-    folders = {Path(path).parent for path in _git(root, "ls-files", "--", "data/*/*.nc").decode().splitlines()}
+    listed = _git(root, "ls-files", "--", *OUTPUTS).decode().splitlines()
     if not Path(root, "data/runs").is_dir():
         raise ValueError("verify: found no runs in data/runs, expected a rebuild; make figures makes one")
-    untouched = [folder.name for folder in folders if not Path(root, folder, "runs").is_dir()]
-    others = [f":!{place}/{name}" for name in untouched for place in ("data", "figures")]
-    paths = _git(root, "ls-files", "--", *OUTPUTS, *others).decode().splitlines()
+    folders = {path.parent for path in map(Path, listed) if path.match("data/*/*.nc")}
+    untouched = {folder.name for folder in folders if not Path(root, folder, "runs").is_dir()}
+    paths = [path for path in listed if Path(path).parts[1] not in untouched]
     changed = _git(root, "diff", "--name-only", "HEAD", "--", *OUTPUTS).decode().splitlines()
     versions = {_committed(root, path).attrs.get("versions") for path in paths if path.endswith(".nc")}
     pictures_too = versions == {provenance.attributes({})["versions"]}
