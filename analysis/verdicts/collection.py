@@ -5,7 +5,6 @@ Runs are concatenated over criterion (or condition) and seed; a file is open onl
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import xarray as xr
 
@@ -14,7 +13,7 @@ from analysis.experiment import controls
 from analysis.experiment.conditions import conditions
 from analysis.experiment.local_estimates import LOCAL, TARGETS
 from analysis.experiment.settings import of_seed, seeds
-from analysis.files import provenance
+from analysis.files import netcdf, provenance
 from analysis.pruning import label
 from analysis.verdicts import quality, survival
 from analysis.verdicts.comparisons import rank_correlations
@@ -67,12 +66,7 @@ class _Runs:
         path = self.folder / name / f"{seeds(self.settings)[0] if seed is None else seed}.nc"
         if not path.is_file():
             raise ValueError(f"run: found no file {path}, expected one written by python -m analysis.workflow")
-        # xarray opens every variable, ten times slower for a few of many; h5netcdf is three times slower, too
-        with h5py.File(path, "r", locking=False) as run:
-            found = {name: _variable(run[name]) for name in wanted if name in run and not _is_length(run[name])}
-            dims = {dim for variable in found.values() for dim in variable.dims}
-            coords = {dim: _variable(run[dim]) for dim in sorted(dims) if not _is_length(run[dim])}
-            return xr.Dataset(found, coords, _attributes(run))
+        return netcdf.some(path, wanted)
 
     def over_seeds(self, name, wanted, reduce=lambda run: run, n=None):
         """Of a condition, by seed (the first n), what `reduce` makes of a run; nothing where the settings have none."""
@@ -200,20 +194,3 @@ def _round_mantissa(dataset):
         return np.ldexp(np.round(mantissa * step) / step, exponent)
 
     return xr.apply_ufunc(rounded, dataset, keep_attrs=True)
-
-
-def _variable(stored):
-    """The xarray.Variable that a NetCDF variable in a HDF5 file is."""
-    dims = [stored] if stored.is_scale else [scales[0] for scales in stored.dims]
-    values = stored.asstr()[...].astype(str) if stored.dtype.kind == "O" else stored[...]
-    return xr.Variable([dim.name.strip("/") for dim in dims], values, _attributes(stored))
-
-
-def _attributes(stored):
-    """Ours: NetCDF's own begin with a capital or _, and xarray's says what other variables are coordinates."""
-    return {name: x for name, x in stored.attrs.items() if name[0].islower() and name != "coordinates"}
-
-
-def _is_length(stored):
-    """Is it a dimension alone, without a variable of its name?"""
-    return b"not a netCDF variable" in stored.attrs.get("NAME", b"")

@@ -8,14 +8,13 @@ each experiment, in `data/runs` or the config's own folder, and compare:
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 import xarray as xr
 
 from analysis.experiment import config as configuration
 from analysis.experiment.conditions import conditions
 from analysis.experiment.settings import of_seed, seeds
-from analysis.files import provenance
+from analysis.files import netcdf, provenance
 from analysis.verdicts import claims, datasets
 from analysis.workflow.rules import notebooks
 
@@ -64,10 +63,7 @@ def _seeds_there(runs: Path, experiment: str, made: dict) -> dict[int, dict]:
 
 
 def _of_today(run: Path) -> bool:
-    if not run.is_file():
-        return False
-    with h5py.File(run, "r", locking=False) as file:
-        return datasets.of_today(file.attrs)
+    return run.is_file() and datasets.of_today(netcdf.some(run, []).attrs)
 
 
 def _others(again: xr.Dataset, dataset: xr.Dataset, experiment: str, first: bool) -> list[str]:
