@@ -42,7 +42,7 @@ CODE = fingerprint((*ROOMS, "verdicts", "figures"))
 
 
 onstart:
-    guard.take_over()
+    guard.take_over(workflow.local_exec)
     with guard.one_line():
         for name, settings in EXPERIMENTS.items():
             check_feasible(settings, f"experiments/{name}")
@@ -54,7 +54,8 @@ onerror:
     print("\nNot finished. What is done is kept: the same command goes on from here.", file=sys.stderr)
 
 
-shell.prefix("set -euo pipefail; exec </dev/null; ")  # no job waits for a terminal
+# No job waits for a terminal, nor obeys its Ctrl-C: guard ends them all.
+shell.prefix("trap '' INT; set -euo pipefail; exec </dev/null; ")
 
 
 wildcard_constraints:

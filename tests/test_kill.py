@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 from test_same_bits import copy_checkout
@@ -173,6 +174,8 @@ def test_a_second_workflow_is_refused_and_an_interrupted_one_says_how_to_go_on(c
     begin = time.monotonic()
     assert kill(first, signal.SIGINT) == 130
     assert time.monotonic() - begin < 5
+    here = [process for process in psutil.process_iter(["status"]) if process.info["status"] != psutil.STATUS_ZOMBIE]
+    assert first.pid not in [os.getpgid(process.pid) for process in here if process.is_running()]  # nor any job of it
     assert "Traceback" not in (said := (checkout / "interrupted.log").read_text())
     assert "Interrupted. What is done is kept: the same command goes on from here." in said
     finish(workflow(checkout, "interrupted"), checkout / "interrupted.log")

@@ -36,10 +36,11 @@ def enter(checkout: str) -> None:
         os.environ[name] = os.pathsep.join([first, *filter(None, [os.environ.get(name)])])
 
 
-def take_over() -> None:
+def take_over(jobs_are_here: bool) -> None:
     """A lock that the system lets go of when this process ends, however it ends: Snakemake's own outlives a kill.
 
-    On Ctrl-C all jobs end at once: every file is whole or absent at any moment, so there is nothing to wait for.
+    On Ctrl-C all jobs of this machine end at once: every file is whole or absent at any moment, so there is nothing to
+    wait for. Jobs of a cluster Snakemake itself cancels.
     """
     lock = os.open(".snakemake/workflow.lock", os.O_WRONLY | os.O_CREAT)
     try:
@@ -49,18 +50,19 @@ def take_over() -> None:
         raise WorkflowError(f"checkout: found {found}, expected none; wait for its end") from None
     except OSError:
         pass  # a file system without locks: nobody can hold one
-    signal.signal(signal.SIGINT, _stop)
+    if jobs_are_here:
+        signal.signal(signal.SIGINT, _stop)
 
 
 def _stop(*_: object) -> None:
-    stopped = []
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            command = " ".join(process.cmdline())
-            if "-m analysis.workflow " in command or "papermill " in command:
-                process.terminate()
-                stopped.append(process)
-    if not stopped:  # on a cluster Snakemake itself cancels what it has submitted
-        raise KeyboardInterrupt
     print("\nInterrupted. What is done is kept: the same command goes on from here.", file=sys.stderr, flush=True)
+    begun: list[psutil.Process] = []
+    while new := [process for process in psutil.Process().children(recursive=True) if process not in begun]:
+        for process in new:
+            with contextlib.suppress(psutil.Error):
+                process.suspend()  # or it could begin another, which would outlive it
+        begun += new
+    for process in begun:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
     os._exit(130)
