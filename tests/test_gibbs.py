@@ -25,7 +25,7 @@ def machine_of(scale, n_units=(150, 40), density=0.3, seed=0):
 
 
 def rounded_of(machine):
-    built = graph.build(machine)
+    built = graph.build(machine, graph.DENSE)
     return built, gibbs.round_weights(built, np.ones(len(machine.n_units), np.bool_))
 
 
@@ -115,7 +115,7 @@ def test_units_whose_inputs_are_beyond_a_float_s_exponent_are_drawn_right_among_
 @pytest.mark.parametrize("scale", [0.0, 0.05, 1.0, 8.0, 300.0])
 def test_many_sweeps_have_the_bits_of_sweeps_one_by_one(scale, n_units, n_chains):
     """One sweep of one tile is not worth rounding weights for, and drawn by exact sums; 20 are."""
-    built, n_sweeps = graph.build(machine_of(scale, n_units)), 20
+    built, n_sweeps = graph.build(machine_of(scale, n_units), graph.DENSE), 20
     together, apart = (start_words(built, n_chains, SEED) for _ in range(2))
     assert n_sweeps >= gibbs.WORTHWHILE > 1
     gibbs.sweeps(0, len(together), together, built, key(SEED), 3, n_sweeps, n_chains)

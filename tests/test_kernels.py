@@ -55,7 +55,7 @@ def assert_same_bits(found, expected):
 
 def run(kernel, machine, states, *arguments):
     """The kernel on these binary states, shared among threads: the states after it. Spare bits stay 0."""
-    built, n = graph.build(machine), len(states[0])
+    built, n = graph.build(machine, graph.DENSE), len(states[0])
     words = graph.to_words(states, len(built.bias))
     threads.share(len(words), kernel, words, built, *arguments, n)
     assert not (words[-1] >> np.uint64((n - 1) % CHAINS) >> np.uint64(1)).any()
@@ -137,7 +137,7 @@ def test_draw_layer_has_the_bits_of_its_twin(layer, factor, form, n_threads):
 @pytest.mark.parametrize("n", COUNTS)
 def test_start_has_the_bits_of_its_twin(n, n_threads):
     machine = sparse_machine((3, 6, 5))
-    built = graph.build(machine)
+    built = graph.build(machine, graph.DENSE)
     words = sampling.start_words(built, n, SEED)
     states = sampling.Samples(words, built.layer, n)
     assert_same_bits(states, naive.start(machine, n, derive(SEED, "start")))
@@ -167,7 +167,7 @@ def twin_of_contrastive_divergence(n_units, n, n_steps, factors):
 @pytest.mark.parametrize("n_steps", [1, 3])
 @pytest.mark.parametrize(("n_units", "n"), [((6, 5), n) for n in COUNTS] + [((18, 35), CHAINS + 5)], ids=str)
 def test_contrastive_divergence_has_the_bits_of_its_twin(n_units, n, n_steps, factors, form, n_threads):
-    built, patterns = graph.build(sparse_machine(n_units)), naive.patterns_of(n, n_units[0])
+    built, patterns = graph.build(sparse_machine(n_units), graph.DENSE), naive.patterns_of(n, n_units[0])
     words, positive = graph.to_words([patterns], len(built.bias)), graph.to_tiles(patterns, len(built.bias))
     negative = np.zeros_like(positive)
     arguments = positive, negative, built, np.array(factors, np.float32), key(SEED), 10, n_steps, n
@@ -184,7 +184,7 @@ def velocity_of(built):
 
 def present_of(machine):
     ones = [m.astype(np.float32) for m in machine.masks]
-    return graph.build(BoltzmannMachine(machine.biases, ones, machine.masks)).panel.astype(np.uint8)
+    return graph.build(BoltzmannMachine(machine.biases, ones, machine.masks), graph.DENSE).panel.astype(np.uint8)
 
 
 @cache
@@ -203,7 +203,7 @@ def twin_of_learn(n_units, n, n_chains, binary, form):
 def test_learn_has_the_bits_of_its_twin(n_units, n, n_chains, binary, form, n_threads):
     """The states of the model are tiles or words."""
     machine = sparse_machine(n_units)
-    built = graph.build(machine)
+    built = graph.build(machine, graph.DENSE)
     moving = velocity_of(built), present_of(machine)
     negative, words = np.zeros((0, sum(n_units), PATTERNS), np.float32), np.zeros((0, sum(n_units)), np.uint64)
     if binary:
@@ -217,14 +217,14 @@ def test_learn_has_the_bits_of_its_twin(n_units, n, n_chains, binary, form, n_th
     found, twin = graph.to_machine(built, machine.masks), twin_of_learn(n_units, n, n_chains, binary, form)
     assert_same_bits([*found.biases, *found.weights], [*twin.biases, *twin.weights])
     assert (built.weight == built.weight[built.twin]).all()
-    np.testing.assert_array_equal(built.panel, graph.build(found).panel)
+    np.testing.assert_array_equal(built.panel, graph.build(found, graph.DENSE).panel)
 
 
 @pytest.mark.parametrize("value", [999.9, 1000.0, -1001.0, np.inf, -np.inf, np.nan], ids=str)
 def test_learn_counts_the_parameters_that_left_the_range(value, form):
     machine = naive.machine_of((3, 2), density=1.1)
     for place in ("bias", "weight"):
-        built = graph.build(machine)
+        built = graph.build(machine, graph.DENSE)
         tiles = np.zeros((1, 5, PATTERNS), np.float32)
         if place == "bias":
             built.bias[4] = value
@@ -239,13 +239,13 @@ def test_learn_counts_the_parameters_that_left_the_range(value, form):
 @pytest.mark.parametrize("n_units", SHAPES, ids=str)
 def test_cap_norms_has_the_bits_of_its_twin(n_units, max_norm, form, n_threads):
     machine = sparse_machine(n_units)
-    built, twin = graph.build(machine), naive.learner(machine)
+    built, twin = graph.build(machine, graph.DENSE), naive.learner(machine)
     threads.share(len(built.bias), learning.cap_norms, built, np.float32(max_norm))
     naive.cap_norms(twin, max_norm)
     found = graph.to_machine(built, machine.masks)
     assert_same_bits(found.weights, twin.weights)
     assert (built.weight == built.weight[built.twin]).all()
-    np.testing.assert_array_equal(built.panel, graph.build(found).panel)
+    np.testing.assert_array_equal(built.panel, graph.build(found, graph.DENSE).panel)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])

@@ -44,7 +44,7 @@ def test_a_step_of_annealing_is_the_ratio_of_the_machines_that_it_joins():
     for scale in (1.0, 100.0):
         machine = naive.machine_of((4, 20, 5), 2, weight_std=scale)
         states = [naive.patterns_of(70, n, n) for n in machine.n_units]
-        built, rng = graph.build(machine), np.random.default_rng(0)
+        built, rng = graph.build(machine, graph.DENSE), np.random.default_rng(0)
         biases, betas = rng.normal(size=(2, 29)).astype(np.float32), np.array([0.3, 0.4], dtype=np.float32)
         found = np.zeros(70)
         even = np.delete(np.arange(29, dtype=np.int32), range(4, 24))

@@ -72,12 +72,12 @@ def test_a_dataset_holds_the_whole_machine(machine):
 
 @given(machines())
 def test_a_graph_holds_the_whole_machine(machine):
-    assert_same_machine(graph.to_machine(graph.build(machine), machine.masks), machine)
+    assert_same_machine(graph.to_machine(graph.build(machine, graph.DENSE), machine.masks), machine)
 
 
 def test_a_built_graph_is_a_copy_to_write_to_and_a_shared_one_is_built_once():
     machine = naive.machine_of((3, 4, 2))
-    shared, built = graph.of(machine), graph.build(machine)
+    shared, built = graph.of(machine), graph.build(machine, graph.DENSE)
     assert graph.of(machine) is shared
     assert graph.of(naive.machine_of((3, 4, 2), 1)).weight.tolist() != shared.weight.tolist()
     for array in built:
@@ -112,7 +112,7 @@ def test_two_layers_have_panels_from_a_share_of_synapses_and_a_width_on(monkeypa
 
 
 def test_arrays_of_kernels_begin_where_cache_lines_do():
-    built = graph.build(naive.machine_of((5, 4, 3)))
+    built = graph.build(naive.machine_of((5, 4, 3)), graph.DENSE)
     dense, tiles = contrastive.build(naive.machine_of((13, 70))), graph.to_tiles(np.ones((70, 5), np.uint8), 12)
     arrays = [built.panel, tiles, dense.w]
     arrays += [layouts.zeros(shape, np.float32) for shape in [(1,), (7,), (3, 5), (2, 3, 50)] * 5]

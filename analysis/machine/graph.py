@@ -50,12 +50,11 @@ def of(machine: BoltzmannMachine, dense: float | None = None) -> Graph:
     return kept[dense]
 
 
-def build(machine: BoltzmannMachine, dense: float | None = None) -> Graph:
+def build(machine: BoltzmannMachine, dense: float) -> Graph:
     """The Graph of a machine for one who writes to it: arrays of its own.
 
-    dense : share of two layers' synapses from which they have panels; default: DENSE
+    dense : share of two layers' synapses from which they have panels
     """
-    dense = DENSE if dense is None else dense
     layer = np.concatenate([[0], np.cumsum(machine.n_units)]).astype(np.int64)
     no_lower, no_upper = (np.zeros(machine.n_units[k], dtype=np.int64) for k in (0, -1))
     n_below = np.concatenate([no_lower, *(m.sum(axis=0) for m in machine.masks)])

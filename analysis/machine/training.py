@@ -126,7 +126,7 @@ def dense(task: Task) -> Learner:
 def minibatches(task: Task) -> Learner:
     """Gradient steps over minibatches; the algorithm names the two sets of states that a step compares."""
     machine, data, schedule = task[:3]
-    built, max_norm = graph.build(machine), schedule.max_norm
+    built, max_norm = graph.build(machine, graph.DENSE), schedule.max_norm
     velocity = tuple(zeros(x.shape, np.float32) for x in (built.weight, built.panel, built.bias))
     ones = BoltzmannMachine(machine.biases, machine.masks, machine.masks)
     present = graph.panels(ones, graph.DENSE)[0].astype(np.uint8)
