@@ -51,7 +51,7 @@ def wait(process, until=lambda: False, seconds=300):
 
 def kill(process, number=signal.SIGKILL):
     os.killpg(process.pid, number)
-    return process.wait(timeout=30)
+    return process.wait(timeout=5)
 
 
 def finish(process, log):
@@ -171,9 +171,7 @@ def test_a_second_workflow_is_refused_and_an_interrupted_one_says_how_to_go_on(c
     begun = happens(checkout / "interrupted", "0.log")
     os.killpg(first.pid, signal.SIGCONT)
     assert not wait(first, begun)
-    begin = time.monotonic()
     assert kill(first, signal.SIGINT) == 130
-    assert time.monotonic() - begin < 5
     here = [process for process in psutil.process_iter(["status"]) if process.info["status"] != psutil.STATUS_ZOMBIE]
     assert first.pid not in [os.getpgid(process.pid) for process in here if process.is_running()]  # nor any job of it
     assert "Traceback" not in (said := (checkout / "interrupted.log").read_text())
