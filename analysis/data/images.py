@@ -19,22 +19,30 @@ def reading(path: Path, expected: str) -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ValueError(f"dataset/path: found nothing at {path}, expected a file or folder; correct it") from error
+    except IsADirectoryError as error:
+        expected = "pictures alone; move it away, or see dataset/labels"
+        raise ValueError(f"{_named(path)}: found a folder among pictures, expected {expected}") from error
     except Exception as error:  # what decodes bytes of any kind raises errors of any kind
         if isinstance(error, MemoryError) or getattr(error, "errno", None) is not None:
             raise
         why = " ".join(str(error).split())[:160]
-        raise ValueError(f"{path.name}: found a file that can't be read ({why}), expected {expected}") from error
+        raise ValueError(f"{_named(path)}: found a file that can't be read ({why}), expected {expected}") from error
 
 
 def pictures(names: list[Path]) -> np.ndarray:
     """Levels (n_pictures, rows, columns[, 3]) of picture files, all of one size and kind, as they are stored."""
     read = [_picture(file) for file in names]
-    kinds = [f"levels {levels.shape} of {levels.dtype}" for levels in read]
+    kinds = [f"{len(x)} rows of {len(x[0])} pixels, {'RGB' if x.ndim == 3 else 'grey'}, {x.dtype}" for x in read]
     for file, kind in zip(names, kinds):
         if kind != kinds[0]:
-            remedy = "crop them, or save all in one depth, and all in grey or all in colours"
-            raise ValueError(f"{file.name}: found {kind}, expected {kinds[0]}, as in {names[0].name}; {remedy}")
+            remedy = "crop them to one size, or save all in one depth, and all in grey or all in colours"
+            raise ValueError(f"{_named(file)}: found {kind}, expected {kinds[0]}, as in {_named(names[0])}; {remedy}")
     return np.stack(read)
+
+
+def _named(path):
+    """With its folder, which may be a class that has pictures of the same names as another."""
+    return f"{path.parent.name}/{path.name}"
 
 
 def _picture(file):

@@ -50,10 +50,12 @@ def criterion(entry: str) -> Criterion:
     if name in RESERVED.union(CRITERIA):
         raise ValueError(f"criterion {entry}: found a name that stands for something else, expected another one")
     try:
-        function = runpy.run_path(str(path))[name]  # from its text: a compiled copy could be an older one
+        found = runpy.run_path(str(path))  # from its text: a compiled copy could be an older one
     except (Exception, SystemExit) as error:
-        expected = f"a file that imports, with {name} in it; its path is from the root of the repository"
+        expected = "a file that imports; its path is from the root of the repository"
         raise ValueError(f"criterion {entry}: found {_said(error, path)}, expected {expected}") from error
+    if not callable(function := found.get(name)):
+        raise ValueError(f"criterion {entry}: found no function {name} in the file, expected one; mend either")
 
     def own(machine: BoltzmannMachine, activity: Activity, seed: int) -> list[np.ndarray]:
         unpacked = Activity([*activity.samples(machine)], lambda: activity.awake)  # copies: the run needs the samples
