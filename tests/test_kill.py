@@ -168,12 +168,11 @@ def test_a_second_workflow_is_refused_and_an_interrupted_one_says_how_to_go_on(c
     found = f"checkout: found another workflow at work in {checkout}, expected none; wait for its end"
     assert found in (checkout / "second.log").read_text()
     assert not (checkout / "second" / "results").exists()
-    begun = happens(checkout / "interrupted", "0.log")
     os.killpg(first.pid, signal.SIGCONT)
-    assert not wait(first, begun)
+    jobs = psutil.Process(first.pid).children(recursive=True)
     assert kill(first, signal.SIGINT) == 130
-    here = [process for process in psutil.process_iter(["status"]) if process.info["status"] != psutil.STATUS_ZOMBIE]
-    assert first.pid not in [os.getpgid(process.pid) for process in here if process.is_running()]  # nor any job of it
+    _, alive = psutil.wait_procs(jobs, timeout=1)
+    assert [job for job in alive if job.status() != psutil.STATUS_ZOMBIE] == []
     assert "Traceback" not in (said := (checkout / "interrupted.log").read_text())
     assert "Interrupted. What is done is kept: the same command goes on from here." in said
     finish(workflow(checkout, "interrupted"), checkout / "interrupted.log")
