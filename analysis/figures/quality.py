@@ -21,7 +21,7 @@ SAMPLES = {
 
 
 def checked(parts: dict[str, xr.Dataset], check: str, limit: dict[str, float], ax: Axes) -> Axes:
-    """What a check finds for each seed, by experiment and session; grey: beyond the limit.
+    """What a check finds for each seed, by experiment and session; the limit is a dotted line.
 
     Dots are the worst moment or layer of a seed's machine. limit : {at_most: x} or {at_least: x}.
     """
@@ -31,12 +31,10 @@ def checked(parts: dict[str, xr.Dataset], check: str, limit: dict[str, float], a
         passed, around = ~quality.beyond(found, limit), y + np.linspace(-0.25, 0.25, len(found))
         for chosen, colour, text in ((passed, BLUE, "within the limit"), (~passed, VERMILION, "beyond the limit")):
             ax.plot(found[chosen], around[chosen], "o", color=colour, ms=3.5, mew=0, alpha=0.7, label=text)
-    ((kind, bound),) = limit.items()
-    low, high = ax.get_xlim()
-    low, high = min(low, bound - 0.1 * (high - low)), max(high, bound + 0.1 * (high - low))
-    ax.axvspan(*((bound, high) if kind == "at_most" else (low, bound)), color="0.9", lw=0, zorder=0)
+    ax.axvline(*limit.values(), color=BLACK, ls=":", zorder=0, label="limit")
+    ax.locator_params(axis="x", nbins=3)
     labels = [f"{name}, {_moment(parts[name], session)}" for name, session in moments]
-    ax.set(xlim=(low, high), ylim=(len(moments) - 0.5, -0.5), yticks=range(len(moments)), yticklabels=labels)
+    ax.set(ylim=(len(moments) - 0.5, -0.5), yticks=range(len(moments)), yticklabels=labels)
     ax.set_xlabel(fill(quality.CHECKED[check], 22))
     ax.tick_params(axis="y", length=0)
     return tidy(ax)
