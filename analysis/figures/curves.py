@@ -50,7 +50,9 @@ def differences(dataset: xr.Dataset, experiment: str, pairs: Sequence[tuple[str,
     judged = [of for of in asked.get(dataset.attrs["claim"][3:], {}).values() if of["experiment"] == experiment]
     margin = next((asked["margins"][of["margin"]]["value"] for of in judged if of.get("measure") == measure), None)
     for worse, better in pairs:
-        pair = words(worse) if better == "pruned" else f"{words(worse)} − {words(better)}"
+        plain = worse.removesuffix(WITH_EQUAL_WORK)  # of equal work nothing is said where all have it
+        text = words(worse if plain in part["condition"].values else plain)
+        pair = text if better == "pruned" else f"{text} − {words(better)}"
         pair = fill(pair, 27, break_on_hyphens=False)
         found[pair] = effects.loss(part, {"worse": worse, "better": better, "measure": measure}), look(worse)
         for prediction in judged:

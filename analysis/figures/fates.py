@@ -47,7 +47,7 @@ def losses_through_axons(part: xr.Dataset, layer: int, ax: Axes) -> Axes:
     ax.barh(labels, of_layer["n_axonal"], 0.7, color=FATES["is lost"], label="its outputs alone went")
     for y, (lost, axonal) in enumerate(zip(of_layer["n_lost"].values, of_layer["n_axonal"].values)):
         ax.text(lost, y, f" {axonal:.3g} of {lost:.3g}", va="center")
-    ax.set(xlabel="units lost", ylim=(len(labels) - 0.4, -0.6))
+    ax.set(xlabel="units lost (mean of seeds)", ylim=(len(labels) - 0.4, -0.6))
     ax.margins(x=0.15)
     ax.tick_params(axis="y", length=0)
     return titled(ax, part, f", layer {layer}")
