@@ -14,8 +14,6 @@ import xarray as xr
 
 from analysis.files import netcdf, provenance
 
-OUTPUTS = ("data/*.nc", "figures/*", "figures/*/*")
-
 
 def compare(root: Path | str = ".") -> list[tuple[str, bool, str]]:
     """[(path, same, what moved)] of every committed dataset and figure, in alphabetical order.
@@ -23,13 +21,14 @@ def compare(root: Path | str = ".") -> list[tuple[str, bool, str]]:
     Those of a config with a folder of its own count only where this checkout has runs of it: untouched files prove
     nothing. Raises ValueError where the folder is no git checkout, or has no runs of the main job.
     """
-    listed = _git(root, "ls-files", "--", *OUTPUTS).decode().splitlines()
+    committed = _git(root, "ls-tree", "-r", "--name-only", "HEAD", "--", "data", "figures").decode().splitlines()
+    listed = [path for path in committed if path.startswith("figures/") or path.endswith(".nc")]
     if not Path(root, "data/runs").is_dir():
         raise ValueError("verify: found no runs in data/runs, expected a rebuild; make figures makes one")
     folders = {path.parent for path in map(Path, listed) if path.match("data/*/*.nc")}
     untouched = {folder.name for folder in folders if not Path(root, folder, "runs").is_dir()}
     paths = [path for path in listed if Path(path).parts[1] not in untouched]
-    changed = _git(root, "diff", "--name-only", "HEAD", "--", *OUTPUTS).decode().splitlines()
+    changed = _git(root, "diff", "--name-only", "--relative", "HEAD").decode().splitlines()
     versions = {_committed(root, path).attrs.get("versions") for path in paths if path.endswith(".nc")}
     pictures_too = versions == {provenance.attributes({})["versions"]}
     return [(path, *(_compare(root, path, pictures_too) if path in changed else (True, ""))) for path in sorted(paths)]
@@ -61,17 +60,21 @@ def _moved(a, b):
     if a is not None and b is not None:
         if a.variable.equals(b.variable):
             return ""
-        if a.shape == b.shape and a.dtype.kind in "fc":
+        alike = a.dims == b.dims and a.shape == b.shape and a.dtype.kind == "f"
+        if alike and (a.isnull().values == b.isnull().values).all():
             return f"moved by up to {float(abs(a.variable - b.variable).max()):.3g}"
     return "differs"
 
 
 def _committed(root, path):
-    return xr.load_dataset(io.BytesIO(_git(root, "show", f"HEAD:{path}")), engine="h5netcdf")
+    return xr.load_dataset(io.BytesIO(_git(root, "show", f"HEAD:./{path}")), engine="h5netcdf")
 
 
 def _git(root, *arguments):
-    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True)
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True)
+    except FileNotFoundError:
+        raise ValueError("git: found no such program, expected it to be installed") from None
     if done.returncode:
         raise ValueError(f"git: found {done.stderr.decode().strip()!r}, expected a git checkout in {root}")
     return done.stdout
