@@ -38,8 +38,8 @@ def collect(claim: str, runs: Path | str, config: Path | str | dict) -> xr.Datas
         part = _join(_COLLECT[claim](there), _checks(there) if claim in CLAIMS else xr.Dataset())
         parts.append(part.rename({name: f"{experiment}_{name}" for name in {*part.variables, *part.dims}}))
         attributes = [there.read(name, [], seed).attrs for name in conditions(settings) for seed in there.seeds(name)]
-        sources[experiment] = attributes[0].get("data", "")
-        codes |= {of.get("code_fingerprint", "") for of in attributes}
+        sources[experiment] = attributes[0]["data"]
+        codes |= {of["code_fingerprint"] for of in attributes}
     attrs = provenance.attributes(made_by, claim=claim, title=NOTEBOOKS[claim], data=sources, runs_code=sorted(codes))
     dataset = _join(*parts)
     wide = [name for name, variable in dataset.data_vars.items() if variable.dtype == np.float64]
@@ -63,10 +63,7 @@ class _Runs:
 
     def read(self, name, wanted, seed=None):
         """Those of the wanted variables that a run has, the first seed's unless another is named."""
-        path = self.folder / name / f"{seeds(self.settings)[0] if seed is None else seed}.nc"
-        if not path.is_file():
-            raise ValueError(f"run: found no file {path}, expected one written by python -m analysis.workflow")
-        return netcdf.some(path, wanted)
+        return netcdf.some(self.folder / name / f"{seeds(self.settings)[0] if seed is None else seed}.nc", wanted)
 
     def over_seeds(self, name, wanted, reduce=lambda run: run, n=None):
         """Of a condition, by seed (the first n), what `reduce` makes of a run; nothing where the settings have none."""
