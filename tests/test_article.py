@@ -21,12 +21,13 @@ DATA, FIGURES = ROOT / "data", ROOT / "figures"
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """Folder of the article, made where notebook 02 was executed and a job was timed."""
+    """Folder of the article, made where notebooks 02 and 08 were executed and a job was timed."""
     folder = tmp_path_factory.mktemp("made")
-    notebook = nbformat.read(ROOT / "notebooks" / "02_weight_pruning.ipynb", 4)
-    notebook.cells.append(nbformat.v4.new_markdown_cell("Executed *here*. See [the config](../config/default.yaml)."))
-    (folder / "notebooks").mkdir()
-    nbformat.write(notebook, folder / "notebooks" / "02_weight_pruning.ipynb")
+    for at, name in (("", "02_weight_pruning.ipynb"), ("when", "08_when_to_prune.ipynb")):
+        notebook = nbformat.read(ROOT / "notebooks" / name, 4)
+        notebook.cells += [nbformat.v4.new_markdown_cell("Executed *here*. See [the config](../config/default.yaml).")]
+        (folder / "notebooks" / at).mkdir()
+        nbformat.write(notebook, folder / "notebooks" / at / name)
     (folder / "logs" / "digits").mkdir(parents=True)
     (folder / "logs" / "digits" / "7.tsv").write_text("s\tmax_rss\n12.5\t300\n")
     article.write(DATA, FIGURES, folder, folder / "logs")
@@ -76,7 +77,8 @@ def test_code_is_folded_and_its_outputs_are_not(whole):
 
 
 def test_notebooks_that_the_workflow_executed_stand_in_for_the_committed_ones(whole):
-    assert "Executed here. See the config." in whole.find(id="02_weight_pruning").get_text()
+    for name in ("02_weight_pruning", "08_when_to_prune"):
+        assert "Executed here. See the config." in whole.find(id=name).get_text()
 
 
 def test_every_prediction_is_there_with_what_made_it(whole):

@@ -29,13 +29,14 @@ def write(data: Path, figures: Path, results: Path) -> Path:
     crate.add_workflow(ROOT / "Snakefile", "Snakefile", main=True, lang="snakemake")
     sources = sorted(path for pattern in _SOURCES for path in ROOT.glob(pattern))
     found = {path.relative_to(ROOT).as_posix(): path for path in sources} | {"report.html": results / "report.html"}
-    datasets = sorted([*data.glob("*.nc"), *data.glob("*/*.nc")])  # not the runs, which lie deeper
+    datasets = sorted([*data.glob("*.nc"), *data.glob("*/*.nc")])  # not the runs, which lie deeper, nor own images
+    datasets = [path for path in datasets if path.parent != data / "raw"]
     found |= {f"data/{path.relative_to(data).as_posix()}": path for path in datasets}
     shown = sorted([*figures.rglob("claims.md"), *figures.rglob("[!.]*.png")])
     found |= {f"figures/{path.relative_to(figures).as_posix()}": path for path in shown}
     found |= {f"notebooks/{name}.ipynb": executed(name, results) for name in NOTEBOOKS}
     for name, path in found.items():
-        title = netcdf.read(path).attrs["title"] if path.suffix == ".nc" else path.stem.replace("_", " ")
+        title = netcdf.some(path, []).attrs["title"] if path.suffix == ".nc" else path.stem.replace("_", " ")
         crate.add_file(path, name, properties={"name": title}, record_size=True)
     with whole.whole(results / "crate.zip") as temporary:
         crate.write_zip(temporary)
