@@ -4,8 +4,7 @@
     snakemake --configfile config/smoke.yaml --config out=results/smoke   every rule, small
     snakemake --configfile config/paper.yaml                              the paper's own data and sizes: data/paper, ...
 
-Its Python is analysis/workflow. `snakemake --lint` finds no conda environment in the rules: all share the one of `make
-env`, which runs Snakemake too.
+Its Python is analysis/workflow. All rules share the environment of `make env`, which runs Snakemake too.
 """
 
 import sys
@@ -54,8 +53,7 @@ onerror:
     print("\nNot finished. What is done is kept: the same command goes on from here.", file=sys.stderr)
 
 
-# No job waits for a terminal, nor obeys its Ctrl-C: guard ends them all.
-shell.prefix("trap '' INT; set -euo pipefail; exec </dev/null; ")
+shell.prefix("trap '' INT; set -euo pipefail; exec </dev/null; ")  # no job waits for a terminal; guard obeys Ctrl-C
 
 
 wildcard_constraints:
@@ -166,6 +164,7 @@ rule summary:
         f"{DATA}/claims.nc",
     params:
         code=CODE,
+        asked=partial(asked.asked_of, CONFIG),
         places=f"--data {quote(DATA)} --figures {quote(FIGURES)}",
     log:
         f"{LOGS}/summary.log",

@@ -199,11 +199,12 @@ def test_a_notebook_has_the_package_of_the_checkout_that_it_lies_in(copied, tmp_
 @pytest.mark.slow
 def test_what_the_command_line_says_is_what_runs_or_is_refused(copied):
     smoke = ["--configfile", "config/smoke.yaml", "--config", "out=asked"]
-    text = start(copied, "-n", *smoke, 'experiments={"patches": {"n_seed": 3}}', check=False)
-    assert "--config: at experiments/patches: found the unknown key 'n_seed', expected keys among" in text
-    text = start(copied, "-n", *smoke, 'experiments={"digits": {"proxy": true}}', check=False)
-    assert "at experiments/digits/proxy: found True, expected false" in text
     few = 'experiments={"patches": {"n_seeds": 3}, "digits": {"criteria": ["random", "variance_fi_w2"]}}'
-    text = start(copied, "-n", *smoke, few, check=False)
-    assert "claims/weight_pruning/digits_units/more: found 'weight', expected one of random, variance_fi_w2" in text
+    for said, message in {
+        'experiments={"patches": {"n_seed": 3}}': "--config: at experiments/patches: found the unknown key 'n_seed'",
+        'experiments={"digits": {"proxy": true}}': "at experiments/digits/proxy: found True, expected false",
+        few: "claims/weight_pruning/digits_units/more: found 'weight', expected one of random, variance_fi_w2",
+        f"claims={json.dumps({name[3:]: None for name in CLAIMS})}": "claims: found none, expected one or more",
+    }.items():
+        assert message in start(copied, "-n", *smoke, said, check=False)
     assert jobs(start(copied, "runs", "-n", *smoke, few))["seeds_of_patches"] == 3

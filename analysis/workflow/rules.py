@@ -105,8 +105,10 @@ def minutes(settings: dict) -> int:
 
 
 def asked_of(config: dict, wildcards: Any) -> str:
-    """The config of a claim as text; ends the process where its experiments can't answer what it asks."""
+    """The config of claims as text; ends the process where it asks nothing, or what its experiments can't answer."""
     try:
+        if not notebooks(config)[0]:
+            raise ValueError("claims: found none, expected one or more; snakemake runs makes the runs alone")
         check_answerable(config)
     except ValueError as error:
         print(f"WorkflowError:\n{error}", file=sys.stderr, flush=True)
