@@ -21,7 +21,8 @@ def one_line() -> Iterator[None]:
     except (ValueError, YAMLError) as error:
         raise WorkflowError(" ".join(str(error).split())) from None
     except OSError as error:
-        raise WorkflowError(f"{error.filename}: found {error.strerror}, expected a place to read and write") from None
+        where, wanted = error.filename or Path.cwd(), "a place to read and write, with room"
+        raise WorkflowError(f"{where}: found {error.strerror}, expected {wanted}") from None
 
 
 def enter(checkout: str) -> None:
