@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from analysis.figures.rows import rows
-from analysis.figures.style import FATES, band, look, quantity, tidy, titled
+from analysis.figures.style import FATES, band, look, quantity, titled
 from analysis.files.palette import BLACK
 from analysis.verdicts import effects
 from analysis.verdicts.names import words
@@ -22,7 +22,7 @@ def survivors_above_lost(part: xr.Dataset, measure: str, margin: float, ax: Axes
         difference = effects.survivors(part, prediction | {"than": "weight"})
         found[f"{words(reference)} less {words('weight')}"] = difference, look(reference)
     rows(found, ax, margin)
-    widest = np.nanmax([0.5, *(np.abs(values).max() for values, _ in found.values())])
+    widest = np.nanmax([0.5, *(np.nanmax(np.abs(values)) for values, _ in found.values())])
     ax.set(xlabel="P(survivor > lost unit) − ½", xlim=(-1.08 * widest, 1.08 * widest))
     return titled(ax, part, f", {words(measure)}")
 
@@ -61,4 +61,4 @@ def disconnected_by_entropy(part: xr.Dataset, ax: Axes, n_bins: int = 8) -> Axes
     x, share = [entropy[b].mean() for b in bins], np.stack([lost[:, b].mean(axis=1) for b in bins], axis=1)
     band(x, share, ax, color=FATES["is lost"], marker="o", mew=0)
     ax.set(xlabel="entropy of the pixel (nats)", ylabel="share disconnected", ylim=(-0.03, 1.03))
-    return tidy(ax)
+    return ax

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import VERDICTS, theme, tidy
+from analysis.figures.style import VERDICTS, theme
 from analysis.files.palette import BLACK
 from analysis.verdicts.datasets import NOTEBOOKS
 from analysis.verdicts.tables import quote
@@ -57,7 +57,7 @@ def panel(rows: pd.DataFrame, ax: Axes) -> Axes:
     ax.xaxis.set(major_formatter="{x:g}", major_locator=plt.FixedLocator([-20, -5, -2, -1, 0, 1, 2, 5, 20]))
     ax.tick_params(axis="y", length=0)
     ax.set(yticks=ys, yticklabels=[fill(text, LETTERS) for text in rows["prediction"]], ylim=(lines.sum(), 0))
-    return tidy(ax)
+    return ax
 
 
 def _lines(rows):

@@ -82,6 +82,7 @@ def _pixels(values, part, ax, title, label, **options):
 def show(images: Iterable[np.ndarray], part: xr.Dataset, n_columns: int, ax: Axes, **options: Any) -> AxesImage:
     """Values of the pixels (n_pixels,) of each image, side by side; options as of Axes.imshow."""
     ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(True)
     return ax.imshow(tiled([layout(image, part) for image in images], n_columns), interpolation="nearest", **options)
 
 

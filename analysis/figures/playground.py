@@ -106,7 +106,6 @@ def compare(
     ax.set_title("lines: before retraining; symbols: the machines above", loc="left")
     ax.yaxis.set_major_formatter("{x:g}")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    style.tidy(ax)
     return figure
 
 

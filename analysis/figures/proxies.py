@@ -9,7 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from analysis.experiment.local_estimates import LOCAL
 from analysis.figures.rows import rows
-from analysis.figures.style import label, look, tidy, titled
+from analysis.figures.style import label, look, titled
 from analysis.verdicts import datasets, effects
 from analysis.verdicts.names import words
 
@@ -22,7 +22,7 @@ def against_exact(part: xr.Dataset, proxy: str, target: str, ax: Axes) -> Axes:
     rho = effects.rank(part, {"proxy": proxy, "target": target, "session": "first"}).mean()
     ax.set(xlabel=words(target), ylabel="local estimate", title=f"{words(proxy)}, ρ = {rho:.2f}")
     ax.set(xscale="log", yscale="log", xlim=(8e-6, 0.5), ylim=(8e-6, 0.5))
-    return tidy(ax)
+    return ax
 
 
 def rank_correlations(

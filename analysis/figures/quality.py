@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from analysis.figures.rows import rows
-from analysis.figures.style import label, tidy, titled
+from analysis.figures.style import label, titled
 from analysis.files.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from analysis.verdicts import quality
 from analysis.verdicts.names import words
@@ -37,7 +37,7 @@ def checked(parts: dict[str, xr.Dataset], check: str, limit: dict[str, float], a
     ax.set(ylim=(len(moments) - 0.5, -0.5), yticks=range(len(moments)), yticklabels=labels)
     ax.set_xlabel(fill(quality.CHECKED[check], 22))
     ax.tick_params(axis="y", length=0)
-    return tidy(ax)
+    return ax
 
 
 def sample_agreement(part: xr.Dataset, layer: int, limit: float, ax: Axes) -> Axes:

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from analysis.figures.style import tidy
 from analysis.files.palette import BLACK
 from analysis.verdicts.intervals import interval, those_that_tell
 
@@ -34,4 +33,4 @@ def rows(
         ax.axvline(0, color=BLACK, lw=0.7, zorder=0)
     ax.set(yticks=range(len(found)), yticklabels=found, ylim=(len(found) - 0.4, -0.5))
     ax.tick_params(axis="y", length=0)
-    return tidy(ax)
+    return ax

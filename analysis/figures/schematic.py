@@ -55,7 +55,7 @@ def schematic(
 def network(
     machine: BoltzmannMachine, ax: Axes, widths: np.ndarray | None = None, places: np.ndarray | None = None
 ) -> Axes:
-    """An RBM: hidden units (n_1) above visible ones (n_0), a line a synapse, orange for positive weights, else blue.
+    """An RBM: hidden units (n_1) above visible ones (n_0), a line a synapse, vermilion for positive weights, else blue.
 
     widths : (n_0, n_1), of the lines, in black; left out: |w|. places : (n_1,), of the hidden units, in [0, 1].
     """

@@ -56,6 +56,7 @@ def theme() -> None:
     lines = {"lines.linewidth": 1.2, "lines.markersize": 4, "axes.linewidth": 0.7, "grid.linewidth": 0.4}
     more = {"legend.fontsize": 8, "legend.frameon": False, "svg.hashsalt": "developmental-pruning"}
     more |= {"figure.dpi": SHOWN_DPI, "figure.constrained_layout.use": True, "font.family": ["DejaVu Sans"]}
+    more |= {"axes.spines.top": False, "axes.spines.right": False}
     more["text.hinting"] = "none"  # else text is wider at 100 dots an inch, where the layout is found, than at 200
     mpl.rcdefaults()
     sns.set_theme(context="paper", style="ticks", rc=small | lines | more)
@@ -148,17 +149,14 @@ def label(axis: Axis, part: xr.Dataset, measure: str, text: str = "{}") -> None:
 
 
 def titled(ax: Axes, part: xr.Dataset, more: str = "") -> Axes:
-    """The experiment, and more, as title; without the upper and right spines."""
+    """The experiment, and more, as title."""
     ax.set_title(part.attrs["experiment"] + more)
-    return tidy(ax)
+    return ax
 
 
 def legend(figure: Figure, ncols: int = 4) -> Figure:
     """One legend for the whole figure, below the panels, with every label once."""
-    found: dict = {}
-    for ax in figure.axes:
-        for handle, label in zip(*ax.get_legend_handles_labels()):
-            found.setdefault(label, handle)
+    found = {label: handle for ax in figure.axes for handle, label in zip(*ax.get_legend_handles_labels())}
     figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=ncols)
     return figure
 
@@ -174,9 +172,3 @@ def against_synapses(part: xr.Dataset, measure: str, ax: Axes) -> Axes:
     ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x < 1000 else f"{x / 1000:g}k")
     ax.invert_xaxis()
     return titled(ax, part)
-
-
-def tidy(ax: Axes) -> Axes:
-    """Without the upper and right spines."""
-    sns.despine(ax=ax)
-    return ax

@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from analysis.figures.rows import rows
-from analysis.figures.style import curve, label, look, tidy
+from analysis.figures.style import curve, label, look
 from analysis.files.palette import BLACK
 from analysis.verdicts import effects
 from analysis.verdicts.comparisons import hidden_units, units_at_equal_function
@@ -64,7 +64,7 @@ def loss_against_units(part: xr.Dataset, measure: str, tolerance: float, ax: Axe
     ax.set(xlabel="hidden units left", title=part.attrs["experiment"])
     label(ax.yaxis, part, measure, "{}\nmore than at the start")
     ax.invert_xaxis()
-    return tidy(ax)
+    return ax
 
 
 def _look(part, name):
