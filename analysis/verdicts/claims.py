@@ -18,8 +18,23 @@ from analysis.verdicts.datasets import NOTEBOOKS, at_papers_size, load, loss, pa
 from analysis.verdicts.intervals import interval, those_that_tell
 
 VERDICTS = ("reproduced", "not reproduced", "contradicted", "no difference that matters", "open")
-COLUMNS = ["claim", "id", "prediction", "primary", "experiment", "effect", "session", "mean", "low", "high", "units"]
-COLUMNS += ["margin", "n_seeds", "verdict", "failed"]
+COLUMNS = {
+    "claim": ("claim", "1"),
+    "id": ("name of the prediction in the config", "1"),
+    "prediction": ("what the claim predicts", "1"),
+    "primary": ("1 if the prediction is primary", "1"),
+    "experiment": ("experiment", "1"),
+    "effect": ("kind of effect", "1"),
+    "session": ("session of the effect, or mean of the sessions", "1"),
+    "mean": ("mean effect over seeds, positive where the prediction holds", "see variable units"),
+    "low": ("lower end of the interval", "see variable units"),
+    "high": ("upper end of the interval", "see variable units"),
+    "units": ("unit of mean, low, high and margin", "1"),
+    "margin": ("a smaller difference does not matter", "see variable units"),
+    "n_seeds": ("seeds that can tell", "counts"),
+    "verdict": ("verdict", "1"),
+    "failed": ("model checks that machines of the experiment fail", "1"),
+}
 
 
 def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
@@ -37,7 +52,7 @@ def evaluate(dataset: xr.Dataset) -> pd.DataFrame:
         row |= prediction | outcome(runs, prediction, confidence(judged, claim, prediction), margin)
         failed = quality.failed(runs, judged["model_quality"], row["session"])
         rows.append(row | {"failed": "; ".join(failed)})
-    table = pd.DataFrame(rows, columns=COLUMNS).astype({"primary": bool})
+    table = pd.DataFrame(rows, columns=[*COLUMNS]).astype({"primary": bool})
     return table.sort_values("primary", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -14,24 +14,6 @@ from analysis.verdicts import claims, tables
 from analysis.verdicts.datasets import BEYOND, CLAIMS
 from analysis.workflow.rules import later_tests, notebooks
 
-_COLUMNS = {
-    "claim": ("claim", "1"),
-    "id": ("name of the prediction in the config", "1"),
-    "prediction": ("what the claim predicts", "1"),
-    "primary": ("1 if the prediction is primary", "1"),
-    "experiment": ("experiment", "1"),
-    "effect": ("kind of effect", "1"),
-    "session": ("session of the effect, or mean of the sessions", "1"),
-    "mean": ("mean effect over seeds, positive where the prediction holds", "see variable units"),
-    "low": ("lower end of the interval", "see variable units"),
-    "high": ("upper end of the interval", "see variable units"),
-    "units": ("unit of mean, low, high and margin", "1"),
-    "margin": ("a smaller difference does not matter", "see variable units"),
-    "n_seeds": ("seeds that can tell", "counts"),
-    "verdict": ("verdict", "1"),
-    "failed": ("model checks that machines of the experiment fail", "1"),
-}
-
 
 def write(data: Path, figures: Path) -> pd.DataFrame:
     """Judge the claim datasets in the folder `data`, and write the table in all its forms. Returns it.
@@ -70,7 +52,7 @@ def _with_later_test(table, test, path):
 def _as_dataset(table, made_by):
     """The table as a Dataset (row), with the provenance of a claim dataset, its attributes."""
     variables = {}
-    for name, (text, units) in _COLUMNS.items():
+    for name, (text, units) in claims.COLUMNS.items():
         values = table[name].to_numpy()
         values = values.astype({"f": np.float32, "i": np.int64, "b": np.int64}.get(values.dtype.kind, str))
         variables[name] = ("row", values, {"long_name": text, "units": units})
