@@ -19,17 +19,23 @@ AVX2 = {  # a processor without AVX-512, as most laptops have, as far as numba, 
 def main(arguments=None):
     """Run the benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes and two rounds, to see that it runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes and two rounds, to see that it runs; to a folder quick"
+    )
     # In full alone: what libraries see of the processor is decided before they are imported (below).
     parser.add_argument("--avx2", action="store_true", help="everybody without AVX-512; results go to a folder avx2")
     parser.add_argument("--output", default="benchmarks/results", help="folder for the results (default: %(default)s)")
     parser.add_argument("--redraw", action="store_true", help="table and figures from the dataset there, no measuring")
     options = parser.parse_args(arguments)
+    from analysis.files import netcdf
     from benchmarks import figures, results, table
 
-    folder = Path(options.output, "avx2" if options.avx2 else "")
-    folder.mkdir(parents=True, exist_ok=True)
-    dataset = results.read(folder) if options.redraw else results.measure(options.quick, folder)
+    folder = Path(options.output, "quick" if options.quick else "", "avx2" if options.avx2 else "")
+    if options.redraw:
+        dataset = netcdf.read(folder / "bench.nc")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        dataset = results.measure(options.quick, folder)
     text = table.table(dataset)
     (folder / "table.md").write_text(text)
     figures.draw(dataset, folder)

@@ -71,5 +71,5 @@ def test_the_whole_runs_and_draws_again(tmp_path):
     for more in ([], ["--redraw"]):
         done = subprocess.run([*command, *more], cwd=ROOT, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        assert (tmp_path / "table.md").read_text() in done.stdout
-    assert {path.name for path in tmp_path.iterdir()} > {"bench.nc", "table.md", "thread_scaling.svg"}
+        assert (tmp_path / "quick/table.md").read_text() in done.stdout
+    assert {path.name for path in (tmp_path / "quick").iterdir()} > {"bench.nc", "table.md", "thread_scaling.svg"}
