@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 
-from analysis.figures.style import COLUMN, PAGE, save, theme, tidy
+from analysis.figures.style import COLUMN, PAGE, legend, save, theme
 from analysis.files.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from benchmarks import peers
 from benchmarks.table import contest, ratio
@@ -66,11 +66,10 @@ def speed_against_peers(dataset):
     ax.axvline(1, color="black", lw=0.8)
     ax.set(xscale="log", yticks=ticks, yticklabels=list(works), ylim=(y - 0.2, -0.8))
     ax.set_xlabel("our speed in units of the peer's")
-    ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlim(right=2.0 * ax.get_xlim()[1])
     ax.tick_params(axis="y", length=0)
-    _legend(figure, ncols=4)
-    return tidy(figure.axes[0]).figure
+    return legend(figure, ncols=4)
 
 
 def _mark_ceiling(dataset, seconds, rivals, top, ax):
@@ -112,12 +111,11 @@ def cost_against_synapses(dataset):
     ax.set(xscale="log", yscale="log", xlabel="synapses left (%)", ylabel="time of a sweep of one chain (µs)")
     ax.set_xticks(ticks := [100, 50, 30, 10, 3], [f"{x}" for x in ticks])
     ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
-    ax.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     ax.set_ylim(bottom=float(min(floor, limit[is_random].min())) / 1.3)
     ax.invert_xaxis()
-    _legend(figure, ncols=3)
-    return tidy(ax).figure
+    return legend(figure, ncols=3)
 
 
 def cost_against_units(dataset):
@@ -131,10 +129,9 @@ def cost_against_units(dataset):
     ax.set(xscale="log", yscale="log", xlabel="units a layer", ylabel="time of a sweep of one chain (µs)")
     ax.set_xticks(dataset["width"].values, [str(n) for n in dataset["width"].values])
     ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
-    ax.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-    _legend(figure, ncols=2)
-    return tidy(ax).figure
+    return legend(figure, ncols=2)
 
 
 def thread_scaling(dataset):
@@ -159,8 +156,7 @@ def thread_scaling(dataset):
     # A level a count, not a line through them: points stand beside one another.
     ax.hlines(n_threads, n_threads - 0.06, n_threads + 0.06, color="black", lw=0.8, linestyle=":", label="ideal")
     ax.set(xlabel="threads", ylabel="speed in units of one thread", xticks=n_threads, ylim=(0, None))
-    _legend(figure, ncols=2)
-    return tidy(ax).figure
+    return legend(figure, ncols=2)
 
 
 def _line(x, values, name, ax):
@@ -169,10 +165,3 @@ def _line(x, values, name, ax):
     low, middle, high = values.quantile([0.25, 0.5, 0.75], "round").transpose("quantile", ...).values
     ax.plot(x, middle, color=colour, marker=marker, linestyle=dashes, label=name, mew=0)
     ax.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
-
-
-def _legend(figure, ncols):
-    found = {}
-    for handle, label in zip(*figure.axes[0].get_legend_handles_labels()):
-        found.setdefault(label, handle)
-    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=ncols)

@@ -53,7 +53,7 @@ def experiment(n):
     return [fisher.variance_estimate(pre, post) for pre, post in zip(states, states[1:])]
 
 
-def _peak():
+def peak():
     """Largest memory of this process so far, GiB."""
     if Path("/proc/self/status").is_file():  # where ru_maxrss begins with that of the process that started this one
         (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
@@ -69,4 +69,4 @@ def _python(*arguments, **environment):
 
 if __name__ == "__main__":
     experiment(int(sys.argv[1]))
-    print(_peak())
+    print(peak())

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 from analysis import data, pruning, training
 from analysis.experiment import protocol
 from analysis.experiment.record import machine_of
+from analysis.files import netcdf
 from analysis.files.checkout import ROOT
 from analysis.kernels import gibbs, threads
 from analysis.kernels.layouts import SWEPT
@@ -106,8 +106,8 @@ def thinned(machine, share):
 def pruned(sizes):
     """Machines after 1, 2 and 4 sessions, units gone too: of a run on digits, or random weights pruned by |w|."""
     if sizes.run is not None and sizes.run.is_file():
-        with xr.open_dataset(sizes.run, engine="h5netcdf") as run:
-            return [machine_of(run, session) for session in PRUNED_AFTER]
+        run = netcdf.read(sizes.run)
+        return [machine_of(run, session) for session in PRUNED_AFTER]
     machines = [born(sizes)]
     for _ in range(max(PRUNED_AFTER)):
         machines.append(pruning.prune(machines[-1], [np.abs(w) for w in machines[-1].weights], 0.53).machine)

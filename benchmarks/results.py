@@ -1,6 +1,5 @@
 """Measurements as one dataset, with all that made them but the date."""
 
-import json
 import platform
 import sys
 from dataclasses import asdict
@@ -43,12 +42,6 @@ def measure(quick, folder):
     return dataset
 
 
-def read(folder):
-    """The dataset that `measure` wrote into the folder."""
-    with xr.open_dataset(Path(folder) / "bench.nc", engine="h5netcdf") as dataset:
-        return dataset.load()
-
-
 def attributes(sizes):
     blas = {
         f"{x['internal_api']} {x['version']} {x.get('architecture', '')}" for x in threadpool_info() if x["version"]
@@ -62,7 +55,7 @@ def attributes(sizes):
     )
     config = {k: _relative(v) if isinstance(v, Path) else v for k, v in asdict(sizes).items()}
     more = {"title": "speed against peers", "description": description, "processor": processor, "n_threads": n}
-    return provenance.attributes(config, **more, blas=sorted(blas), peers=json.dumps(found))
+    return provenance.attributes(config, **more, blas=sorted(blas), peers=found)
 
 
 def _relative(path):

@@ -10,7 +10,6 @@ whole; the peak is that of all three, the bytes a synapse are what training alon
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from analysis.machine.model import BoltzmannMachine
 from analysis.machine.randomness import bits
 from analysis.machine.sampling import sample
 from analysis.machine.training import Schedule, train
+from benchmarks.fresh import peak
 
 N_VISIBLE, N_CHAINS, N_STEPS = 400, 200, 5
 BATCH, FEWEST, MOST, ENOUGH = 50, 2, 2000, 2 * 10**7  # updates, and synapse-updates that take a second or so
@@ -41,10 +41,10 @@ def measure(n_units, share):
         "epoch_h": (trained - begin) * EPOCH / (BATCH * n_updates) / 3600,
         "update_ns": (trained - begin) / n_updates / n_synapses * 1e9,
         "sweep_ps": (sampled - trained) / (N_CHAINS * N_STEPS) / n_synapses * 1e12,
-        "bytes": (learning - empty) / n_synapses,
+        "bytes": (learning - empty) * 2**30 / n_synapses,
         "pruning_min": (pruned - sampled) / 60,
         "sampling_h": (sampled - trained) * CHAIN_SWEEPS / (N_CHAINS * N_STEPS) / 3600,
-        "peak_gib": peak() / 2**30,
+        "peak_gib": peak(),
     }
 
 
@@ -69,11 +69,6 @@ def work(machine, n_updates, n_samples):
     states = [np.resize(x, (n_samples, x.shape[1])) for x in states]
     pruning.prune(machine, pruning.CRITERIA["variance_fi"](machine, states, 0), 0.1)
     return begin, trained, sampled, time.process_time(), learning
-
-
-def peak():
-    """Bytes that this process held at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def table(sizes):

@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from analysis.verdicts.tables import markdown
 from benchmarks import peers
 from benchmarks.work import DENSE_PEERS, FLOOR, OURS
 
@@ -52,8 +54,7 @@ def table(dataset):
     rows = [*_gibbs(dataset), *_pcd(dataset), *_training(dataset), *_estimates(dataset)]
     rows += [*_scaling(dataset), *_first_use(dataset)]
     head = ("work", "unit", "ours: median [quartiles]", "peer", "peer's value", "ratio", "target", "met")
-    lines = [head, ["---"] * len(head), *rows]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    text = markdown(pd.DataFrame(rows, columns=head))
     missed = "; ".join(f"{row.work} ({row.ratio or row.ours}, target {row.target})" for row in rows if row.met == "no")
     lost = "; ".join(f"{row.work} against {row.peer} ({row.ratio})" for row in rows if row.ratio.endswith(BEHIND))
     return (

@@ -9,7 +9,7 @@ that has just been idle is slow for milliseconds, which would weigh most on who 
 
 import os
 import time
-from contextlib import contextmanager
+from unittest.mock import patch
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 _PAUSE = 0.05  # seconds; BLAS threads spin for some 25 ms after their last product, at the expense of who comes next
 
 
-def interleave(contenders, n_rounds, shortest=0.0):
+def interleave(contenders, n_rounds, shortest):
     """{key: (call, amount of work)} -> {key: (n_rounds,) seconds for a unit of work}; turns of `shortest` seconds."""
     for call, _ in contenders.values():
         call()
@@ -55,15 +55,6 @@ def blas_limited(call, n_threads):
     return limited
 
 
-@contextmanager
 def our_threads(n):
-    """`analysis.kernels.threads` uses n threads inside."""
-    before = os.environ.get("NUMBA_NUM_THREADS")
-    os.environ["NUMBA_NUM_THREADS"] = str(n)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["NUMBA_NUM_THREADS"]
-        else:
-            os.environ["NUMBA_NUM_THREADS"] = before
+    """Decorator: `analysis.kernels.threads` uses n threads inside."""
+    return patch.dict(os.environ, NUMBA_NUM_THREADS=str(n))

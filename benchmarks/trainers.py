@@ -1,7 +1,7 @@
 """RBMs that others train: a loop in numpy, scikit-learn and, where installed, learnergy and rbms.
 
 Every trainer but the loop makes one epoch: (patterns (n, n_visible) float32, n_hidden, batch_size, rate) -> machine.
-All begin with weights ~ N(0, 0.01^2) and biases of 0.
+All of these begin with weights ~ N(0, 0.01^2) and biases of 0.
 """
 
 import numpy as np

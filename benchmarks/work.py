@@ -33,10 +33,8 @@ def gibbs(sizes):
     """
     contenders, found = {}, []
     for label, (machine, names) in contested_machines(sizes).items():
-        ours = OurSampler(machine, sizes.n_chains)
-        ours.run(20)
-        found.append((machine, ours.states()))
-        runs = {OURS: ours.run} | {k: run for k, (_, run) in peers.samplers(machine, ours.states(), names).items()}
+        states, runs = samplers(machine, sizes.n_chains, names)
+        found.append((machine, states))
         for name, run in runs.items():
             contenders[label, name] = partial(run, sizes.n_sweeps), sizes.n_sweeps * sizes.n_chains
     ceiling = Additions(sizes.n_units[1:], sizes.n_chains, activity=0.2, seed=0)
@@ -56,6 +54,14 @@ def gibbs(sizes):
             "n_additions": ("machine", additions, _named("active neighbours of all units, a sweep of one chain", "1")),
         }
     )
+
+
+def samplers(machine, n_chains, names):
+    """States after 20 of our sweeps, and {contender: its run} of ours and the peers of these names, from there on."""
+    ours = OurSampler(machine, n_chains)
+    ours.run(20)
+    states = ours.states()
+    return states, {OURS: ours.run} | {k: run for k, (_, run) in peers.samplers(machine, states, names).items()}
 
 
 def contested_machines(sizes):
@@ -95,8 +101,7 @@ def pcd(sizes):
         if peers.installed(name):
             peer = blas_limited(PeerLearner(arrays(0), whole, patterns, sizes).run, threads.count())
             contenders["100 %", name] = partial(peer, *arguments), sizes.n_updates
-    seconds = interleave(contenders, sizes.n_rounds, sizes.shortest)
-    return xr.Dataset({"pcd": array(seconds, ("pcd_machine", "contender"), "PCD, time of an update")})
+    return xr.Dataset({"pcd": contest(contenders, sizes, ("pcd_machine", "contender"), "PCD, time of an update")})
 
 
 def online(sizes):
@@ -112,7 +117,7 @@ def online(sizes):
     peer = partial(trainers.online_contrastive_divergence, few, 70, 0.1, 0.5, 0)
     contenders = {(OURS,): (ours, 1.0), (peers.NUMPY,): (blas_limited(peer, 1), len(few) / (2 * len(patterns)))}
     name = f"online CD-1 of a 13-70 RBM, {2 * len(patterns):,} updates"
-    return xr.Dataset({"online": array(interleave(contenders, sizes.n_rounds, sizes.shortest), ("contender",), name)})
+    return xr.Dataset({"online": contest(contenders, sizes, ("contender",), name)})
 
 
 def epoch(sizes):
@@ -140,15 +145,14 @@ def epoch(sizes):
     }
     machines = {name: call() for name, call in calls.items()}
     calls["scikit-learn, 1 thread"] = blas_limited(partial(trainers.scikit_learn, *arguments, rate), 1)
-    seconds = interleave({(name,): (call, 1.0) for name, call in calls.items()}, sizes.n_rounds, sizes.shortest)
+    contenders = {(name,): (call, 1.0) for name, call in calls.items()}
     name = f"an epoch of a 400-{sizes.n_hidden} RBM, {len(patterns):,} patterns in batches of 10"
-    found = xr.Dataset({"epoch": array(seconds, ("contender",), name)})
+    found = xr.Dataset({"epoch": contest(contenders, sizes, ("contender",), name)})
     values = np.array([[quality.pseudo_log_likelihood(m, test), *likelihood(m)] for m in machines.values()]).T
     labels = "pseudo_log_likelihood", "log_likelihood", "log_likelihood_error"
     for label, value in zip(labels, values):
         text = f"{label.replace('_', ' ')} of the test digits after an epoch, a digit"
-        found[label] = ("contender", np.full(len(seconds), np.nan), _named(text, "nats"))
-        found[label].loc[{"contender": list(machines)}] = value
+        found[label] = xr.DataArray(value, {"contender": list(machines)}, attrs=_named(text, "nats"))
     attrs = _named("log likelihood of scikit-learn's RBM after an epoch, by learning rate", "nats")
     found["log_likelihood_by_rate"] = ("learning_rate", by_rate, attrs)
     found["rate"] = ((), rate, _named("learning rate of all", "1"))
@@ -170,7 +174,7 @@ def variance(sizes):
         (peers.NUMPY,): (blas_limited(lambda: dense_pre.T @ dense_post, threads.count()), 1.0),
     }
     name = f"variance estimate, {sizes.n_samples:,} x (400 + {sizes.n_hidden})"
-    return xr.Dataset({"variance": array(interleave(contenders, sizes.n_rounds, sizes.shortest), ("contender",), name)})
+    return xr.Dataset({"variance": contest(contenders, sizes, ("contender",), name)})
 
 
 def information(sizes):
@@ -198,9 +202,7 @@ def information(sizes):
         (peers.NUMPY,): (blas_limited(product, threads.count()), 1.0),
     }
     name = f"Fisher information matrix of a 13-70 RBM, {len(v):,} samples"
-    return xr.Dataset(
-        {"information": array(interleave(contenders, sizes.n_rounds, sizes.shortest), ("contender",), name)}
-    )
+    return xr.Dataset({"information": contest(contenders, sizes, ("contender",), name)})
 
 
 def scaling(sizes):
@@ -214,9 +216,7 @@ def scaling(sizes):
         calls[f"PCD, {label}"] = partial(learner.run, sizes.n_updates, 1e-4, 0.5), sizes.n_updates
     contenders = {(name, n): (our_threads(n)(call), work) for name, (call, work) in calls.items() for n in counts}
     name = "time of a sweep of one chain, or of an update"
-    return xr.Dataset(
-        {"scaling": array(interleave(contenders, sizes.n_rounds, sizes.shortest), ("scaled", "n_threads"), name)}
-    )
+    return xr.Dataset({"scaling": contest(contenders, sizes, ("scaled", "n_threads"), name)})
 
 
 def batches(sizes):
@@ -225,15 +225,11 @@ def batches(sizes):
     for label, share, names in (("100 %", 1.0, DENSE_PEERS), ("10 %", 0.1, (peers.SPARSE,))):
         machine = thinned(born(sizes), share)
         for n in sizes.batches:
-            ours, n_sweeps = OurSampler(machine, n), sizes.n_sweeps * max(1, 100 // n)
-            ours.run(20)
-            found = peers.samplers(machine, ours.states(), names)
-            for name, run in {OURS: ours.run, **{name: run for name, (_, run) in found.items()}}.items():
+            n_sweeps = sizes.n_sweeps * max(1, 100 // n)
+            for name, run in samplers(machine, n, names)[1].items():
                 contenders[f"{label}, {n:,} chain{'s' * (n > 1)}", name] = partial(run, n_sweeps), n_sweeps * n
-    seconds = interleave(contenders, sizes.n_rounds, sizes.shortest)
-    return xr.Dataset(
-        {"batch": array(seconds, ("batch_of", "contender"), "block Gibbs sampling, a sweep of one chain")}
-    )
+    name = "block Gibbs sampling, a sweep of one chain"
+    return xr.Dataset({"batch": contest(contenders, sizes, ("batch_of", "contender"), name)})
 
 
 def width(sizes):
@@ -244,22 +240,19 @@ def width(sizes):
     contenders, activity = {}, []
     for n in sizes.widths:
         machine = BoltzmannMachine.random((n, n), 0, 2 / np.sqrt(n), -1.8, -1.8)
-        ours = OurSampler(machine, sizes.n_width_chains)
-        ours.run(20)
-        activity.append([x.mean() for x in ours.states()])
+        states, runs = samplers(machine, sizes.n_width_chains, DENSE_PEERS)
+        activity.append([x.mean() for x in states])
         n_sweeps = max(1, 2**21 // n**2)
-        runs = {OURS: ours.run} | {
-            k: run for k, (_, run) in peers.samplers(machine, ours.states(), DENSE_PEERS).items()
-        }
         for name, run in runs.items():
             contenders[n, name] = partial(run, n_sweeps), n_sweeps * sizes.n_width_chains
-    found = array(
-        interleave(contenders, sizes.n_rounds, sizes.shortest),
-        ("width", "contender"),
-        "dense RBM, a sweep of one chain",
-    )
+    found = contest(contenders, sizes, ("width", "contender"), "dense RBM, a sweep of one chain")
     attrs = _named("share of the layer's units that are active", "1")
     return xr.Dataset({"wide": found, "wide_activity": (("width", "side"), activity, attrs)})
+
+
+def contest(contenders, sizes, dims, long_name):
+    """Seconds of contenders that take turns: DataArray (*dims, round), see `timing`."""
+    return array(interleave(contenders, sizes.n_rounds, sizes.shortest), dims, long_name)
 
 
 def _named(long_name, units):
