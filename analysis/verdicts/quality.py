@@ -47,7 +47,7 @@ def values(part: xr.Dataset, check: str) -> xr.DataArray:
 def checks(dataset: xr.Dataset) -> pd.DataFrame:
     """One row a check, experiment and session: check, experiment, session, mean, worst, limit, n_seeds, passed."""
     rows, limits = [], datasets.settings(dataset)["claims"]["model_quality"]
-    for check in [name for name in CHECKED if name in limits]:  # fewer in older datasets
+    for check in CHECKED:
         ((kind, bound),) = limits[check].items()
         sign, worst = ("≤", np.max) if kind == "at_most" else ("≥", np.min)
         for experiment, part in with_quality(dataset).items():

@@ -4,7 +4,7 @@
     e_j = <L_i / (D_i - 1)>                over the inputs i of unit j: share of its competitors that a session removes
 
 D_i is the number of units that input i drives, L_i how many of them the session removes: units that share an input
-compete for explaining it. A part of a claim dataset with one seed goes in, numbers come out.
+compete for explaining it. A run of one seed goes in; datasets and numbers come out.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The command line: everything that a Snakemake rule does, by hand."""
+"""The command line: runs, kernels and tables as the workflow makes them, and what is made of its results."""
 
 import argparse
 import logging
