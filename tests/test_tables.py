@@ -57,8 +57,8 @@ def test_a_row_says_session_margin_verdict_and_what_speaks_against_its_machines_
     assert shown["seeds that fail a check"].tolist()[1] == "not trained: 1 of 5"
     assert "seeds that fail a check" not in tables.predictions(table)
     fraction = {"session": "mean", "mean": 0.5, "low": 0.25, "high": 0.75, "units": "fraction", "margin": 0.02}
-    shown = tables.predictions(table[:1].assign(**fraction))
-    assert shown.iloc[0].tolist()[1:4] == ["mean of sessions", "50.0 [25.0, 75.0] %", "2 %"]
+    told = tables.predictions(table[:1].assign(**fraction)).iloc[0].tolist()
+    assert told[1:4] == ["mean of sessions", "50.0 [25.0, 75.0] percentage points", "2 percentage points"]
 
 
 def test_a_claim_at_the_papers_size_is_found_where_it_was_made(collected, tmp_path):

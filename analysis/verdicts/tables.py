@@ -19,9 +19,15 @@ def readable(units: str) -> tuple[int, str]:
     return (100, percent[units]) if units in percent else (1, units)
 
 
+def of_difference(units: str) -> tuple[int, str]:
+    """The same of a difference: that of two percentages is in percentage points."""
+    factor, shown = readable(units)
+    return factor, "percentage points" if shown == "%" else shown
+
+
 def quote(mean: float, low: float, high: float, units: str = "1") -> str:
-    """mean [low, high] units, with three digits of the largest of them; fractions as percentages."""
-    factor, units = readable(units)
+    """mean [low, high] units of a difference, with three digits of the largest of them."""
+    factor, units = of_difference(units)
     mean, low, high = factor * mean, factor * low, factor * high
     if not np.isfinite(mean):
         return "no seed can tell"
@@ -99,7 +105,7 @@ def predictions(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of claims.evaluate. seeds that fail: what the model checks say against their machines, if anything."""
     effects = [quote(*row) for row in table[["mean", "low", "high", "units"]].itertuples(index=False)]
     found = table[["prediction"]].assign(session=table["session"].map(words), **{"effect [interval]": effects})
-    margins = [(margin, *readable(units)) for margin, units in zip(table["margin"], table["units"])]
+    margins = [(margin, *of_difference(units)) for margin, units in zip(table["margin"], table["units"])]
     found["does not matter below"] = [f"{factor * margin:g} {units}" for margin, factor, units in margins]
     found[["seeds", "verdict"]] = table[["n_seeds", "verdict"]]
     return found.assign(**{"seeds that fail a check": table["failed"]}) if any(table["failed"]) else found
