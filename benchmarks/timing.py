@@ -9,7 +9,7 @@ that has just been idle is slow for milliseconds, which would weigh most on who 
 
 import os
 import time
-from unittest.mock import patch
+from contextlib import contextmanager
 
 import numpy as np
 import xarray as xr
@@ -55,6 +55,15 @@ def blas_limited(call, n_threads):
     return limited
 
 
+@contextmanager
 def our_threads(n):
-    """Decorator: `analysis.kernels.threads` uses n threads inside."""
-    return patch.dict(os.environ, NUMBA_NUM_THREADS=str(n))
+    """`analysis.kernels.threads` uses n threads inside."""
+    before = os.environ.get("NUMBA_NUM_THREADS")
+    os.environ["NUMBA_NUM_THREADS"] = str(n)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["NUMBA_NUM_THREADS"]
+        else:
+            os.environ["NUMBA_NUM_THREADS"] = before
