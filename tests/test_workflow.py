@@ -199,6 +199,7 @@ def test_a_notebook_has_the_package_of_the_checkout_that_it_lies_in(copied, tmp_
 @pytest.mark.slow
 def test_what_the_command_line_says_is_what_runs_or_is_refused(copied):
     smoke = ["--configfile", "config/smoke.yaml", "--config", "out=asked"]
+    assert "snakemake: out: found no place" in start(copied, "-n", "--configfile", "config/smoke.yaml", check=False)
     few = 'experiments={"patches": {"n_seeds": 3}, "digits": {"criteria": ["random", "variance_fi_w2"]}}'
     for said, message in {
         'experiments={"patches": {"n_seed": 3}}': "--config: at experiments/patches: found the unknown key 'n_seed'",

@@ -10,28 +10,29 @@ from pathlib import Path
 
 import psutil
 from ruamel.yaml import YAMLError
-from snakemake.exceptions import WorkflowError
+
+from analysis.workflow.rules import refuse
 
 
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
-    """Errors of the user's are a line of Snakemake's, without a traceback."""
+    """Errors of the user's are a line, without a traceback."""
     try:
         yield
     except (ValueError, YAMLError) as error:
-        raise WorkflowError(" ".join(str(error).split())) from None
+        refuse(error)
     except OSError as error:
         where, wanted = error.filename or Path.cwd(), "a place to read and write, with room"
-        raise WorkflowError(f"{where}: found {error.strerror}, expected {wanted}") from None
+        refuse(f"{where}: found {error.strerror}, expected {wanted}")
 
 
 def enter(checkout: str) -> None:
     """Refuse another working folder than the checkout; its python, package and Jupyter come before any other."""
     here = Path.cwd()
     if here.resolve() != Path(checkout).resolve():
-        raise WorkflowError(f"checkout: found the working folder {here}, expected {checkout}; start Snakemake there")
+        refuse(f"checkout: found the working folder {here}, expected {checkout}; start Snakemake there")
     if not os.access(".", os.W_OK):
-        raise WorkflowError(f"checkout: found no permission to write in {here}, expected a folder of one's own")
+        refuse(f"checkout: found no permission to write in {here}, expected a folder of one's own")
     python, jupyter = os.path.dirname(sys.executable), os.path.join(sys.prefix, "share", "jupyter")
     for name, first in (("PATH", python), ("PYTHONPATH", checkout), ("JUPYTER_PATH", jupyter)):
         os.environ[name] = os.pathsep.join([first, *filter(None, [os.environ.get(name)])])
@@ -48,7 +49,7 @@ def take_over(jobs_are_here: bool) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         found = f"another workflow at work in {Path.cwd()}"
-        raise WorkflowError(f"checkout: found {found}, expected none; wait for its end") from None
+        refuse(f"checkout: found {found}, expected none; wait for its end, or work in a second clone")
     except OSError:
         pass  # a file system without locks: nobody can hold one
     if jobs_are_here:

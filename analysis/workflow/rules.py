@@ -5,12 +5,13 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from analysis.data import load, own
 from analysis.experiment.conditions import conditions
+from analysis.experiment.config import merged
 from analysis.experiment.predictions import check_answerable
 from analysis.experiment.settings import RunsOfASeed, of_seed, read_by, seeds
 from analysis.files import provenance, yamlfile
@@ -27,6 +28,18 @@ LATER_TESTS = {"third test": "more_seeds", "fourth test": "other_digits"}  # fol
 def changes(arguments: list[str]) -> dict:
     """What `--config key=value ...` says, by our own reader: in Snakemake's `config` 3 and null are text."""
     return {key: yamlfile.parse(value) for key, value in (argument.split("=", 1) for argument in arguments)}
+
+
+def place(out: object, config: dict) -> Path:
+    """The folder for results, made if need be. Raises ValueError where those of the main job would be written over."""
+    if not out and "folder" not in config and config != merged([ROOT / "config" / "default.yaml"]):
+        found = "no place for the results of a config that is not the main job's"
+        raise ValueError(
+            f"out: found {found}, expected one, as in --config out=results/mine, or a folder in the config"
+        )
+    folder = Path(str(out or "."))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def obeyed(settings: dict) -> str:
@@ -104,15 +117,22 @@ def minutes(settings: dict) -> int:
     return math.ceil(10 / 60 * (20 + seconds * len(conditions(settings))) * more)
 
 
+def refuse(error: object) -> NoReturn:
+    """End the process with a line, to which Snakemake would add several, or a traceback."""
+    print("snakemake:", " ".join(str(error).split()), file=sys.stderr, flush=True)
+    os._exit(1)
+
+
 def asked_of(config: dict, wildcards: Any) -> str:
     """The config of claims as text; ends the process where it asks nothing, or what its experiments can't answer."""
     try:
         if not notebooks(config)[0]:
-            raise ValueError("claims: found none, expected one or more; snakemake runs makes the runs alone")
+            raise ValueError(
+                "claims: found none, expected one or more; `snakemake runs --configfile ...` makes runs alone"
+            )
         check_answerable(config)
     except ValueError as error:
-        print(f"WorkflowError:\n{error}", file=sys.stderr, flush=True)
-        os._exit(1)  # Snakemake would show an error of a function that it calls while it plans with a traceback
+        refuse(error)
     return json.dumps(config, sort_keys=True)
 
 
