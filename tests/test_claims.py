@@ -326,6 +326,9 @@ def test_a_dataset_of_other_code_other_runs_or_another_config_is_called_stale(co
     path = small_runs / "config.yaml"
     dataset = collected("01_overproduction")
     assert datasets.stale(dataset, path) == []
+    assert "sentences, and answers in tables, are on config/default.yaml" in tables.markdown(
+        tables.origin(dataset, path)
+    )
     for older in (dataset.assign_attrs(runs_code='["older"]'), dataset.assign_attrs(code_fingerprint="older")):
         assert datasets.stale(older, path) == ["it, or a run of it, was made by other code"]
     changed = yaml.safe_load(path.read_text())
@@ -335,12 +338,15 @@ def test_a_dataset_of_other_code_other_runs_or_another_config_is_called_stale(co
     assert "**stale**" in tables.markdown(tables.origin(older, path))
 
 
-def test_one_run_of_other_code_makes_the_dataset_stale(small_runs, tmp_path):
+def test_one_run_of_other_code_makes_the_dataset_stale_and_one_of_another_seed_is_refused(small_runs, tmp_path):
     shutil.copytree(small_runs, tmp_path / "runs")
     with h5netcdf.File(tmp_path / "runs/digits/rewired/1.nc", "a") as run:
         run.attrs["code_fingerprint"] = "older"
     dataset = claims.collect("02_weight_pruning", tmp_path / "runs", small_runs / "config.yaml")
     assert set(json.loads(dataset.attrs["runs_code"])) == {provenance.fingerprint(), "older"}
+    shutil.copy(small_runs / "digits/rewired/0.nc", tmp_path / "runs/digits/rewired/1.nc")
+    with pytest.raises(ValueError, match=r"^run: found .*'rewired', 0\) in .*1\.nc, expected .*, 1\); remove it"):
+        claims.collect("02_weight_pruning", tmp_path / "runs", small_runs / "config.yaml")
 
 
 def test_what_is_missing_or_unknown_is_named(small_runs, tmp_path):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 import yaml
 from scipy.stats import spearmanr
 from test_survival import naive_losses
@@ -17,12 +16,7 @@ SESSIONS = [1, 3]  # of controls
 @pytest.fixture
 def run(small_runs):
     """Function: the run of an experiment, condition and seed."""
-
-    def read(*names):
-        with xr.open_dataset("/".join(map(str, (small_runs, *names))) + ".nc", engine="h5netcdf") as found:
-            return found.load()
-
-    return read
+    return lambda *names: netcdf.read("/".join(map(str, (small_runs, *names))) + ".nc")
 
 
 def test_controls_of_equal_updates_and_of_equal_work_stand_beside_the_pruned_machines(parts, run, small_runs):

@@ -63,7 +63,13 @@ class _Runs:
 
     def read(self, name, wanted, seed=None):
         """Those of the wanted variables that a run has, the first seed's unless another is named."""
-        return netcdf.some(self.folder / name / f"{seeds(self.settings)[0] if seed is None else seed}.nc", wanted)
+        seed = seeds(self.settings)[0] if seed is None else seed
+        run = netcdf.some(path := self.folder / name / f"{seed}.nc", wanted)
+        of = run.attrs
+        made = of.get("experiment"), of.get("condition"), *np.ravel(of.get("seed", -1)).tolist()
+        if made != (asked := (self.folder.name, name, seed)):
+            raise ValueError(f"run: found that of {made} in {path}, expected {asked}; remove it and make it again")
+        return run
 
     def over_seeds(self, name, wanted, reduce=lambda run: run, n=None):
         """Of a condition, by seed (the first n), what `reduce` makes of a run; nothing where the settings have none."""
