@@ -35,8 +35,11 @@ def root() -> Path:
 
 
 def load(claim: str, folder: Path | str = "data") -> xr.Dataset:
-    """The claim dataset in the folder. Raises ValueError for a missing file."""
-    return netcdf.read(Path(folder) / f"{claim}.nc")
+    """The claim dataset in the folder. Raises ValueError for a missing file, and for what is another dataset."""
+    dataset = netcdf.read(path := Path(folder) / f"{claim}.nc")
+    if (found := dataset.attrs.get("claim")) != claim:
+        raise ValueError(f"claim dataset: found one of claim {found} in {path}, expected {claim}; make it again")
+    return dataset
 
 
 def settings(dataset: xr.Dataset) -> dict:

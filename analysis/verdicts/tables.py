@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from analysis.files.checkout import ROOT
 from analysis.verdicts import datasets
 from analysis.verdicts.intervals import interval
 from analysis.verdicts.names import words
@@ -76,6 +77,10 @@ def origin(dataset: xr.Dataset, config: Path) -> pd.DataFrame:
     command = "make figures" if config.name == "default.yaml" else f"snakemake --configfile config/{config.name}"
     rows = [("**stale**", f"{reason}; `{command}` renews it") for reason in datasets.stale(dataset, config)]
     rows.append(("config", config.name))
+    told = ROOT / "config" / f"{datasets.BEYOND_FOLDERS.get(dataset.attrs['claim'], 'default')}.yaml"
+    if not datasets.same_config(dataset, told):
+        title = datasets.settings(dataset)["title"]
+        rows.append(("**text**", f"sentences, and answers in tables, are on config/{told.name}; these runs: *{title}*"))
     if compared := datasets.seeds_compared(dataset):
         seeds = "; ".join(f"no. {', '.join(map(str, numbers))} of {name}" for name, numbers in compared.items())
         rows.append(("code", f"earlier; today's makes the same, compared in seeds {seeds}"))
