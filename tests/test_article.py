@@ -104,6 +104,8 @@ def test_without_runs_it_says_so_and_without_claims_it_is_refused_as_a_crate_wit
 
 
 def test_the_crate_holds_what_it_lists_and_names_the_paper(results):
+    with pytest.raises(ValueError, match=r"^crate: found no 01_overproduction\.nc, .* expected all"):
+        crate.write(FIGURES, FIGURES, results)
     with zipfile.ZipFile(crate.write(DATA, FIGURES, results)) as packed:
         graph = {entity["@id"]: entity for entity in json.loads(packed.read("ro-crate-metadata.json"))["@graph"]}
         listed = [part["@id"] for part in graph["./"]["hasPart"]]

@@ -32,9 +32,9 @@ def checkout(tmp_path):
     for name in ("figures/01_x/a.png", "figures/claims.md"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("the bytes of a picture")
-    (folder / "data" / "runs").mkdir()
+    whole.write(dataset([0.5]), folder / "data" / "runs" / "patches" / "weight" / "0.nc")
     git(tmp_path, "init")
-    git(folder, "add", "data", "figures")
+    git(folder, "add", "data/claim.nc", "figures")
     git(folder, "commit", "-m", "All")
     return folder
 
@@ -47,7 +47,7 @@ def test_a_rebuild_of_the_same_bytes_is_the_same(checkout):
     found = verify.compare(checkout)
     assert [path for path, *_ in found] == ["data/claim.nc", "figures/01_x/a.png", "figures/claims.md"]
     assert all(same and not what for _, same, what in found)
-    assert verify.text(found) == "3 of 3 files byte for byte as committed, 0 more by value"
+    assert verify.text(found).startswith("3 of 3 files byte for byte as committed, 0 more by value\n")
 
 
 @pytest.mark.parametrize("name", ["figures/01_x/a.png", "figures/claims.md"])
@@ -81,7 +81,7 @@ def test_what_no_run_has_made_anew_does_not_count(checkout):
     (other.parent / "runs").mkdir()
     with pytest.raises(ValueError, match=r"^dataset: found .*data/other/claim.nc damaged"):
         verify.compare(checkout)
-    (checkout / "data" / "runs").rmdir()
+    (checkout / "data/runs/patches/weight/0.nc").unlink()
     with pytest.raises(ValueError, match=r"^verify: found no runs in data/runs"):
         verify.compare(checkout)
 

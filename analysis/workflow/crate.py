@@ -10,6 +10,7 @@ from rocrate.rocrate import ROCrate
 
 from analysis.files import netcdf, whole, yamlfile
 from analysis.files.checkout import ROOT
+from analysis.verdicts.datasets import CLAIMS
 from analysis.workflow.article import NOTEBOOKS, executed
 
 _SOURCES = ["README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "requirements.txt", "pyproject.toml", "docs/*.md"]
@@ -20,6 +21,8 @@ def write(data: Path, figures: Path, results: Path) -> Path:
     """Write results/crate.zip: datasets, figures, notebooks, the article. Raises ValueError where that is missing."""
     if not (results / "report.html").is_file():
         raise ValueError(f"crate: found no {results / 'report.html'}, expected the article; make report makes it")
+    if missing := [f"{name}.nc" for name in (*CLAIMS, "claims") if not (data / f"{name}.nc").is_file()]:
+        raise ValueError(f"crate: found no {', '.join(missing)} in {data}, expected all; make figures makes them")
     citation, crate = yamlfile.read(ROOT / "CITATION.cff"), ROCrate()
     paper = citation["preferred-citation"]
     crate.name, crate.description, crate.license = citation["title"], citation["abstract"], citation["license"]
