@@ -22,6 +22,10 @@ _MODULES |= {name: f"machine.{name}" for name in ("sampling", "training", "exact
 __all__ = [*_OBJECTS, *_MODULES]
 
 
+def __dir__():
+    return __all__
+
+
 def __getattr__(name):
     """A public name, imported when it is first asked for: importing all would take a second."""
     if name in _OBJECTS:

@@ -40,7 +40,11 @@ def write(data: Path, figures: Path, results: Path, log_folder: Path) -> Path:
     table = "\n\n".join(path.read_text(encoding="utf-8") for folder in judged for path in folder.glob("claims.md"))
     chapters = {"index": _chapter("index", _page((ROOT / "README.md").read_text(encoding="utf-8")), ROOT)}
     for name in NOTEBOOKS:
-        chapters[name] = _chapter(name, nbformat.read(executed(name, results), 4), ROOT / "notebooks")
+        try:
+            notebook = nbformat.read(path := executed(name, results), 4)
+        except nbformat.reader.NotJSONError:
+            raise ValueError(f"article: found {path} damaged, expected a notebook; make it again") from None
+        chapters[name] = _chapter(name, notebook, ROOT / "notebooks")
     chapters["claims"] = _chapter("claims", _page(table), figures)
     chapters["provenance"] = _chapter("provenance", _page(provenance(data / "claims.nc", log_folder)), ROOT)
     for name, html in chapters.items():
