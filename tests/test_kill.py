@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-import xarray as xr
 from test_same_bits import copy_checkout
 
 from analysis.experiment import config
-from analysis.files import yamlfile
+from analysis.files import netcdf, yamlfile
 from analysis.files.checkout import ROOT
 
 pytestmark = pytest.mark.slow
@@ -59,11 +58,6 @@ def finish(process, log):
     assert process.returncode == 0, Path(log).read_text()[-3000:]
 
 
-def readable(path):
-    with xr.open_dataset(path, engine="h5netcdf") as dataset:
-        return dataset.load()
-
-
 def happens(folder, pattern):
     """A function: has a file that fits come, or changed, since now?"""
 
@@ -92,7 +86,7 @@ def workflow(folder, out, config="small"):
 def runs(folder, out):
     """{name: dataset} of the runs that a reader finds."""
     paths = sorted((folder / out / "data" / "runs").rglob("[!.]*.nc"))
-    return {str(path.relative_to(folder / out)): readable(path) for path in paths}
+    return {str(path.relative_to(folder / out)): netcdf.read(path) for path in paths}
 
 
 def files(folder, out):
