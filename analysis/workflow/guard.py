@@ -52,8 +52,7 @@ def take_over(jobs_are_here: bool) -> None:
         refuse(f"checkout: found {found}, expected none; wait for its end, or work in a second clone")
     except OSError:
         pass  # a file system without locks: nobody can hold one
-    if jobs_are_here:
-        signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGINT, _stop if jobs_are_here else signal.default_int_handler)
 
 
 def _stop(*_: object) -> None:
