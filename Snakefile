@@ -26,12 +26,12 @@ guard.enter(workflow.basedir)
 FILES = workflow.config_settings.configfiles or ["config/default.yaml"]
 with guard.one_line():
     CHANGES = asked.changes(workflow.config_settings.config_args)
-    OUT = CHANGES.pop("out", None)
+    PLACE = CHANGES.pop("out", None)
     CONFIG = protocol.merged(FILES, CHANGES)
     protocol.check(CONFIG, " and ".join(map(str, [*FILES, *["--config"] * bool(CHANGES)])))
     EXPERIMENTS = CONFIG["experiments"]
     JOBS = asked.jobs(EXPERIMENTS)
-    OUT = asked.place(OUT, CONFIG)
+    OUT = asked.place(PLACE, CONFIG)
 FOLDER = CONFIG.get("folder", "")  # results of a config that names one lie beside the main job's
 DATA, FIGURES, LOGS, RESULTS = (str(OUT / at / FOLDER) for at in ("data", "figures", "logs", "results"))
 NOTEBOOKS, MERGED, RUNS = str(OUT / "results/notebooks" / FOLDER), f"{RESULTS}/config.yaml", f"{DATA}/runs"

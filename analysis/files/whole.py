@@ -34,6 +34,11 @@ def check_output(path: Path | str) -> None:
         raise ValueError(f"output: {why}, expected a folder of yours; name another, or chmod it") from error
 
 
+def in_words(error: OSError, where: object) -> str:
+    """An error of the system's, at the file that it names, or else where the work was."""
+    return f"{error.filename or where}: found {error.strerror}, expected a place to read and write, with room"
+
+
 @contextmanager
 def whole(path: Path | str) -> Iterator[Path]:
     """A temporary name in the same folder, which becomes the path if all goes well: a file is whole or absent.

@@ -22,8 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, ArithmeticError, OSError, MemoryError) as error:
         text = " ".join(str(error).split()) or "found no memory left, expected some; close other programs"
         if isinstance(error, OSError) and error.strerror:  # the system's
-            where, wanted = error.filename or vars(options).get("runs", "."), "a place to read and write, with room"
-            text = f"{where}: found {error.strerror}, expected {wanted}; then the same command goes on from here"
+            text = f"{whole.in_words(error, vars(options).get('runs', '.'))}; then the same command goes on from here"
         print(f"{_NAME} {options.name}: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -18,7 +18,6 @@ from pygments.formatters import HtmlFormatter
 from analysis.files import netcdf, whole
 from analysis.files.checkout import ROOT
 from analysis.verdicts import datasets, tables
-from analysis.verdicts.datasets import BEYOND_FOLDERS
 
 NOTEBOOKS = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 CHAPTERS = {"index": "Overview"} | {name: name.replace("_", " ") for name in NOTEBOOKS}
@@ -85,7 +84,7 @@ def times(folder: Path) -> pd.DataFrame | None:
 
 def executed(name: str, results: Path) -> Path:
     """The notebook that the workflow executed, or else the committed one."""
-    path = results / "notebooks" / BEYOND_FOLDERS.get(name, "") / f"{name}.ipynb"
+    path = results / "notebooks" / datasets.BEYOND_FOLDERS.get(name, "") / f"{name}.ipynb"
     return path if path.is_file() else ROOT / "notebooks" / path.name
 
 

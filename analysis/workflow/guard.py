@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 from ruamel.yaml import YAMLError
 
+from analysis.files import whole
 from analysis.workflow.rules import refuse
 
 
@@ -22,8 +23,7 @@ def one_line() -> Iterator[None]:
     except (ValueError, YAMLError) as error:
         refuse(error)
     except OSError as error:
-        where, wanted = error.filename or Path.cwd(), "a place to read and write, with room"
-        refuse(f"{where}: found {error.strerror}, expected {wanted}")
+        refuse(whole.in_words(error, Path.cwd()))
 
 
 def enter(checkout: str) -> None:

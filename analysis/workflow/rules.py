@@ -125,11 +125,9 @@ def refuse(error: object) -> NoReturn:
 
 def asked_of(config: dict, wildcards: Any) -> str:
     """The config of claims as text; ends the process where it asks nothing, or what its experiments can't answer."""
+    if not notebooks(config)[0]:
+        refuse("claims: found none, expected one or more; `snakemake runs --configfile ...` makes runs alone")
     try:
-        if not notebooks(config)[0]:
-            raise ValueError(
-                "claims: found none, expected one or more; `snakemake runs --configfile ...` makes runs alone"
-            )
         check_answerable(config)
     except ValueError as error:
         refuse(error)
